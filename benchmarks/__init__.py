@@ -1,0 +1,1 @@
+"""Runnable studies; each writes its figures under ``benchmarks/results``."""

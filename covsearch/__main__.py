@@ -1,0 +1,5 @@
+"""``python -m covsearch``."""
+
+from covsearch.cli import main
+
+main()

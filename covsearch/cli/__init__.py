@@ -1,0 +1,83 @@
+"""The command line: every command parses, calls the library, prints.
+
+Commands are imported when they are called, so that ``covsearch --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from covsearch import __version__
+from covsearch.errors import CovsearchError
+from covsearch.workspace import find_workspace
+
+COMMANDS = {
+    "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
+    "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
+    "eval-pairs": ("covsearch.cli.evaluate", "eval_pairs", "Accuracy, AUC and ROC on held-out pairs, beside baselines."),
+    "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
+    "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
+    "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command only when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command `cmd_name`, or None when there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
+@click.version_option(__version__, prog_name="covsearch")
+@click.pass_context
+def cli(ctx: click.Context, home: Path | None) -> None:
+    """Search engine for cover songs: rank a collection by how likely each recording is a version of a query.
+
+    \b
+    covsearch build-index                 index the bundled sample with the bundled weights
+    covsearch find "o haupt"              look up performance ids by title or artist
+    covsearch query P_22 --top 10         rank the collection as covers of P_22
+    covsearch eval-pairs                  how good is it on works it never saw?
+    """
+    ctx.obj = find_workspace(home)
+
+
+def main() -> None:
+    """Run the command line; failures become one line on stderr and the exit code of ``covsearch.errors``."""
+    try:
+        cli(prog_name="covsearch")
+    except CovsearchError as e:
+        click.echo(f"Error: {e}", err=True)
+        sys.exit(e.exit_code)
+    except KeyboardInterrupt:
+        click.echo("Interrupted: nothing was published.", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # the reader of our stdout is gone (`covsearch query … | head`): not our failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as e:
+        click.echo(f"Error: {e.strerror or e}: {e.filename or 'no file named'}", err=True)
+        sys.exit(1)

@@ -1,0 +1,193 @@
+"""Every choice that shapes a result, as frozen dataclasses that travel beside the artefact they made.
+
+A configuration goes to TOML and comes back equal; an unknown key or a value out of range is a
+:class:`~covsearch.errors.UsageError` that names the allowed ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import tomli_w
+
+from covsearch.errors import UsageError
+
+EMBEDDING_DIM = 128  # the report's D; FAISS, the head and the manifest all rely on it
+
+T = TypeVar("T")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{name} must be one of {sorted(allowed)}, not {value!r}")
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise UsageError(f"{name} must be at least {least}, not {value}")
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """What a branch sees of a performance: which chroma, at most how many frames.
+
+    Attributes
+    ----------
+    features : str
+        ``hpcp``, ``crema``, ``cens`` or ``hpcp+crema``; a ``+`` stacks features on the last axis.
+    frames : int
+        Longest sequence, in frames after block means; the report uses 2,000.
+    """
+
+    ALLOWED: ClassVar[tuple[str, ...]] = ("hpcp", "crema", "cens", "hpcp+crema")
+
+    features: str = "hpcp"
+    frames: int = 2000
+
+    def __post_init__(self) -> None:
+        _one_of("features", self.features, self.ALLOWED)
+        _at_least("frames", self.frames, 1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The single features in stacking order."""
+        return tuple(self.features.split("+"))
+
+    @property
+    def width(self) -> int:
+        """F, the size of the last axis: 12 for one feature, 24 for two."""
+        return 12 * len(self.names)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A branch and its head.
+
+    Attributes
+    ----------
+    branch : str
+        A key of :data:`covsearch.models.BRANCHES`; checked where the branch is made.
+    pooling : str
+        ``masked`` ignores padding; ``unmasked`` is the report's baseline, whose embedding depends on
+        how far a sequence was padded.
+    norm : str
+        ``batch`` (Table 1) or ``group`` (the report's suggestion for small batches).
+    alpha : str
+        ``signed`` (the report) or ``positive`` (softplus: the head becomes a metric).
+    features : FeatureConfig
+        What the branch was made for.
+    """
+
+    branch: str = "cnn"
+    pooling: str = "masked"
+    norm: str = "batch"
+    alpha: str = "signed"
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+
+    def __post_init__(self) -> None:
+        _one_of("pooling", self.pooling, ("masked", "unmasked"))
+        _one_of("norm", self.norm, ("batch", "group"))
+        _one_of("alpha", self.alpha, ("signed", "positive"))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained; the defaults are the report's Tables 3 and 4.
+
+    Attributes
+    ----------
+    split : str
+        ``works`` keeps every work in one part; ``pairs`` is the report's leaky protocol, in which works
+        and performances of test pairs are also trained on.
+    train_pairs, validation_pairs, test_pairs : int
+        Half covers, half non-covers; fewer when the collection has fewer cover pairs.
+    batch_pairs : int
+        Pairs a step; the report does not say, 64 keeps 128 tracks of 2,000 frames in memory.
+    epochs, learning_rate, weight_decay : number
+        Adam (decoupled weight decay; 0 is plain Adam).
+    schedule : str
+        ``constant`` or ``cosine`` (to zero over the epochs).
+    patience : int
+        Epochs without a better validation accuracy before stopping; 0 never stops early.
+    rotate_keys : bool
+        Roll every track by a random number of semitones each time it is seen: the head then learns
+        that key does not matter.
+    seed : int
+        Decides split, pairs, initial weights, order, dropout and rotations.
+    """
+
+    split: str = "works"
+    train_pairs: int = 3000
+    validation_pairs: int = 1000
+    test_pairs: int = 1000
+    batch_pairs: int = 64
+    epochs: int = 20
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    patience: int = 0
+    rotate_keys: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _one_of("split", self.split, ("works", "pairs"))
+        _one_of("schedule", self.schedule, ("constant", "cosine"))
+        for name in ("train_pairs", "validation_pairs", "test_pairs", "batch_pairs"):
+            _at_least(name, getattr(self, name), 2)
+        for name in ("weight_decay", "patience", "seed"):
+            _at_least(name, getattr(self, name), 0)
+        _at_least("epochs", self.epochs, 1)
+        if not 0 < self.learning_rate < 1:
+            raise UsageError(f"learning_rate must lie between 0 and 1, not {self.learning_rate}")
+
+
+def to_toml(**tables: Any) -> str:
+    """Configurations as TOML text, one table a keyword.
+
+    Returns
+    -------
+    str
+        UTF-8 text that :func:`from_toml` reads back to equal objects.
+    """
+    return tomli_w.dumps({name: dataclasses.asdict(config) for name, config in tables.items()})
+
+
+def from_toml(text: str, **classes: type[Any]) -> dict[str, Any]:
+    """Read the named tables of a TOML text back into their dataclasses.
+
+    Raises
+    ------
+    UsageError
+        For text that is no TOML, a table or key that is missing or unknown, or a value out of range.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise UsageError(f"configuration is not TOML: {e}") from e
+    missing = sorted(set(classes) - set(tables))
+    if missing:
+        raise UsageError(f"configuration has no table {missing}; it has {sorted(tables)}")
+    return {name: _build(cls, tables[name], name) for name, cls in classes.items()}
+
+
+def _build(cls: type[T], values: Any, where: str) -> T:
+    if not isinstance(values, dict):
+        raise UsageError(f"configuration: [{where}] must be a table, not {type(values).__name__}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise UsageError(f"configuration: [{where}] has unknown keys {unknown}; known are {sorted(fields)}")
+    return cls(**{key: _value(fields[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _value(spec: dataclasses.Field[Any], value: Any, where: str) -> Any:
+    """A TOML value checked against its field's annotation (nested dataclass, bool, int, float or str)."""
+    if spec.type == "FeatureConfig":
+        return _build(FeatureConfig, value, where)
+    wanted = {"bool": bool, "int": int, "float": (int, float), "str": str}[str(spec.type)]
+    if not isinstance(value, wanted) or (isinstance(value, bool) and spec.type != "bool"):
+        raise UsageError(f"configuration: {where} must be {spec.type}, not {value!r}")
+    return float(value) if spec.type == "float" else value
