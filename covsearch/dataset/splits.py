@@ -1,0 +1,93 @@
+"""Which works are trained on, which choose the best epoch, which are only ever tested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covsearch.dataset.ids import natural_key
+from covsearch.errors import ArtefactError
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Works of a collection in three disjoint parts.
+
+    Attributes
+    ----------
+    train, validation, test : tuple of str
+        WIDs; no WID is in two parts.
+    seed : int
+        The seed it was drawn with.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        everything = [wid for part in PARTS for wid in self.part(part)]
+        if len(set(everything)) != len(everything):
+            twice = sorted({wid for wid in everything if everything.count(wid) > 1})[:3]
+            raise ArtefactError(f"a split must keep every work in one part, but {twice} are in two")
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """The WIDs of one part: ``train``, ``validation`` or ``test``."""
+        works: tuple[str, ...] = getattr(self, name)
+        return works
+
+    def part_of(self) -> dict[str, str]:
+        """WID -> name of its part."""
+        return {wid: part for part in PARTS for wid in self.part(part)}
+
+
+def draw_split(works: Sequence[str], seed: int, fractions: tuple[float, float] = (0.6, 0.2)) -> Split:
+    """Draw a split of the distinct `works`.
+
+    Parameters
+    ----------
+    works : sequence of str
+        Distinct WIDs in any order; the order does not change the split.
+    seed : int
+        Same seed and works, same split.
+    fractions : (float, float)
+        Shares of train and validation (the report's 3,000 / 1,000 / 1,000); the rest is tested.
+
+    Returns
+    -------
+    Split
+    """
+    ordered = sorted(set(works), key=natural_key)
+    shuffled = [ordered[i] for i in np.random.default_rng(seed).permutation(len(ordered))]
+    first = round(fractions[0] * len(shuffled))
+    second = first + round(fractions[1] * len(shuffled))
+    parts = (shuffled[:first], shuffled[first:second], shuffled[second:])
+    return Split(*(tuple(sorted(part, key=natural_key)) for part in parts), seed=seed)
+
+
+def write_split(path: Path, split: Split, **about: str) -> None:
+    """Write a split as JSON, with anything worth knowing `about` it beside the three lists."""
+    path.write_text(json.dumps({**about, **asdict(split)}, indent=1) + "\n", encoding="utf-8")
+
+
+def read_split(path: Path) -> Split:
+    """Read what :func:`write_split` wrote.
+
+    Raises
+    ------
+    ArtefactError
+        When the file is missing, is no JSON, lacks a part, or has a work in two parts.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        parts = [tuple(str(wid) for wid in content[part]) for part in PARTS]
+        return Split(*parts, seed=int(content["seed"]))
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise ArtefactError(f"{path}: expected a split (JSON with train, validation, test, seed): {e!r}") from e

@@ -1,0 +1,121 @@
+"""From stored chroma to frames: one pitch origin, unit length, block means, stacking (report, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.config import FeatureConfig
+from covsearch.dataset.chroma import CHROMA
+from covsearch.errors import ArtefactError
+
+# HPCP and CREMA of one recording come from different framings; the dataset's differ by a few of 86 frames/s
+MAX_LENGTH_DIFFERENCE = 0.02
+
+
+def align_pitch_origin(chroma: NDArray[np.float32], feature: str) -> NDArray[np.float32]:
+    """Roll a feature so that bin 0 is C, whatever its own first bin is (A for HPCP).
+
+    Parameters
+    ----------
+    chroma : NDArray[float32], shape (T, 12)
+    feature : str
+        A key of :data:`covsearch.dataset.chroma.CHROMA`.
+
+    Returns
+    -------
+    NDArray[float32], shape (T, 12)
+    """
+    return np.roll(chroma, CHROMA[feature].first_bin, axis=1)
+
+
+def unit_norm(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale every frame to unit L2 norm; all-zero frames (silence) stay zero.
+
+    Parameters
+    ----------
+    chroma : NDArray[float32], shape (T, 12)
+
+    Returns
+    -------
+    NDArray[float32], shape (T, 12)
+    """
+    norm = np.sqrt(np.einsum("tf,tf->t", chroma, chroma, dtype=np.float64))[:, None]  # (T, 1)
+    return np.divide(chroma, norm, out=np.zeros_like(chroma), where=norm > 0, casting="same_kind")
+
+
+def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Shorten a sequence to at most `frames` frames by means over equal blocks.
+
+    The block is the smallest that suffices, ``ceil(T / frames)``; the last block may be shorter and is the mean
+    of what is there. A sequence that is short enough comes back as it is.
+
+    Parameters
+    ----------
+    sequence : NDArray[float32], shape (T, F)
+    frames : int
+
+    Returns
+    -------
+    NDArray[float32], shape (L, F)
+        With ``L = ceil(T / block) <= frames``.
+    """
+    block = -(-len(sequence) // frames)
+    if block <= 1:
+        return sequence
+    whole = len(sequence) // block * block
+    means = sequence[:whole].reshape(-1, block, sequence.shape[1]).mean(axis=1, dtype=np.float32)
+    if whole == len(sequence):
+        return means
+    return np.concatenate([means, sequence[whole:].mean(axis=0, keepdims=True, dtype=np.float32)])
+
+
+def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) -> NDArray[np.float32]:
+    """One performance's stored chroma as the frames a branch sees.
+
+    Each feature is rolled to the common pitch origin and unit-normed frame by frame; features are then cut to
+    the shorter length, stacked on the last axis, and shortened to ``config.frames`` by block means.
+
+    Parameters
+    ----------
+    chroma : mapping
+        Feature name -> (T, 12), values as in the dataset.
+    config : FeatureConfig
+
+    Returns
+    -------
+    NDArray[float32], shape (L, F)
+        ``1 <= L <= config.frames``, values in [0, 1]; unpadded.
+
+    Raises
+    ------
+    ArtefactError
+        When the lengths of two features differ by more than 2 %: they are not of one recording.
+    """
+    lengths = {name: len(chroma[name]) for name in config.names}
+    shortest, longest = min(lengths.values()), max(lengths.values())
+    if longest - shortest > MAX_LENGTH_DIFFERENCE * longest:
+        raise ArtefactError(f"features of one recording must be equally long (2 %), not {lengths} frames")
+    aligned = [unit_norm(align_pitch_origin(chroma[name][:shortest], name)) for name in config.names]
+    return block_means(np.concatenate(aligned, axis=1), config.frames)
+
+
+def pad(sequences: list[NDArray[np.float16]], frames: int) -> NDArray[np.float32]:
+    """Truncate and right-pad sequences with zeros to a batch of `frames` frames.
+
+    Parameters
+    ----------
+    sequences : list of NDArray[float16], shapes (L_i, F)
+    frames : int
+        The common length; the true lengths travel beside the batch as the mask.
+
+    Returns
+    -------
+    NDArray[float32], shape (B, frames, F)
+    """
+    batch = np.zeros((len(sequences), frames, sequences[0].shape[1]), dtype=np.float32)
+    for row, sequence in zip(batch, sequences, strict=True):
+        row[: len(sequence)] = sequence[:frames]
+    return batch

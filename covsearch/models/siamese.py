@@ -1,0 +1,75 @@
+"""One branch, shared by both sides of a pair, and the head that compares (Table 1, layer 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from covsearch.config import ModelConfig
+from covsearch.errors import UsageError
+from covsearch.models.cnn import ResidualCNN
+from covsearch.models.head import WeightedSquaredDistance
+
+
+class Branch(Protocol):
+    """What every branch offers beside being an ``nn.Module``."""
+
+    def __call__(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Embed frames (B, T, F) with true lengths (B,) as unit vectors (B, 128)."""
+
+    def batch_frames(self, lengths: Sequence[int]) -> int:
+        """To how many frames a batch of tracks of these lengths is padded."""
+
+
+BRANCHES: dict[str, type[nn.Module]] = {"cnn": ResidualCNN}
+
+
+def make_branch(config: ModelConfig) -> nn.Module:
+    """The branch that `config` names, with fresh weights.
+
+    Raises
+    ------
+    UsageError
+        For a name that is not in :data:`BRANCHES`.
+    """
+    if config.branch not in BRANCHES:
+        raise UsageError(f"model must be one of {sorted(BRANCHES)}, not {config.branch!r}")
+    return BRANCHES[config.branch](config)
+
+
+class Siamese(nn.Module):
+    """A branch and a head; both sides of a pair go through the same branch.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.branch = make_branch(config)
+        self.head = WeightedSquaredDistance(config.alpha)
+
+    def embed(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Unit vectors (B, 128) of `frames` (B, T, F) with true `lengths` (B,)."""
+        return cast(Branch, self.branch)(frames, lengths)
+
+    def batch_frames(self, lengths: Sequence[int]) -> int:
+        """To how many frames a batch of tracks of these lengths is padded."""
+        return cast(Branch, self.branch).batch_frames(lengths)
+
+    def forward(self, frames: Tensor, lengths: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Scores s (N,) of the pairs `a`, `b` (N,) of rows of a batch; every row is embedded once.
+
+        Parameters
+        ----------
+        frames : Tensor, shape (B, T, F)
+        lengths : Tensor, shape (B,)
+        a, b : Tensor of int64, shape (N,)
+            Rows of the batch.
+        """
+        vectors = self.embed(frames, lengths)  # (B, 128)
+        return torch.as_tensor(self.head(vectors[a], vectors[b]))  # (N,)
