@@ -1,0 +1,83 @@
+"""The provenance block of every measured result: when, where, with what and how it was obtained."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent / "results"
+PACKAGES = (
+    "covsearch",
+    "numpy",
+    "torch",
+    "faiss-cpu",
+    "sqlalchemy",
+    "h5py",
+    "scikit-learn",
+    "safetensors",
+    "pennylane",
+)
+
+
+def provenance(command: str, seed: int | None) -> dict[str, Any]:
+    """Where a result comes from.
+
+    Parameters
+    ----------
+    command : str
+        What a reader types in the clone to get the same result.
+    seed : int or None
+        Seed of everything random in it; None when nothing is.
+
+    Returns
+    -------
+    dict
+        JSON-ready: command, seed, date (UTC, ISO 8601), machine, python and package versions (None where a
+        package is not installed).
+    """
+    return {
+        "command": command,
+        "seed": seed,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def write_result(name: str, payload: Mapping[str, Any]) -> Path:
+    """Write `payload` as ``benchmarks/results/NAME.json`` and return the path.
+
+    NaN and infinity are no JSON: they raise ValueError instead of making a file that others cannot read.
+    """
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(
+        json.dumps(payload, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    print(f"wrote {path}", file=sys.stderr)
+    return path
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    """The processor's name as Linux tells it, else what Python knows."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
