@@ -72,7 +72,7 @@ def main() -> None:
         click.echo(f"Error: {e}", err=True)
         sys.exit(e.exit_code)
     except KeyboardInterrupt:
-        click.echo("Interrupted: nothing was published.", err=True)
+        click.echo("Interrupted: what was published before is untouched; run the command again to go on.", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # the reader of our stdout is gone (`covsearch query … | head`): not our failure

@@ -1,0 +1,239 @@
+"""Read a collection's HDF5 files in parallel into a packed store (see :mod:`covsearch.features.store`)."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.config import FeatureConfig, to_toml
+from covsearch.dataset.datacos import Dataset, Skipped
+from covsearch.dataset.hdf5 import read_chroma
+from covsearch.errors import ArtefactError, CovsearchError, FeatureFileError
+from covsearch.features.frames import prepare
+from covsearch.features.store import CONFIG, ENTRIES, FRAMES, Entry, FileStamp, FrameStore, read_entries
+from covsearch.progress import Progress, silent
+
+_CHUNK = 8  # performances a worker takes at once: ~0.2 s of work, ~0.8 MB sent back
+_SMALL = 2**20  # below this many bytes to read, starting worker processes costs more than it saves
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One performance to read, small enough to be sent to a worker."""
+
+    pid: str
+    wid: str
+    files: Mapping[str, Path]
+    config: FeatureConfig
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A packed performance, or the file and reason it was refused for."""
+
+    job: _Job
+    frames: NDArray[np.float16] | None
+    stamps: Mapping[str, FileStamp]
+    refused: tuple[Path, str] | None = None
+
+
+def stamp(path: Path) -> FileStamp:
+    """Size, mtime and sha256 of a file."""
+    status = path.stat()
+    with path.open("rb") as f:
+        return FileStamp(status.st_size, status.st_mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
+
+
+def frames_of(files: Mapping[str, Path], config: FeatureConfig, pid: str | None, wid: str | None) -> NDArray[np.float32]:
+    """Read one performance's files into the frames a branch sees, (L, F) float32.
+
+    Raises
+    ------
+    FeatureFileError
+        For a file that is refused (see :func:`covsearch.dataset.hdf5.read_chroma`).
+    ArtefactError
+        When its features are not equally long.
+    """
+    return prepare({name: read_chroma(files[name], name, pid=pid, wid=wid) for name in config.names}, config)
+
+
+def _work(jobs: list[_Job]) -> list[_Result]:
+    return [_pack_one(job) for job in jobs]
+
+
+def _pack_one(job: _Job) -> _Result:
+    used = {name: job.files[name] for name in job.config.names}
+    try:
+        stamps = {name: stamp(path) for name, path in used.items()}
+        frames = frames_of(used, job.config, job.pid, job.wid).astype(np.float16)
+    except FeatureFileError as e:
+        return _Result(job, None, {}, (e.path, e.reason))
+    except ArtefactError as e:
+        return _Result(job, None, {}, (used[job.config.names[0]], str(e)))
+    except OSError as e:
+        return _Result(job, None, {}, (Path(e.filename or used[job.config.names[0]]), e.strerror or str(e)))
+    return _Result(job, frames, stamps)
+
+
+def pack(
+    dataset: Dataset,
+    config: FeatureConfig,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> FrameStore:
+    """Pack every performance of `dataset`; what an earlier run packed and has not changed is kept.
+
+    A file counts as unchanged when size and mtime are those of its entry, or else when its sha256 is.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Opened with (at least) the features of `config`.
+    config : FeatureConfig
+    folder : Path
+        The store; made when missing.
+    workers : int, optional
+        Reading processes; one a core by default, none when there is little to read.
+    strict : bool
+        Stop at the first refused file instead of skipping it.
+    progress : Progress
+
+    Returns
+    -------
+    FrameStore
+        With the refused performances in ``skipped``.
+
+    Raises
+    ------
+    ArtefactError
+        With `strict`, for the first refused file; without, when no performance could be packed.
+    CovsearchError
+        When another process is packing into the same folder.
+    """
+    with _locked(folder, config) as data:
+        known = read_entries(folder, config.width)
+        kept = {pid: e for pid, e in known.items() if pid in dataset.files and _unchanged(e, dataset, config)}
+        todo = [
+            _Job(pid, performance.wid, dataset.files[pid], config)
+            for pid, performance in dataset.performances.items()
+            if pid not in kept
+        ]
+        packed, skipped = _append(folder, data, todo, workers, strict, progress)
+    kept.update(packed)
+    entries = tuple(kept[pid] for pid in dataset.performances if pid in kept)
+    skipped = [Skipped(_below(Path(s.path), dataset.root), s.reason) for s in skipped]
+    if not entries:
+        first = f": {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+        raise ArtefactError(f"{dataset.root}: none of {len(dataset.files)} performances could be read{first}")
+    return FrameStore(folder, config, dataset.subset, entries, (*dataset.skipped, *skipped))
+
+
+@contextmanager
+def _locked(folder: Path, config: FeatureConfig) -> Iterator[BinaryIO]:
+    """The store's data file, open for appending and locked; the kernel frees the lock when the process dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = to_toml(features=config)
+    if (folder / CONFIG).is_file() and (folder / CONFIG).read_text(encoding="utf-8") != text:
+        raise ArtefactError(f"{folder} holds frames of another configuration; delete it or name another folder")
+    with (folder / FRAMES).open("ab") as data:
+        try:
+            fcntl.flock(data, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            raise CovsearchError(f"{folder}: another process is packing this collection; try again later") from e
+        (folder / CONFIG).write_text(text, encoding="utf-8")
+        yield data
+
+
+def _unchanged(entry: Entry, dataset: Dataset, config: FeatureConfig) -> bool:
+    if set(entry.files) != set(config.names) or entry.wid != dataset.performances[entry.pid].wid:
+        return False
+    return all(_same(old, dataset.files[entry.pid][name]) for name, old in entry.files.items())
+
+
+def _same(old: FileStamp, path: Path) -> bool:
+    try:
+        status = path.stat()
+        if (status.st_size, status.st_mtime_ns) == (old.size, old.mtime_ns):
+            return True
+        return status.st_size == old.size and stamp(path).sha256 == old.sha256
+    except OSError:
+        return False
+
+
+def _append(
+    folder: Path, data: BinaryIO, todo: list[_Job], workers: int | None, strict: bool, progress: Progress
+) -> tuple[dict[str, Entry], list[Skipped]]:
+    """Pack `todo` behind what is there; the entry's line follows its frames."""
+    width = todo[0].config.width if todo else 1
+    packed: dict[str, Entry] = {}
+    skipped: list[Skipped] = []
+    data.truncate(data.seek(0, os.SEEK_END) // (2 * width) * 2 * width)  # half a frame of a killed run
+    with (folder / ENTRIES).open("a", encoding="utf-8") as lines:
+        if lines.tell():
+            lines.write("\n")  # closes a line that a killed run cut off
+        for done, result in enumerate(_results(todo, workers), 1):
+            if result.frames is None:
+                skipped.append(_refusal(result, strict))
+            else:
+                first = data.seek(0, os.SEEK_END) // (2 * width)
+                data.write(result.frames.tobytes())
+                data.flush()
+                entry = Entry(result.job.pid, result.job.wid, first, len(result.frames), result.stamps)
+                lines.write(entry.line())
+                packed[entry.pid] = entry
+            progress("packing features", done, len(todo))
+    return packed, skipped
+
+
+def _refusal(result: _Result, strict: bool) -> Skipped:
+    assert result.refused is not None
+    path, reason = result.refused
+    if strict:
+        raise FeatureFileError(path, reason)
+    return Skipped(str(path), reason)
+
+
+def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
+    """Results in the order of `todo`, from worker processes when there is enough to read."""
+    if workers is None:
+        size = sum(path.stat().st_size for job in todo for path in job.files.values() if path.exists())
+        workers = 1 if size < _SMALL else os.cpu_count() or 1
+    if workers <= 1 or len(todo) <= _CHUNK:
+        yield from map(_pack_one, todo)
+        return
+    # spawn: forking a process that has started torch's threads can deadlock
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        chunks = iter(todo[i : i + _CHUNK] for i in range(0, len(todo), _CHUNK))
+        pending = [pool.submit(_work, chunk) for chunk in islice(chunks, 4 * workers)]
+        try:
+            while pending:  # a bounded window: finished frames never pile up in memory
+                results: Iterable[_Result] = pending.pop(0).result()
+                pending.extend(pool.submit(_work, chunk) for chunk in islice(chunks, 1))
+                yield from results
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _below(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def store_folder(cache: Path, dataset: Dataset, config: FeatureConfig) -> Path:
+    """Where the store of `dataset` with `config` is kept: one folder a collection and configuration."""
+    key = f"{dataset.root.resolve()}\n{dataset.subset}\n{to_toml(features=config)}"
+    return cache / f"{dataset.subset}-{config.features}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"

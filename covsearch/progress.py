@@ -1,0 +1,32 @@
+"""Progress of long work: the library counts, the command line draws it on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(stage, done, total)``, as often as is convenient; `stage` is a few words for a person."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Show nothing: the default of every library function that reports progress."""
+
+
+@contextmanager
+def stderr_progress() -> Iterator[Progress]:
+    """Bars on stderr, one a stage, as a :data:`Progress`; rich draws nothing when stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, object] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield update

@@ -1,0 +1,237 @@
+"""The training loop: binary cross-entropy on pairs, the epoch with the best validation accuracy kept.
+
+Every epoch draws its order, dropout and transpositions from (seed, epoch) alone, so that a training that was
+killed goes on from its last whole epoch and ends with the weights of an unbroken run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from covsearch.config import EMBEDDING_DIM, ModelConfig, TrainConfig, to_toml
+from covsearch.dataset.pairs import COVER, Pairs
+from covsearch.embed import embed_frames
+from covsearch.errors import CovsearchError
+from covsearch.features.store import FrameStore
+from covsearch.models import Siamese
+from covsearch.models.head import pair_loss
+from covsearch.progress import Progress, silent
+from covsearch.training.batches import training_batches
+from covsearch.training.state import STATE, TrainingState, load_state, save_state
+
+METRICS = "metrics.jsonl"
+_EMBED_BATCH = 32
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One epoch: mean loss and accuracy at 0.5 on training (dropout on) and validation pairs."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """A finished training.
+
+    Attributes
+    ----------
+    model : Siamese
+        With the weights of `best_epoch`, in evaluation mode.
+    history : tuple of EpochMetrics
+    best_epoch : int
+        1-based.
+    test_accuracy, test_auc : float
+        On the test pairs, at threshold 0.5 and over all thresholds.
+    pairs : dict
+        Pairs of each part.
+    """
+
+    model: Siamese
+    history: tuple[EpochMetrics, ...]
+    best_epoch: int
+    test_accuracy: float
+    test_auc: float
+    pairs: dict[str, int]
+
+
+def train(
+    store: FrameStore,
+    pairs: Mapping[str, Pairs],
+    config: ModelConfig,
+    training: TrainConfig,
+    folder: Path,
+    progress: Progress = silent,
+) -> TrainReport:
+    """Train, or go on training, a fresh model of `config`.
+
+    Parameters
+    ----------
+    store : FrameStore
+    pairs : mapping
+        ``train``, ``validation`` and ``test`` -> Pairs over positions in the store.
+    config : ModelConfig
+    training : TrainConfig
+    folder : Path
+        Where ``state.safetensors`` and ``metrics.jsonl`` are kept while training.
+    progress : Progress
+
+    Returns
+    -------
+    TrainReport
+
+    Raises
+    ------
+    UsageError
+        When `folder` holds an unfinished training with other choices.
+    CovsearchError
+        When the loss is no longer finite.
+    """
+    torch.manual_seed(training.seed)
+    model = Siamese(config)
+    optimizer = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay)
+    key = to_toml(model=config, train=training) + f"# {len(store)} performances of {store.subset}\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    state = load_state(folder, key, model, optimizer) or TrainingState([], {})
+    while len(state.history) < training.epochs and not _out_of_patience(state, training.patience):
+        record = _epoch(model, optimizer, store, pairs, training, len(state.history) + 1, progress)
+        _keep(state, record, model)
+        save_state(folder, key, model, optimizer, state)
+        _write_history(folder / METRICS, state.history)
+    model.load_state_dict(state.best)
+    return _report(model.eval(), store, pairs, state)
+
+
+def _epoch(
+    model: Siamese,
+    optimizer: torch.optim.Optimizer,
+    store: FrameStore,
+    pairs: Mapping[str, Pairs],
+    training: TrainConfig,
+    epoch: int,
+    progress: Progress,
+) -> EpochMetrics:
+    started = time.monotonic()
+    rng = np.random.default_rng([training.seed, epoch])
+    torch.manual_seed(int(rng.integers(2**31)))
+    rate = _learning_rate(training, epoch)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    loss, accuracy = _train_epoch(model, optimizer, store, pairs["train"], training, rng, epoch, progress)
+    validation = pair_scores(model.eval(), store, pairs["validation"])
+    label = torch.from_numpy(pairs["validation"].label)
+    return EpochMetrics(
+        epoch,
+        loss,
+        accuracy,
+        float(pair_loss(torch.from_numpy(validation), label)),
+        accuracy_at_half(validation, pairs["validation"].label),
+        rate,
+        round(time.monotonic() - started, 3),
+    )
+
+
+def _train_epoch(
+    model: Siamese,
+    optimizer: torch.optim.Optimizer,
+    store: FrameStore,
+    pairs: Pairs,
+    training: TrainConfig,
+    rng: np.random.Generator,
+    epoch: int,
+    progress: Progress,
+) -> tuple[float, float]:
+    model.train()
+    losses, hits, done = 0.0, 0, 0
+    for batch in training_batches(store, pairs, model, training.batch_pairs, training.rotate_keys, rng):
+        scores = model(batch.frames, batch.lengths, batch.a, batch.b)  # (N,)
+        loss = pair_loss(scores, batch.label)
+        if not math.isfinite(float(loss.detach())):
+            raise CovsearchError(f"the loss became {float(loss.detach())} in epoch {epoch}: lower the learning rate")
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        done += len(batch.label)
+        losses += float(loss.detach()) * len(batch.label)
+        hits += int(((scores.detach() < 0) == (batch.label == COVER)).sum())
+        progress(f"epoch {epoch}/{training.epochs}", done, len(pairs))
+    return losses / done, hits / done
+
+
+def _learning_rate(training: TrainConfig, epoch: int) -> float:
+    if training.schedule == "constant":
+        return training.learning_rate
+    return training.learning_rate * (1 + math.cos(math.pi * (epoch - 1) / training.epochs)) / 2
+
+
+def _out_of_patience(state: TrainingState, patience: int) -> bool:
+    return bool(patience) and len(state.history) - state.best_epoch >= patience
+
+
+def _keep(state: TrainingState, record: EpochMetrics, model: Siamese) -> None:
+    """Append the record; keep the weights when validation accuracy is better, or as good with a lower loss."""
+    state.history.append(asdict(record))
+
+    def goodness(row: Mapping[str, float]) -> tuple[float, float]:
+        return row["validation_accuracy"], -row["validation_loss"]
+
+    if not state.best_epoch or goodness(state.history[-1]) > goodness(state.history[state.best_epoch - 1]):
+        state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        state.best_epoch = record.epoch
+
+
+def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
+    fresh.replace(path)
+
+
+def pair_scores(model: Siamese, store: FrameStore, pairs: Pairs) -> NDArray[np.float32]:
+    """Scores s (N,) of pairs; every track that occurs is embedded once, in evaluation mode."""
+    tracks, rows = np.unique(np.stack([pairs.a, pairs.b]), return_inverse=True)
+    by_length = tracks[np.argsort(store.lengths_of(tracks.tolist()), kind="stable")].tolist()
+    vectors = np.empty((len(store), EMBEDDING_DIM), dtype=np.float32)
+    for i in range(0, len(by_length), _EMBED_BATCH):
+        some = by_length[i : i + _EMBED_BATCH]
+        vectors[some] = embed_frames(model, [store.frames(row) for row in some])
+    a, b = (torch.from_numpy(vectors[tracks[side]]) for side in rows.reshape(2, -1))
+    with torch.inference_mode():
+        scores: NDArray[np.float32] = model.head(a, b).numpy()
+    return scores
+
+
+def accuracy_at_half(scores: NDArray[np.float32], label: NDArray[np.int64]) -> float:
+    """Share of pairs on the right side of p = 0.5, that is s = 0."""
+    return float(np.mean((scores < 0) == (label == COVER)))
+
+
+def _report(model: Siamese, store: FrameStore, pairs: Mapping[str, Pairs], state: TrainingState) -> TrainReport:
+    scores = pair_scores(model, store, pairs["test"])
+    label = pairs["test"].label
+    history = tuple(
+        EpochMetrics(int(row["epoch"]), *(float(v) for k, v in row.items() if k != "epoch")) for row in state.history
+    )
+    sizes = {part: len(some) for part, some in pairs.items()}
+    auc = float(roc_auc_score(label, scores))
+    return TrainReport(model, history, state.best_epoch, accuracy_at_half(scores, label), auc, sizes)
+
+
+def forget_state(folder: Path) -> None:
+    """Remove the state of a training whose checkpoint has been written."""
+    (folder / STATE).unlink(missing_ok=True)

@@ -1,0 +1,57 @@
+"""Named starting points for a training; anything said explicitly wins over them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
+from covsearch.errors import UsageError
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # the report, Tables 1, 3 and 4: zeros are pooled like music, 20 epochs of Adam 5e-4, nothing else
+    "report": {"pooling": "unmasked"},
+    # what the report's own "next steps" ask for, and key rotation, without which a CNN must learn each key apart
+    "default": {
+        "alpha": "positive",
+        "rotate_keys": True,
+        "epochs": 60,
+        "schedule": "cosine",
+        "weight_decay": 0.01,
+        "patience": 0,
+    },
+}
+
+
+def configure(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, TrainConfig]:
+    """Configurations of a preset with explicit choices on top.
+
+    Parameters
+    ----------
+    preset : str
+        A key of :data:`PRESETS`.
+    explicit : mapping
+        Names of fields of :class:`ModelConfig`, :class:`FeatureConfig` or :class:`TrainConfig`; None values
+        count as not said.
+
+    Raises
+    ------
+    UsageError
+        For an unknown preset or field, or a value out of range.
+    """
+    if preset not in PRESETS:
+        raise UsageError(f"preset must be one of {sorted(PRESETS)}, not {preset!r}")
+    values = {**PRESETS[preset], **{name: value for name, value in explicit.items() if value is not None}}
+    features = FeatureConfig(**_fields(FeatureConfig, values))
+    model = ModelConfig(**_fields(ModelConfig, values), features=features)
+    training = TrainConfig(**_fields(TrainConfig, values))
+    if values:
+        raise UsageError(f"unknown choices {sorted(values)}")
+    return model, training
+
+
+def _fields(cls: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Take the simple fields of `cls` out of `values`."""
+    names = [f.name for f in dataclasses.fields(cls) if f.type in {"str", "int", "float", "bool"}]
+    return {name: values.pop(name) for name in names if name in values}
