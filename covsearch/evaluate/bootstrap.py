@@ -6,7 +6,7 @@ are drawn with replacement, and a pair counts as often as it would occur among t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from covsearch.dataset.pairs import COVER
 from covsearch.errors import UsageError
 from covsearch.evaluate.metrics import checked
+from covsearch.progress import Progress, silent
 
 REPLICATES = 1000
 LEVEL = 0.95
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def bootstrap_over_works(
     *,
     replicates: int = REPLICATES,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> BootstrapAuc:
     """Resample works with replacement and compute every system's AUC anew.
 
@@ -90,8 +89,8 @@ def bootstrap_over_works(
         R, at least 1.
     seed : int
         Decides which works are drawn, whatever systems are asked for.
-    progress : callable, optional
-        Called as ``progress(done, R)``.
+    progress : Progress
+        Told after every replicate.
 
     Returns
     -------
@@ -120,8 +119,7 @@ def bootstrap_over_works(
             covers, others = weights.draw(rng)
         for name, ranking in rankings.items():
             auc[name][k] = ranking.weighted_auc(covers, others)
-        if progress:
-            progress(k + 1, replicates)
+        progress("bootstrap over works", k + 1, replicates)
     return BootstrapAuc(auc, weights.works, redrawn)
 
 

@@ -123,11 +123,11 @@ def test_difference_is_paired() -> None:
 
 def test_seed_decides_everything_and_progress_counts_to_the_end() -> None:
     case = collection(8, 1.0, seed=0)
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, int, int]] = []
 
     def run(seed: int) -> NDArray[np.float64]:
-        def progress(done: int, total: int) -> None:
-            seen.append((done, total))
+        def progress(stage: str, done: int, total: int) -> None:
+            seen.append((stage, done, total))
 
         scores = {"x": case.score}
         result = bootstrap_over_works(
@@ -138,7 +138,7 @@ def test_seed_decides_everything_and_progress_counts_to_the_end() -> None:
     first = run(4)
     np.testing.assert_array_equal(first, run(4))
     assert not np.array_equal(first, run(5))
-    assert seen == [(k, 20) for k in range(1, 21)] * 3
+    assert seen == [("bootstrap over works", k, 20) for k in range(1, 21)] * 3
 
 
 def test_percentiles_of_a_known_sample() -> None:

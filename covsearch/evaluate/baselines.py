@@ -1,0 +1,107 @@
+"""What a pair model must beat: distances that need no training, from the packed frames the model sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.dataset.pairs import Pairs
+from covsearch.errors import UsageError
+
+PITCH_CLASSES = 12
+_CHUNK = 2**16  # pairs at once: a 24-bin mean of 65,536 pairs is 12 MB of float64
+
+
+class Baseline(Protocol):
+    """Frames of every performance, pairs, seed -> a distance (N,) for each pair, high = non-cover."""
+
+    def __call__(self, frames: Iterable[NDArray[np.float16]], pairs: Pairs, seed: int) -> NDArray[np.float64]:
+        """Distances of `pairs`, whose positions count through `frames`."""
+        ...
+
+
+def mean_chroma(frames: NDArray[np.float16]) -> NDArray[np.float64]:
+    """The average frame of one performance.
+
+    Parameters
+    ----------
+    frames : NDArray, shape (L, F)
+        Frames as a branch sees them: unit L2 norm before block means.
+
+    Returns
+    -------
+    NDArray[float64], shape (F,)
+    """
+    average: NDArray[np.float64] = frames.mean(axis=0, dtype=np.float64)  # (F,)
+    return average
+
+
+def key_invariant_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One minus the cosine similarity of two chroma vectors in the key in which they fit best.
+
+    Parameters
+    ----------
+    a, b : NDArray[float64], shape (N, F)
+        F is a multiple of 12; each block of 12 bins is one feature, and all blocks are rolled together,
+        since a song that is transposed is transposed in every feature.
+
+    Returns
+    -------
+    NDArray[float64], shape (N,)
+        In [0, 2], in [0, 1] for chroma, which has no negative bins; 1 where a vector is all zero.
+
+    References
+    ----------
+    The optimal transposition index of Serrà, Gómez, Herrera, "Transposing chroma representations to a common
+    key" (2008), with the cosine of mean chroma as the similarity.
+    """
+    blocks = _unit(a).reshape(len(a), -1, PITCH_CLASSES)  # (N, F / 12, 12)
+    others = _unit(b).reshape(len(b), -1, PITCH_CLASSES)  # (N, F / 12, 12)
+    best = np.full(len(a), -np.inf)
+    for key in range(PITCH_CLASSES):
+        np.maximum(best, np.einsum("nfp,nfp->n", blocks, np.roll(others, key, axis=2)), out=best)
+    return 1 - best
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norm > 0, norm, 1)
+
+
+def mean_chroma_baseline(
+    frames: Iterable[NDArray[np.float16]], pairs: Pairs, seed: int = 0
+) -> NDArray[np.float64]:
+    """Key-invariant distance of mean chroma; nothing is random in it."""
+    means = np.stack([mean_chroma(sequence) for sequence in frames])  # (M, F)
+    distance = np.empty(len(pairs))
+    for k in range(0, len(pairs), _CHUNK):
+        rows = slice(k, k + _CHUNK)
+        distance[rows] = key_invariant_distance(means[pairs.a[rows]], means[pairs.b[rows]])
+    return distance
+
+
+def random_baseline(
+    frames: Iterable[NDArray[np.float16]], pairs: Pairs, seed: int = 0
+) -> NDArray[np.float64]:
+    """Uniform noise in [0, 1): what no knowledge at all scores on these very pairs."""
+    return np.random.default_rng(seed).random(len(pairs))
+
+
+MEAN_CHROMA = "mean chroma"
+BASELINES: dict[str, Baseline] = {MEAN_CHROMA: mean_chroma_baseline, "random": random_baseline}
+
+
+def find_baseline(name: str) -> Baseline:
+    """The baseline called `name`.
+
+    Raises
+    ------
+    UsageError
+        When there is none; the message lists what there is.
+    """
+    if name not in BASELINES:
+        raise UsageError(f"no baseline is called {name!r}; there are {sorted(BASELINES)}")
+    return BASELINES[name]
