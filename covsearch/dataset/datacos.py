@@ -1,0 +1,234 @@
+"""Open a Da-TACOS folder: which performances there are, what is known of them, where their files are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from covsearch.dataset.chroma import CHROMA
+from covsearch.dataset.ids import natural_key
+from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
+from covsearch.dataset.metadata import read_metadata
+from covsearch.dataset.performance import Performance
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
+
+__all__ = ["Dataset", "Skipped", "open_dataset"]
+
+EXPECTED = "da-tacos_<subset>_subset_<hpcp|crema|cens|single_files>/W_14_hpcp/P_15_hpcp.h5"
+
+Found = dict[str, dict[str, list[FeatureFile]]]  # pid -> feature -> files
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One subset of a Da-TACOS folder; nothing of its feature files has been read.
+
+    Attributes
+    ----------
+    root : Path
+        Absolute.
+    subset : str
+        ``benchmark``, ``coveranalysis``, ``sample``...
+    performances : mapping
+        PID -> Performance, in the order of the PIDs' numbers; only those that have every requested feature.
+    files : mapping
+        PID -> feature -> HDF5 file. In the single-file layout every feature names the same file, which may
+        turn out not to hold it.
+    skipped : tuple of Skipped
+        What is there, or should be, and was left out.
+    metadata : Path or None
+        The JSON that titles come from; None when there is none.
+    """
+
+    root: Path
+    subset: str
+    performances: Mapping[str, Performance]
+    files: Mapping[str, Mapping[str, Path]]
+    skipped: tuple[Skipped, ...] = ()
+    metadata: Path | None = None
+
+    @property
+    def works(self) -> Mapping[str, tuple[str, ...]]:
+        """WID -> PIDs of its clique; works in the order of their numbers."""
+        cliques: dict[str, list[str]] = {}
+        for pid, performance in self.performances.items():
+            cliques.setdefault(performance.wid, []).append(pid)
+        return {wid: tuple(cliques[wid]) for wid in sorted(cliques, key=natural_key)}
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Features that at least one performance has a file for."""
+        return tuple(name for name in CHROMA if any(name in files for files in self.files.values()))
+
+
+def open_dataset(
+    root: Path | str, features: Sequence[str] = (), *, subset: str | None = None, strict: bool = False
+) -> Dataset:
+    """Find the performances of a Da-TACOS folder by its names and its metadata JSON.
+
+    Parameters
+    ----------
+    root : Path or str
+        A folder with feature folders up to three folders below it.
+    features : sequence of str
+        Features that a performance must have, keys of :data:`~covsearch.dataset.chroma.CHROMA`; none means
+        that any one is enough.
+    subset : str, optional
+        Needed when the folder holds several.
+    strict : bool
+        Refuse to skip anything.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    NotFoundError
+        When the folder, the subset, a feature, or any usable performance is not there.
+    UsageError
+        For an unknown feature, or several subsets and none named.
+    ArtefactError
+        For damaged metadata; with `strict` for the first thing that would be skipped.
+    """
+    unknown = sorted(set(features) - set(CHROMA))
+    if unknown:
+        raise UsageError(f"unknown features {unknown}; known are {sorted(CHROMA)}")
+    layout = _layout(Path(root))
+    subset = _choose_subset(layout, subset)
+    wanted = tuple(features) or tuple(CHROMA)
+    skipped = list(layout.skipped)
+    found = _find_files(layout, subset, wanted, skipped)
+    for name in features:
+        if not any(name in by_feature for by_feature in found.values()):
+            there = sorted({folder.what for folder in layout.folders if folder.subset == subset})
+            raise NotFoundError(f"{root}: subset {subset} has no {name} files; its folders are {there}")
+    metadata = _metadata_path(layout, subset)
+    records = read_metadata(metadata) if metadata else None
+    performances, files = _join(found, records, tuple(features), layout.root, skipped)
+    left_out = tuple(dict.fromkeys(skipped))  # a folder may have been listed twice
+    _check_outcome(layout, subset, left_out, bool(performances), metadata, strict)
+    return Dataset(layout.root, subset, performances, files, left_out, metadata)
+
+
+def _layout(root: Path) -> Layout:
+    if not root.is_dir():
+        raise NotFoundError(f"{root} is {'not a folder' if root.exists() else 'not there'}; expected a Da-TACOS folder")
+    layout = find_layout(root)
+    if not layout.folders:
+        left = f" ({layout.skipped[0].path} {layout.skipped[0].reason})" if layout.skipped else ""
+        raise NotFoundError(f"{root} has no Da-TACOS feature folder{left}; expected {EXPECTED}")
+    return layout
+
+
+def _choose_subset(layout: Layout, subset: str | None) -> str:
+    there = layout.subsets
+    if subset is None and len(there) > 1:
+        raise UsageError(f"{layout.root} holds the subsets {there}: choose one with --subset")
+    if subset is not None and subset not in there:
+        raise NotFoundError(f"{layout.root} has no subset {subset!r}; it has {there}")
+    return subset or there[0]
+
+
+def _find_files(layout: Layout, subset: str, wanted: tuple[str, ...], skipped: list[Skipped]) -> Found:
+    """All files of the wanted features; a file of its own goes before a single file with every feature."""
+    found: Found = {}
+    singles: dict[str, list[FeatureFile]] = {}
+    for folder in layout.folders:
+        if folder.subset != subset:
+            continue
+        if folder.what == SINGLE_FILES:
+            for file in scan(folder, layout.root, skipped):
+                singles.setdefault(file.pid, []).append(file)
+        elif folder.what in wanted:
+            for file in scan(folder, layout.root, skipped):
+                found.setdefault(file.pid, {}).setdefault(folder.what, []).append(file)
+    for pid, files in singles.items():
+        for name in wanted:
+            found.setdefault(pid, {}).setdefault(name, files)
+    return found
+
+
+def _metadata_path(layout: Layout, subset: str) -> Path | None:
+    paths = [path for named, path in layout.metadata if named == subset]
+    if len(paths) > 1:
+        raise ArtefactError(f"subset {subset} has {len(paths)} metadata files, {paths[0]} and {paths[1]}: keep one")
+    return paths[0] if paths else None
+
+
+def _join(
+    found: Found,
+    records: Mapping[str, Performance] | None,
+    required: tuple[str, ...],
+    root: Path,
+    skipped: list[Skipped],
+) -> tuple[dict[str, Performance], dict[str, dict[str, Path]]]:
+    """Bring files and metadata together, by PID."""
+    performances: dict[str, Performance] = {}
+    files: dict[str, dict[str, Path]] = {}
+    for pid in sorted(found.keys() | (records or {}).keys(), key=natural_key):
+        by_feature = found.get(pid, {})
+        performance = _performance(pid, by_feature, records, root, skipped)
+        if performance is None:
+            continue
+        chosen = _choose_files(performance, by_feature, root, skipped)
+        missing = [name for name in required if name not in chosen]
+        if missing or not chosen:
+            what = " and ".join(missing) or "feature"
+            skipped.append(Skipped(f"{performance.wid}/{pid}", f"has no {what} file"))
+            continue
+        performances[pid], files[pid] = performance, chosen
+    return performances, files
+
+
+def _performance(
+    pid: str,
+    by_feature: Mapping[str, list[FeatureFile]],
+    records: Mapping[str, Performance] | None,
+    root: Path,
+    skipped: list[Skipped],
+) -> Performance | None:
+    """What the metadata says of `pid`; without metadata, what its folders say if they agree."""
+    if records is not None and pid in records:
+        return records[pid]
+    files = [file for files in by_feature.values() for file in files]
+    path = relative(files[0].path, root)
+    works = sorted({file.wid for file in files}, key=natural_key)
+    if records is not None:
+        skipped.append(Skipped(path, "is not in the metadata JSON"))
+        return None
+    if len(works) > 1:
+        skipped.append(Skipped(path, f"is in {' and '.join(works)}: of which work is it?"))
+        return None
+    return Performance(pid=pid, wid=works[0])
+
+
+def _choose_files(
+    performance: Performance, by_feature: Mapping[str, list[FeatureFile]], root: Path, skipped: list[Skipped]
+) -> dict[str, Path]:
+    chosen: dict[str, Path] = {}
+    for name, files in by_feature.items():
+        for file in files:
+            if file.wid != performance.wid:
+                reason = f"is in {file.wid}, but the metadata JSON says {performance.wid}"
+            elif name in chosen:
+                reason = f"is there twice, also as {relative(chosen[name], root)}"
+            else:
+                chosen[name] = file.path
+                continue
+            skipped.append(Skipped(relative(file.path, root), reason))
+    return chosen
+
+
+def _check_outcome(
+    layout: Layout, subset: str, skipped: Sequence[Skipped], any_left: bool, metadata: Path | None, strict: bool
+) -> None:
+    where = f"{layout.root}, subset {subset}"
+    first = f"first {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+    if strict and skipped:
+        raise ArtefactError(f"{where}: {len(skipped):,} would be skipped, {first}\nMend it, or drop --strict")
+    if strict and metadata is None:
+        raise ArtefactError(f"{where}: no metadata JSON (expected da-tacos_{subset}_subset_metadata.json)")
+    if not any_left:
+        raise NotFoundError(f"{where}: no usable performance; {first or 'its feature folders are empty'}")

@@ -1,0 +1,204 @@
+"""Read one chroma feature from one Da-TACOS file, or refuse the file and say why.
+
+Da-TACOS files are written by deepdish/PyTables and come from strangers: everything that can be known from the
+header is checked before a value is read, so that a small file cannot ask for gigabytes or for another file.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5s, h5t
+from numpy.typing import NDArray
+
+from covsearch.dataset.chroma import BINS, CHROMA
+from covsearch.dataset.chunks import Layout, RefusedError, describe, read_values
+from covsearch.errors import FeatureFileError
+
+FLOATS = (
+    (h5t.IEEE_F16LE, "<f2"),
+    (h5t.IEEE_F32LE, "<f4"),
+    (h5t.IEEE_F64LE, "<f8"),
+    (h5t.IEEE_F16BE, ">f2"),
+    (h5t.IEEE_F32BE, ">f4"),
+    (h5t.IEEE_F64BE, ">f8"),
+)
+MAX_NAME_BYTES = 64  # of the attributes that hold a PID or WID
+# what h5py raises on damaged files; none of these may reach a caller
+H5PY_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError, MemoryError)
+
+
+def read_chroma(path: Path, feature: str, *, pid: str | None = None, wid: str | None = None) -> NDArray[np.float32]:
+    """Read the chroma of one performance as it is stored.
+
+    Parameters
+    ----------
+    path : Path
+        An HDF5 file of either Da-TACOS layout.
+    feature : str
+        A key of :data:`~covsearch.dataset.chroma.CHROMA`.
+    pid, wid : str, optional
+        What the file's ``track_id`` and ``label`` must say, where it has them.
+
+    Returns
+    -------
+    NDArray[float32], shape (T, 12)
+        C-contiguous, finite, >= 0, not all zero; single all-zero frames are silence. Bin 0 is the feature's
+        own ``first_bin``. A file with (12, T), as CREMA has in coveranalysis, is transposed.
+
+    Raises
+    ------
+    FeatureFileError
+        With the reason, for every file that is not exactly that.
+    """
+    with _opened(path, feature, pid, wid) as layout:
+        stored = read_values(layout)
+        frames = stored if stored.shape[1] == BINS else stored.T
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is refused below
+            frames = np.ascontiguousarray(frames, dtype=np.float32)
+        _check_values(frames)
+    return frames
+
+
+def inspect_chroma(path: Path, feature: str, *, pid: str | None = None, wid: str | None = None) -> int:
+    """Number of frames of one performance, from the header alone.
+
+    Parameters and refusals are those of :func:`read_chroma`, except what only the values can tell.
+
+    Returns
+    -------
+    int
+        T, at least 1.
+    """
+    with _opened(path, feature, pid, wid) as layout:
+        rows, columns = layout.shape
+        return rows if columns == BINS else columns
+
+
+@contextmanager
+def _opened(path: Path, feature: str, pid: str | None, wid: str | None) -> Iterator[Layout]:
+    """The checked dataset of an open file; every failure leaves as a FeatureFileError."""
+    name = CHROMA[feature].dataset
+    try:
+        size = _regular_file_size(path)
+        with h5py.File(path, "r", locking=False) as file:  # read-only media cannot be locked
+            _check_attribute(file, "track_id", pid)
+            _check_attribute(file, "label", wid)
+            dataset = _hard_linked(file, name)
+            yield describe(dataset, *_shape_and_dtype(dataset), size)
+    except RefusedError as e:
+        raise FeatureFileError(path, str(e)) from e
+    except H5PY_ERRORS as e:
+        raise FeatureFileError(path, f"cannot be read as HDF5: {_short(e)}") from e
+
+
+def _short(e: BaseException) -> str:
+    """What h5py says in brackets after its general remark, on one line."""
+    text = str(e.strerror) if isinstance(e, OSError) and e.strerror else str(e)
+    inner = re.search(r"\((.+)\)", text, re.DOTALL)
+    return " ".join((inner.group(1) if inner else text or type(e).__name__).split())[:120]
+
+
+def _regular_file_size(path: Path) -> int:
+    """Size in bytes; opening a FIFO would wait for ever and a device never ends."""
+    try:
+        found = path.stat()
+    except FileNotFoundError as e:
+        raise RefusedError("does not exist") from e
+    if stat.S_ISDIR(found.st_mode):
+        raise RefusedError("is a folder, not an HDF5 file")
+    if not stat.S_ISREG(found.st_mode):
+        raise RefusedError("is not a regular file")
+    return found.st_size
+
+
+def _check_attribute(file: Any, name: str, expected: str | None) -> None:
+    """A root attribute, where there is one, must say `expected`."""
+    if expected is None or name not in file.attrs:
+        return
+    attribute = file.attrs.get_id(name)
+    kind = attribute.get_type()
+    if not isinstance(kind, h5t.TypeStringID) or attribute.shape != () or kind.get_size() > MAX_NAME_BYTES:
+        raise RefusedError(f"attribute {name} is not a short text; expected {expected}")
+    value = file.attrs[name]
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    if text != expected:
+        raise RefusedError(f"attribute {name} says {text[:MAX_NAME_BYTES]!r}; folder and file name say {expected}")
+
+
+def _hard_linked(file: Any, name: str) -> Any:
+    """The low-level handle of the root group's own dataset `name`; links to elsewhere are not followed."""
+    links = file.id.links
+    if not links.exists(name.encode()):
+        raise RefusedError(f"has no dataset '{name}'; it has {_some_names(links)}")
+    if links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+        raise RefusedError(f"'{name}' is a link to another object or file; links are not followed")
+    found = h5py.h5o.open(file.id, name.encode())
+    if not isinstance(found, h5d.DatasetID):
+        raise RefusedError(f"'{name}' is a {'group' if isinstance(found, h5py.h5g.GroupID) else 'type'}, not a dataset")
+    plist = found.get_create_plist()
+    # asked first: to learn the shape of a virtual dataset, HDF5 opens the files it points to
+    if plist.get_layout() == h5d.VIRTUAL:
+        raise RefusedError(f"'{name}' is a virtual dataset: its values are in other files")
+    if plist.get_external_count():
+        raise RefusedError(f"'{name}' keeps its values in external files")
+    return found
+
+
+def _some_names(links: Any) -> str:
+    names: list[str] = []
+
+    def collect(name: bytes) -> bool | None:
+        names.append(name.decode("utf-8", "replace")[:MAX_NAME_BYTES])
+        return True if len(names) == 8 else None
+
+    links.iterate(collect)
+    return str(sorted(names)) if names else "nothing"
+
+
+def _shape_and_dtype(dataset: Any) -> tuple[tuple[int, int], np.dtype[Any]]:
+    kind = dataset.get_type()
+    dtype = next((np.dtype(name) for ours, name in FLOATS if kind.equal(ours)), None)
+    if dtype is None:
+        raise RefusedError(f"values are {_type_name(kind)}; expected 16, 32 or 64-bit floats")
+    space = dataset.get_space()
+    if space.get_simple_extent_type() != h5s.SIMPLE:
+        raise RefusedError("holds a scalar or nothing; expected (frames, 12)")
+    shape = space.get_simple_extent_dims()
+    if len(shape) != 2 or (shape[0] == BINS) == (shape[1] == BINS):
+        raise RefusedError(f"has shape {shape}; expected (frames, 12) or (12, frames) with frames other than 12")
+    if 0 in shape:
+        raise RefusedError(f"has shape {shape}: no frames")
+    return shape, dtype
+
+
+def _type_name(kind: Any) -> str:
+    names = {
+        h5t.INTEGER: "integers",
+        h5t.FLOAT: "floats of another kind",
+        h5t.STRING: "text",
+        h5t.COMPOUND: "compounds",
+        h5t.REFERENCE: "references",
+        h5t.ENUM: "enumerated",
+        h5t.VLEN: "variable-length objects",
+        h5t.ARRAY: "arrays",
+    }
+    return names.get(kind.get_class(), "opaque")
+
+
+def _check_values(frames: NDArray[np.float32]) -> None:
+    low, high = float(frames.min()), float(frames.max())  # NaN goes through both
+    if not (np.isfinite(low) and np.isfinite(high)):
+        frame = int(np.flatnonzero(~np.isfinite(frames).all(axis=1))[0])
+        raise RefusedError(f"has NaN or infinite values, first in frame {frame}")
+    if low < 0:
+        raise RefusedError(f"has negative values (down to {low:.3g}); chroma is >= 0")
+    if high == 0:
+        raise RefusedError(f"is silent: all {len(frames)} frames are zero")
