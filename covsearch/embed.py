@@ -103,7 +103,8 @@ def embed_store(checkpoint: Checkpoint, store: FrameStore, progress: Progress = 
     """
     if store.config != checkpoint.config.features:
         raise UsageError(
-            f"model {checkpoint.fingerprint} was trained on {checkpoint.config.features}, the store holds {store.config}"
+            f"model {checkpoint.fingerprint} was trained on {checkpoint.config.features}, "
+            f"the store holds {store.config}"
         )
     order = np.argsort(store.lengths, kind="stable").tolist()
     batches = [order[i : i + _BATCH] for i in range(0, len(order), _BATCH)]

@@ -19,7 +19,11 @@ from covsearch.workspace import find_workspace
 COMMANDS = {
     "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
-    "eval-pairs": ("covsearch.cli.evaluate", "eval_pairs", "Accuracy, AUC and ROC on held-out pairs, beside baselines."),
+    "eval-pairs": (
+        "covsearch.cli.evaluate",
+        "eval_pairs",
+        "Accuracy, AUC and ROC on held-out pairs, with baselines.",
+    ),
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
     "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),

@@ -56,7 +56,9 @@ def stamp(path: Path) -> FileStamp:
         return FileStamp(status.st_size, status.st_mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
 
 
-def frames_of(files: Mapping[str, Path], config: FeatureConfig, pid: str | None, wid: str | None) -> NDArray[np.float32]:
+def frames_of(
+    files: Mapping[str, Path], config: FeatureConfig, pid: str | None, wid: str | None
+) -> NDArray[np.float32]:
     """Read one performance's files into the frames a branch sees, (L, F) float32.
 
     Raises

@@ -77,7 +77,7 @@ def read_entries(folder: Path, width: int) -> dict[str, Entry]:
             entry = _entry(json.loads(line))
         except (ValueError, KeyError, TypeError):
             continue
-        if 0 <= entry.first and 1 <= entry.frames and entry.first + entry.frames <= there:
+        if entry.first >= 0 and entry.frames >= 1 and entry.first + entry.frames <= there:
             entries[entry.pid] = entry
     return entries
 

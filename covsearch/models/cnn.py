@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -59,7 +60,7 @@ class ResidualCNN(nn.Module):
         self.masked = config.pooling == "masked"
         self.frames = config.features.frames
         widths = (config.features.width, *CHANNELS)
-        blocks = [ResBlock1D(i, o, config.norm) for i, o in zip(widths[:-1], widths[1:], strict=True)]
+        blocks = [ResBlock1D(i, o, config.norm) for i, o in itertools.pairwise(widths)]
         self.blocks = nn.ModuleList(blocks)
         self.pooling = POOLINGS[config.pooling]()
         self.dense1 = nn.Linear(2 * CHANNELS[-1], 512)

@@ -53,9 +53,7 @@ def save_state(
     fresh.replace(folder / STATE)
 
 
-def load_state(
-    folder: Path, config: str, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> TrainingState | None:
+def load_state(folder: Path, config: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingState | None:
     """Put `model` and `optimizer` where the interrupted training in `folder` was; None when there is none.
 
     Raises

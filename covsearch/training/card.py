@@ -1,0 +1,116 @@
+"""A trained model as a checkpoint folder: weights, configuration, split, pairs, metrics and a card to read first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from covsearch import __version__
+from covsearch.config import ModelConfig, TrainConfig
+from covsearch.dataset.pairs import Pairs, write_pairs
+from covsearch.dataset.splits import Split, write_split
+from covsearch.features.store import FrameStore
+from covsearch.models import save_checkpoint
+from covsearch.training.loop import TrainReport
+
+CARD, SPLIT, PAIRS = "README.md", "split.json", "pairs.csv"
+
+_LEAKY = """> **Leaky protocol.** Pairs, not works, were split: works and performances of the test pairs were also trained
+> on, so these test figures say little about songs the model has never heard.
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training and everything that belongs into its folder.
+
+    Attributes
+    ----------
+    report : TrainReport
+    config : ModelConfig
+    training : TrainConfig
+    store : FrameStore
+        What it was trained on.
+    pairs : mapping
+        Part -> Pairs over positions in the store.
+    split : Split or None
+        None for the leaky split by pairs.
+    """
+
+    report: TrainReport
+    config: ModelConfig
+    training: TrainConfig
+    store: FrameStore
+    pairs: Mapping[str, Pairs]
+    split: Split | None
+
+
+def write_checkpoint(folder: Path, trained: Trained) -> None:
+    """Write `trained` to `folder`; the weights come last, so that a folder with weights is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_pairs(folder / PAIRS, trained.store.pids, trained.pairs)
+    everything = tuple(dict.fromkeys(trained.store.wids))
+    # split by pairs: every work may have been trained on, so none is held out
+    split = trained.split or Split(everything, (), (), trained.training.seed)
+    write_split(folder / SPLIT, split, subset=trained.store.subset, by=trained.training.split)
+    (folder / CARD).write_text(model_card(trained), encoding="utf-8")
+    save_checkpoint(folder, trained.report.model, trained.config, train=trained.training)
+
+
+def summary(trained: Trained) -> dict[str, object]:
+    """The figures of a training, ready for JSON."""
+    best = trained.report.history[trained.report.best_epoch - 1]
+    return {
+        "best_epoch": trained.report.best_epoch,
+        "epochs": len(trained.report.history),
+        "validation_accuracy": best.validation_accuracy,
+        "test_accuracy": trained.report.test_accuracy,
+        "test_auc": trained.report.test_auc,
+        "pairs": trained.report.pairs,
+        "split": trained.training.split,
+        "seed": trained.training.seed,
+        "seconds": round(sum(epoch.seconds for epoch in trained.report.history), 1),
+    }
+
+
+def model_card(trained: Trained) -> str:
+    """The card: data, split, seed, metrics and limits, in Markdown."""
+    facts = summary(trained)
+    store, training = trained.store, trained.training
+    parameters = sum(p.numel() for p in trained.report.model.parameters())
+    head = "a metric (all weights positive)" if trained.config.alpha == "positive" else "signed weights"
+    return f"""# {trained.config.branch}, trained on {store.subset}
+
+{"" if training.split == "works" else _LEAKY}
+| | |
+|---|---|
+| Model | {trained.config.branch}, {parameters:,} parameters, {trained.config.pooling} pooling, {trained.config.norm} norm, head with {head} |
+| Input | {trained.config.features.features}, at most {trained.config.features.frames} frames |
+| Data | {store.subset}: {len(store):,} performances of {len(set(store.wids)):,} works |
+| Split | by {training.split}, seed {training.seed}; pairs: {json.dumps(facts["pairs"])} |
+| Trained | {facts["epochs"]} epochs in {facts["seconds"]} s, best validation accuracy in epoch {facts["best_epoch"]} |
+| Validation | accuracy {facts["validation_accuracy"]:.3f} |
+| Test | accuracy at 0.5: {facts["test_accuracy"]:.3f}, AUC {facts["test_auc"]:.3f} ({facts["pairs"]["test"]} pairs) |
+| Made | {datetime.now(UTC):%Y-%m-%d}, covsearch {__version__}, torch {version("torch")} |
+
+Intervals and baselines on the same pairs: `covsearch eval-pairs --model THIS_FOLDER`.
+The configuration is in `config.toml`, the works of each part in `split.json`, the pairs in `pairs.csv`, every epoch
+in `metrics.jsonl`.
+
+## Limits
+
+- p near 0 means cover, p near 1 non-cover; 0.5 is not calibrated.
+- The branch sees chroma only: no timbre, no words, no rhythm beyond it. It is not built to ignore key
+  ({"it was trained on randomly transposed tracks" if training.rotate_keys else "and was trained on keys as they are"}).
+- Trained on {facts["pairs"]["train"]} pairs of one collection; expect less on music unlike it.
+
+## Choices
+
+```json
+{json.dumps({"model": asdict(trained.config), "train": asdict(training)}, indent=1)}
+```
+"""  # noqa: E501  (table rows cannot be broken)

@@ -1,0 +1,110 @@
+"""From a dataset folder to a checkpoint folder: the one function behind ``covsearch train``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from covsearch.config import ModelConfig, TrainConfig
+from covsearch.dataset.datacos import Dataset, open_dataset
+from covsearch.dataset.pairs import Pairs, pairs_by_work, pairs_leaky
+from covsearch.dataset.sample import sample_root
+from covsearch.dataset.splits import Split, draw_split, read_split
+from covsearch.errors import UsageError
+from covsearch.features.pack import pack, store_folder
+from covsearch.features.store import FrameStore
+from covsearch.models.checkpoint import WEIGHTS
+from covsearch.progress import Progress, silent
+from covsearch.training.card import SPLIT, Trained, write_checkpoint
+from covsearch.training.loop import forget_state, train
+from covsearch.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to train on.
+
+    Attributes
+    ----------
+    dataset : Path or None
+        A Da-TACOS folder; None is the bundled sample.
+    subset : str or None
+        Needed when the folder holds several.
+    strict : bool
+        Stop at the first file that would be skipped.
+    """
+
+    dataset: Path | None = None
+    subset: str | None = None
+    strict: bool = False
+
+
+def run_training(
+    source: Source,
+    config: ModelConfig,
+    training: TrainConfig,
+    workspace: Workspace,
+    out: Path | None = None,
+    progress: Progress = silent,
+) -> tuple[Path, Trained]:
+    """Open, pack, split, train and write a checkpoint; the same call goes on with a training that was killed.
+
+    Parameters
+    ----------
+    source : Source
+    config : ModelConfig
+    training : TrainConfig
+    workspace : Workspace
+        Its cache keeps the packed frames.
+    out : Path, optional
+        The checkpoint folder; ``<home>/models/<branch>-<subset>-seed<seed>`` when not given.
+    progress : Progress
+
+    Returns
+    -------
+    (Path, Trained)
+        The checkpoint folder and what went into it.
+
+    Raises
+    ------
+    UsageError
+        When the folder already holds a finished checkpoint, or an unfinished training with other choices.
+    NotFoundError, ArtefactError
+        When the dataset is missing or unreadable.
+    """
+    names = config.features.names
+    dataset = open_dataset(source.dataset or sample_root(), names, subset=source.subset, strict=source.strict)
+    out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
+    if (out / WEIGHTS).exists():
+        raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
+    folder = store_folder(workspace.cache, dataset, config.features)
+    store = pack(dataset, config.features, folder, strict=source.strict, progress=progress)
+    split, pairs = choose_pairs(dataset, store, training)
+    report = train(store, pairs, config, training, out, progress)
+    trained = Trained(report, config, training, store, pairs, split)
+    write_checkpoint(out, trained)
+    forget_state(out)
+    return out, trained
+
+
+def choose_pairs(
+    dataset: Dataset, store: FrameStore, training: TrainConfig
+) -> tuple[Split | None, Mapping[str, Pairs]]:
+    """The pairs of each part: by the split that the dataset ships, else by one drawn with the seed.
+
+    Returns
+    -------
+    (Split or None, dict)
+        None for the leaky split by pairs.
+    """
+    sizes = {
+        "train": training.train_pairs,
+        "validation": training.validation_pairs,
+        "test": training.test_pairs,
+    }
+    if training.split == "pairs":
+        return None, pairs_leaky(store.wids, sizes, training.seed)
+    shipped = dataset.root / SPLIT
+    split = read_split(shipped) if shipped.is_file() else draw_split(store.wids, training.seed)
+    return split, pairs_by_work(store.wids, split, sizes, training.seed)
