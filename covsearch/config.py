@@ -187,7 +187,7 @@ def _value(spec: dataclasses.Field[Any], value: Any, where: str) -> Any:
     """A TOML value checked against its field's annotation (nested dataclass, bool, int, float or str)."""
     if spec.type == "FeatureConfig":
         return _build(FeatureConfig, value, where)
-    wanted = {"bool": bool, "int": int, "float": (int, float), "str": str}[str(spec.type)]
+    wanted: tuple[type, ...] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}[str(spec.type)]
     if not isinstance(value, wanted) or (isinstance(value, bool) and spec.type != "bool"):
         raise UsageError(f"configuration: {where} must be {spec.type}, not {value!r}")
-    return float(value) if spec.type == "float" else value
+    return float(str(value)) if spec.type == "float" else value

@@ -73,7 +73,7 @@ def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path]) -> NDArray[np
     missing = sorted(set(config.names) - set(files))
     if missing:
         raise UsageError(f"model {checkpoint.fingerprint} needs {config.features}: no file with {missing} was given")
-    frames = frames_of(files, config, None, None).astype(np.float16)
+    frames = frames_of(files, config).astype(np.float16)
     vector: NDArray[np.float32] = embed_frames(checkpoint.model, [frames])[0]
     return vector
 

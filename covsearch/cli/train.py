@@ -58,6 +58,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_obj
 def train(
     workspace: Workspace,
+    /,
     dataset: Path | None,
     subset: str | None,
     out: Path | None,

@@ -69,7 +69,8 @@ def draw_split(works: Sequence[str], seed: int, fractions: tuple[float, float] =
     first = round(fractions[0] * len(shuffled))
     second = first + round(fractions[1] * len(shuffled))
     parts = (shuffled[:first], shuffled[first:second], shuffled[second:])
-    return Split(*(tuple(sorted(part, key=natural_key)) for part in parts), seed=seed)
+    train, validation, test = (tuple(sorted(part, key=natural_key)) for part in parts)
+    return Split(train, validation, test, seed)
 
 
 def write_split(path: Path, split: Split, **about: str) -> None:
@@ -87,7 +88,7 @@ def read_split(path: Path) -> Split:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        parts = [tuple(str(wid) for wid in content[part]) for part in PARTS]
-        return Split(*parts, seed=int(content["seed"]))
+        train, validation, test = (tuple(str(wid) for wid in content[part]) for part in PARTS)
+        return Split(train, validation, test, int(content["seed"]))
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise ArtefactError(f"{path}: expected a split (JSON with train, validation, test, seed): {e!r}") from e

@@ -43,7 +43,9 @@ def unit_norm(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
     NDArray[float32], shape (T, 12)
     """
     norm = np.sqrt(np.einsum("tf,tf->t", chroma, chroma, dtype=np.float64))[:, None]  # (T, 1)
-    return np.divide(chroma, norm, out=np.zeros_like(chroma), where=norm > 0, casting="same_kind")
+    unit = np.zeros_like(chroma)
+    np.divide(chroma, norm, out=unit, where=norm > 0, casting="same_kind")
+    return unit
 
 
 def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
@@ -66,7 +68,7 @@ def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float3
     if block <= 1:
         return sequence
     whole = len(sequence) // block * block
-    means = sequence[:whole].reshape(-1, block, sequence.shape[1]).mean(axis=1, dtype=np.float32)
+    means: NDArray[np.float32] = sequence[:whole].reshape(-1, block, sequence.shape[1]).mean(axis=1, dtype=np.float32)
     if whole == len(sequence):
         return means
     return np.concatenate([means, sequence[whole:].mean(axis=0, keepdims=True, dtype=np.float32)])

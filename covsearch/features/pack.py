@@ -57,7 +57,7 @@ def stamp(path: Path) -> FileStamp:
 
 
 def frames_of(
-    files: Mapping[str, Path], config: FeatureConfig, pid: str | None, wid: str | None
+    files: Mapping[str, Path], config: FeatureConfig, pid: str | None = None, wid: str | None = None
 ) -> NDArray[np.float32]:
     """Read one performance's files into the frames a branch sees, (L, F) float32.
 

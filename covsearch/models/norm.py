@@ -46,13 +46,13 @@ class MaskedGroupNorm(nn.GroupNorm):
         """Normalise `x` (B, C, T) with `mask` (B, 1, T) of ones (real) and zeros (padding)."""
         if mask is None:
             return super().forward(x)
-        grouped = x.unflatten(1, (self.num_groups, -1))  # (B, G, C/G, T)
+        grouped = x.reshape(x.shape[0], self.num_groups, -1, x.shape[2])  # (B, G, C/G, T)
         real = mask[:, None]  # (B, 1, 1, T)
         count = real.sum((2, 3), keepdim=True) * grouped.shape[2]
         centred = grouped - (grouped * real).sum((2, 3), keepdim=True) / count
         variance = (centred.square() * real).sum((2, 3), keepdim=True) / count
-        normed = (centred * torch.rsqrt(variance + self.eps)).flatten(1, 2)  # (B, C, T)
-        return (normed * self.weight[:, None] + self.bias[:, None]) * mask
+        normed: Tensor = (centred * torch.rsqrt(variance + self.eps)).flatten(1, 2)  # (B, C, T)
+        return torch.addcmul(self.bias[:, None], normed, self.weight[:, None]) * mask
 
 
 def make_norm(kind: str, channels: int) -> MaskedBatchNorm | MaskedGroupNorm:

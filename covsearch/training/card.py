@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from covsearch import __version__
 from covsearch.config import ModelConfig, TrainConfig
@@ -19,8 +20,8 @@ from covsearch.training.loop import TrainReport
 
 CARD, SPLIT, PAIRS = "README.md", "split.json", "pairs.csv"
 
-_LEAKY = """> **Leaky protocol.** Pairs, not works, were split: works and performances of the test pairs were also trained
-> on, so these test figures say little about songs the model has never heard.
+_LEAKY = """> **Leaky protocol.** Pairs, not works, were split: works and performances of the test pairs were also
+> trained on, so these test figures say little about songs the model has never heard.
 """
 
 
@@ -61,7 +62,7 @@ def write_checkpoint(folder: Path, trained: Trained) -> None:
     save_checkpoint(folder, trained.report.model, trained.config, train=trained.training)
 
 
-def summary(trained: Trained) -> dict[str, object]:
+def summary(trained: Trained) -> dict[str, Any]:
     """The figures of a training, ready for JSON."""
     best = trained.report.history[trained.report.best_epoch - 1]
     return {
