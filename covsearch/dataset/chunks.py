@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5z
+from h5py import h5d, h5s, h5z
 from numpy.typing import NDArray
 
 MAX_BYTES = 64 * 2**20  # the longest benchmark performance needs 4 MB as float64
@@ -144,7 +144,7 @@ def read_values(layout: Layout) -> NDArray[Any]:
     """
     values = np.empty(layout.shape, dtype=layout.dtype)
     if layout.chunk is None:
-        layout.dataset.read(h5d.h5s.ALL, h5d.h5s.ALL, values)
+        layout.dataset.read(h5s.ALL, h5s.ALL, values)
         return values
     for info in layout.chunks:
         skipped, raw = layout.dataset.read_direct_chunk(info.chunk_offset)
