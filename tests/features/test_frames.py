@@ -1,0 +1,88 @@
+"""Frames: unit norm, block means, pitch origin, padding, transposition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from covsearch.config import FeatureConfig
+from covsearch.errors import ArtefactError
+from covsearch.features.augment import rotate_key
+from covsearch.features.frames import align_pitch_origin, block_means, pad, prepare, unit_norm
+
+chroma = arrays(np.float32, st.tuples(st.integers(1, 60), st.just(12)), elements=st.floats(0, 1, width=32))
+
+
+@given(chroma)
+def test_frames_have_unit_norm_and_silence_stays_silence(x: np.ndarray) -> None:
+    x[::3] = 0
+    norms = np.linalg.norm(unit_norm(x).astype(np.float64), axis=1)
+    expected = (np.abs(x) > 0).any(axis=1).astype(float)
+    tiny = (x.astype(np.float64) ** 2).sum(axis=1) < 1e-30  # float32 cannot hold the unit vector of a denormal
+    np.testing.assert_allclose(norms[~tiny], expected[~tiny], atol=1e-5)
+    assert (unit_norm(x)[expected == 0] == 0).all()
+
+
+@given(chroma, st.integers(1, 70))
+def test_block_means_against_a_loop(x: np.ndarray, frames: int) -> None:
+    block = max(1, -(-len(x) // frames))
+    slow = [x[i : i + block].astype(np.float64).mean(axis=0) for i in range(0, len(x), block)]
+    got = block_means(x, frames)
+    assert len(got) <= frames
+    np.testing.assert_allclose(got, slow, atol=1e-6)
+
+
+def test_short_sequences_are_left_alone() -> None:
+    x = np.random.default_rng(0).random((2000, 12), dtype=np.float32)
+    assert block_means(x, 2000) is x
+    assert len(block_means(np.concatenate([x, x[:1]]), 2000)) == 1001
+
+
+def test_pitch_origin_is_c_everywhere() -> None:
+    """HPCP's bin 0 is A, so C is its bin 3; CREMA and CENS start at C."""
+    x = np.eye(12, dtype=np.float32)[[3, 10, 7]]  # C, G, E in HPCP
+    assert align_pitch_origin(x, "hpcp").argmax(axis=1).tolist() == [0, 7, 4]
+    assert align_pitch_origin(x, "crema").argmax(axis=1).tolist() == [3, 10, 7]
+    assert align_pitch_origin(x, "cens").argmax(axis=1).tolist() == [3, 10, 7]
+
+
+def test_features_are_stacked_on_one_pitch_axis() -> None:
+    c_major = np.zeros((50, 12), dtype=np.float32)
+    c_major[:, [0, 4, 7]] = 1
+    both = prepare({"hpcp": np.roll(c_major, 3, axis=1), "crema": c_major}, FeatureConfig("hpcp+crema"))
+    assert both.shape == (50, 24)
+    np.testing.assert_array_equal(both[:, :12], both[:, 12:])
+
+
+def test_features_of_nearly_equal_length_are_cut_to_the_shorter() -> None:
+    rng = np.random.default_rng(0)
+    hpcp, crema = rng.random((15227, 12), dtype=np.float32), rng.random((15226, 12), dtype=np.float32)
+    assert prepare({"hpcp": hpcp, "crema": crema}, FeatureConfig("hpcp+crema")).shape == (1904, 24)
+
+
+def test_features_of_different_recordings_are_refused() -> None:
+    hpcp, crema = np.ones((100, 12), np.float32), np.ones((90, 12), np.float32)
+    with pytest.raises(ArtefactError, match=r"must be equally long.*'hpcp': 100, 'crema': 90"):
+        prepare({"hpcp": hpcp, "crema": crema}, FeatureConfig("hpcp+crema"))
+
+
+def test_padding_is_on_the_right_and_long_tracks_are_cut() -> None:
+    a, b = np.ones((3, 12), np.float16), np.full((9, 12), 0.5, np.float16)
+    batch = pad([a, b], 6)
+    assert batch.shape == (2, 6, 12)
+    assert batch.dtype == np.float32
+    assert batch[0, :, 0].tolist() == [1, 1, 1, 0, 0, 0]
+    assert batch[1, :, 0].tolist() == [0.5] * 6
+
+
+@given(st.integers(-30, 30), st.integers(-30, 30), st.sampled_from([12, 24]))
+def test_rotations_add_up_and_leave_the_other_block_alone(first: int, second: int, width: int) -> None:
+    x = np.random.default_rng(1).random((2, 5, width), dtype=np.float32)
+    twice = rotate_key(rotate_key(x, np.array([first, 0])), np.array([second, 0]))
+    np.testing.assert_array_equal(twice, rotate_key(x, np.array([first + second, 0])))
+    np.testing.assert_array_equal(rotate_key(x, np.array([12, -24])), x)
+    slow = np.concatenate([np.roll(x[0, :, i : i + 12], first, axis=1) for i in range(0, width, 12)], axis=1)
+    np.testing.assert_array_equal(rotate_key(x, np.array([first, 0]))[0], slow)

@@ -1,0 +1,146 @@
+"""The packed store: what is in it, what a second run keeps, what a killed run leaves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from collection import melody, write_collection, write_feature
+
+from covsearch.config import FeatureConfig
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.hdf5 import read_chroma
+from covsearch.errors import ArtefactError, CovsearchError, FeatureFileError
+from covsearch.features import pack as pack_module
+from covsearch.features.frames import prepare
+from covsearch.features.pack import pack, store_folder
+from covsearch.features.store import ENTRIES, FRAMES
+
+CONFIG = FeatureConfig("hpcp", 100)
+
+
+def test_store_holds_every_performances_frames(toy: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    store = pack(dataset, CONFIG, tmp_path / "store")
+    assert store.pids == tuple(f"P_{i}" for i in range(1, 25))
+    assert store.wids[:4] == ("W_1", "W_1", "W_1", "W_2")
+    for i, pid in enumerate(store.pids):
+        expected = prepare({"hpcp": read_chroma(dataset.files[pid]["hpcp"], "hpcp")}, CONFIG)
+        np.testing.assert_array_equal(store.frames(i), expected.astype(np.float16))
+        assert store.lengths[i] == len(expected)
+
+
+def test_workers_give_the_same_store(toy: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    one = pack(dataset, CONFIG, tmp_path / "one", workers=1)
+    two = pack(dataset, CONFIG, tmp_path / "two", workers=2)
+    assert one.entries == two.entries
+    assert (tmp_path / "one" / FRAMES).read_bytes() == (tmp_path / "two" / FRAMES).read_bytes()
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    seen: list[Path] = []
+
+    def spy(path: Path, *args: object, **kwargs: object) -> object:
+        seen.append(path)
+        return read_chroma(path, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pack_module, "read_chroma", spy)
+    return seen
+
+
+def test_second_run_reads_nothing(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    first = pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    seen = reads(monkeypatch)
+    assert pack(dataset, CONFIG, tmp_path / "store", workers=1).entries == first.entries
+    assert seen == []
+
+
+def test_touched_file_is_known_by_its_hash_and_changed_file_is_read(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    os.utime(dataset.files["P_1"]["hpcp"], ns=(1, 1))
+    changed = write_feature(toy, "toy", "hpcp", "W_1", "P_2", melody(99, 180))
+    seen = reads(monkeypatch)
+    store = pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    assert seen == [changed]
+    assert store.lengths[1] == 90  # ceil(180 / 2)
+    np.testing.assert_array_equal(
+        store.frames(1), prepare({"hpcp": read_chroma(changed, "hpcp")}, CONFIG).astype(np.float16)
+    )
+
+
+@pytest.mark.parametrize("cut", [1, 7, 400, 5000])
+def test_killed_run_is_gone_on_with(toy: Path, tmp_path: Path, cut: int) -> None:
+    """Cut either file anywhere: the next run ends with the store of an unbroken run."""
+    dataset = open_dataset(toy, ["hpcp"])
+    whole = pack(dataset, CONFIG, tmp_path / "whole", workers=1)
+    for name in (FRAMES, ENTRIES):
+        folder = tmp_path / f"cut-{name}"
+        pack(dataset, CONFIG, folder, workers=1)
+        os.truncate(folder / name, max(0, (folder / name).stat().st_size - cut))
+        again = pack(dataset, CONFIG, folder, workers=1)
+        assert again.pids == whole.pids
+        for mine, theirs in zip(again, whole, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_refused_files_are_skipped_and_listed_or_stop_a_strict_run(toy: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    dataset.files["P_5"]["hpcp"].write_bytes(b"not HDF5")
+    write_feature(toy, "toy", "hpcp", "W_3", "P_7", np.zeros((50, 12), np.float32))
+    store = pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    assert "P_5" not in store.pids
+    assert "P_7" not in store.pids
+    assert len(store) == 22
+    assert sorted(Path(s.path).name for s in store.skipped) == ["P_5_hpcp.h5", "P_7_hpcp.h5"]
+    with pytest.raises(FeatureFileError, match=r"P_5_hpcp\.h5"):
+        pack(dataset, CONFIG, tmp_path / "strict", workers=1, strict=True)
+
+
+def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "toy", works=1, versions=2)
+    dataset = open_dataset(root, ["hpcp"])
+    for files in dataset.files.values():
+        files["hpcp"].write_bytes(b"")
+    with pytest.raises(ArtefactError, match="none of 2 performances could be read"):
+        pack(dataset, CONFIG, tmp_path / "store")
+
+
+def test_two_features_are_stacked(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "toy", works=2, features=("hpcp", "crema"))
+    config = FeatureConfig("hpcp+crema", 2000)
+    store = pack(open_dataset(root, config.names), config, tmp_path / "store")
+    assert store.frames(0).shape == (240, 24)
+    np.testing.assert_allclose(store.frames(0)[:, :12], store.frames(0)[:, 12:], atol=1e-3)
+
+
+def test_one_configuration_a_folder(toy: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    pack(dataset, CONFIG, tmp_path / "store")
+    with pytest.raises(ArtefactError, match="holds frames of another configuration"):
+        pack(dataset, FeatureConfig("hpcp", 50), tmp_path / "store")
+    assert store_folder(tmp_path, dataset, CONFIG) != store_folder(tmp_path, dataset, FeatureConfig("hpcp", 50))
+
+
+def test_two_processes_do_not_pack_one_folder(toy: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    with (
+        pack_module._locked(tmp_path / "store", CONFIG),
+        pytest.raises(CovsearchError, match="another process is packing"),
+    ):
+        pack(dataset, CONFIG, tmp_path / "store")
+
+
+def test_batch_is_padded_and_tells_lengths(toy: Path, tmp_path: Path) -> None:
+    store = pack(open_dataset(toy, ["hpcp"]), CONFIG, tmp_path / "store")
+    batch, lengths = store.batch([2, 0], 128)
+    assert batch.shape == (2, 128, 12)
+    assert lengths.tolist() == [store.lengths[2], store.lengths[0]]
+    np.testing.assert_array_equal(batch[1, : lengths[1]], store.frames(0).astype(np.float32))
+    assert not batch[1, lengths[1] :].any()

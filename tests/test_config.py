@@ -1,0 +1,51 @@
+"""Configurations survive TOML and refuse what cannot be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covsearch.config import FeatureConfig, ModelConfig, TrainConfig, from_toml, to_toml
+from covsearch.errors import UsageError
+
+configs = st.builds(
+    ModelConfig,
+    branch=st.text(max_size=8),
+    pooling=st.sampled_from(["masked", "unmasked"]),
+    norm=st.sampled_from(["batch", "group"]),
+    alpha=st.sampled_from(["signed", "positive"]),
+    features=st.builds(FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, 10**6)),
+)
+
+
+@given(configs, st.integers(0, 2**31), st.floats(1e-9, 0.9), st.booleans())
+def test_toml_gives_back_what_went_in(model: ModelConfig, seed: int, rate: float, rotate: bool) -> None:
+    training = TrainConfig(seed=seed, learning_rate=rate, rotate_keys=rotate)
+    assert from_toml(to_toml(model=model, train=training), model=ModelConfig, train=TrainConfig) == {
+        "model": model,
+        "train": training,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cls", "values", "message"),
+    [
+        (FeatureConfig, {"features": "mfcc"}, r"features must be one of \['cens', 'crema', 'hpcp', 'hpcp\+crema'\]"),
+        (FeatureConfig, {"frames": 0}, "frames must be at least 1, not 0"),
+        (ModelConfig, {"norm": "layer"}, r"norm must be one of \['batch', 'group'\], not 'layer'"),
+        (TrainConfig, {"learning_rate": 1.5}, "learning_rate must lie between 0 and 1, not 1.5"),
+        (TrainConfig, {"learning_rate": float("nan")}, "learning_rate must lie between"),
+        (TrainConfig, {"split": "random"}, r"split must be one of \['pairs', 'works'\]"),
+        (TrainConfig, {"batch_pairs": 1}, "batch_pairs must be at least 2"),
+    ],
+)
+def test_values_out_of_range(cls: type, values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        cls(**values)
+
+
+def test_width_and_names() -> None:
+    assert FeatureConfig("hpcp+crema").names == ("hpcp", "crema")
+    assert FeatureConfig("hpcp+crema").width == 24
+    assert FeatureConfig("cens").width == 12
