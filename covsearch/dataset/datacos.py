@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,20 +134,22 @@ def _choose_subset(layout: Layout, subset: str | None) -> str:
 def _find_files(layout: Layout, subset: str, wanted: tuple[str, ...], skipped: list[Skipped]) -> Found:
     """All files of the wanted features; a file of its own goes before a single file with every feature."""
     found: Found = {}
+    for name in wanted:
+        for file in _scan_all(layout, subset, name, skipped):
+            found.setdefault(file.pid, {}).setdefault(name, []).append(file)
     singles: dict[str, list[FeatureFile]] = {}
-    for folder in layout.folders:
-        if folder.subset != subset:
-            continue
-        if folder.what == SINGLE_FILES:
-            for file in scan(folder, layout.root, skipped):
-                singles.setdefault(file.pid, []).append(file)
-        elif folder.what in wanted:
-            for file in scan(folder, layout.root, skipped):
-                found.setdefault(file.pid, {}).setdefault(folder.what, []).append(file)
+    for file in _scan_all(layout, subset, SINGLE_FILES, skipped):
+        singles.setdefault(file.pid, []).append(file)
     for pid, files in singles.items():
         for name in wanted:
             found.setdefault(pid, {}).setdefault(name, files)
     return found
+
+
+def _scan_all(layout: Layout, subset: str, what: str, skipped: list[Skipped]) -> Iterator[FeatureFile]:
+    for folder in layout.folders:
+        if (folder.subset, folder.what) == (subset, what):
+            yield from scan(folder, layout.root, skipped)
 
 
 def _metadata_path(layout: Layout, subset: str) -> Path | None:

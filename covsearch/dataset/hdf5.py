@@ -88,7 +88,7 @@ def _opened(path: Path, feature: str, pid: str | None, wid: str | None) -> Itera
     name = CHROMA[feature].dataset
     try:
         size = _regular_file_size(path)
-        with h5py.File(path, "r", locking=False) as file:  # read-only media cannot be locked
+        with h5py.File(path, "r") as file:
             _check_attribute(file, "track_id", pid)
             _check_attribute(file, "label", wid)
             dataset = _hard_linked(file, name)
@@ -100,10 +100,10 @@ def _opened(path: Path, feature: str, pid: str | None, wid: str | None) -> Itera
 
 
 def _short(e: BaseException) -> str:
-    """What h5py says in brackets after its general remark, on one line."""
-    text = str(e.strerror) if isinstance(e, OSError) and e.strerror else str(e)
-    inner = re.search(r"\((.+)\)", text, re.DOTALL)
-    return " ".join((inner.group(1) if inner else text or type(e).__name__).split())[:120]
+    """What h5py says in brackets after its general remark, or the system's own message; one line."""
+    text = str(e) or type(e).__name__
+    inner = re.search(r"error message = '(.+?)'", text) or re.search(r"\((.+)\)", text, re.DOTALL)
+    return " ".join((inner[1] if inner else text).split())[:120]
 
 
 def _regular_file_size(path: Path) -> int:

@@ -136,9 +136,14 @@ def scan(folder: FeatureFolder, root: Path, skipped: list[Skipped]) -> Iterator[
         name = work_name.fullmatch(work.name)
         if name and work.is_dir():
             yield from _scan_work(work.path, name[1], file_name, f"P_<number>{suffix}.h5", root, skipped)
-        elif work.name.endswith(".h5") or (work.is_dir() and not FOLDER.fullmatch(work.name)):
+        elif work.name.endswith(".h5") or (work.is_dir() and not _belongs_above(work.name)):
             expected = f"a folder W_<number>{suffix}"
             skipped.append(Skipped(relative(work.path, root), f"is misnamed; expected {expected}"))
+
+
+def _belongs_above(name: str) -> bool:
+    """Whether a folder among works is there because unzipping nested what belongs side by side."""
+    return FOLDER.fullmatch(name) is not None or name.endswith("_metadata")
 
 
 def _scan_work(
