@@ -129,17 +129,13 @@ class _Weights:
     def __init__(self, label: NDArray[np.int64], work_a: Sequence[str], work_b: Sequence[str]) -> None:
         if not len(label) == len(work_a) == len(work_b):
             raise UsageError(f"{len(label)} labels need as many works, got {len(work_a)} and {len(work_b)}")
-        names, codes = np.unique(
-            np.concatenate([np.asarray(work_a), np.asarray(work_b)]), return_inverse=True
-        )
+        names, codes = np.unique(np.concatenate([np.asarray(work_a), np.asarray(work_b)]), return_inverse=True)
         a, b = codes[: len(label)], codes[len(label) :]
         cover = label == COVER
         wrong = np.flatnonzero((a == b) != cover)
         if len(wrong):
             k = int(wrong[0])
-            raise UsageError(
-                f"pair {k} of works {work_a[k]} and {work_b[k]} has label {label[k]}: 0 is cover"
-            )
+            raise UsageError(f"pair {k} of works {work_a[k]} and {work_b[k]} has label {label[k]}: 0 is cover")
         self.works = len(names)
         self._cover, self._other_a, self._other_b = a[cover], a[~cover], b[~cover]
 

@@ -49,9 +49,7 @@ def test_distance_equals_the_slow_loop(features: int) -> None:
 
 
 @given(chroma(2), chroma(2), st.integers(0, 11), st.integers(0, 11))
-def test_any_key_on_either_side_is_the_same(
-    a: NDArray[np.float64], b: NDArray[np.float64], up: int, down: int
-) -> None:
+def test_any_key_on_either_side_is_the_same(a: NDArray[np.float64], b: NDArray[np.float64], up: int, down: int) -> None:
     def transpose(x: NDArray[np.float64], key: int) -> NDArray[np.float64]:
         return np.roll(x.reshape(3, 2, 12), key, axis=2).reshape(3, 24)
 
@@ -63,9 +61,7 @@ def test_any_key_on_either_side_is_the_same(
 
 
 @given(chroma(1), st.integers(0, 11), st.floats(0.1, 10))
-def test_a_transposed_and_scaled_copy_is_at_distance_zero(
-    a: NDArray[np.float64], key: int, scale: float
-) -> None:
+def test_a_transposed_and_scaled_copy_is_at_distance_zero(a: NDArray[np.float64], key: int, scale: float) -> None:
     a = a + 0.01
     distance = baselines.key_invariant_distance(a, scale * np.roll(a, key, axis=1))
     np.testing.assert_allclose(distance, 0, atol=1e-12)

@@ -130,9 +130,7 @@ def test_seed_decides_everything_and_progress_counts_to_the_end() -> None:
             seen.append((stage, done, total))
 
         scores = {"x": case.score}
-        result = bootstrap_over_works(
-            scores, case.label, case.a, case.b, replicates=20, seed=seed, progress=progress
-        )
+        result = bootstrap_over_works(scores, case.label, case.a, case.b, replicates=20, seed=seed, progress=progress)
         return result.auc["x"]
 
     first = run(4)

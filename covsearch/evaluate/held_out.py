@@ -1,0 +1,208 @@
+"""Judge a model and the baselines on the same held-out pairs of a collection: the whole way, in one call."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.pairs import COVER, Pairs
+from covsearch.dataset.sample import sample_root
+from covsearch.embed import embed_store
+from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
+from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
+from covsearch.evaluate.metrics import THRESHOLD
+from covsearch.evaluate.pairs import PairReport, PairScores, compare, head_scores
+from covsearch.evaluate.protocol import candidates, choose_pairs, read_origin
+from covsearch.features.pack import pack, store_folder
+from covsearch.features.store import FrameStore
+from covsearch.index.head import Head
+from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
+from covsearch.progress import Progress, silent
+from covsearch.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PairsReport:
+    """A model and the baselines on the same held-out pairs.
+
+    Attributes
+    ----------
+    model, features, subset : str
+        Fingerprint of the model, what it hears, the collection it was judged on.
+    protocol, kind : str
+        Why the pairs count as held out; ``balanced`` or ``all``.
+    works, performances : int
+        How many the pairs are of.
+    label : NDArray[int64], shape (N,)
+        0 = cover, 1 = non-cover.
+    probability : NDArray[float64], shape (N,)
+        The model's p of each pair.
+    systems : tuple of PairReport
+        The model first; differences are to ``mean chroma``.
+    seed, replicates, redrawn : int
+        Of the bootstrap over works (and of drawn pairs).
+    notes : tuple of str
+        What a reader of the numbers must know.
+    """
+
+    model: str
+    features: str
+    subset: str
+    protocol: str
+    kind: str
+    works: int
+    performances: int
+    label: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    systems: tuple[PairReport, ...]
+    seed: int
+    replicates: int
+    redrawn: int
+    notes: tuple[str, ...]
+
+    @property
+    def covers(self) -> int:
+        """How many of the pairs are covers."""
+        return int(np.sum(self.label == COVER))
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the points of the curves and the single pairs, ready for :func:`json.dumps`."""
+        plain = ("model", "features", "subset", "protocol", "kind", "works", "performances")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "pairs": len(self.label),
+            "covers": self.covers,
+            "threshold": THRESHOLD,
+            "bootstrap": {
+                "over": "works",
+                "level": LEVEL,
+                "replicates": self.replicates,
+                "redrawn": self.redrawn,
+                "seed": self.seed,
+            },
+            "reference": MEAN_CHROMA,
+            "systems": [_system_json(system) for system in self.systems],
+            "notes": list(self.notes),
+        }
+
+
+def _system_json(system: PairReport) -> dict[str, Any]:
+    values = {name: value for name, value in asdict(system).items() if name != "roc"}
+    return {k: [v["low"], v["high"]] if isinstance(v, dict) else v for k, v in values.items()}
+
+
+def evaluate_pairs(
+    dataset_dir: Path | None,
+    model: Path | None,
+    workspace: Workspace,
+    *,
+    subset: str | None = None,
+    pairs: str = "balanced",
+    seed: int = 0,
+    replicates: int = REPLICATES,
+    progress: Progress = silent,
+) -> PairsReport:
+    """Judge a checkpoint on held-out pairs, beside key-invariant mean chroma and noise.
+
+    Parameters
+    ----------
+    dataset_dir : Path or None
+        A Da-TACOS folder; None is the bundled sample. When its subset is the one that the checkpoint was
+        trained on, only held-out pairs are used; any other is zero-shot.
+    model : Path or None
+        A checkpoint folder; None is the bundled weights.
+    workspace : Workspace
+        Packed frames are kept in its cache.
+    subset : str, optional
+        Needed when the folder holds several.
+    pairs : str
+        ``balanced`` or ``all``, see :func:`covsearch.evaluate.protocol.choose_pairs`.
+    seed : int
+        Of drawn pairs, the random baseline and the bootstrap.
+    replicates : int
+        Of the bootstrap over works.
+    progress : Progress
+
+    Returns
+    -------
+    PairsReport
+
+    Raises
+    ------
+    NotFoundError
+        When the dataset, the checkpoint, or the record of what it was trained on is not there.
+    ArtefactError
+        When checkpoint and dataset do not belong together, or one is damaged.
+    UsageError
+        When these pairs cannot be formed.
+    """
+    checkpoint = load_checkpoint(model or bundled_checkpoint())
+    origin = read_origin(checkpoint.folder)
+    features = checkpoint.config.features
+    dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset)
+    folder = store_folder(workspace.cache, dataset, features)
+    store = pack(candidates(dataset, origin, pairs), features, folder, progress=progress)
+    held_out = choose_pairs(dataset, origin, store.pids, pairs, seed)
+    wids = np.array(store.wids)
+    work_a, work_b = wids[held_out.pairs.a], wids[held_out.pairs.b]
+    systems = _scores(checkpoint, store, held_out.pairs, seed, progress)
+    reports, draws = compare(
+        systems,
+        held_out.pairs.label,
+        work_a.tolist(),
+        work_b.tolist(),
+        reference=MEAN_CHROMA,
+        replicates=replicates,
+        seed=seed,
+        progress=progress,
+    )
+    assert systems[0].probability is not None
+    return PairsReport(
+        model=checkpoint.fingerprint,
+        features=features.features,
+        subset=store.subset,
+        protocol=held_out.protocol,
+        kind=pairs,
+        works=draws.works,
+        performances=len(np.union1d(held_out.pairs.a, held_out.pairs.b)),
+        label=held_out.pairs.label,
+        probability=systems[0].probability,
+        systems=reports,
+        seed=seed,
+        replicates=replicates,
+        redrawn=draws.redrawn,
+        notes=(*held_out.notes, *_skipped_note(store), *_verdict(reports[0])),
+    )
+
+
+def _scores(checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, seed: int, progress: Progress) -> list[PairScores]:
+    """The model's scores, then every baseline's."""
+    vectors = embed_store(checkpoint, store, progress)
+    head = Head(checkpoint.alpha, checkpoint.beta)
+    model = head_scores(vectors, pairs, head, checkpoint.fingerprint)
+    return [model, *(PairScores(name, baseline(store, pairs, seed)) for name, baseline in BASELINES.items())]
+
+
+def _skipped_note(store: FrameStore) -> list[str]:
+    if not store.skipped:
+        return []
+    first = store.skipped[0]
+    return [f"{len(store.skipped)} left out, first {first.path}: {first.reason} (see `covsearch dataset info`)"]
+
+
+def _verdict(model: PairReport) -> list[str]:
+    """The sentence that keeps a reader from taking noise for progress."""
+    difference = model.difference_ci
+    if difference is None or difference.low > 0:
+        return []
+    surely = difference.high < 0
+    what = "is worse than" if surely else "cannot be told from"
+    return [
+        f"on these pairs {model.name} {what} {MEAN_CHROMA}: the 95 % interval of the difference is "
+        f"{difference.low:+.3f} to {difference.high:+.3f}"
+    ]

@@ -1,0 +1,254 @@
+"""Which pairs a model may be judged on: those that its training never saw."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.dataset.datacos import Dataset
+from covsearch.dataset.pairs import COVER, NON_COVER, Pairs, balanced_pairs, cover_pairs, read_pairs
+from covsearch.dataset.splits import Split, read_split
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
+
+SPLIT, PAIRS = "split.json", "pairs.csv"
+KINDS = ("balanced", "all")
+BALANCED_PAIRS = 1000  # the report's test set (Table 3)
+MAX_NON_COVERS = 1_000_000  # 15,000 performances make 112 million; beyond this an AUC moves in its fourth digit
+
+HELD_OUT_WORKS, HELD_OUT_PAIRS, ZERO_SHOT = "held-out works", "held-out pairs (leaky)", "zero-shot"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a checkpoint says of the data it was trained on.
+
+    Attributes
+    ----------
+    folder : Path
+        The checkpoint.
+    subset : str
+        Name of the collection.
+    by : str
+        ``works``, or ``pairs`` for the report's leaky protocol.
+    split : Split
+    """
+
+    folder: Path
+    subset: str
+    by: str
+    split: Split
+
+    def protocol(self, subset: str) -> str:
+        """What an evaluation on the collection `subset` is: one of the three protocols."""
+        if subset != self.subset:
+            return ZERO_SHOT
+        return HELD_OUT_WORKS if self.by == "works" else HELD_OUT_PAIRS
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pairs to judge a model on.
+
+    Attributes
+    ----------
+    protocol : str
+        ``held-out works``, ``held-out pairs (leaky)`` or ``zero-shot``.
+    pairs : Pairs
+        Positions in the list of performances they were chosen from.
+    notes : tuple of str
+        What a reader of the numbers must know.
+    """
+
+    protocol: str
+    pairs: Pairs
+    notes: tuple[str, ...]
+
+
+def read_origin(folder: Path) -> Origin:
+    """Read ``split.json`` of a checkpoint folder.
+
+    Raises
+    ------
+    NotFoundError
+        When the checkpoint does not say what it was trained on.
+    ArtefactError
+        When what it says is malformed.
+    """
+    path = folder / SPLIT
+    if not path.is_file():
+        raise NotFoundError(f"{folder} has no {SPLIT}: which works it was trained on, and so a fair test, is unknown")
+    split = read_split(path)
+    about = json.loads(path.read_text(encoding="utf-8"))
+    subset, by = about.get("subset"), about.get("by")
+    if not isinstance(subset, str) or by not in ("works", "pairs"):
+        raise ArtefactError(f"{path}: expected a subset and by works or pairs, got {subset!r} by {by!r}")
+    return Origin(folder, subset, by, split)
+
+
+def candidates(dataset: Dataset, origin: Origin, kind: str) -> Dataset:
+    """The part of `dataset` that held-out pairs can come from; only this has to be read and embedded.
+
+    Raises
+    ------
+    UsageError
+        For an unknown `kind`, and for all pairs of a model whose training saw every work.
+    ArtefactError
+        When the collection has the name of the one trained on but none of its test works.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"pairs must be one of {sorted(KINDS)}, not {kind!r}")
+    protocol = origin.protocol(dataset.subset)
+    if protocol == ZERO_SHOT:
+        return dataset
+    if protocol == HELD_OUT_PAIRS:
+        if kind == "all":
+            raise UsageError(
+                f"all pairs need a split by work, but {origin.folder} was trained with a split by pairs, which saw "
+                "every work: use --pairs balanced"
+            )
+        pids = tuple(dataset.performances)
+        pairs = read_pairs(origin.folder / PAIRS, pids, "test")
+        return _only(dataset, {pids[i] for i in np.concatenate([pairs.a, pairs.b]).tolist()})
+    test = set(origin.split.test)
+    part = _only(dataset, {pid for pid, performance in dataset.performances.items() if performance.wid in test})
+    if not part.performances:
+        raise ArtefactError(
+            f"{dataset.root} has none of the {len(test)} test works of {origin.folder}: "
+            f"another collection with the name {dataset.subset}?"
+        )
+    return part
+
+
+def _only(dataset: Dataset, pids: set[str]) -> Dataset:
+    performances = {pid: p for pid, p in dataset.performances.items() if pid in pids}
+    return replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in performances})
+
+
+def choose_pairs(
+    dataset: Dataset, origin: Origin, pids: tuple[str, ...], kind: str = "balanced", seed: int = 0
+) -> HeldOut:
+    """Choose the pairs among `pids`, the candidates that could be read.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The whole collection.
+    origin : Origin
+    pids : tuple of str
+        The performances that the positions in the result count through.
+    kind : str
+        ``balanced``: the checkpoint's own test pairs, or in a zero-shot evaluation up to 1,000 drawn ones.
+        ``all``: every pair, with at most a million non-covers, drawn.
+    seed : int
+        Of whatever is drawn.
+
+    Returns
+    -------
+    HeldOut
+
+    Raises
+    ------
+    ArtefactError
+        When the checkpoint's pairs do not fit the collection.
+    UsageError
+        When there are no covers, or no non-covers.
+    """
+    protocol = origin.protocol(dataset.subset)
+    wids = [dataset.performances[pid].wid for pid in pids]
+    rng = np.random.default_rng([seed, 2])  # 1 is the random baseline's, the bare seed the bootstrap's
+    notes = [_explain(protocol, origin, dataset.subset)]
+    if kind == "all":
+        pairs, population = all_pairs(wids, MAX_NON_COVERS, rng)
+        if len(pairs) < population:
+            notes.append(f"{len(pairs):,} of {population:,} pairs: every cover, non-covers drawn with seed {seed}")
+    elif protocol == ZERO_SHOT:
+        pairs = balanced_pairs(wids, BALANCED_PAIRS, rng)
+        notes.append(f"{len(pairs):,} pairs drawn with seed {seed}")
+    else:
+        pairs, lost = _recorded_pairs(dataset, origin, pids)
+        notes += [f"{lost} test pairs left out: a file of theirs was refused"] if lost else []
+    return HeldOut(protocol, pairs, tuple(notes))
+
+
+def _explain(protocol: str, origin: Origin, subset: str) -> str:
+    if protocol == HELD_OUT_WORKS:
+        return f"{protocol}: training saw no performance of these works"
+    if protocol == HELD_OUT_PAIRS:
+        return f"{protocol}: training saw these works and performances in other pairs, so the numbers flatter"
+    return f"{protocol}: trained on {origin.subset}, judged on {subset}"
+
+
+def _recorded_pairs(dataset: Dataset, origin: Origin, pids: tuple[str, ...]) -> tuple[Pairs, int]:
+    """The checkpoint's test pairs as positions in `pids`, and how many are lost because a PID is not in it."""
+    path = origin.folder / PAIRS
+    everyone = tuple(dataset.performances)
+    pairs = read_pairs(path, everyone, "test")
+    wids = np.array([performance.wid for performance in dataset.performances.values()])
+    wrong = np.flatnonzero((wids[pairs.a] != wids[pairs.b]) != (pairs.label == NON_COVER))
+    if len(wrong):
+        a, b = everyone[pairs.a[wrong[0]]], everyone[pairs.b[wrong[0]]]
+        raise ArtefactError(
+            f"{path}: {a} and {b} have label {pairs.label[wrong[0]]}, "
+            f"but their works are {wids[pairs.a[wrong[0]]]} and {wids[pairs.b[wrong[0]]]}"
+        )
+    position = {pid: i for i, pid in enumerate(pids)}
+    moved = np.array([position.get(pid, -1) for pid in everyone], dtype=np.int64)
+    a, b = moved[pairs.a], moved[pairs.b]
+    there = (a >= 0) & (b >= 0)
+    return Pairs(a[there], b[there], pairs.label[there]), int(np.sum(~there))
+
+
+def all_pairs(wids: list[str], most: int, rng: np.random.Generator) -> tuple[Pairs, int]:
+    """Every pair of performances; when there are too many non-covers, `most` drawn ones.
+
+    Parameters
+    ----------
+    wids : list of str
+        The work of each of M performances.
+    most : int
+        Non-covers at most; bounds memory, whatever M is.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    pairs : Pairs
+        Covers first.
+    population : int
+        M (M - 1) / 2.
+    """
+    covers = cover_pairs(wids)
+    population = len(wids) * (len(wids) - 1) // 2
+    others = _non_covers(wids, min(most, population - len(covers)), rng)
+    both = np.concatenate([covers, others])
+    label = np.repeat(np.array([COVER, NON_COVER], dtype=np.int64), [len(covers), len(others)])
+    return Pairs(both[:, 0].copy(), both[:, 1].copy(), label), population
+
+
+def _non_covers(wids: list[str], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`n` distinct pairs of different works, each set of `n` equally likely; (n, 2), rows ascending.
+
+    With the performances sorted by work, the partners of row i are all rows from its work's end on: one number
+    counts through all pairs, and only `n` of them are ever made.
+    """
+    work = np.unique(np.asarray(wids), return_inverse=True)[1]
+    by_work = np.argsort(work, kind="stable")
+    end = np.searchsorted(work[by_work], work[by_work], side="right")  # (M,)
+    first = np.concatenate([[0], np.cumsum(len(wids) - end)])  # (M + 1,)
+    number = _distinct(int(first[-1]), n, rng)
+    row = np.searchsorted(first, number, side="right") - 1
+    partner = end[row] + number - first[row]
+    return np.sort(by_work[np.stack([row, partner], axis=1)], axis=1)
+
+
+def _distinct(total: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`n` distinct numbers below `total`, ascending, in O(n) memory (Generator.choice may take O(total))."""
+    if 2 * n > total:
+        return np.delete(np.arange(total), _distinct(total, total - n, rng))
+    found = np.empty(0, dtype=np.int64)
+    while len(found) < n:
+        found = np.union1d(found, rng.integers(total, size=n))
+    return np.sort(rng.choice(found, n, replace=False))

@@ -1,0 +1,33 @@
+"""Checkpoints for tests of judging: untrained weights with a true record of what they may be judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.pairs import Pairs, pairs_by_work, pairs_leaky, write_pairs
+from covsearch.dataset.splits import Split, write_split
+from covsearch.models import Siamese, save_checkpoint
+
+FEATURES = FeatureConfig("hpcp", 64)
+
+
+def write_untrained(folder: Path, root: Path, by: str = "works", test: tuple[str, ...] = ()) -> Path:
+    """A CNN for `FEATURES` as it starts, said to be trained on the collection at `root` but for the works `test`."""
+    torch.manual_seed(0)
+    config = ModelConfig(features=FEATURES)
+    dataset = open_dataset(root, FEATURES.names)
+    wids = [performance.wid for performance in dataset.performances.values()]
+    rest = tuple(wid for wid in dataset.works if wid not in test)
+    split = Split(rest[: len(rest) // 2], rest[len(rest) // 2 :], test)
+    sizes = {"train": 20, "validation": 20, "test": 20}
+    pairs: Mapping[str, Pairs]
+    pairs = pairs_by_work(wids, split, sizes, 0) if by == "works" else pairs_leaky(wids, sizes, 0)
+    save_checkpoint(folder, Siamese(config), config)
+    write_split(folder / "split.json", split, subset=dataset.subset, by=by)
+    write_pairs(folder / "pairs.csv", tuple(dataset.performances), pairs)
+    return folder
