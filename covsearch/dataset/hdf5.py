@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s, h5t
+from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import BINS, CHROMA
@@ -121,9 +121,9 @@ def _regular_file_size(path: Path) -> int:
 
 def _check_attribute(file: Any, name: str, expected: str | None) -> None:
     """A root attribute, where there is one, must say `expected`."""
-    if expected is None or name not in file.attrs:
+    if expected is None or not h5a.exists(file.id, name.encode()):
         return
-    attribute = file.attrs.get_id(name)
+    attribute = h5a.open(file.id, name.encode())
     kind = attribute.get_type()
     if not isinstance(kind, h5t.TypeStringID) or attribute.shape != () or kind.get_size() > MAX_NAME_BYTES:
         raise RefusedError(f"attribute {name} is not a short text; expected {expected}")
@@ -138,11 +138,11 @@ def _hard_linked(file: Any, name: str) -> Any:
     links = file.id.links
     if not links.exists(name.encode()):
         raise RefusedError(f"has no dataset '{name}'; it has {_some_names(links)}")
-    if links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+    if links.get_info(name.encode()).type != h5l.TYPE_HARD:
         raise RefusedError(f"'{name}' is a link to another object or file; links are not followed")
-    found = h5py.h5o.open(file.id, name.encode())
+    found = h5o.open(file.id, name.encode())
     if not isinstance(found, h5d.DatasetID):
-        raise RefusedError(f"'{name}' is a {'group' if isinstance(found, h5py.h5g.GroupID) else 'type'}, not a dataset")
+        raise RefusedError(f"'{name}' is a {'group' if isinstance(found, h5g.GroupID) else 'type'}, not a dataset")
     plist = found.get_create_plist()
     # asked first: to learn the shape of a virtual dataset, HDF5 opens the files it points to
     if plist.get_layout() == h5d.VIRTUAL:
