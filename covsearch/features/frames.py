@@ -42,10 +42,10 @@ def unit_norm(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
     -------
     NDArray[float32], shape (T, 12)
     """
-    norm = np.sqrt(np.einsum("tf,tf->t", chroma, chroma, dtype=np.float64))[:, None]  # (T, 1)
-    unit = np.zeros_like(chroma)
-    np.divide(chroma, norm, out=unit, where=norm > 0, casting="same_kind")
-    return unit
+    squared = np.einsum("tf,tf->t", chroma, chroma)  # (T,)
+    scale = np.zeros_like(squared)
+    np.divide(1, np.sqrt(squared), out=scale, where=squared > 0)
+    return chroma * scale[:, None]
 
 
 def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
@@ -67,18 +67,16 @@ def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float3
     block = -(-len(sequence) // frames)
     if block <= 1:
         return sequence
-    whole = len(sequence) // block * block
-    means: NDArray[np.float32] = sequence[:whole].reshape(-1, block, sequence.shape[1]).mean(axis=1, dtype=np.float32)
-    if whole == len(sequence):
-        return means
-    return np.concatenate([means, sequence[whole:].mean(axis=0, keepdims=True, dtype=np.float32)])
+    starts = np.arange(0, len(sequence), block)
+    sums: NDArray[np.float32] = np.add.reduceat(sequence, starts, axis=0)  # (L, F)
+    return sums / np.diff(starts, append=len(sequence)).astype(np.float32)[:, None]
 
 
 def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) -> NDArray[np.float32]:
     """One performance's stored chroma as the frames a branch sees.
 
-    Each feature is rolled to the common pitch origin and unit-normed frame by frame; features are then cut to
-    the shorter length, stacked on the last axis, and shortened to ``config.frames`` by block means.
+    Features are cut to the shorter length; each is unit-normed frame by frame, shortened to ``config.frames`` by
+    block means and rolled to the common pitch origin; then they are stacked on the last axis.
 
     Parameters
     ----------
@@ -100,8 +98,11 @@ def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) ->
     shortest, longest = min(lengths.values()), max(lengths.values())
     if longest - shortest > MAX_LENGTH_DIFFERENCE * longest:
         raise ArtefactError(f"features of one recording must be equally long (2 %), not {lengths} frames")
-    aligned = [unit_norm(align_pitch_origin(chroma[name][:shortest], name)) for name in config.names]
-    return block_means(np.concatenate(aligned, axis=1), config.frames)
+    # rolling the few block means equals rolling the many frames
+    short = [
+        align_pitch_origin(block_means(unit_norm(chroma[name][:shortest]), config.frames), name) for name in config.names
+    ]
+    return np.concatenate(short, axis=1)
 
 
 def pad(sequences: list[NDArray[np.float16]], frames: int) -> NDArray[np.float32]:

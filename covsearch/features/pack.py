@@ -26,7 +26,7 @@ from covsearch.features.store import CONFIG, ENTRIES, FRAMES, Entry, FileStamp, 
 from covsearch.progress import Progress, silent
 
 _CHUNK = 8  # performances a worker takes at once: ~0.2 s of work, ~0.8 MB sent back
-_SMALL = 2**20  # below this many bytes to read, starting worker processes costs more than it saves
+_SMALL = 32 * 2**20  # bytes to read below which starting worker processes costs more than it saves
 
 
 @dataclass(frozen=True)
