@@ -1,0 +1,116 @@
+"""Figures. matplotlib comes with the extra ``plots`` and is imported only when something is drawn.
+
+Every function takes arrays and the path of a ``.png`` or ``.svg`` file, draws, and returns the path.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".svg")
+COLOURS = ("#3b6ea5", "#d1603d", "#5b8c5a", "#8a6fa8", "#b5942c")  # told apart in grey and by the colour-blind
+
+
+def subplots(columns: int = 1, *, width: float = 6.4, height: float = 4.0) -> tuple[Figure, list[Axes]]:
+    """A figure with `columns` axes side by side, without pyplot's global state, windows and backends.
+
+    Parameters
+    ----------
+    columns : int
+    width, height : float
+        Inches.
+
+    Raises
+    ------
+    MissingExtraError
+        Without matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as e:
+        raise MissingExtraError("drawing figures", "plots") from e
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes: list[Axes] = list(figure.subplots(1, columns, squeeze=False)[0])
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write `figure` to `path` as PNG or SVG by its suffix; the folder is made when missing.
+
+    Raises
+    ------
+    UsageError
+        For any other suffix.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"figures are written as {' or '.join(SUFFIXES)}, not {path.suffix or 'without a suffix'!r}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return path
+
+
+def feature_distributions(values: NDArray[np.float32], path: Path, *, title: str) -> Path:
+    """Histograms of chroma values as stored and after unit L2 norm per frame (report, Figures 1 and 2).
+
+    Parameters
+    ----------
+    values : NDArray[float32], shape (n, 12)
+        Frames of any number of performances; all-zero frames are left out of the right-hand histogram.
+    path : Path
+    title : str
+    """
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    heard = norms[:, 0] > 0
+    figure, (left, right) = subplots(2, width=8.8, height=3.6)
+    top = max(1.0, float(values.max()))
+    for ax, shown, end, name in (
+        (left, values, top, "as stored"),
+        (right, values[heard] / norms[heard], 1.0, "unit L2 norm per frame"),
+    ):
+        share = np.full(shown.size, 1 / shown.size)
+        ax.hist(shown.ravel(), bins=np.linspace(0, end, 81).tolist(), weights=share, color=COLOURS[0])
+        ax.axvline(float(shown.mean()), color=COLOURS[1], label=f"mean {shown.mean():.3f}, std {shown.std():.3f}")
+        ax.set(title=name, xlabel="value", ylabel="share of values", xlim=(0, end))
+        ax.legend(frameon=False)
+    figure.suptitle(title)
+    return save(figure, path)
+
+
+def length_histogram(lengths: NDArray[np.int64], path: Path, *, frame_rate: float, title: str) -> Path:
+    """Histogram of the lengths of performances in frames, with minutes above (report, Figure 3).
+
+    Parameters
+    ----------
+    lengths : NDArray[int64], shape (n,)
+        Frames.
+    path : Path
+    frame_rate : float
+        Frames a second, for the scale in minutes.
+    title : str
+    """
+    figure, (ax,) = subplots(height=3.8)
+    bins = min(60, max(10, round(2 * len(lengths) ** 0.5)))
+    ax.hist(lengths, bins=bins, color=COLOURS[0])
+    for value, name, style in ((lengths.mean(), "mean", "-"), (np.median(lengths), "median", "--")):
+        ax.axvline(float(value), color=COLOURS[1], linestyle=style, label=f"{name} {value:,.1f} frames")
+    per_minute = 60 * frame_rate
+    minutes = ax.secondary_xaxis(
+        "top", functions=(lambda x: np.asarray(x) / per_minute, lambda x: np.asarray(x) * per_minute)
+    )
+    minutes.set_xlabel(f"minutes at {frame_rate:.2f} frames/s")
+    ax.set(xlabel="frames", ylabel="performances", title=title)
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.legend(frameon=False)
+    return save(figure, path)
