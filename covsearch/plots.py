@@ -114,3 +114,27 @@ def length_histogram(lengths: NDArray[np.int64], path: Path, *, frame_rate: floa
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend(frameon=False)
     return save(figure, path)
+
+
+def learning_curve(
+    train: NDArray[np.float64], validation: NDArray[np.float64], path: Path, *, quantity: str, best_epoch: int
+) -> Path:
+    """Loss or accuracy of an epoch on training and validation pairs (report, Figures 5 and 6).
+
+    Parameters
+    ----------
+    train, validation : NDArray[float64], shape (epochs,)
+    path : Path
+    quantity : str
+        ``loss`` or ``accuracy``: the label of the y axis.
+    best_epoch : int
+        1-based; the epoch whose weights were kept.
+    """
+    figure, (ax,) = subplots()
+    epochs = np.arange(1, len(train) + 1)
+    for values, name, colour in ((train, "training", COLOURS[0]), (validation, "validation", COLOURS[1])):
+        ax.plot(epochs, values, color=colour, label=name, marker="." if len(epochs) < 30 else None)
+    ax.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
+    ax.set(xlabel="epoch", ylabel=quantity, xlim=(0.5, len(train) + 0.5))
+    ax.legend(frameon=False)
+    return save(figure, path)

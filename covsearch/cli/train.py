@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from covsearch import plots
 from covsearch.config import FeatureConfig
+from covsearch.errors import MissingExtraError
 from covsearch.progress import stderr_progress
-from covsearch.training.card import summary
+from covsearch.training.card import Trained, summary
 from covsearch.training.presets import PRESETS, configure
 from covsearch.training.run import Source, run_training
 from covsearch.workspace import Workspace
@@ -81,17 +84,21 @@ def train(
     config, training = configure(preset, explicit)
     with stderr_progress() as progress:
         folder, trained = run_training(Source(dataset, subset, strict), config, training, workspace, out, progress)
-    _draw(folder, trained.report.history, plot)
+    _draw(folder, trained, plot)
     result = {"checkpoint": str(folder), **summary(trained)}
     click.echo(json.dumps(result) if as_json else "\n".join(f"{k:20} {v}" for k, v in result.items()))
 
 
-def _draw(folder: Path, history: Any, wanted: bool | None) -> None:
-    from covsearch import plots
-    from covsearch.errors import MissingExtraError
-
+def _draw(folder: Path, trained: Trained, wanted: bool | None) -> None:
+    """Draw both curves beside the weights; without matplotlib that is an error only when they were asked for."""
+    if wanted is False:
+        return
+    history = trained.report.history
     try:
-        for path in plots.training_curves(history, folder) if wanted is not False else ():
+        for quantity in ("loss", "accuracy"):
+            curves = [np.array([getattr(e, f"{part}_{quantity}") for e in history]) for part in ("train", "validation")]
+            path = folder / f"{quantity}.png"
+            plots.learning_curve(*curves, path, quantity=quantity, best_epoch=trained.report.best_epoch)
             click.echo(f"drew {path}", err=True)
     except MissingExtraError as e:
         if wanted:

@@ -130,7 +130,10 @@ def pairs_by_work(wids: Sequence[str], split: Split, sizes: Mapping[str, int], s
     result = {}
     for k, part in enumerate(PARTS):
         members = np.array([i for i, wid in enumerate(wids) if part_of.get(wid) == part], dtype=np.int64)
-        pairs = balanced_pairs([wids[i] for i in members], sizes[part], np.random.default_rng([seed, k]))
+        try:
+            pairs = balanced_pairs([wids[i] for i in members], sizes[part], np.random.default_rng([seed, k]))
+        except UsageError as e:
+            raise UsageError(f"the {part} part of the split is too small: {e}") from e
         result[part] = Pairs(members[pairs.a], members[pairs.b], pairs.label)
     return result
 

@@ -27,17 +27,17 @@ class Branch(Protocol):
 BRANCHES: dict[str, type[nn.Module]] = {"cnn": ResidualCNN}
 
 
-def make_branch(config: ModelConfig) -> nn.Module:
-    """The branch that `config` names, with fresh weights.
+def branch_class(name: str) -> type[nn.Module]:
+    """The class of a branch by its name.
 
     Raises
     ------
     UsageError
         For a name that is not in :data:`BRANCHES`.
     """
-    if config.branch not in BRANCHES:
-        raise UsageError(f"model must be one of {sorted(BRANCHES)}, not {config.branch!r}")
-    return BRANCHES[config.branch](config)
+    if name not in BRANCHES:
+        raise UsageError(f"model must be one of {sorted(BRANCHES)}, not {name!r}")
+    return BRANCHES[name]
 
 
 class Siamese(nn.Module):
@@ -50,7 +50,7 @@ class Siamese(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.branch = make_branch(config)
+        self.branch = branch_class(config.branch)(config)
         self.head = WeightedSquaredDistance(config.alpha)
 
     def embed(self, frames: Tensor, lengths: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.errors import UsageError
+from covsearch.models import branch_class
 
 PRESETS: dict[str, dict[str, Any]] = {
     # the report, Tables 1, 3 and 4: zeros are pooled like music, 20 epochs of Adam 5e-4, nothing else
@@ -44,6 +45,7 @@ def configure(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Tr
         raise UsageError(f"preset must be one of {sorted(PRESETS)}, not {preset!r}")
     values = {**PRESETS[preset], **{name: value for name, value in explicit.items() if value is not None}}
     features = FeatureConfig(**_fields(FeatureConfig, values))
+    branch_class(values.get("branch", ModelConfig.branch))
     model = ModelConfig(**_fields(ModelConfig, values), features=features)
     training = TrainConfig(**_fields(TrainConfig, values))
     if values:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.errors import UsageError
-from covsearch.models import BRANCHES, Siamese, make_branch
+from covsearch.models import BRANCHES, Siamese, branch_class
 from covsearch.models.cnn import CHANNELS, ResidualCNN
 
 
@@ -182,5 +182,5 @@ def test_batches_are_padded_to_what_the_pooling_needs() -> None:
 
 def test_unknown_branch_lists_the_known() -> None:
     with pytest.raises(UsageError, match=r"model must be one of \['cnn'.*\], not 'rnn'"):
-        make_branch(ModelConfig(branch="rnn"))
+        branch_class("rnn")
     assert "cnn" in BRANCHES
