@@ -96,9 +96,10 @@ def _draw(folder: Path, trained: Trained, wanted: bool | None) -> None:
     history = trained.report.history
     try:
         for quantity in ("loss", "accuracy"):
-            curves = [np.array([getattr(e, f"{part}_{quantity}") for e in history]) for part in ("train", "validation")]
+            train = np.array([getattr(epoch, f"train_{quantity}") for epoch in history])
+            validation = np.array([getattr(epoch, f"validation_{quantity}") for epoch in history])
             path = folder / f"{quantity}.png"
-            plots.learning_curve(*curves, path, quantity=quantity, best_epoch=trained.report.best_epoch)
+            plots.learning_curve(train, validation, path, quantity=quantity, best_epoch=trained.report.best_epoch)
             click.echo(f"drew {path}", err=True)
     except MissingExtraError as e:
         if wanted:

@@ -45,7 +45,8 @@ def unit_norm(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
     squared = np.einsum("tf,tf->t", chroma, chroma)  # (T,)
     scale = np.zeros_like(squared)
     np.divide(1, np.sqrt(squared), out=scale, where=squared > 0)
-    return chroma * scale[:, None]
+    unit: NDArray[np.float32] = chroma * scale[:, None]
+    return unit
 
 
 def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
@@ -100,7 +101,8 @@ def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) ->
         raise ArtefactError(f"features of one recording must be equally long (2 %), not {lengths} frames")
     # rolling the few block means equals rolling the many frames
     short = [
-        align_pitch_origin(block_means(unit_norm(chroma[name][:shortest]), config.frames), name) for name in config.names
+        align_pitch_origin(block_means(unit_norm(chroma[name][:shortest]), config.frames), name)
+        for name in config.names
     ]
     return np.concatenate(short, axis=1)
 

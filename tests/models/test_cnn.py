@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -39,7 +41,7 @@ def conv_parameters(inputs: int, outputs: int) -> int:
 @pytest.mark.parametrize(("features", "width"), [("hpcp", 12), ("hpcp+crema", 24)])
 def test_parameter_count_is_table_1s(features: str, width: int) -> None:
     channels = (width, *CHANNELS)
-    blocks = sum(conv_parameters(i, o) for i, o in zip(channels[:-1], channels[1:], strict=True))
+    blocks = sum(conv_parameters(i, o) for i, o in itertools.pairwise(channels))
     dense = (512 * 512 + 512) + (512 * 128 + 128)
     head = 128 + 1
     model = Siamese(ModelConfig(features=FeatureConfig(features)))
