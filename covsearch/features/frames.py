@@ -99,12 +99,9 @@ def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) ->
     shortest, longest = min(lengths.values()), max(lengths.values())
     if longest - shortest > MAX_LENGTH_DIFFERENCE * longest:
         raise ArtefactError(f"features of one recording must be equally long (2 %), not {lengths} frames")
+    short = {name: block_means(unit_norm(chroma[name][:shortest]), config.frames) for name in config.names}
     # rolling the few block means equals rolling the many frames
-    short = [
-        align_pitch_origin(block_means(unit_norm(chroma[name][:shortest]), config.frames), name)
-        for name in config.names
-    ]
-    return np.concatenate(short, axis=1)
+    return np.concatenate([align_pitch_origin(means, name) for name, means in short.items()], axis=1)
 
 
 def pad(sequences: list[NDArray[np.float16]], frames: int) -> NDArray[np.float32]:
