@@ -5,6 +5,7 @@ Every function takes arrays and the path of a ``.png`` or ``.svg`` file, draws, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg")
 COLOURS = ("#3b6ea5", "#d1603d", "#5b8c5a", "#8a6fa8", "#b5942c")  # told apart in grey and by the colour-blind
+
+BINS = 85  # of values in [0, 1]: divides 255, so that values kept as 8-bit numbers show no comb
 
 
 def subplots(columns: int = 1, *, width: float = 6.4, height: float = 4.0) -> tuple[Figure, list[Axes]]:
@@ -80,7 +83,7 @@ def feature_distributions(values: NDArray[np.float32], path: Path, *, title: str
         (right, values[heard] / norms[heard], 1.0, "unit L2 norm per frame"),
     ):
         share = np.full(shown.size, 1 / shown.size)
-        ax.hist(shown.ravel(), bins=np.linspace(0, end, 81).tolist(), weights=share, color=COLOURS[0])
+        ax.hist(shown.ravel(), bins=np.linspace(0, end, BINS + 1).tolist(), weights=share, color=COLOURS[0])
         ax.axvline(float(shown.mean()), color=COLOURS[1], label=f"mean {shown.mean():.3f}, std {shown.std():.3f}")
         ax.set(title=name, xlabel="value", ylabel="share of values", xlim=(0, end))
         ax.legend(frameon=False)
@@ -101,8 +104,8 @@ def length_histogram(lengths: NDArray[np.int64], path: Path, *, frame_rate: floa
     title : str
     """
     figure, (ax,) = subplots(height=3.8)
-    bins = min(60, max(10, round(2 * len(lengths) ** 0.5)))
-    ax.hist(lengths, bins=bins, color=COLOURS[0])
+    bins = min(60, max(12, round(2 * len(lengths) ** 0.5)))
+    ax.hist(lengths, bins=bins, range=(0, float(lengths.max())), color=COLOURS[0])
     for value, name, style in ((lengths.mean(), "mean", "-"), (np.median(lengths), "median", "--")):
         ax.axvline(float(value), color=COLOURS[1], linestyle=style, label=f"{name} {value:,.1f} frames")
     per_minute = 60 * frame_rate
@@ -136,5 +139,55 @@ def learning_curve(
         ax.plot(epochs, values, color=colour, label=name, marker="." if len(epochs) < 30 else None)
     ax.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
     ax.set(xlabel="epoch", ylabel=quantity, xlim=(0.5, len(train) + 0.5))
+    ax.legend(frameon=False)
+    return save(figure, path)
+
+
+def roc_curves(
+    curves: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]], path: Path, *, title: str
+) -> Path:
+    """ROC curves of several systems on the same pairs, the first drawn bold (report, Figures 7 and 10).
+
+    Parameters
+    ----------
+    curves : sequence of (str, NDArray, NDArray)
+        Legend; share of non-covers taken for covers and share of covers found, each (K,) in [0, 1].
+    path : Path
+    title : str
+    """
+    figure, (ax,) = subplots(width=5.4, height=5.6)
+    ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance")
+    for k, (label, false_alarms, found) in enumerate(curves):
+        ax.plot(false_alarms, found, color=COLOURS[k % len(COLOURS)], label=label, linewidth=1.2 if k else 2.8)
+    ax.set(xlabel="non-covers taken for covers", ylabel="covers found", title=title, aspect="equal")
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    ax.legend(frameon=False, loc="lower right", fontsize="small")
+    return save(figure, path)
+
+
+def probability_histogram(
+    p: NDArray[np.float64], label: NDArray[np.int64], path: Path, *, title: str, threshold: float = 0.5
+) -> Path:
+    """How a model's p spreads over covers and over non-covers, with the threshold that decides.
+
+    Parameters
+    ----------
+    p : NDArray[float64], shape (N,)
+        In [0, 1]; low = cover.
+    label : NDArray[int64], shape (N,)
+        0 = cover, 1 = non-cover.
+    path : Path
+    title : str
+    threshold : float
+    """
+    figure, (ax,) = subplots()
+    for value, name in enumerate(("covers", "non-covers")):
+        some = p[label == value]
+        # shares of each class: among all pairs of a collection, covers are too few to be seen in counts
+        share = np.full(len(some), 1 / max(1, len(some)))
+        bins = np.linspace(0, 1, 41).tolist()
+        ax.hist(some, bins, weights=share, color=COLOURS[value], alpha=0.6, label=f"{len(some):,} {name}")
+    ax.axvline(threshold, color="black", linestyle="--", label=f"cover below {threshold:g}")
+    ax.set(xlabel="p (0 = cover, 1 = non-cover)", ylabel="share of its kind", title=title, xlim=(0, 1))
     ax.legend(frameon=False)
     return save(figure, path)

@@ -6,7 +6,7 @@ are drawn with replacement, and a pair counts as often as it would occur among t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +23,13 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval, both ends included."""
+    """A confidence interval, both ends included; ``f"{interval:.3f}"`` formats both."""
 
     low: float
     high: float
+
+    def __format__(self, form: str) -> str:
+        return f"[{self.low:{form}}, {self.high:{form}}]"
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> In
 def bootstrap_over_works(
     scores: Mapping[str, ArrayLike],
     label: ArrayLike,
-    work_a: Sequence[str],
-    work_b: Sequence[str],
+    work_a: ArrayLike,
+    work_b: ArrayLike,
     *,
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -83,7 +86,7 @@ def bootstrap_over_works(
         Name of a system -> scores of the same N pairs, high = non-cover.
     label : array_like, shape (N,)
         0 = cover, 1 = non-cover.
-    work_a, work_b : sequence of str, length N
+    work_a, work_b : array_like of str or int, shape (N,)
         The works of both sides of each pair; equal exactly in covers.
     replicates : int
         R, at least 1.
@@ -126,41 +129,44 @@ def bootstrap_over_works(
 class _Weights:
     """Which works each pair belongs to, and how often it occurs when works are drawn."""
 
-    def __init__(self, label: NDArray[np.int64], work_a: Sequence[str], work_b: Sequence[str]) -> None:
-        if not len(label) == len(work_a) == len(work_b):
-            raise UsageError(f"{len(label)} labels need as many works, got {len(work_a)} and {len(work_b)}")
-        names, codes = np.unique(np.concatenate([np.asarray(work_a), np.asarray(work_b)]), return_inverse=True)
+    def __init__(self, label: NDArray[np.int64], work_a: ArrayLike, work_b: ArrayLike) -> None:
+        sides = np.asarray(work_a), np.asarray(work_b)
+        if not len(label) == len(sides[0]) == len(sides[1]):
+            raise UsageError(f"{len(label)} labels need as many works, got {len(sides[0])} and {len(sides[1])}")
+        names, codes = np.unique(np.concatenate(sides), return_inverse=True)
         a, b = codes[: len(label)], codes[len(label) :]
         cover = label == COVER
         wrong = np.flatnonzero((a == b) != cover)
         if len(wrong):
             k = int(wrong[0])
-            raise UsageError(f"pair {k} of works {work_a[k]} and {work_b[k]} has label {label[k]}: 0 is cover")
+            raise UsageError(f"pair {k} of works {names[a[k]]} and {names[b[k]]} has label {label[k]}: 0 is cover")
         self.works = len(names)
         self._cover, self._other_a, self._other_b = a[cover], a[~cover], b[~cover]
 
-    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw as many works as there are; weights of the covers (N0,) and of the non-covers (N1,)."""
-        count = np.bincount(rng.integers(self.works, size=self.works), minlength=self.works)
+        count = np.bincount(rng.integers(self.works, size=self.works), minlength=self.works).astype(np.float64)
         return count[self._cover], count[self._other_a] * count[self._other_b]
 
 
 class _Ranking:
-    """One system's order of covers among sorted non-covers, found once and reused in every replicate."""
+    """Where one system puts each non-cover among the sorted covers: found once, reused in every replicate."""
 
     def __init__(self, score: NDArray[np.float64], label: NDArray[np.int64]) -> None:
-        others = score[label != COVER]
-        self.order = np.argsort(others, kind="stable")  # (N1,)
-        ascending = others[self.order]
-        self.below = np.searchsorted(ascending, score[label == COVER], side="left")  # (N0,)
-        self.not_above = np.searchsorted(ascending, score[label == COVER], side="right")  # (N0,)
+        covers, others = score[label == COVER], score[label != COVER]
+        self._order = np.argsort(covers, kind="stable")  # (N0,)
+        self._above = np.searchsorted(covers[self._order], others, side="left")  # (N1,) covers strictly below
+        not_below = np.searchsorted(covers[self._order], others, side="right")  # (N1,)
+        self._tied = np.flatnonzero(self._above != not_below)
+        self._tied_to = not_below[self._tied]
 
-    def weighted_auc(self, covers: NDArray[np.int64], others: NDArray[np.int64]) -> float:
+    def weighted_auc(self, covers: NDArray[np.float64], others: NDArray[np.float64]) -> float:
         """AUC with these weights of covers (N0,) and of non-covers (N1,), both in the pairs' own order.
 
         Equals ``roc_auc_score(label, score, sample_weight=...)``; the Mann-Whitney form needs no sort, and
         with whole-number weights its sums are exact.
         """
-        total = np.concatenate([[0], np.cumsum(others[self.order])])  # (N1 + 1,)
-        beaten_twice = 2 * total[-1] - total[self.below] - total[self.not_above]  # ties count half
-        return float(np.sum(covers * beaten_twice) / (2 * covers.sum() * total[-1]))
+        below = np.concatenate([[0.0], np.cumsum(covers[self._order])])  # (N0 + 1,) weight of the k lowest covers
+        beaten = others @ below[self._above]
+        level = others[self._tied] @ (below[self._tied_to] - below[self._above[self._tied]])
+        return float((beaten + level / 2) / (below[-1] * others.sum()))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from covsearch.dataset.pairs import Pairs
 from covsearch.errors import UsageError
@@ -15,6 +15,7 @@ from covsearch.evaluate.metrics import Roc, accuracy, auc, roc
 from covsearch.index.head import Head
 from covsearch.progress import Progress, silent
 
+COLUMNS = ("system", "accuracy at 0.5", "AUC [95 % CI]", "difference [95 % CI]")
 _CHUNK = 2**14  # pairs at once: 16 MB of float64 differences
 
 
@@ -63,6 +64,12 @@ class PairReport:
     difference_ci: Interval | None
     roc: Roc
 
+    def row(self) -> tuple[str, ...]:
+        """The figures as text, one for each of :data:`COLUMNS`; ``-`` where there is none."""
+        accuracy = "-" if self.accuracy is None else f"{self.accuracy:.3f}"
+        more = "-" if self.difference is None else f"{self.difference:+.3f} {self.difference_ci:+.3f}"
+        return (self.name, accuracy, f"{self.auc:.3f} {self.ci:.3f}", more)
+
 
 def head_scores(vectors: NDArray[np.float32], pairs: Pairs, head: Head, name: str) -> PairScores:
     """The learned head on pairs of embeddings.
@@ -92,8 +99,8 @@ def head_scores(vectors: NDArray[np.float32], pairs: Pairs, head: Head, name: st
 def compare(
     systems: Sequence[PairScores],
     label: NDArray[np.int64],
-    work_a: Sequence[str],
-    work_b: Sequence[str],
+    work_a: ArrayLike,
+    work_b: ArrayLike,
     *,
     reference: str,
     replicates: int = REPLICATES,
@@ -108,7 +115,7 @@ def compare(
         With distinct names.
     label : NDArray[int64], shape (N,)
         0 = cover, 1 = non-cover.
-    work_a, work_b : sequence of str, length N
+    work_a, work_b : array_like of str or int, shape (N,)
         The works of both sides of each pair.
     reference : str
         The system that differences are taken to.

@@ -1,0 +1,76 @@
+"""The two figures show what the report says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from covsearch import plots
+from covsearch.errors import UsageError
+from covsearch.evaluate.bootstrap import Interval
+from covsearch.evaluate.figures import draw_pairs
+from covsearch.evaluate.held_out import PairsReport
+from covsearch.evaluate.metrics import roc
+from covsearch.evaluate.pairs import PairReport
+
+P = np.array([0.1, 0.2, 0.7, 0.6, 0.8, 0.9])
+LABEL = np.array([0, 0, 0, 1, 1, 1])
+
+
+def system(name: str, score: NDArray[np.float64], accuracy: float | None) -> PairReport:
+    return PairReport(name, accuracy, 0.889, Interval(0.7, 1.0), None, None, roc(score, LABEL))
+
+
+def report() -> PairsReport:
+    systems = system("cnn-1", P, 5 / 6), system("mean chroma", -P, None)
+    return PairsReport("cnn-1", "hpcp", "toy", "zero-shot", "all", 3, 6, LABEL, P, systems, 0, 10, 0, ())
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+    """The figures of one report, caught as they are saved."""
+    figures: list[Any] = []
+    save = plots.save
+
+    def keep(figure: Any, path: Path) -> Path:
+        figures.append(figure)
+        return save(figure, path)
+
+    monkeypatch.setattr(plots, "save", keep)
+    paths = draw_pairs(report(), tmp_path / "made" / "here", "x_", ".svg")
+    assert [path.name for path in paths] == ["x_roc.svg", "x_probabilities.svg"]
+    assert all(path.read_text().startswith("<?xml") for path in paths)
+    return figures
+
+
+def test_roc_figure_has_the_curves_the_diagonal_and_the_model_bold(drawn: list[Any]) -> None:
+    (ax,) = drawn[0].axes
+    diagonal, model, chroma = ax.lines
+    assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
+    np.testing.assert_array_equal(model.get_xdata(), roc(P, LABEL).false_alarms)
+    np.testing.assert_array_equal(chroma.get_ydata(), roc(-P, LABEL).found)
+    assert model.get_linewidth() > 2 * chroma.get_linewidth()
+    assert model.get_label() == "cnn-1: AUC 0.889 [0.700, 1.000]"
+    assert ax.get_title() == "toy, zero-shot, all pairs"
+
+
+def test_histogram_shows_each_class_as_a_whole_and_the_threshold(drawn: list[Any]) -> None:
+    (ax,) = drawn[1].axes
+    for container, value in zip(ax.containers, (0, 1), strict=True):
+        heights = np.array([patch.get_height() for patch in container])
+        assert heights.sum() == pytest.approx(1)
+        expected = np.histogram(P[value == LABEL], bins=np.linspace(0, 1, 41))[0] / 3
+        np.testing.assert_allclose(heights, expected)
+    (line,) = ax.lines
+    assert set(line.get_xdata()) == {0.5}
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["3 covers", "3 non-covers", "cover below 0.5"]
+
+
+def test_figures_are_png_or_svg(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"written as \.png or \.svg, not '\.gif'"):
+        draw_pairs(report(), tmp_path, suffix=".gif")
