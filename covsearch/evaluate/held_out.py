@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,20 @@ def _scores(checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, seed: int, 
     vectors = embed_store(checkpoint, store, progress)
     head = Head(checkpoint.alpha, checkpoint.beta)
     model = head_scores(vectors, pairs, head, checkpoint.fingerprint)
-    return [model, *(PairScores(name, baseline(store, pairs, seed)) for name, baseline in BASELINES.items())]
+    return [
+        model,
+        *(
+            PairScores(name, baseline(_watched(store, name, progress), pairs, seed))
+            for name, baseline in BASELINES.items()
+        ),
+    ]
+
+
+def _watched(store: FrameStore, stage: str, progress: Progress) -> Iterator[NDArray[np.float16]]:
+    """The frames of every performance, telling how far a baseline has come."""
+    for done, frames in enumerate(store, 1):
+        yield frames
+        progress(stage, done, len(store))
 
 
 def _skipped_note(store: FrameStore) -> list[str]:
