@@ -300,7 +300,7 @@ def _half(path: Path) -> None:
         file.create_dataset("hpcp", (60, 12), "f4", chunks=(10, 12))[:10] = 1
 
 
-@_broken("never written", "would inflate 0 stored bytes to 2880")
+@_broken("never written", "has no stored values: was it written to the end")
 def _never(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("hpcp", (60, 12), "f4")

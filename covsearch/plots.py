@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg")
 COLOURS = ("#3b6ea5", "#d1603d", "#5b8c5a", "#8a6fa8", "#b5942c")  # told apart in grey and by the colour-blind
-
-BINS = 85  # of values in [0, 1]: divides 255, so that values kept as 8-bit numbers show no comb
+VALUE_BINS = 85  # of values in [0, 1]: divides 255, so that values kept as 8-bit numbers show no comb
 
 
 def subplots(columns: int = 1, *, width: float = 6.4, height: float = 4.0) -> tuple[Figure, list[Axes]]:
@@ -83,7 +82,7 @@ def feature_distributions(values: NDArray[np.float32], path: Path, *, title: str
         (right, values[heard] / norms[heard], 1.0, "unit L2 norm per frame"),
     ):
         share = np.full(shown.size, 1 / shown.size)
-        ax.hist(shown.ravel(), bins=np.linspace(0, end, BINS + 1).tolist(), weights=share, color=COLOURS[0])
+        ax.hist(shown.ravel(), bins=np.linspace(0, end, VALUE_BINS + 1).tolist(), weights=share, color=COLOURS[0])
         ax.axvline(float(shown.mean()), color=COLOURS[1], label=f"mean {shown.mean():.3f}, std {shown.std():.3f}")
         ax.set(title=name, xlabel="value", ylabel="share of values", xlim=(0, end))
         ax.legend(frameon=False)
@@ -113,7 +112,7 @@ def length_histogram(lengths: NDArray[np.int64], path: Path, *, frame_rate: floa
         "top", functions=(lambda x: np.asarray(x) / per_minute, lambda x: np.asarray(x) * per_minute)
     )
     minutes.set_xlabel(f"minutes at {frame_rate:.2f} frames/s")
-    ax.set(xlabel="frames", ylabel="performances", title=title)
+    ax.set(xlabel="frames", ylabel="performances", title=title, xlim=(0, 1.05 * float(lengths.max())))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend(frameon=False)
     return save(figure, path)

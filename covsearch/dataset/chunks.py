@@ -99,6 +99,8 @@ def describe(dataset: Any, shape: tuple[int, int], dtype: np.dtype[Any], file_by
         layout = Layout(dataset, shape, dtype, chunk, filters, _list_chunks(dataset, shape, chunk, dtype.itemsize))
         stored = sum(info.size for info in layout.chunks)
     stored = min(stored, file_bytes)
+    if stored == 0:
+        raise RefusedError("has no stored values: was it written to the end?")
     if layout.nbytes > MAX_RATIO * stored:
         raise RefusedError(f"would inflate {stored} stored bytes to {layout.nbytes}, over {MAX_RATIO} times")
     return layout
