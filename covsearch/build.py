@@ -1,0 +1,209 @@
+"""From a dataset and a model to a published generation of the index."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch import __version__
+from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.dataset.datacos import Skipped, open_dataset
+from covsearch.dataset.ids import is_pid, natural_key
+from covsearch.dataset.performance import Performance
+from covsearch.dataset.sample import sample_root
+from covsearch.db.write import write_catalogue
+from covsearch.errors import ArtefactError
+from covsearch.index.collection import check_vectors, write_collection
+from covsearch.index.flat import RECIPE
+from covsearch.index.generation import MODEL_FILES, Generation
+from covsearch.index.head import Head
+from covsearch.index.manifest import FORMAT, Manifest
+from covsearch.index.publish import builder_lock, draft
+from covsearch.progress import Progress, silent
+from covsearch.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes
+    ----------
+    performances, works : int
+        In the index.
+    skipped : tuple of Skipped
+        What the dataset has, or should have, and the index has not.
+    seconds : float
+        Wall-clock time.
+    generation : str
+        ``gen-0001``.
+    model : str
+        The model's fingerprint.
+    features : FeatureConfig
+    subset : str
+        Of the dataset.
+    """
+
+    performances: int
+    works: int
+    skipped: tuple[Skipped, ...]
+    seconds: float
+    generation: str
+    model: str
+    features: FeatureConfig
+    subset: str
+
+
+def build_index(
+    dataset_dir: Path | None,
+    model: Path | None,
+    workspace: Workspace,
+    *,
+    subset: str | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> BuildReport:
+    """Embed every performance of a dataset and publish them as the workspace's current generation.
+
+    Parameters
+    ----------
+    dataset_dir : Path or None
+        A Da-TACOS folder; None is the bundled sample.
+    model : Path or None
+        A checkpoint folder; None is the bundled one.
+    workspace : Workspace
+    subset : str, optional
+        Needed when the folder holds several.
+    strict : bool
+        Refuse to skip a performance.
+    progress : Progress
+
+    Raises
+    ------
+    CovsearchError
+        When another build is running in the workspace; and what reading the dataset and the model raises.
+    """
+    # torch comes with these two; importing the module must not cost it
+    from covsearch.embed import embed_store
+    from covsearch.features.pack import pack, store_folder
+    from covsearch.models import bundled_checkpoint, load_checkpoint
+
+    started = time.perf_counter()
+    with builder_lock(workspace):
+        checkpoint = load_checkpoint(model or bundled_checkpoint())
+        config = checkpoint.config.features
+        dataset = open_dataset(dataset_dir or sample_root(), config.names, subset=subset, strict=strict)
+        folder = store_folder(workspace.cache, dataset, config)
+        store = pack(dataset, config, folder, strict=strict, progress=progress)
+        generation = publish(
+            workspace,
+            store.pids,
+            embed_store(checkpoint, store, progress),
+            Head(checkpoint.alpha, checkpoint.beta),
+            dataset.performances,
+            model_folder=checkpoint.folder,
+            fingerprint=checkpoint.fingerprint,
+            features=config,
+            subset=dataset.subset,
+            locked=True,
+        )
+    manifest = generation.manifest
+    seconds = time.perf_counter() - started
+    return BuildReport(
+        manifest.count,
+        manifest.works,
+        store.skipped,
+        seconds,
+        generation.name,
+        manifest.model,
+        manifest.features,
+        manifest.subset,
+    )
+
+
+def publish(
+    workspace: Workspace,
+    pids: Sequence[str],
+    vectors: NDArray[np.float32],
+    head: Head,
+    performances: Mapping[str, Performance],
+    *,
+    model_folder: Path,
+    fingerprint: str,
+    features: FeatureConfig,
+    subset: str,
+    locked: bool = False,
+) -> Generation:
+    """Make vectors and metadata the workspace's current generation, in one step and for good.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pids : sequence of str
+        In any order; rows are stored in natural order.
+    vectors : ndarray of float32, shape (N, 128)
+        Unit vectors, row i of ``pids[i]``.
+    head : Head
+        Of the model that made the vectors.
+    performances : mapping
+        Metadata of (at least) every PID.
+    model_folder : Path
+        The model's checkpoint; weights and configuration are copied into the generation.
+    fingerprint : str
+        Of that checkpoint.
+    features : FeatureConfig
+        What the model sees.
+    subset : str
+        Of the dataset.
+    locked : bool
+        Whether the caller already holds :func:`~covsearch.index.publish.builder_lock`.
+
+    Raises
+    ------
+    ArtefactError
+        When ids, vectors and metadata do not fit each other.
+    CovsearchError
+        When another build is running in the workspace.
+    """
+    check_vectors(pids, vectors)
+    _check_metadata(pids, performances)
+    order = sorted(range(len(pids)), key=lambda row: (natural_key(pids[row]), pids[row]))
+    stored = [performances[pids[row]] for row in order]
+    with nullcontext() if locked else builder_lock(workspace), draft(workspace) as new:
+        write_collection(new.folder, [p.pid for p in stored], vectors[order], head)
+        write_catalogue(new.database, stored)
+        for name in MODEL_FILES:
+            shutil.copyfile(model_folder / name, new.folder / "model" / name)
+        return new.publish(
+            Manifest(
+                format=FORMAT,
+                covsearch=__version__,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                subset=subset,
+                count=len(stored),
+                works=len({p.wid for p in stored}),
+                dim=EMBEDDING_DIM,
+                model=fingerprint,
+                features=features,
+                recipe=RECIPE,
+                files={},
+            )
+        )
+
+
+def _check_metadata(pids: Sequence[str], performances: Mapping[str, Performance]) -> None:
+    for pid in pids:
+        if not is_pid(pid):
+            raise ArtefactError(f"{pid!r} is no performance id (like P_22)")
+        if pid not in performances:
+            raise ArtefactError(f"{pid} has a vector but no metadata")
+        if performances[pid].pid != pid:
+            raise ArtefactError(f"{pid} has the metadata of {performances[pid].pid}")

@@ -1,0 +1,59 @@
+"""``covsearch build-index``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from covsearch.progress import stderr_progress
+from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covsearch.build import BuildReport
+
+_LISTED = 5  # skipped performances that the summary names
+
+
+@click.command()
+@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
+@click.option("--subset", help="Which subset, when the folder holds several.")
+@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
+@click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
+@click.pass_obj
+def build_index(
+    workspace: Workspace, dataset: Path | None, subset: str | None, model: Path | None, strict: bool, as_json: bool
+) -> None:
+    """Embed a collection and publish it; until that is done, queries are answered from the index before.
+
+    Performances that cannot be read are skipped, counted and listed. Packed features are kept in HOME/cache, so
+    that building again reads only what is new.
+
+    \b
+    covsearch build-index
+    covsearch build-index --dataset da-tacos --subset benchmark
+    covsearch build-index --dataset da-tacos --model models/mine --strict
+    """
+    from covsearch import build
+
+    with stderr_progress() as progress:
+        report = build.build_index(dataset, model, workspace, subset=subset, strict=strict, progress=progress)
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _summary(report))
+
+
+def _summary(report: BuildReport) -> str:
+    features = f"{report.features.features}, at most {report.features.frames:,} frames"
+    lines = [
+        f"Indexed {report.performances:,} performances of {report.works:,} works in {report.seconds:.1f} s.",
+        f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
+    ]
+    if report.skipped:
+        lines.append(f"Skipped {len(report.skipped):,}:")
+        lines.extend(f"  {skipped.path}: {skipped.reason}" for skipped in report.skipped[:_LISTED])
+    if len(report.skipped) > _LISTED:
+        lines.append(f"  and {len(report.skipped) - _LISTED:,} more; --json lists all")
+    return "\n".join(lines)

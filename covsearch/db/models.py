@@ -1,0 +1,68 @@
+"""The tables. A performance's ``id`` is its row among the generation's vectors."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, MetaData, String, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+SCHEMA = 1  # PRAGMA user_version; raised with every change below
+
+
+class Base(DeclarativeBase):
+    """Root of the mapped classes."""
+
+
+class WorkRow(Base):
+    """A composition; its performances form a clique."""
+
+    __tablename__ = "works"
+
+    wid: Mapped[str] = mapped_column(primary_key=True, comment="`W_14`")
+    title: Mapped[str] = mapped_column(comment="empty where unknown")
+    artist: Mapped[str] = mapped_column(comment="artist the work is known by; empty where unknown")
+
+
+class PerformanceRow(Base):
+    """One recording."""
+
+    __tablename__ = "performances"
+
+    id: Mapped[int] = mapped_column(primary_key=True, comment="row of its vector, from 0, in natural order of PIDs")
+    pid: Mapped[str] = mapped_column(unique=True, comment="`P_22`")
+    wid: Mapped[str] = mapped_column(ForeignKey(WorkRow.wid), index=True, comment="its work")
+    title: Mapped[str] = mapped_column(comment="empty where unknown")
+    artist: Mapped[str] = mapped_column(comment="performing artist; empty where unknown")
+    year: Mapped[int | None] = mapped_column(comment="release year; NULL where unknown or unreleased")
+    instrumental: Mapped[bool | None] = mapped_column(comment="1, 0, or NULL where unknown")
+    artist_mbid: Mapped[str | None] = mapped_column(comment="MusicBrainz identifier of the artist")
+
+    work: Mapped[WorkRow] = relationship()
+    matches: Mapped[list[MusicBrainzRow]] = relationship(order_by="MusicBrainzRow.position")
+
+
+class MusicBrainzRow(Base):
+    """A MusicBrainz recording that Da-TACOS matched to a performance."""
+
+    __tablename__ = "musicbrainz_matches"
+
+    performance_id: Mapped[int] = mapped_column(ForeignKey(PerformanceRow.id), primary_key=True, comment="performance")
+    position: Mapped[int] = mapped_column(primary_key=True, comment="order in the dataset's JSON, from 0")
+    mbid: Mapped[str] = mapped_column(comment="MusicBrainz identifier of the recording")
+    length_ms: Mapped[int | None] = mapped_column(comment="length in milliseconds; NULL where unknown")
+
+
+TEXT_COLUMNS = ("title", "artist", "work_title", "work_artist")
+CREATE_TEXT_INDEX = f"""CREATE VIRTUAL TABLE performance_text USING fts5(
+\t{", ".join(TEXT_COLUMNS)}, content='', tokenize='unicode61 remove_diacritics 2'
+)"""
+
+# FTS5's hidden columns: one named as the table, for MATCH, and rank, bm25's; in a MetaData of its own, because
+# SQLAlchemy would create it as an ordinary table
+TEXT = Table(
+    "performance_text",
+    MetaData(),
+    Column("rowid"),
+    Column("performance_text", String),
+    Column("rank"),
+    *(Column(name, String) for name in TEXT_COLUMNS),
+)

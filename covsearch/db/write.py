@@ -1,0 +1,101 @@
+"""Write a database once; afterwards it is only read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from covsearch.dataset.performance import Performance
+from covsearch.db.models import CREATE_TEXT_INDEX, SCHEMA, TEXT, Base, MusicBrainzRow, PerformanceRow, WorkRow
+from covsearch.errors import ArtefactError, CovsearchError
+
+
+def write_catalogue(path: Path, performances: Sequence[Performance]) -> None:
+    """Write `performances` as a new SQLite database.
+
+    A work has the title and the artist of its first performance that has one; Da-TACOS repeats them in every
+    performance.
+
+    Parameters
+    ----------
+    path : Path
+        A file that is not there yet. It is not flushed to the disk here.
+    performances : sequence of Performance
+        In the order of the vectors' rows.
+
+    Raises
+    ------
+    ArtefactError
+        When a value cannot be stored: a lone surrogate in a text, a number beyond 64 bits.
+    CovsearchError
+        When SQLite cannot write.
+    """
+    # a creator, because a URL would give ? and % in a path a meaning
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            # a half-written database is thrown away whole, so a journal to undo it would only cost time
+            connection.exec_driver_sql("PRAGMA synchronous = OFF")
+            Base.metadata.create_all(connection)
+            connection.exec_driver_sql(CREATE_TEXT_INDEX)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
+            _fill(connection, performances)
+    except (UnicodeEncodeError, OverflowError) as e:
+        raise ArtefactError(f"metadata cannot be stored: {e}; correct it in the dataset's JSON") from e
+    except DBAPIError as e:
+        raise CovsearchError(f"{path}: SQLite cannot write: {e.orig}") from e
+
+
+def _fill(connection: Connection, performances: Sequence[Performance]) -> None:
+    works = _works(performances)
+    _insert(connection, WorkRow, ({"wid": w, "title": t, "artist": a} for w, (t, a) in works.items()))
+    _insert(connection, PerformanceRow, (_performance(row, p) for row, p in enumerate(performances)))
+    _insert(connection, MusicBrainzRow, _musicbrainz(performances))
+    texts = [_text(row, p, works[p.wid]) for row, p in enumerate(performances)]
+    if texts:
+        connection.execute(insert(TEXT), texts)
+
+
+def _insert(connection: Connection, table: type[Base], rows: Iterable[dict[str, Any]]) -> None:
+    """Insert in bulk, past the unit of work: 15,000 objects would take longer than their embedding's index."""
+    if values := list(rows):
+        connection.execute(insert(table), values)
+
+
+def _works(performances: Iterable[Performance]) -> dict[str, tuple[str, str]]:
+    """Title and artist of each WID: the first that is not empty."""
+    works: dict[str, tuple[str, str]] = {}
+    for p in performances:
+        title, artist = works.get(p.wid, ("", ""))
+        works[p.wid] = (title or p.work_title, artist or p.work_artist)
+    return works
+
+
+def _performance(row: int, p: Performance) -> dict[str, Any]:
+    return {
+        "id": row,
+        "pid": p.pid,
+        "wid": p.wid,
+        "title": p.title,
+        "artist": p.artist,
+        "year": p.year,
+        "instrumental": p.instrumental,
+        "artist_mbid": p.artist_mbid,
+    }
+
+
+def _musicbrainz(performances: Iterable[Performance]) -> Iterable[dict[str, Any]]:
+    for row, p in enumerate(performances):
+        for position, match in enumerate(p.matches):
+            ids = {"performance_id": row, "position": position}
+            yield {**ids, "mbid": match.mbid, "length_ms": match.length_ms}
+
+
+def _text(row: int, p: Performance, work: tuple[str, str]) -> dict[str, Any]:
+    return {"rowid": row, "title": p.title, "artist": p.artist, "work_title": work[0], "work_artist": work[1]}

@@ -1,0 +1,128 @@
+"""The indexed performances: their ids and vectors, as a generation stores them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import faiss
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from covsearch.config import EMBEDDING_DIM
+from covsearch.errors import ArtefactError
+from covsearch.index.flat import RECIPE, FlatIndex
+from covsearch.index.generation import Generation
+from covsearch.index.head import Head, load_head, save_head
+from covsearch.index.manifest import MEND
+
+_UNIT = 1e-3  # allowed deviation of a vector's length from 1
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Ids and vectors, row by row.
+
+    Attributes
+    ----------
+    pids : tuple of str
+        PIDs in natural order.
+    flat : FlatIndex
+        Their vectors and the head.
+    """
+
+    pids: tuple[str, ...]
+    flat: FlatIndex
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Row of each PID."""
+        return {pid: row for row, pid in enumerate(self.pids)}
+
+
+def check_vectors(pids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+    """Check that `vectors` is what an index is made of: (N, 128) float32, finite, unit length, one a PID.
+
+    Raises
+    ------
+    ArtefactError
+        For anything else; names the first PID that is wrong.
+    """
+    if vectors.dtype != np.float32 or vectors.shape != (len(pids), EMBEDDING_DIM) or not len(pids):
+        expected = f"float32 of shape ({len(pids) or 'at least 1'}, {EMBEDDING_DIM})"
+        raise ArtefactError(f"vectors must be {expected}, one row a PID, not {vectors.dtype} {vectors.shape}")
+    if len(set(pids)) != len(pids):
+        double = next(pid for i, pid in enumerate(pids) if pid in pids[:i])
+        raise ArtefactError(f"every PID may have one vector, {double} has more")
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    wrong = ~(np.abs(lengths - 1) <= _UNIT)  # NaN compares false
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ArtefactError(f"{pids[row]}: vector must be finite and of length 1, its length is {lengths[row]:.6g}")
+
+
+def write_collection(folder: Path, pids: Sequence[str], vectors: NDArray[np.float32], head: Head) -> None:
+    """Write ids, vectors, head and FAISS index of one generation into `folder`."""
+    check_vectors(pids, vectors)
+    vectors = np.ascontiguousarray(vectors)
+    (folder / "ids.json").write_text(json.dumps(list(pids)), encoding="utf-8")
+    (folder / "embeddings.safetensors").write_bytes(safetensors.numpy.save({"vectors": vectors}))
+    save_head(folder / "head.safetensors", head)
+    (folder / "index.faiss").write_bytes(FlatIndex(vectors, head).serialize())
+
+
+def read_collection(generation: Generation) -> Collection:
+    """Read what :func:`write_collection` wrote, each part checked against the manifest's count and dimension.
+
+    Raises
+    ------
+    ArtefactError
+        When a file cannot be read or does not fit the others.
+    """
+    manifest = generation.manifest
+    if (manifest.dim, dict(manifest.recipe)) != (EMBEDDING_DIM, RECIPE):
+        came = f"{manifest.dim} dimensions, {dict(manifest.recipe)}"
+        raise ArtefactError(f"this covsearch searches {EMBEDDING_DIM} dimensions, {RECIPE}; index has {came}: {MEND}")
+    pids = _read_ids(generation.folder / "ids.json", manifest.count)
+    vectors = _read_vectors(generation.folder / "embeddings.safetensors", manifest.count)
+    head = load_head(generation.folder / "head.safetensors")
+    return Collection(pids, _read_flat(generation.folder / "index.faiss", vectors, head))
+
+
+def _read_ids(path: Path, count: int) -> tuple[str, ...]:
+    try:
+        pids = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as e:
+        raise ArtefactError(f"{path}: is not JSON: {e}; {MEND}") from e
+    if not isinstance(pids, list) or not all(isinstance(pid, str) for pid in pids):
+        raise ArtefactError(f"{path}: expected an array of PIDs; {MEND}")
+    if not len(set(pids)) == len(pids) == count:
+        raise ArtefactError(f"{path}: expected {count} different PIDs, found {len(set(pids))}; {MEND}")
+    return tuple(pids)
+
+
+def _read_vectors(path: Path, count: int) -> NDArray[np.float32]:
+    try:
+        vectors = safetensors.numpy.load_file(path).get("vectors")
+    except (SafetensorError, KeyError, ValueError) as e:
+        raise ArtefactError(f"{path}: expected safetensors: {e}; {MEND}") from e
+    if vectors is None or vectors.dtype != np.float32 or vectors.shape != (count, EMBEDDING_DIM):
+        came = "none" if vectors is None else f"{vectors.dtype} {vectors.shape}"
+        raise ArtefactError(f"{path}: expected float32 ({count}, {EMBEDDING_DIM}), found {came}; {MEND}")
+    if not np.isfinite(vectors).all():
+        raise ArtefactError(f"{path}: holds NaN or infinity; {MEND}")
+    return vectors
+
+
+def _read_flat(path: Path, vectors: NDArray[np.float32], head: Head) -> FlatIndex:
+    try:
+        return FlatIndex(vectors, head, faiss.read_index(str(path)))
+    except RuntimeError as e:
+        raise ArtefactError(f"{path}: FAISS cannot read it: {str(e).splitlines()[-1]}; {MEND}") from e
+    except ArtefactError as e:
+        raise ArtefactError(f"{path}: {e}; {MEND}") from e

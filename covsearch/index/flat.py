@@ -1,0 +1,161 @@
+"""Exact and two-stage search with one FAISS index.
+
+The head's distance is an inner product in 129 dimensions: with ``d' = [v, Σ α v²]`` stored and
+``q' = [2 α∘u, −1]`` asked, ``Σ α (u − v)² = Σ α u² − ⟨q', d'⟩``, whatever the signs of α. So the largest inner
+products are the nearest rows. The same index finds cosine neighbours with ``q' = [u, 0]``.
+
+FAISS computes in float32, the head in float64. :meth:`FlatIndex.rank` therefore asks FAISS for more rows than wanted,
+ranks those in float64, and proves from the rounding error's bound that no other row belongs among them;
+where the proof fails it asks for more. What it returns equals :mod:`covsearch.index.oracle`, ties too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.config import EMBEDDING_DIM
+from covsearch.errors import ArtefactError, UsageError
+from covsearch.index.head import Head
+
+RECIPE = {"faiss": "Flat", "metric": "inner product", "dim": EMBEDDING_DIM + 1}
+MARGIN = 32  # rows beyond the wanted ones in the first request; enough unless that many are all but equal
+# |fl(⟨q,d⟩) − ⟨q,d⟩| ≤ n·ε/(1 − n·ε) · Σ|q||d| for any order of summation (Higham, Accuracy and Stability of
+# Numerical Algorithms, 2002, eq. 3.5), n = 129; a few ε more for the rounding of q' and d' themselves
+_ERROR = (EMBEDDING_DIM + 9) * 2.0**-24
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Rows from the nearest to the farthest.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (k,)
+    distances : ndarray of float64, shape (k,)
+        The head's distances without bias, ascending; equal ones in row order.
+    """
+
+    rows: NDArray[np.int64]
+    distances: NDArray[np.float64]
+
+
+class FlatIndex:
+    """A collection's vectors under one head.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, 128)
+    head : Head
+    index : faiss.IndexFlatIP, optional
+        As :meth:`serialize` stored it; made from the other two when missing.
+
+    Raises
+    ------
+    ArtefactError
+        When `index` is not a flat inner-product index of n rows in 129 dimensions.
+    """
+
+    def __init__(self, vectors: NDArray[np.float32], head: Head, index: Any = None) -> None:
+        self.vectors = vectors
+        self.head = head
+        self._index = _checked(index, len(vectors)) if index is not None else _augmented(vectors, head)
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        self._longest = float(np.sqrt(squares.max(initial=0.0)))
+        self._heaviest = float((vectors * vectors @ np.abs(head.alpha)).max(initial=0.0))
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def serialize(self) -> bytes:
+        """The FAISS index as ``faiss.read_index`` reads it from a file."""
+        return bytes(faiss.serialize_index(self._index))
+
+    def rank(self, u: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
+        """The `k` nearest rows under the head, exactly.
+
+        Parameters
+        ----------
+        u : ndarray, shape (128,)
+        k : int
+            At least 1; more than there are rows gives all.
+        exclude : int, optional
+            A row that is not ranked: the query's own.
+        """
+        u = _checked_query(u, k)
+        question = np.concatenate([2 * self.head.alpha * u, [-1.0]]).astype(np.float32)
+        own = float((self.head.alpha * np.square(u, dtype=np.float64)).sum())
+        error = _ERROR * (float(np.linalg.norm(question[:-1])) * self._longest + self._heaviest)
+        wanted = min(k + MARGIN + 1, len(self))
+        while True:
+            rows, products = self._search(question, wanted)
+            ranking = self._rerank(u, rows, k, exclude)
+            complete = wanted == len(self)
+            if complete or (len(ranking.rows) == k and own - products[-1] - error > ranking.distances[-1]):
+                return ranking
+            wanted = min(4 * wanted, len(self))
+
+    def rerank(self, u: NDArray[np.float32], k: int, candidates: int, *, exclude: int | None = None) -> Ranking:
+        """The `k` nearest under the head among the `candidates` rows with the largest cosine similarity.
+
+        Quicker than :meth:`rank` only with a sublinear index; it loses rows that the head would rank high but
+        that are no cosine neighbours. Parameters as for :meth:`rank`.
+        """
+        u = _checked_query(u, k)
+        if candidates < k:
+            raise UsageError(f"candidates must be at least the {k} wanted matches, not {candidates}")
+        question = np.append(u, np.float32(0))
+        rows, _ = self._search(question, min(candidates + (exclude is not None), len(self)))
+        kept = rows[rows != exclude][:candidates] if exclude is not None else rows
+        return self._rerank(u, kept, k, None)
+
+    def _search(self, question: NDArray[np.float32], wanted: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows and inner products of the `wanted` largest, descending."""
+        if wanted == 0:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        faiss.omp_set_num_threads(1)  # for one query, waiting for a second thread costs more than it computes
+        products, rows = self._index.search(question[None], wanted)
+        if (rows < 0).any():
+            raise ArtefactError("FAISS found no inner products: the query times the head's weights is not finite")
+        return rows[0], products[0]
+
+    def _rerank(self, u: NDArray[np.float32], rows: NDArray[np.int64], k: int, exclude: int | None) -> Ranking:
+        rows = rows[rows != exclude] if exclude is not None else rows
+        distances = self.head.distances(u, self.vectors[rows])
+        order = np.lexsort((rows, distances))[:k]
+        return Ranking(rows[order], distances[order])
+
+
+def _augmented(vectors: NDArray[np.float32], head: Head) -> Any:
+    """``[v, Σ α v²]`` of every row in a new index."""
+    weighted = (np.square(vectors, dtype=np.float64) * head.alpha).sum(axis=1)
+    with np.errstate(over="ignore"):
+        rows = np.concatenate([vectors, weighted[:, None].astype(np.float32)], axis=1)
+    if not np.isfinite(rows).all():
+        raise ArtefactError("vectors times the head's weights are not finite in float32; train the model again")
+    index = faiss.IndexFlatIP(EMBEDDING_DIM + 1)
+    index.add(rows)
+    return index
+
+
+def _checked(index: Any, count: int) -> Any:
+    """FAISS itself checks dimensions by ``assert`` only, which ``python -O`` removes."""
+    if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+        raise ArtefactError(f"expected a flat inner-product index, got {type(index).__name__}")
+    if (index.d, index.ntotal) != (EMBEDDING_DIM + 1, count):
+        expected = f"{count} rows of {EMBEDDING_DIM + 1} dimensions"
+        raise ArtefactError(f"expected {expected}, the FAISS index has {index.ntotal} rows of {index.d}")
+    return index
+
+
+def _checked_query(u: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    if k < 1:
+        raise UsageError(f"at least 1 match must be asked for, not {k}")
+    u = np.asarray(u, dtype=np.float32)
+    if u.shape != (EMBEDDING_DIM,) or not np.isfinite(u).all():
+        raise ArtefactError(f"a query vector must be {EMBEDDING_DIM} finite numbers, got shape {u.shape}")
+    return u

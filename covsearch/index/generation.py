@@ -1,0 +1,120 @@
+"""A generation: everything one build made. Readers follow ``index/CURRENT`` once and see one of them, whole."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
+from covsearch.workspace import Workspace
+
+NAME = re.compile(r"gen-[0-9]{4,9}")
+CURRENT = "CURRENT"
+MANIFEST = "manifest.json"
+MODEL_FILES = ("model.safetensors", "config.toml")
+FILES = {
+    "index.faiss": "FAISS IndexFlatIP over the 129 numbers `[v, Σ α v²]` of every performance",
+    "ids.json": "the PIDs as a JSON array, in natural order: number i is row i of the other files",
+    "embeddings.safetensors": "`vectors`, float32 (N, 128), rows of unit length",
+    "head.safetensors": "`alpha`, float32 (128,), and `beta`, float64 (1,)",
+    "model/model.safetensors": "weights of the model that made the vectors, for queries by file",
+    "model/config.toml": "the model's configuration",
+}
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A published generation whose files have the sizes that its manifest names.
+
+    Attributes
+    ----------
+    workspace : Workspace
+    name : str
+        ``gen-0001``.
+    manifest : Manifest
+    """
+
+    workspace: Workspace
+    name: str
+    manifest: Manifest
+
+    @property
+    def folder(self) -> Path:
+        """Arrays, ids, manifest and model."""
+        return self.workspace.index / self.name
+
+    @property
+    def model_folder(self) -> Path:
+        """The model's checkpoint, as it was when the generation was built."""
+        return self.folder / "model"
+
+    @property
+    def database(self) -> Path:
+        """The metadata."""
+        return self.workspace.db / f"{self.name}.sqlite3"
+
+
+def stored_paths(name: str) -> list[str]:
+    """The files of generation `name`, as the manifest names them: by their path from the workspace."""
+    return [*(f"index/{name}/{file}" for file in FILES), f"db/{name}.sqlite3"]
+
+
+def read_current(workspace: Workspace) -> tuple[str, str] | None:
+    """Name and manifest's SHA-256 of the generation to read; None when nothing was published yet.
+
+    Raises
+    ------
+    ArtefactError
+        When ``CURRENT`` holds anything else.
+    """
+    path = workspace.index / CURRENT
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        words = file.read(200).decode("utf-8", "replace").split()
+    if len(words) != 2 or not NAME.fullmatch(words[0]):
+        raise ArtefactError(f"{path}: expected a generation's name and checksum; {MEND}")
+    return words[0], words[1]
+
+
+def open_generation(workspace: Workspace) -> Generation:
+    """The generation that ``CURRENT`` names, its manifest checked, and its files' presence and sizes.
+
+    Raises
+    ------
+    NotFoundError
+        When nothing was built in this workspace.
+    ArtefactError
+        When a file is missing, has another size than the manifest says, or belongs to another build.
+    """
+    current = read_current(workspace)
+    if current is None:
+        raise NotFoundError(f"no index in {workspace.home}: {MEND} first")
+    name, sha256 = current
+    manifest = parse_manifest(_manifest_text(workspace.index / name / MANIFEST, sha256))
+    if sorted(manifest.files) != sorted(stored_paths(name)):
+        raise ArtefactError(f"{workspace.index / name / MANIFEST}: does not list {name}'s files; {MEND}")
+    for path, stored in manifest.files.items():
+        _check_size(workspace.home / path, stored.size)
+    return Generation(workspace, name, manifest)
+
+
+def _manifest_text(path: Path, sha256: str) -> str:
+    _check_size(path, None)
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ArtefactError(f"{path}: is not the manifest that {CURRENT} names; {MEND}")
+    return data.decode("utf-8", "replace")
+
+
+def _check_size(path: Path, size: int | None) -> None:
+    """Refuse a file that is not there or has another size; a manifest (size None) may not be huge."""
+    if not path.is_file():
+        raise ArtefactError(f"{path}: a file of the index is missing; {MEND}")
+    came = path.stat().st_size
+    if came > MAX_BYTES if size is None else came != size:
+        expected = f"at most {MAX_BYTES}" if size is None else f"{size}"
+        raise ArtefactError(f"{path}: expected {expected} bytes, found {came}; {MEND}")

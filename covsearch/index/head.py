@@ -1,0 +1,93 @@
+"""The learned head as arrays: distances and probabilities without the network that learned them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from covsearch.config import EMBEDDING_DIM
+from covsearch.errors import ArtefactError
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """``p = σ(Σ_j α_j (u_j − v_j)² + β)``: p near 0 means cover, p near 1 means non-cover (report, section 3).
+
+    Attributes
+    ----------
+    alpha : ndarray of float32, shape (128,)
+        Effective weights, in whatever way they were learned; may be negative.
+    beta : float
+        Bias; shifts every p and changes no order.
+
+    Raises
+    ------
+    ArtefactError
+        When `alpha` is not (128,) or anything is NaN or infinite.
+    """
+
+    alpha: NDArray[np.float32]
+    beta: float
+
+    def __post_init__(self) -> None:
+        alpha = np.ascontiguousarray(self.alpha, dtype=np.float32)
+        if alpha.shape != (EMBEDDING_DIM,):
+            raise ArtefactError(f"head: alpha must have shape ({EMBEDDING_DIM},), not {alpha.shape}")
+        if not (np.isfinite(alpha).all() and np.isfinite(self.beta)):
+            raise ArtefactError("head: alpha and beta must be finite; train the model again")
+        object.__setattr__(self, "alpha", alpha)
+        object.__setattr__(self, "beta", float(self.beta))
+
+    def distances(self, u: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Weighted squared distances ``Σ_j α_j (u_j − v_j)²``, without the bias.
+
+        Parameters
+        ----------
+        u : ndarray, shape (128,)
+        vectors : ndarray, shape (n, 128)
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            A row's distance does not depend on the rows around it, so that equal rows get equal distances.
+        """
+        delta = vectors.astype(np.float64) - u.astype(np.float64)
+        # a sum over each row instead of a matrix product: BLAS rounds a row by its place in the matrix
+        return np.asarray((delta * delta * self.alpha).sum(axis=1), dtype=np.float64)
+
+    def scores(self, u: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits s = distance + β of `u` (128,) with every row of `vectors` (n, 128); float64, shape (n,)."""
+        return self.distances(u, vectors) + self.beta
+
+    @staticmethod
+    def probability(s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``σ(s)`` in [0, 1], the shape of `s`; accurate at both ends, where ``1 / (1 + exp(-s))`` overflows."""
+        small = np.exp(-np.abs(s))
+        return np.where(np.asarray(s) >= 0, 1.0, small) / (1.0 + small)
+
+
+def save_head(path: Path, head: Head) -> None:
+    """Write `head` as safetensors: ``alpha`` (128,) float32 and ``beta`` (1,) float64."""
+    path.write_bytes(safetensors.numpy.save({"alpha": head.alpha, "beta": np.array([head.beta])}))
+
+
+def load_head(path: Path) -> Head:
+    """Read what :func:`save_head` wrote.
+
+    Raises
+    ------
+    ArtefactError
+        When the file is no safetensors or does not hold a head.
+    """
+    try:
+        tensors = safetensors.numpy.load(path.read_bytes())
+    except (SafetensorError, KeyError, ValueError) as e:
+        raise ArtefactError(f"{path}: expected safetensors: {e}; run `covsearch build-index`") from e
+    if sorted(tensors) != ["alpha", "beta"] or tensors["beta"].shape != (1,):
+        raise ArtefactError(f"{path}: expected alpha and beta, got {sorted(tensors)}; run `covsearch build-index`")
+    return Head(tensors["alpha"], float(tensors["beta"][0]))

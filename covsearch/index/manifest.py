@@ -1,0 +1,116 @@
+"""What a generation says of itself: which files it has, of what size and content, made from what, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from covsearch.config import FeatureConfig
+from covsearch.errors import ArtefactError, UsageError
+
+FORMAT = 1  # raised whenever an older reader would misread what a newer builder wrote
+MEND = "run `covsearch build-index`"
+MAX_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """Size in bytes and SHA-256 (hexadecimal) of one file."""
+
+    size: int
+    sha256: str
+
+
+FIELDS = {
+    "format": "version of this layout; a reader refuses any other",
+    "covsearch": "version of covsearch that built the generation",
+    "created": "time of the build, UTC, ISO 8601",
+    "subset": "subset of the dataset, as its folders name it",
+    "count": "number of performances",
+    "works": "number of works among them",
+    "dim": "length of a vector",
+    "model": "fingerprint of the model that made the vectors",
+    "features": "features that the model sees, and how many frames at most",
+    "recipe": "kind of the FAISS index",
+    "files": "size and SHA-256 of every file, by its path from the workspace",
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``manifest.json``; what each field means is told in :data:`FIELDS`."""
+
+    format: int
+    covsearch: str
+    created: str
+    subset: str
+    count: int
+    works: int
+    dim: int
+    model: str
+    features: FeatureConfig
+    recipe: Mapping[str, Any]
+    files: Mapping[str, StoredFile]
+
+    def to_json(self) -> str:
+        """JSON text that :func:`parse_manifest` reads back to an equal object."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+
+def digest(path: Path) -> StoredFile:
+    """Size and SHA-256 of the file at `path`."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return StoredFile(file.tell(), sha256)
+
+
+def parse_manifest(text: str) -> Manifest:
+    """Read a manifest and check the type of every field.
+
+    Raises
+    ------
+    ArtefactError
+        When `text` is no manifest, or one of another format.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise ArtefactError(f"manifest is not JSON: {e}; {MEND}") from e
+    if not isinstance(values, dict):
+        raise ArtefactError(f"manifest must be a JSON object, not {type(values).__name__}; {MEND}")
+    if values.get("format") != FORMAT:
+        came = values.get("format")
+        raise ArtefactError(f"index has format {came!r}, this covsearch reads format {FORMAT}: {MEND}")
+    try:
+        return _build(values)
+    except (KeyError, TypeError, UsageError) as e:
+        raise ArtefactError(f"manifest cannot be read: {type(e).__name__} {e}; {MEND}") from e
+
+
+def _build(values: dict[str, Any]) -> Manifest:
+    if sorted(values) != sorted(FIELDS):
+        raise TypeError(f"fields {sorted(values)}, expected {sorted(FIELDS)}")
+    kinds = {"format": int, "count": int, "works": int, "dim": int, "features": dict, "recipe": dict, "files": dict}
+    for name, value in values.items():
+        _expect(name, value, kinds.get(name, str))
+    return Manifest(**{**values, "features": FeatureConfig(**values["features"]), "files": _files(values["files"])})
+
+
+def _files(values: dict[str, Any]) -> dict[str, StoredFile]:
+    files = {}
+    for path, file in values.items():
+        _expect(path, file, dict)
+        _expect(f"{path}: size", file["size"], int)
+        _expect(f"{path}: sha256", file["sha256"], str)
+        files[path] = StoredFile(**file)
+    return files
+
+
+def _expect(name: str, value: Any, kind: type) -> None:
+    if type(value) is not kind:  # isinstance would let true pass for 1
+        raise TypeError(f"{name} must be {kind.__name__}, not {value!r}")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from published import FINGERPRINT, publish
+
+from covsearch.config import FeatureConfig
+from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.index.generation import CURRENT, FILES, open_generation, read_current, stored_paths
+from covsearch.index.manifest import digest
+from covsearch.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = Workspace(tmp_path)
+    publish(workspace)
+    return workspace
+
+
+def test_an_empty_workspace_names_the_command_that_fills_it(tmp_path: Path) -> None:
+    assert read_current(Workspace(tmp_path)) is None
+    with pytest.raises(NotFoundError, match=r"no index in .*: run `covsearch build-index` first"):
+        open_generation(Workspace(tmp_path))
+
+
+def test_the_manifest_tells_what_was_built(workspace: Workspace) -> None:
+    generation = open_generation(workspace)
+    manifest = generation.manifest
+    assert (generation.name, manifest.count, manifest.works, manifest.dim) == ("gen-0001", 40, 14, 128)
+    assert (manifest.model, manifest.features, manifest.subset) == (FINGERPRINT, FeatureConfig(), "generated")
+    assert manifest.files == {path: digest(workspace.home / path) for path in stored_paths("gen-0001")}
+
+
+def test_nothing_but_the_listed_files_is_in_a_generation(workspace: Workspace) -> None:
+    folder = workspace.index / "gen-0001"
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert there == {*FILES, "manifest.json"}
+    assert [path.name for path in workspace.db.iterdir()] == ["gen-0001.sqlite3"]
+
+
+@pytest.mark.parametrize("path", [*stored_paths("gen-0001"), "index/gen-0001/manifest.json"])
+def test_a_missing_file_is_named(workspace: Workspace, path: str) -> None:
+    (workspace.home / path).unlink()
+    with pytest.raises(ArtefactError, match=rf"{path}: a file of the index is missing; run `covsearch build-index`"):
+        open_generation(workspace)
+
+
+@pytest.mark.parametrize("path", stored_paths("gen-0001"))
+@pytest.mark.parametrize("change", ["truncate", "append", "empty"])
+def test_a_file_of_another_size_is_named(workspace: Workspace, path: str, change: str) -> None:
+    file = workspace.home / path
+    data = file.read_bytes()
+    file.write_bytes({"truncate": data[:-1], "append": data + b"x", "empty": b""}[change])
+    with pytest.raises(ArtefactError, match=rf"{path}: expected {len(data)} bytes, found {file.stat().st_size}"):
+        open_generation(workspace)
+
+
+def test_a_folder_in_place_of_a_file_is_refused(workspace: Workspace) -> None:
+    file = workspace.index / "gen-0001" / "ids.json"
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ArtefactError, match=r"ids\.json: a file of the index is missing"):
+        open_generation(workspace)
+
+
+def test_any_change_of_the_manifest_is_refused(workspace: Workspace) -> None:
+    path = workspace.index / "gen-0001" / "manifest.json"
+    path.write_text(path.read_text().replace('"count": 40', '"count": 41'))
+    with pytest.raises(ArtefactError, match="is not the manifest that CURRENT names"):
+        open_generation(workspace)
+
+
+def test_another_generations_manifest_is_refused(workspace: Workspace) -> None:
+    first = workspace.index / "gen-0001" / "manifest.json"
+    publish(workspace, seed=1)
+    (workspace.index / "gen-0002" / "manifest.json").write_bytes(first.read_bytes())
+    with pytest.raises(ArtefactError, match="is not the manifest that CURRENT names"):
+        open_generation(workspace)
+    (workspace.index / CURRENT).write_text(f"gen-0002 {digest(first).sha256}\n")
+    with pytest.raises(ArtefactError, match="does not list gen-0002's files"):
+        open_generation(workspace)
+
+
+def test_a_huge_manifest_is_not_read(workspace: Workspace) -> None:
+    path = workspace.index / "gen-0001" / "manifest.json"
+    with path.open("ab") as file:
+        file.truncate(10 * 2**30)  # sparse
+    with pytest.raises(ArtefactError, match="expected at most 1048576 bytes, found 10737418240"):
+        open_generation(workspace)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"gen-0001", b"../../etc abc", b"gen-0001/.. abc", b"gen-1 abc", b"\xff\xfe \x00", b"gen-0001 a b"]
+)
+def test_a_current_that_names_no_generation_is_refused(workspace: Workspace, text: bytes) -> None:
+    (workspace.index / CURRENT).write_bytes(text)
+    with pytest.raises(ArtefactError, match=r"CURRENT: expected a generation's name and checksum; run `covsearch"):
+        open_generation(workspace)

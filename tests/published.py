@@ -1,0 +1,76 @@
+"""Generated collections, published without a network, for tests of the index, the search and the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch import build
+from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.dataset.performance import MusicBrainzMatch, Performance
+from covsearch.index.generation import MODEL_FILES, Generation
+from covsearch.index.head import Head
+from covsearch.workspace import Workspace
+
+WORDS = ("love", "yesterday", "Haupt", "Blut", "train", "señorita", "Über", "blue", "moon", "Björk")
+FINGERPRINT = "cnn-0123abcd"
+
+
+def unit_vectors(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Random directions, (count, 128) float32."""
+    vectors = rng.standard_normal((count, EMBEDDING_DIM))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def random_head(rng: np.random.Generator, *, signed: bool = True) -> Head:
+    """Weights like a trained head's; with `signed` about a third are negative."""
+    alpha = rng.normal(0.5, 1.0, EMBEDDING_DIM)
+    return Head((alpha if signed else np.abs(alpha)).astype(np.float32), float(rng.normal()))
+
+
+def make_performances(rng: np.random.Generator, count: int, versions: int = 3) -> dict[str, Performance]:
+    """P_1 to P_count with made-up titles; every `versions` neighbours share a work."""
+    made = {}
+    for number in range(1, count + 1):
+        work = 1 + (number - 1) // versions
+        made[f"P_{number}"] = Performance(
+            pid=f"P_{number}",
+            wid=f"W_{work}",
+            title=f"{' '.join(rng.choice(WORDS, 2))} {number}",
+            artist=f"Singer {rng.integers(1, 40)}",
+            work_title=f"Song {work}",
+            work_artist=f"Writer {1 + work % 7}",
+            year=None if number % 10 == 0 else int(rng.integers(1900, 2020)),
+            instrumental=(None, True, False)[number % 3],
+            artist_mbid=f"artist-{number}" if number % 4 == 0 else None,
+            matches=tuple(MusicBrainzMatch(f"mb-{number}-{i}", 1000 * i or None) for i in range(number % 3)),
+        )
+    return made
+
+
+def model_folder(folder: Path) -> Path:
+    """A checkpoint's two files, whose content does not matter where nothing is embedded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in MODEL_FILES:
+        (folder / name).write_text(f"stands for {name}\n")
+    return folder
+
+
+def publish(workspace: Workspace, count: int = 40, seed: int = 0, fingerprint: str = FINGERPRINT) -> Generation:
+    """Publish a generated collection in random order."""
+    rng = np.random.default_rng(seed)
+    performances = make_performances(rng, count)
+    pids = list(rng.permutation(list(performances)))
+    return build.publish(
+        workspace,
+        pids,
+        unit_vectors(rng, count),
+        random_head(rng),
+        performances,
+        model_folder=model_folder(workspace.home / "models" / "made-up"),
+        fingerprint=fingerprint,
+        features=FeatureConfig(),
+        subset="generated",
+    )

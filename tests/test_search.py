@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from published import FINGERPRINT, make_performances, publish, unit_vectors
+
+from covsearch import search
+from covsearch.dataset.performance import Performance
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.index.generation import Generation
+from covsearch.index.head import Head
+from covsearch.index.oracle import rank_all
+from covsearch.search import Match, Searcher, open_catalogue, open_searcher
+from covsearch.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    publish(Workspace(tmp_path))
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def searcher(workspace: Workspace) -> Searcher:
+    return open_searcher(workspace)
+
+
+def test_matches_are_the_oracles_with_metadata_and_probability(searcher: Searcher) -> None:
+    flat, performances = searcher.collection.flat, make_performances(np.random.default_rng(0), 40)
+    u = flat.vectors[21]
+    expected = [int(row) for row in rank_all(u, flat.vectors, flat.head) if row != 21][:10]
+    result = searcher.query("P_22", top=10)
+    assert result.query == performances["P_22"]
+    assert [m.rank for m in result.matches] == list(range(1, 11))
+    assert [m.performance for m in result.matches] == [performances[f"P_{row + 1}"] for row in expected]
+    distances = flat.head.distances(u, flat.vectors[expected])
+    assert [m.distance for m in result.matches] == distances.tolist()
+    np.testing.assert_allclose([m.p for m in result.matches], 1 / (1 + np.exp(-distances - flat.head.beta)), rtol=1e-14)
+    assert (result.candidates, result.generation, result.model) == (None, "gen-0001", FINGERPRINT)
+
+
+def test_every_performance_of_the_same_work_is_a_known_cover(searcher: Searcher) -> None:
+    matches = searcher.query("P_22", top=39).matches
+    assert {m.performance.pid for m in matches if m.is_cover} == {"P_23", "P_24"}
+    assert all(m.is_cover is not None for m in matches)
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.0, "cover"), (0.4999, "cover"), (0.5, "non-cover"), (1.0, "non-cover")])
+def test_the_verdict_is_cover_below_one_half(p: float, verdict: str) -> None:
+    assert Match(1, Performance("P_1", "W_1"), p, 0.0, None).verdict == verdict
+
+
+def test_more_than_there_are_gives_all_but_the_query(searcher: Searcher) -> None:
+    found = [m.performance.pid for m in searcher.query("P_1", top=1000).matches]
+    assert sorted(found) == sorted(f"P_{number}" for number in range(2, 41))
+
+
+def test_all_candidates_rank_as_the_exact_search_and_few_are_taken_by_cosine(searcher: Searcher) -> None:
+    assert searcher.query("P_5", 10, 39).matches == searcher.query("P_5", 10).matches
+    vectors = searcher.collection.flat.vectors
+    nearest = int(np.argsort(-(vectors @ vectors[4]))[1])
+    result = searcher.query("P_5", 1, candidates=1)
+    assert [m.performance.pid for m in result.matches] == [f"P_{nearest + 1}"]
+    assert result.candidates == 1
+
+
+def test_a_query_by_vector_knows_no_covers_and_excludes_nobody(searcher: Searcher) -> None:
+    vector = searcher.collection.flat.vectors[21]
+    result = searcher.query_vector(vector, model=FINGERPRINT, top=40)
+    assert result.query is None
+    assert {m.is_cover for m in result.matches} == {None}
+    assert sorted(m.performance.pid for m in result.matches) == sorted(searcher.collection.pids)
+
+
+def test_a_vector_of_another_model_is_refused(searcher: Searcher) -> None:
+    with pytest.raises(
+        ArtefactError, match=f"index was built with model {FINGERPRINT}, the query's vector with cnn-ff"
+    ):
+        searcher.query_vector(searcher.collection.flat.vectors[0], model="cnn-ff")
+
+
+@pytest.mark.parametrize(
+    ("pid", "message"),
+    [
+        ("P_222", r"no performance P_222 in the index: did you mean P_22 or .*\? Look it up with `covsearch find"),
+        ("p22", r"'p22' is no performance id \(like P_22\): did you mean P_22\?"),
+        ("22", r"'22' is no performance id \(like P_22\): did you mean P_22\?"),
+        ("W_8", r"'W_8' is no performance id \(like P_22\): did you mean P_22 or P_23 or P_24\?"),
+        ("o haupt", r"'o haupt' is no performance id \(like P_22\)\. Look it up"),
+        ("", r"'' is no performance id"),
+    ],
+)
+def test_an_unknown_id_is_answered_with_the_nearest(searcher: Searcher, pid: str, message: str) -> None:
+    with pytest.raises(NotFoundError, match=message):
+        searcher.query(pid)
+
+
+def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
+    with pytest.raises(UsageError, match="at least 1 match"):
+        searcher.query("P_22", top=0)
+    with pytest.raises(UsageError, match="candidates must be at least the 10 wanted matches, not 9"):
+        searcher.query("P_22", top=10, candidates=9)
+
+
+def test_no_index_names_the_command(tmp_path: Path) -> None:
+    for opener in (open_searcher, open_catalogue):
+        with pytest.raises(NotFoundError, match="run `covsearch build-index` first"):
+            opener(Workspace(tmp_path))
+
+
+def test_a_database_of_another_size_of_collection_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "other")
+    publish(other, count=39)
+    path = workspace.db / "gen-0001.sqlite3"
+    data = (other.db / "gen-0001.sqlite3").read_bytes()
+    path.write_bytes(data.ljust(path.stat().st_size, b"\0"))
+    with pytest.raises(ArtefactError, match=r"gen-0001\.sqlite3: expected 40 performances, found 39; run `covsearch"):
+        open_searcher(workspace)
+
+
+def test_a_vector_without_metadata_is_refused(workspace: Workspace, searcher: Searcher, tmp_path: Path) -> None:
+    ids = workspace.index / "gen-0001" / "ids.json"
+    ids.write_text(ids.read_text().replace('"P_22"', '"P_77"'))
+    with pytest.raises(ArtefactError, match="P_77 has a vector but no metadata"):
+        open_searcher(workspace).query("P_1", top=39)
+
+
+def test_a_reader_keeps_its_generation_while_builds_replace_and_remove_it(
+    workspace: Workspace, searcher: Searcher
+) -> None:
+    before = searcher.query("P_22", 39)
+    for seed in (1, 2, 3):
+        publish(workspace, seed=seed)
+    assert not (workspace.index / "gen-0001").exists()
+    assert searcher.query("P_22", 39) == before
+    assert open_searcher(workspace).query("P_22").generation == "gen-0004"
+
+
+def test_a_generation_removed_while_it_is_opened_is_left_for_the_newer_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two builds end between following CURRENT and opening the files."""
+    opened: list[str] = []
+    original = search._catalogue
+
+    def overtaken(generation: Generation) -> search.Catalogue:
+        opened.append(generation.name)
+        if len(opened) == 1:
+            publish(workspace, seed=1)
+            publish(workspace, seed=2)
+        return original(generation)
+
+    monkeypatch.setattr(search, "_catalogue", overtaken)
+    assert open_searcher(workspace).generation.name == "gen-0003"
+    assert opened == ["gen-0001", "gen-0003"]
+
+
+def test_readers_see_whole_generations_while_builds_go_on(workspace: Workspace) -> None:
+    answers = {}
+    stop = threading.Event()
+
+    def build() -> None:
+        for seed in range(1, 7):
+            publish(workspace, seed=seed)
+        stop.set()
+
+    builder = threading.Thread(target=build)
+    builder.start()
+    reads = 0
+    while not stop.is_set():
+        result = open_searcher(workspace).query("P_22", 39)
+        assert answers.setdefault(result.generation, result) == result
+        reads += 1
+    builder.join()
+    assert reads >= 3
+    for name, result in answers.items():
+        seed = int(name.removeprefix("gen-")) - 1
+        titles = make_performances(np.random.default_rng(seed), 40)
+        assert all(m.performance == titles[m.performance.pid] for m in result.matches)
+
+
+def test_in_process_queries_are_the_same_for_a_head_with_negative_weights(searcher: Searcher) -> None:
+    """With signed weights the query would not be its own nearest, so excluding rank 1 would lose a match."""
+    head: Head = searcher.collection.flat.head
+    assert (head.alpha < 0).any()
+    rng = np.random.default_rng(3)
+    for vector in unit_vectors(rng, 5):
+        result = searcher.query_vector(vector, model=FINGERPRINT, top=40)
+        flat = searcher.collection.flat
+        expected = rank_all(vector, flat.vectors, head).tolist()
+        assert [int(m.performance.pid[2:]) - 1 for m in result.matches] == expected
