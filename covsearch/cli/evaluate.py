@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from covsearch import plots
+from covsearch.cli.tables import stdout, table
 from covsearch.evaluate.baselines import MEAN_CHROMA
 from covsearch.evaluate.figures import draw_pairs
 from covsearch.evaluate.held_out import PairsReport, evaluate_pairs
@@ -65,15 +64,11 @@ def eval_pairs(
 
 
 def _print_table(report: PairsReport) -> None:
-    pairs = f"{report.covers:,} covers, {len(report.label) - report.covers:,} non-covers"
-    of = f"{report.performances:,} performances, {report.works:,} works"
-    table = Table(
-        title=f"{report.subset}, {report.protocol}\n{pairs} of {of}",
-        caption=f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works",
+    console = stdout()
+    console.print(
+        f"{report.subset}, {report.protocol}: {report.covers:,} covers, {len(report.label) - report.covers:,} "
+        f"non-covers of {report.performances:,} performances, {report.works:,} works"
     )
-    for header in COLUMNS:
-        # 80 columns suffice when one heading may take two lines
-        table.add_column(header, justify="left" if header == "system" else "right", no_wrap="accuracy" not in header)
-    for system in report.systems:
-        table.add_row(*system.row())
-    Console().print(table)
+    columns = [COLUMNS[0], *(f">{name}" for name in COLUMNS[1:])]
+    about = f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works"
+    console.print(table(columns, (system.row() for system in report.systems), caption=about))
