@@ -114,6 +114,7 @@ def length_histogram(lengths: NDArray[np.int64], path: Path, *, frame_rate: floa
     minutes.set_xlabel(f"minutes at {frame_rate:.2f} frames/s")
     ax.set(xlabel="frames", ylabel="performances", title=title, xlim=(0, 1.05 * float(lengths.max())))
     ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.locator_params(axis="y", integer=True)
     ax.legend(frameon=False)
     return save(figure, path)
 
