@@ -15,13 +15,14 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @contextmanager
 def stderr_progress() -> Iterator[Progress]:
-    """Bars on stderr, one a stage, as a :data:`Progress`; rich draws nothing when stderr is no terminal."""
+    """Bars on stderr, one a stage, as a :data:`Progress`; nothing when stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    console = Console(stderr=True)
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, object] = {}
 
         def update(stage: str, done: int, total: int) -> None:
