@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +60,12 @@ def model_folder(folder: Path) -> Path:
     return folder
 
 
-def publish(workspace: Workspace, count: int = 40, seed: int = 0, fingerprint: str = FINGERPRINT) -> Generation:
-    """Publish a generated collection in random order."""
+def publish(workspace: Workspace, count: int = 40, seed: int = 0, titles: Sequence[str] = ()) -> Generation:
+    """Publish a generated collection in random order; `titles` are given to the first performances."""
     rng = np.random.default_rng(seed)
     performances = make_performances(rng, count)
+    for number, title in enumerate(titles, start=1):
+        performances[f"P_{number}"] = replace(performances[f"P_{number}"], title=title)
     pids = list(rng.permutation(list(performances)))
     return build.publish(
         workspace,
@@ -70,7 +74,7 @@ def publish(workspace: Workspace, count: int = 40, seed: int = 0, fingerprint: s
         random_head(rng),
         performances,
         model_folder=model_folder(workspace.home / "models" / "made-up"),
-        fingerprint=fingerprint,
+        fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",
     )

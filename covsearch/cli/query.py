@@ -171,7 +171,7 @@ def _show(result: QueryResult, files: Sequence[Path]) -> None:
     from covsearch.cli.tables import plain, stdout, table
 
     console = stdout()
-    console.print(plain(_header(result.query) if result.query else " + ".join(map(str, files))))
+    console.print(plain(_header(result.query) if result.query else " + ".join(path.name for path in files)))
     rows = (
         (m.rank, *_identity(m.performance), f"{m.p:.4f}", f"{m.distance:.3f}", "✓" if m.is_cover else "")
         for m in result.matches

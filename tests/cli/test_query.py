@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+import torch
+from click.testing import CliRunner
+from collection import write_collection
+from published import FINGERPRINT, publish
+
+from covsearch.build import build_index
+from covsearch.cli import cli, main
+from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.performance import Performance
+from covsearch.models import Siamese, save_checkpoint
+from covsearch.search import open_searcher
+from covsearch.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("home"))
+    publish(workspace)
+    return workspace
+
+
+def stdout(workspace: Workspace, *arguments: str) -> str:
+    """What a command that succeeds prints, line ends as they are."""
+    result = CliRunner().invoke(cli, ["--home", str(workspace.home), *arguments], catch_exceptions=False)
+    return result.stdout_bytes.decode()
+
+
+@pytest.fixture
+def failure(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Exit code and stderr of a command that fails, the command line's error handling included."""
+
+    def run(workspace: Workspace, *arguments: str) -> tuple[int | str | None, str]:
+        monkeypatch.setattr(sys, "argv", ["covsearch", "--home", str(workspace.home), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert out == ""
+        return ended.value.code, err
+
+    return run
+
+
+def as_json(performance: Performance) -> Any:
+    """A performance as the commands print it."""
+    values = json.loads(json.dumps(asdict(performance)))
+    return {"musicbrainz": values.pop("matches"), **values}
+
+
+def test_the_table_has_the_query_above_and_ranked_matches_below(workspace: Workspace) -> None:
+    lines = stdout(workspace, "query", "P_22", "--top", "39").splitlines()
+    result = open_searcher(workspace).query("P_22", 39)
+    q = result.query
+    assert q is not None
+    assert lines[0] == f"P_22 (W_8) · {q.title} · {q.artist} · {q.year} · work: {q.work_title} by {q.work_artist}"
+    assert lines[2].split() == ["Rank", "PID", "WID", "Title", "Artist", "Year", "p", "Distance", "Known"]
+    for line, match in zip(lines[4:43], result.matches, strict=True):
+        p = match.performance
+        year = [] if p.year is None else [str(p.year)]
+        numbers = [f"{match.p:.4f}", f"{match.distance:.3f}"]
+        known = ["✓"] if p.wid == "W_8" else []
+        identity = [str(match.rank), p.pid, p.wid, *p.title.split(), *p.artist.split()]
+        assert line.split() == [*identity, *year, *numbers, *known]
+    assert "p near 0: cover · p near 1: not" in lines[-1]
+
+
+def test_json_has_query_matches_and_settings(workspace: Workspace) -> None:
+    answer = json.loads(stdout(workspace, "query", "P_22", "--top", "3", "--json"))
+    result = open_searcher(workspace).query("P_22", 3)
+    assert result.query is not None
+    assert answer["query"] == as_json(result.query)
+    settings = {"top": 3, "search": "exact", "candidates": None, "threshold": 0.5}
+    assert answer["settings"] == {**settings, "generation": "gen-0001", "model": FINGERPRINT}
+    for printed, match in zip(answer["matches"], result.matches, strict=True):
+        judgement = {"rank": match.rank, "p": match.p, "distance": match.distance, "is_cover": match.is_cover}
+        assert printed == {**as_json(match.performance), **judgement, "verdict": match.verdict}
+
+
+def test_csv_reads_back_value_for_value(workspace: Workspace) -> None:
+    output = stdout(workspace, "query", "P_22", "--top", "39", "--csv")
+    assert output.count("\r\n") == 40
+    rows = list(csv.DictReader(io.StringIO(output, newline="")))
+    for row, match in zip(rows, open_searcher(workspace).query("P_22", 39).matches, strict=True):
+        p = match.performance
+        identity = [p.pid, p.wid, p.title, p.artist, "" if p.year is None else str(p.year)]
+        assert [row[name] for name in ("pid", "wid", "title", "artist", "year")] == identity
+        assert (int(row["rank"]), float(row["p"]), float(row["distance"])) == (match.rank, match.p, match.distance)
+        assert (row["verdict"], row["is_cover"]) == (match.verdict, str(match.is_cover).lower())
+
+
+def test_titles_with_commas_quotes_and_line_breaks_survive_csv(tmp_path: Path) -> None:
+    titles = ["query", 'a, "b"\r\nc', "é,;\t", "plain"]
+    publish(Workspace(tmp_path), count=4, titles=titles)
+    output = stdout(Workspace(tmp_path), "query", "P_1", "--csv")
+    assert {row["title"] for row in csv.DictReader(io.StringIO(output, newline=""))} == set(titles[1:])
+
+
+def test_markup_and_terminal_commands_in_titles_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    titles = ["query \x1b[2J", "[bold red]hot[/]", "\x1b]0;owned\x07 title", ":smile: x"]
+    publish(Workspace(tmp_path), count=4, titles=titles)
+    output = stdout(Workspace(tmp_path), "query", "P_1")
+    assert not {"\x1b", "\x07"} & set(output)
+    for shown in ("query �[2J", "[bold red]hot[/]", "�]0;owned� title", ":smile: x"):
+        assert shown in output
+
+
+def test_long_titles_are_shortened_and_numbers_stay_whole(tmp_path: Path) -> None:
+    publish(Workspace(tmp_path), count=4, titles=[f"{i} {'a very long title indeed ' * 8}" for i in range(4)])
+    lines = stdout(Workspace(tmp_path), "query", "P_1").splitlines()
+    for line, match in zip(lines[-5:-2], open_searcher(Workspace(tmp_path)).query("P_1").matches, strict=True):
+        assert len(line) <= 110
+        assert "…" in line
+        assert {match.performance.pid, f"{match.p:.4f}", f"{match.distance:.3f}"} < set(line.split())
+
+
+def test_candidates_are_passed_on_and_told(workspace: Workspace) -> None:
+    answer = json.loads(stdout(workspace, "query", "P_22", "--top", "2", "--candidates", "3", "--json"))
+    expected = open_searcher(workspace).query("P_22", 2, 3).matches
+    assert [match["pid"] for match in answer["matches"]] == [match.performance.pid for match in expected]
+    assert (answer["settings"]["search"], answer["settings"]["candidates"]) == ("two-stage", 3)
+
+
+def test_the_help_says_how_exactness_is_known(workspace: Workspace) -> None:
+    text = " ".join(stdout(workspace, "query", "--help").split())
+    assert "A test holds the result equal to brute force." in text
+    assert "covsearch query P_22 --top 10" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["query", "P_222"], 3, "no performance P_222 in the index: did you mean P_22 or"),
+        (["query", "p22"], 3, "'p22' is no performance id (like P_22): did you mean P_22?"),
+        (["query", "22"], 3, "'22' is no performance id (like P_22): did you mean P_22?"),
+        (["query", ""], 3, "'' is no performance id (like P_22). Look it up with `covsearch find TITLE`"),
+        (["query"], 2, "expected a performance id (like P_22) or --file, one of the two"),
+        (["query", "P_22", "--file", "x.h5"], 2, "expected a performance id (like P_22) or --file, one of the two"),
+        (["query", "P_22", "--json", "--csv"], 2, "expected --json or --csv, not both"),
+        (["query", "P_22", "--top", "0"], 2, "at least 1 match must be asked for, not 0"),
+        (["query", "P_22", "--top", "x"], 2, "'x' is not a valid integer"),
+        (["query", "P_22", "--candidates", "9"], 2, "candidates must be at least the 10 wanted matches, not 9"),
+        (["query", "--file", "no/such.h5"], 3, "no/such.h5: expected an HDF5 feature file, there is none"),
+        (["find", "zzz"], 3, "no title or artist in the index has the words 'zzz'; try fewer of them"),
+        (["find", "love", "--limit", "0"], 2, "at least 1 hit must be asked for, not 0"),
+        (["find"], 2, "Missing argument 'WORDS...'"),
+    ],
+)
+def test_every_failure_is_one_line_and_its_exit_code(
+    workspace: Workspace, failure: Any, arguments: list[str], code: int, message: str
+) -> None:
+    came, err = failure(workspace, *arguments)
+    assert came == code
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [["query", "P_22"], ["find", "love"]])
+def test_no_index_names_the_command(tmp_path: Path, failure: Any, arguments: list[str]) -> None:
+    code, err = failure(Workspace(tmp_path), *arguments)
+    assert (code, err) == (3, f"Error: no index in {tmp_path}: run `covsearch build-index` first\n")
+
+
+@pytest.mark.parametrize("name", ["index/gen-0001/head.safetensors", "db/gen-0001.sqlite3", "index/CURRENT"])
+def test_a_damaged_index_is_exit_4_and_names_the_file(tmp_path: Path, failure: Any, name: str) -> None:
+    publish(Workspace(tmp_path))
+    (tmp_path / name).write_bytes(b"damaged")
+    code, err = failure(Workspace(tmp_path), "query", "P_22")
+    assert code == 4
+    assert str(tmp_path / name) in err
+    assert "run `covsearch build-index`" in err
+
+
+def test_find_lists_titles_with_the_number_of_versions(workspace: Workspace) -> None:
+    lines = stdout(workspace, "find", "bjork").splitlines()
+    assert lines[1].split() == ["PID", "WID", "Title", "Artist", "Year", "Versions"]
+    hits = open_searcher(workspace).catalogue.find("bjork")
+    assert len(hits) == 3
+    for line, hit in zip(lines[3:6], hits, strict=True):
+        p = hit.performance
+        year = [] if p.year is None else [str(p.year)]
+        assert line.split() == [p.pid, p.wid, *p.title.split(), *p.artist.split(), *year, str(hit.versions)]
+
+
+def test_find_joins_its_words_and_prints_json(workspace: Workspace) -> None:
+    answer = json.loads(stdout(workspace, "find", "song", "8", "writ", "--limit", "2", "--json"))
+    assert (answer["text"], answer["limit"]) == ("song 8 writ", 2)
+    expected = open_searcher(workspace).catalogue.find("song 8 writ", 2)
+    assert len(expected) == 2
+    assert answer["hits"] == [{**as_json(hit.performance), "versions": hit.versions} for hit in expected]
+
+
+@pytest.fixture(scope="module", params=["hpcp", "hpcp+crema"])
+def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Path]:
+    """A real build with an untrained network, and its dataset."""
+    folder = tmp_path_factory.mktemp("embedded")
+    config = ModelConfig(features=FeatureConfig(request.param, 120))
+    torch.manual_seed(0)
+    save_checkpoint(folder / "model", Siamese(config).eval(), config)
+    root = write_collection(folder / "data", works=4, features=request.param.split("+"))
+    workspace = Workspace(folder / "home")
+    build_index(root, folder / "model", workspace)
+    return workspace, root
+
+
+def test_a_query_by_files_ranks_as_the_query_by_id_but_knows_no_covers(embedded: tuple[Workspace, Path]) -> None:
+    workspace, root = embedded
+    files = [str(path) for path in open_dataset(root).files["P_5"].values()]
+    options = [word for path in reversed(files) for word in ("--file", path)]
+    answer = json.loads(stdout(workspace, "query", *options, "--top", "12", "--json"))
+    by_id = open_searcher(workspace).query("P_5", 11).matches
+    others = [match for match in answer["matches"] if match["pid"] != "P_5"]
+    assert answer["query"] == {"files": list(reversed(files))}
+    assert len(answer["matches"]) == 12
+    assert {match["is_cover"] for match in answer["matches"]} == {None}
+    p = {match["pid"]: match["p"] for match in others}
+    assert p == pytest.approx({match.performance.pid: match.p for match in by_id}, abs=1e-5)
+    table = stdout(workspace, "query", *options, "--top", "3")
+    assert table.splitlines()[0] == " + ".join(Path(path).name for path in reversed(files))
+    assert "✓" not in "".join(table.splitlines()[4:7])
+
+
+def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_path: Path) -> None:
+    workspace, root = embedded
+    files = open_dataset(root).files["P_5"]
+    with h5py.File(tmp_path / "P_5.h5", "w") as single:
+        for feature, path in files.items():
+            with h5py.File(path) as source:
+                source.copy(feature, single)
+    together = json.loads(stdout(workspace, "query", "--file", str(tmp_path / "P_5.h5"), "--json"))
+    options = [word for path in files.values() for word in ("--file", str(path))]
+    assert together["matches"] == json.loads(stdout(workspace, "query", *options, "--json"))["matches"]
+
+
+def test_a_missing_feature_and_a_file_that_is_none_are_exit_4(
+    embedded: tuple[Workspace, Path], tmp_path: Path, failure: Any
+) -> None:
+    workspace, _ = embedded
+    (tmp_path / "junk.h5").write_bytes(b"junk")
+    code, err = failure(workspace, "query", "--file", str(tmp_path / "junk.h5"))
+    assert code == 4
+    assert f"the index's model needs hpcp; {tmp_path / 'junk.h5'}: " in err
+
+
+def test_a_model_that_is_not_the_index_own_is_exit_4(
+    embedded: tuple[Workspace, Path], tmp_path: Path, failure: Any
+) -> None:
+    """Weights of the same size, so that only the fingerprint can tell."""
+    workspace, root = embedded
+    own = open_searcher(workspace).generation.model_folder / "model.safetensors"
+    before = own.read_bytes()
+    features = [str(path) for path in open_dataset(root).files["P_5"].values()]
+    config = ModelConfig(features=open_searcher(workspace).generation.manifest.features)
+    save_checkpoint(tmp_path / "other", Siamese(config).eval(), config)
+    own.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
+    try:
+        code, err = failure(workspace, "query", *[word for path in features for word in ("--file", path)])
+    finally:
+        own.write_bytes(before)
+    assert code == 4
+    assert "index was built with model cnn-" in err
+    assert "run `covsearch build-index`" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["query", "P_22"], ["query", "P_22", "--csv"], ["find", "love"], ["query", "--help"]]
+)
+def test_what_needs_no_network_imports_none(workspace: Workspace, arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from covsearch.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as e: assert not e.code\n"
+        "heavy = {'torch', 'pennylane', 'sklearn', 'h5py', 'matplotlib', 'scipy', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    command = [sys.executable, "-c", code, "--home", str(workspace.home), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_the_installed_command_answers_from_another_folder(workspace: Workspace, tmp_path: Path) -> None:
+    environment = {**os.environ, "COVSEARCH_HOME": str(workspace.home)}
+    command = [sys.executable, "-m", "covsearch", "query", "P_22", "--top", "1", "--csv"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+    best = open_searcher(workspace).query("P_22", 1).matches[0]
+    assert done.stdout.splitlines()[1].startswith(f"1,{best.performance.pid},{best.performance.wid},")
