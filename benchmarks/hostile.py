@@ -141,6 +141,7 @@ _VALUES: dict[str, tuple[Builder, str]] = {
     "track of another file": (_with_attribute("track_id", np.bytes_("P_9")), "attribute track_id says 'P_9'.* P_15"),
     "a number as label": (_with_attribute("label", 14), "attribute label is not a short text"),
     "a long label": (_with_attribute("label", np.bytes_("W" * 65)), "attribute label is not a short text"),
+    "a label of variable length": (_with_attribute("label", "W_14"), "attribute label has variable length"),
     "a list as label": (_with_attribute("label", np.array([b"W_14", b"W_14"])), "attribute label is not a short text"),
 }
 BROKEN_FILES.update(_VALUES)

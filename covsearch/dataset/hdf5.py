@@ -127,8 +127,11 @@ def _check_attribute(file: Any, name: str, expected: str | None) -> None:
     kind = attribute.get_type()
     if not isinstance(kind, h5t.TypeStringID) or attribute.shape != () or kind.get_size() > MAX_NAME_BYTES:
         raise RefusedError(f"attribute {name} is not a short text; expected {expected}")
-    value = file.attrs[name]
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    if kind.is_variable_str():  # HDF5 loops for ever on a damaged heap of these; Da-TACOS has none
+        raise RefusedError(f"attribute {name} has variable length; write it as np.bytes_, as Da-TACOS does")
+    value = np.empty((), dtype=f"S{kind.get_size()}")
+    attribute.read(value, kind)
+    text = value.item().decode("ascii", "replace")
     if text != expected:
         raise RefusedError(f"attribute {name} says {text[:MAX_NAME_BYTES]!r}; folder and file name say {expected}")
 

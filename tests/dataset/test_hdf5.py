@@ -102,11 +102,11 @@ def test_a_single_file_holds_every_feature(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read, chroma(frames, seed))
 
 
-def test_attributes_may_be_missing_or_variable_length_text(tmp_path: Path) -> None:
+def test_attributes_may_be_missing_or_padded(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["hpcp"] = chroma(30)
-        file.attrs["label"] = "W_14"
+        file.attrs.create("label", np.bytes_("W_14"), dtype="S40")
     assert inspect_chroma(path, "hpcp", pid="P_15", wid="W_14") == 30
     with pytest.raises(FeatureFileError, match=r"attribute label says 'W_14'; folder and file name say W_1$"):
         inspect_chroma(path, "hpcp", wid="W_1")
