@@ -23,9 +23,7 @@ def test_a_package_that_is_not_installed_is_none(monkeypatch: pytest.MonkeyPatch
     assert provenance.provenance("x", None)["versions"] == {"no-such-package-anywhere": None}
 
 
-def test_a_result_is_written_as_json_that_others_can_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_is_written_as_json_that_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "RESULTS", tmp_path / "results")
     path = provenance.write_result("speed", {"seconds": 1.5, "title": "Björk"})
     assert json.loads(path.read_text(encoding="utf-8")) == {"seconds": 1.5, "title": "Björk"}

@@ -1,0 +1,235 @@
+"""How long a query takes at the size of Da-TACOS's benchmark subset: ``python -m benchmarks.query_latency``.
+
+Publishes a generated collection of 15,000 performances (1,000 works of 13, the rest alone) in a temporary workspace,
+then times the whole command, and the query inside a process beside the same answer by brute force in numpy. The ways
+take turns of 25 queries, so that a busy machine slows all of them alike and none finds the cache as another left it.
+
+The vectors are random directions and the head's weights random, a third of them negative. Latency does not depend on
+that; how much of the exact answer the two-stage search finds does, and a trained model's is higher.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.provenance import provenance, write_result
+from covsearch.build import publish
+from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.dataset.performance import Performance
+from covsearch.index.generation import MODEL_FILES
+from covsearch.index.head import Head
+from covsearch.index.oracle import rank_all
+from covsearch.search import Searcher, open_searcher
+from covsearch.workspace import Workspace
+
+TITLES = Path(__file__).resolve().parents[2] / "shared" / "data" / "datacos" / "benchmark_metadata.json.gz"
+WORDS = ("love", "night", "moon", "you", "river", "blue", "song", "the", "heart", "away", "tonight", "rain")
+TOP, CANDIDATES = 10, 100
+EXACT, TWO_STAGE = "exact (default)", f"--candidates {CANDIDATES}"
+BRUTE, PRODUCT = "numpy float64, (u − v)² summed", "numpy float64, matrix product"
+
+METADATA = "metadata of 11 performances alone"
+WARM_UP = 20  # queries before any is timed
+BLOCK = 25  # queries that one way answers before it is the next one's turn
+
+Rank = Callable[[int], list[str]]
+
+
+def make_performances(count: int, rng: np.random.Generator) -> dict[str, Performance]:
+    """P_1 to P_count; real titles of the benchmark subset where they lie beside the clone."""
+    texts = _real_texts() if TITLES.is_file() else [_made_up(rng) for _ in range(count)]
+    performances = {}
+    for row in range(count):
+        work = row // 13 if row < 13_000 else 1000 + row - 13_000
+        title, artist, work_title, work_artist = texts[row % len(texts)]
+        pid = f"P_{row + 1}"
+        year = int(rng.integers(1920, 2020))
+        performances[pid] = Performance(pid, f"W_{work + 1}", title, artist, work_title, work_artist, year, False)
+    return performances
+
+
+def _real_texts() -> list[tuple[str, str, str, str]]:
+    with gzip.open(TITLES, "rt", encoding="utf-8") as file:
+        works: dict[str, dict[str, dict[str, str]]] = json.load(file)
+    fields = ("perf_title", "perf_artist", "work_title", "work_artist")
+    texts = [tuple(p[name] for name in fields) for work in works.values() for p in work.values()]
+    return [(a, b, c, d) for a, b, c, d in texts]
+
+
+def _made_up(rng: np.random.Generator) -> tuple[str, str, str, str]:
+    """As long as real ones: 18 characters on average."""
+    title, artist = (" ".join(rng.choice(WORDS, rng.integers(2, 7))).title() for _ in range(2))
+    return title, artist, title, artist
+
+
+def build(home: Path, count: int, seed: int) -> float:
+    """Publish the generated collection; returns the seconds that took."""
+    rng = np.random.default_rng(seed)
+    performances = make_performances(count, rng)
+    vectors = rng.standard_normal((count, EMBEDDING_DIM))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    head = Head(rng.normal(0.5, 1.0, EMBEDDING_DIM).astype(np.float32), 0.0)
+    model = home / "model"
+    model.mkdir()
+    for name in MODEL_FILES:
+        (model / name).write_text("not read by a query by id")
+    started = time.perf_counter()
+    publish(
+        Workspace(home),
+        list(performances),
+        vectors,
+        head,
+        performances,
+        model_folder=model,
+        fingerprint="cnn-00000000",
+        features=FeatureConfig(),
+        subset="generated",
+    )
+    return time.perf_counter() - started
+
+
+def time_process(arguments: Sequence[str], runs: int) -> dict[str, Any]:
+    """Wall-clock and CPU seconds of a Python process, from its start to its end."""
+    wall, cpu = [], []
+    for run in range(runs + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+        if run:  # the first one reads the files into the page cache
+            wall.append(time.perf_counter() - started)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return {"runs": runs, "wall_s": _summary(wall), "cpu_s": _summary(cpu)}
+
+
+def _summary(values: list[float]) -> dict[str, float]:
+    return {"median": float(np.median(values)), "min": min(values), "max": max(values)}
+
+
+def ways(searcher: Searcher) -> dict[str, Rank]:
+    """Each way from a row to the PIDs of its `TOP` matches, their metadata read too."""
+    flat, pids = searcher.collection.flat, searcher.collection.pids
+    wide = flat.vectors.astype(np.float64)  # (N, 128)
+    alpha = flat.head.alpha.astype(np.float64)
+    weighted = (wide * wide) @ alpha  # (N,)
+
+    def read(rows: NDArray[np.int64], row: int) -> list[str]:
+        best = [pids[i] for i in rows[rows != row][:TOP].tolist()]
+        searcher.catalogue.get([pids[row], *best])
+        return best
+
+    def by_searcher(row: int, candidates: int | None) -> list[str]:
+        return [match.performance.pid for match in searcher.query(pids[row], TOP, candidates).matches]
+
+    def by_product(row: int) -> list[str]:
+        distances = weighted - wide @ (2 * alpha * wide[row])
+        nearest = np.argpartition(distances, TOP + 1)[: TOP + 1]
+        return read(nearest[np.argsort(distances[nearest])], row)
+
+    return {
+        EXACT: lambda row: by_searcher(row, None),
+        TWO_STAGE: lambda row: by_searcher(row, CANDIDATES),
+        BRUTE: lambda row: read(rank_all(flat.vectors[row], flat.vectors, flat.head), row),
+        PRODUCT: by_product,
+        METADATA: lambda row: read(np.arange(row, row + TOP + 1) % len(pids), row),
+    }
+
+
+def time_queries(searcher: Searcher, queries: int, seed: int) -> dict[str, dict[str, float]]:
+    """p50 and p99 of every way over distinct queries, and how much of brute force's answer each gives."""
+    rows = np.random.default_rng(seed).permutation(len(searcher.collection.pids))[:queries].tolist()
+    all_ways = ways(searcher)
+    for row in rows[:WARM_UP]:
+        for rank in all_ways.values():
+            rank(row)
+    seconds: dict[str, list[float]] = {name: [] for name in all_ways}
+    answers: dict[str, list[list[str]]] = {name: [] for name in all_ways}
+    for start in range(0, len(rows), BLOCK):
+        for name, rank in all_ways.items():
+            for row in rows[start : start + BLOCK]:
+                started = time.perf_counter()
+                answer = rank(row)
+                seconds[name].append(time.perf_counter() - started)
+                answers[name].append(answer)
+    agreed = {name: _agreement(given, answers[BRUTE]) for name, given in answers.items()}
+    return {name: _percentiles(values, agreed[name]) for name, values in seconds.items()}
+
+
+def _agreement(given: list[list[str]], expected: list[list[str]]) -> float:
+    """The part of the expected matches that were given."""
+    return sum(len(set(a) & set(b)) for a, b in zip(given, expected, strict=True)) / sum(map(len, expected))
+
+
+def _percentiles(seconds: list[float], agreed: float) -> dict[str, float]:
+    p50, p99 = (1000 * float(np.percentile(seconds, q)) for q in (50, 99))
+    return {"queries": len(seconds), "p50_ms": p50, "p99_ms": p99, "recall_at_10": agreed}
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print both halves of `result` as tables."""
+    console = Console(width=110)
+    process = Table("whole process", "wall s: median", "min", "max", "CPU s: median")
+    for name, row in result["processes"].items():
+        wall = (f"{row['wall_s'][key]:.3f}" for key in ("median", "min", "max"))
+        process.add_row(name, *wall, f"{row['cpu_s']['median']:.3f}")
+    console.print(process)
+    query = Table("in process", "p50 ms", "p99 ms", f"p50 / {EXACT}", "recall@10")
+    exact = result["in_process"][EXACT]["p50_ms"]
+    for name, row in result["in_process"].items():
+        recall = "" if name == METADATA else f"{row['recall_at_10']:.3f}"
+        query.add_row(name, f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}", f"{row['p50_ms'] / exact:.2f}", recall)
+    console.print(query)
+
+
+def measure(count: int, queries: int, runs: int, seed: int) -> dict[str, Any]:
+    """Build the collection and time everything; a JSON-ready result without its provenance."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        seconds = build(home, count, seed)
+        commands = {
+            "covsearch query P_22": ["-m", "covsearch", "--home", folder, "query", "P_22"],
+            "covsearch find love": ["-m", "covsearch", "--home", folder, "find", "love"],
+            "python, numpy and faiss imported": ["-c", "import numpy, faiss"],
+            "python alone": ["-c", "pass"],
+        }
+        return {
+            "performances": count,
+            "titles": "Da-TACOS benchmark subset" if TITLES.is_file() else "made up",
+            "publish_s": seconds,
+            "processes": {name: time_process(command, runs) for name, command in commands.items()},
+            "in_process": time_queries(open_searcher(Workspace(home)), queries, seed),
+        }
+
+
+def main() -> None:
+    """Measure, print and write ``benchmarks/results/query_latency.json``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=15_000, help="performances [15000]")
+    parser.add_argument("--queries", type=int, default=1000, help="distinct queries in process [1000]")
+    parser.add_argument("--runs", type=int, default=15, help="runs of every whole process [15]")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    result = measure(args.count, args.queries, args.runs, args.seed)
+    command = shlex.join(["python", "-m", "benchmarks.query_latency", *sys.argv[1:]])
+    show(result)
+    write_result("query_latency", {"provenance": provenance(command, args.seed), **result})
+
+
+if __name__ == "__main__":
+    main()
