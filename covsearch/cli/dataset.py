@@ -90,7 +90,10 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
         ("metadata", str(found.metadata.relative_to(found.root)) if found.metadata else "none: no titles, no years"),
         ("works", f"{len(found.works):,}"),
         ("performances", f"{total:,}"),
-        ("clique sizes", ", ".join(f"{size} ({works:,} works)" for size, works in described.cliques.items())),
+        (
+            "clique sizes",
+            ", ".join(f"{size} ({works:,} work{'s' * (works > 1)})" for size, works in described.cliques.items()),
+        ),
         ("years", span),
         ("instrumental", f"{instrumental:,} of {known:,} ({instrumental / known:.0%})" if known else "unknown"),
     ]

@@ -31,7 +31,7 @@ def test_one_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         "metadata      da-tacos_metadata/da-tacos_benchmark_subset_metadata.json",
         "works         2",
         "performances  3",
-        "clique sizes  1 (1 works), 2 (1 works)",
+        "clique sizes  1 (1 work), 2 (1 work)",
         "years         1961 to 1961, known of 3 performances",
         "instrumental  unknown",
     ]
