@@ -1,4 +1,6 @@
-"""Da-TACOS, from folders to arrays::
+"""Da-TACOS, from folders to arrays.
+
+::
 
     layout     root          -> folders, files and subsets, by name
     metadata   JSON          -> performances
@@ -8,4 +10,6 @@
     splits     works         -> train, validation, test
     pairs      performances  -> covers and non-covers
     sample     the collection that comes with covsearch
+
+Import the module you need; nothing is imported here.
 """
