@@ -40,15 +40,20 @@ class FeatureConfig:
         ``hpcp``, ``crema``, ``cens`` or ``hpcp+crema``; a ``+`` stacks features on the last axis.
     frames : int
         Longest sequence, in frames after block means; the report uses 2,000.
+    key : str
+        ``played`` leaves every performance in its key (the report); ``normalised`` brings its estimated tonic to C
+        (:mod:`covsearch.features.key`), since a plain CNN does not know that a key does not matter.
     """
 
     ALLOWED: ClassVar[tuple[str, ...]] = ("hpcp", "crema", "cens", "hpcp+crema")
 
     features: str = "hpcp"
     frames: int = 2000
+    key: str = "played"
 
     def __post_init__(self) -> None:
         _one_of("features", self.features, self.ALLOWED)
+        _one_of("key", self.key, ("played", "normalised"))
         _at_least("frames", self.frames, 1)
 
     @property

@@ -23,6 +23,7 @@ _CHOICES = (
     click.option("--model", "branch", default=None, help="Branch to train: cnn.", show_default="cnn"),
     click.option("--features", type=click.Choice(FeatureConfig.ALLOWED), help="Chroma the branch sees [hpcp]."),
     click.option("--frames", type=int, help="Longest sequence, after block means [2000]."),
+    click.option("--key", type=click.Choice(["played", "normalised"]), help="normalised brings every track to C."),
     click.option("--pooling", type=click.Choice(["masked", "unmasked"]), help="unmasked is the report's baseline."),
     click.option("--norm", type=click.Choice(["batch", "group"]), help="Normalisation inside the blocks [batch]."),
     click.option("--alpha", type=click.Choice(["signed", "positive"]), help="Weights of the head."),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from covsearch.config import FeatureConfig
 from covsearch.dataset.chroma import CHROMA
 from covsearch.errors import ArtefactError
+from covsearch.features.key import to_c
 
 # HPCP and CREMA of one recording come from different framings; the dataset's differ by a few of 86 frames/s
 MAX_LENGTH_DIFFERENCE = 0.02
@@ -77,7 +78,8 @@ def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) ->
     """One performance's stored chroma as the frames a branch sees.
 
     Features are cut to the shorter length; each is unit-normed frame by frame, shortened to ``config.frames`` by
-    block means and rolled to the common pitch origin; then they are stacked on the last axis.
+    block means and rolled to the common pitch origin; then they are stacked on the last axis and, where the
+    configuration says so, transposed together to one key.
 
     Parameters
     ----------
@@ -101,7 +103,8 @@ def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) ->
         raise ArtefactError(f"features of one recording must be equally long (2 %), not {lengths} frames")
     short = {name: block_means(unit_norm(chroma[name][:shortest]), config.frames) for name in config.names}
     # rolling the few block means equals rolling the many frames
-    return np.concatenate([align_pitch_origin(means, name) for name, means in short.items()], axis=1)
+    frames = np.concatenate([align_pitch_origin(means, name) for name, means in short.items()], axis=1)
+    return to_c(frames) if config.key == "normalised" else frames
 
 
 def pad(sequences: list[NDArray[np.float16]], frames: int) -> NDArray[np.float32]:

@@ -24,6 +24,11 @@ _LEAKY = """> **Leaky protocol.** Pairs, not works, were split: works and perfor
 > trained on, so these test figures say little about songs the model has never heard.
 """
 
+_KEY = {
+    "played": "It hears every performance in its own key and is not built to ignore it: a transposed version may be missed.",
+    "normalised": "Every performance is transposed to C by an estimate of its key: where that is wrong, versions are missed.",
+}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -90,7 +95,7 @@ def model_card(trained: Trained) -> str:
 | | |
 |---|---|
 | Model | {trained.config.branch}, {parameters:,} parameters, {trained.config.pooling} pooling, {trained.config.norm} norm, head with {head} |
-| Input | {trained.config.features.features}, at most {trained.config.features.frames} frames |
+| Input | {trained.config.features.features}, at most {trained.config.features.frames} frames, key {trained.config.features.key} |
 | Data | {store.subset}: {len(store):,} performances of {len(set(store.wids)):,} works |
 | Split | by {training.split}, seed {training.seed}; pairs: {json.dumps(facts["pairs"])} |
 | Trained | {facts["epochs"]} epochs in {facts["seconds"]} s, best validation accuracy in epoch {facts["best_epoch"]} |
@@ -105,8 +110,8 @@ in `metrics.jsonl`.
 ## Limits
 
 - p near 0 means cover, p near 1 non-cover; 0.5 is not calibrated.
-- The branch sees chroma only: no timbre, no words, no rhythm beyond it. It is not built to ignore key
-  ({"it was trained on randomly transposed tracks" if training.rotate_keys else "and was trained on keys as they are"}).
+- The branch sees chroma only: no timbre, no words, no rhythm beyond it.
+- {_KEY[trained.config.features.key]}
 - Trained on {facts["pairs"]["train"]} pairs of one collection; expect less on music unlike it.
 
 ## Choices
