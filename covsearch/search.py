@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from covsearch.dataset.ids import is_pid
 from covsearch.dataset.performance import Performance
-from covsearch.db.catalogue import Catalogue
+from covsearch.db.catalogue import Catalogue, Found
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.generation import Generation, open_generation, read_current
 from covsearch.index.manifest import MEND
@@ -143,6 +143,10 @@ class Searcher:
             raise ArtefactError(f"index was built with model {built}, the query's vector with {model}: {MEND}")
         ranking = self._rank(vector, top, candidates, None)
         return self._result(None, self._performances(self._pids(ranking)), ranking, candidates)
+
+    def find(self, text: str, limit: int = 20) -> list[Found]:
+        """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
+        return self.catalogue.find(text, limit)
 
     def _rank(self, vector: NDArray[np.float32], top: int, candidates: int | None, row: int | None) -> Ranking:
         flat = self.collection.flat

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,12 @@ def test_an_unknown_id_is_answered_with_the_nearest(searcher: Searcher, pid: str
         searcher.query(pid)
 
 
+def test_find_is_the_catalogues(searcher: Searcher) -> None:
+    hits = searcher.find("writer song", limit=7)
+    assert len(hits) == 7
+    assert hits == searcher.catalogue.find("writer song", limit=7)
+
+
 def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
     with pytest.raises(UsageError, match="at least 1 match"):
         searcher.query("P_22", top=0)
@@ -180,6 +187,14 @@ def test_readers_see_whole_generations_while_builds_go_on(workspace: Workspace) 
         seed = int(name.removeprefix("gen-")) - 1
         titles = make_performances(np.random.default_rng(seed), 40)
         assert all(m.performance == titles[m.performance.pid] for m in result.matches)
+
+
+def test_many_threads_may_ask_one_searcher(searcher: Searcher) -> None:
+    pids = [f"P_{number}" for number in range(1, 41)]
+    expected = [searcher.query(pid) for pid in pids]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            assert list(pool.map(searcher.query, pids)) == expected
 
 
 def test_in_process_queries_are_the_same_for_a_head_with_negative_weights(searcher: Searcher) -> None:

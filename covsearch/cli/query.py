@@ -100,7 +100,10 @@ def query_files(searcher: Searcher, paths: Sequence[Path], top: int, candidates:
     for path in paths:
         if not path.is_file():
             raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
-    vector, model = _embed(searcher.generation.model_folder, paths)
+    from rich.console import Console
+
+    with Console(stderr=True).status("embedding with the index's model"):  # loading torch takes seconds
+        vector, model = _embed(searcher.generation.model_folder, paths)
     return searcher.query_vector(vector, model=model, top=top, candidates=candidates)
 
 

@@ -83,8 +83,8 @@ class Draft:
         durable.sync(self.database)
         self.folder.rename(generation.folder)
         self.database.rename(generation.database)
-        durable.sync(self.workspace.index)
-        durable.sync(self.workspace.db)
+        for folder in (self.workspace.index, self.workspace.db, self.workspace.home):
+            durable.sync(folder)
         durable.replace_text(self.workspace.index / CURRENT, f"{self.name} {checksum}\n")
         remove_orphans(self.workspace)
         return generation

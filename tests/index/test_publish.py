@@ -136,6 +136,7 @@ def test_everything_is_flushed_before_current_is_switched(
         *renamed,
         ("fsync", "index"),
         ("fsync", "db"),
+        ("fsync", "."),
         ("fsync", "index/.tmp-CURRENT"),
         ("replace", "index/CURRENT"),
         ("fsync", "index"),
@@ -183,3 +184,28 @@ def test_a_build_killed_before_it_switched_changes_nothing(workspace: Workspace)
     assert open_generation(workspace).name == "gen-0001"
     assert publish(workspace, seed=2).manifest.model == FINGERPRINT
     assert len(list(workspace.db.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("limit", "message"), [(10_000, "File too large"), (40_000, "SQLite cannot write")])
+def test_a_disk_that_takes_no_more_is_one_line_and_the_old_generation_stays(
+    workspace: Workspace, limit: int, message: str
+) -> None:
+    """The kernel refuses files beyond `limit` bytes: the arrays have 20,000, the database has 49,000."""
+    publish(workspace)
+    before = entries(workspace)
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from covsearch import cli; from covsearch.workspace import Workspace; from published import publish\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "cli.cli = lambda **_: publish(Workspace(Path(sys.argv[1])), seed=1)\n"
+        "cli.main()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    command = [sys.executable, "-c", code, str(workspace.home)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: ")
+    assert message in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert entries(workspace) == before
+    assert open_generation(workspace).name == "gen-0001"
