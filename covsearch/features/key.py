@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# How well each of the twelve tones fits a key of C, rated by listeners: Krumhansl & Kessler (1982), Psychological Review 89
+# how well each tone fits C major and C minor, rated by listeners: Krumhansl & Kessler (1982), Psychological Review 89
 MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 # a minor key shares its tones with the major key three semitones above: both count as that major key

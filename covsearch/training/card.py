@@ -25,8 +25,8 @@ _LEAKY = """> **Leaky protocol.** Pairs, not works, were split: works and perfor
 """
 
 _KEY = {
-    "played": "It hears every performance in its own key and is not built to ignore it: a transposed version may be missed.",
-    "normalised": "Every performance is transposed to C by an estimate of its key: where that is wrong, versions are missed.",
+    "played": "Performances are heard in their own keys, which it is not built to ignore: it misses transposed versions.",
+    "normalised": "Performances are transposed to C by an estimate of their key: it misses versions where that is wrong.",
 }
 
 
