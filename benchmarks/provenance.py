@@ -39,7 +39,7 @@ def provenance(command: str, seed: int | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON-ready: command, seed, date (UTC, ISO 8601), machine, python and package versions (None where a
+        JSON-ready: command, seed, date (UTC, ISO 8601), machine and its load, python and package versions (None where a
         package is not installed).
     """
     return {
@@ -49,6 +49,7 @@ def provenance(command: str, seed: int | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
+        "load_1min": round(os.getloadavg()[0], 2),  # other work on the machine, which slows what is timed
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
     }

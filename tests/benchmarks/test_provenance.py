@@ -15,6 +15,7 @@ def test_the_block_names_this_machine_and_the_installed_versions() -> None:
     assert (block["command"], block["seed"]) == ("python -m benchmarks.x", 7)
     assert block["versions"]["numpy"] == np.__version__
     assert abs(datetime.fromisoformat(block["date"]) - datetime.now(UTC)).total_seconds() < 60
+    assert block["load_1min"] >= 0
     assert json.loads(json.dumps(block)) == block
 
 
