@@ -25,8 +25,8 @@ _LEAKY = """> **Leaky protocol.** Pairs, not works, were split: works and perfor
 """
 
 _KEY = {
-    "played": "It hears performances in their own keys and is not built to ignore them: it misses transposed versions.",
-    "normalised": "It hears performances transposed to C by an estimate of their key: it misses versions where that is wrong.",
+    "played": "It hears performances in their own keys, unable to ignore them: it misses transposed versions.",
+    "normalised": "It hears performances brought to C by an estimate of their key: it misses versions where that is wrong.",
 }
 
 
