@@ -26,7 +26,7 @@ _LEAKY = """> **Leaky protocol.** Pairs, not works, were split: works and perfor
 
 _KEY = {
     "played": "It hears performances in their own keys, unable to ignore them: it misses transposed versions.",
-    "normalised": "It hears performances brought to C by an estimate of their key: it misses versions where that is wrong.",
+    "normalised": "It hears performances brought to C by an estimated key: where that is wrong, versions are missed.",
 }
 
 
