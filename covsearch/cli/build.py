@@ -46,7 +46,8 @@ def build_index(
 
 
 def _summary(report: BuildReport) -> str:
-    features = f"{report.features.features}, at most {report.features.frames:,} frames"
+    seen = report.features
+    features = f"{seen.features}, at most {seen.frames:,} frames, key {seen.key}"
     lines = [
         f"Indexed {report.performances:,} performances of {report.works:,} works in {report.seconds:.1f} s.",
         f"{report.generation} · subset {report.subset} · model {report.model} · {features}",

@@ -35,7 +35,7 @@ FIELDS = {
     "works": "number of works among them",
     "dim": "length of a vector",
     "model": "fingerprint of the model that made the vectors",
-    "features": "features that the model sees, and how many frames at most",
+    "features": "what the model sees: which features, how many frames at most, in which key",
     "recipe": "kind of the FAISS index",
     "files": "size and SHA-256 of every file, by its path from the workspace",
 }

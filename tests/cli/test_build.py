@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_the_summary_says_what_is_in_the_index_and_what_is_not(toy: Path, model:
     lines = result.stdout.splitlines()
     fingerprint = load_checkpoint(model).fingerprint
     assert lines[0].startswith("Indexed 17 performances of 6 works in ")
-    assert lines[1] == f"gen-0001 · subset toy · model {fingerprint} · hpcp, at most 120 frames"
+    assert lines[1] == f"gen-0001 · subset toy · model {fingerprint} · hpcp, at most 120 frames, key played"
     assert lines[2] == "Skipped 7:"
     assert [line.split(":")[0].strip() for line in lines[3:8]] == [
         f"da-tacos_toy_subset_hpcp/W_{1 + (n - 1) // 3}_hpcp/P_{n}_hpcp.h5" for n in range(1, 6)
@@ -56,7 +57,7 @@ def test_json_lists_everything(toy: Path, model: Path, tmp_path: Path) -> None:
         "skipped": [{"path": "W_1/P_2", "reason": "has no hpcp file"}],
         "generation": "gen-0001",
         "model": load_checkpoint(model).fingerprint,
-        "features": {"features": "hpcp", "frames": 120},
+        "features": asdict(FeatureConfig("hpcp", 120)),
         "subset": "toy",
     }
 
