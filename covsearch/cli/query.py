@@ -176,7 +176,7 @@ def _show(result: QueryResult, files: Sequence[Path]) -> None:
     console = stdout()
     console.print(plain(_header(result.query) if result.query else " + ".join(path.name for path in files)))
     rows = (
-        (m.rank, *_identity(m.performance), f"{m.p:.4f}", f"{m.distance:.3f}", "✓" if m.is_cover else "")
+        (m.rank, *_identity(m.performance), f"{m.p:.4f}", f"{m.distance:z.3f}", "✓" if m.is_cover else "")
         for m in result.matches
     )
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">p", ">Distance", "Known")

@@ -71,7 +71,7 @@ def test_the_table_has_the_query_above_and_ranked_matches_below(workspace: Works
     for line, match in zip(lines[4:43], result.matches, strict=True):
         p = match.performance
         year = [] if p.year is None else [str(p.year)]
-        numbers = [f"{match.p:.4f}", f"{match.distance:.3f}"]
+        numbers = [f"{match.p:.4f}", f"{match.distance:z.3f}"]
         known = ["✓"] if p.wid == "W_8" else []
         identity = [str(match.rank), p.pid, p.wid, *p.title.split(), *p.artist.split()]
         assert line.split() == [*identity, *year, *numbers, *known]
@@ -124,7 +124,7 @@ def test_long_titles_are_shortened_and_numbers_stay_whole(tmp_path: Path) -> Non
     for line, match in zip(lines[-5:-2], open_searcher(Workspace(tmp_path)).query("P_1").matches, strict=True):
         assert len(line) <= 110
         assert "…" in line
-        assert {match.performance.pid, f"{match.p:.4f}", f"{match.distance:.3f}"} < set(line.split())
+        assert {match.performance.pid, f"{match.p:.4f}", f"{match.distance:z.3f}"} < set(line.split())
 
 
 def test_candidates_are_passed_on_and_told(workspace: Workspace) -> None:
