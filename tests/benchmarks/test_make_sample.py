@@ -86,6 +86,9 @@ def test_alignment_gives_the_shift_and_does_not_depend_on_the_block() -> None:
         ("The White Cockade", "white cockade", "The White Cockade"),
         ("Hunt, The (2nd setting)", "hunt", "The Hunt (2nd setting)"),
         ("The March", "march", "The March"),
+        ('"Fire Him Out" -- Reel', "fire him out", "Fire Him Out Reel"),
+        ("The Unfortunat:e Rake -- Jig.", "unfortunat e rake", "The Unfortunate Rake Jig"),
+        ("FLY-BY-NIGHT -- CLOG", "fly by night", "Fly-By-Night Clog"),
     ],
 )
 def test_titles(printed: str, bare: str, shown: str) -> None:
