@@ -45,7 +45,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.make_sample", description="Make the bundled sample.")
     parser.add_argument("--out", type=Path, default=Path("covsearch/dataset/sample"), help="the sample's folder")
-    parser.add_argument("--work", type=Path, required=True, help="cache of scores, audio and features (8 GB)")
+    parser.add_argument("--work", type=Path, required=True, help="cache of scores, audio and features (4 GB)")
     parser.add_argument("--crema-python", type=Path, help="Python of crema's environment; without it, HPCP alone")
     parser.add_argument("--seed", type=int, default=SEED, help="of instruments, tempi, choice, order and split")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
