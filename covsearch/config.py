@@ -109,8 +109,15 @@ class TrainConfig:
         and performances of test pairs are also trained on.
     train_pairs, validation_pairs, test_pairs : int
         Half covers, half non-covers; fewer when the collection has fewer cover pairs.
+    loss : str
+        ``pairs``: cross-entropy on the training pairs (the report). ``supcon``: supervised contrastive loss over
+        works and their versions, the head fitted on all pairs of a batch; needs the extra ``train``.
     batch_pairs : int
-        Pairs a step; the report does not say, 64 keeps 128 tracks of 2,000 frames in memory.
+        Pairs a step (``pairs``); the report does not say, 64 keeps 128 tracks of 2,000 frames in memory.
+    batch_works, batch_versions : int
+        Works a step, and versions of each at most (``supcon``).
+    temperature : float
+        Of ``supcon``.
     epochs, learning_rate, weight_decay : number
         Adam (decoupled weight decay; 0 is plain Adam).
     schedule : str
@@ -118,8 +125,9 @@ class TrainConfig:
     patience : int
         Epochs without a better validation accuracy before stopping; 0 never stops early.
     rotate_keys : bool
-        Roll every track by a random number of semitones each time it is seen: the head then learns
-        that key does not matter.
+        Transpose every track by a random number of semitones each time it is seen.
+    vary_time : bool
+        Change the tempo of every track and cut a part of it each time it is seen.
     seed : int
         Decides split, pairs, initial weights, order, dropout and rotations.
     """
@@ -128,23 +136,38 @@ class TrainConfig:
     train_pairs: int = 3000
     validation_pairs: int = 1000
     test_pairs: int = 1000
+    loss: str = "pairs"
     batch_pairs: int = 64
+    batch_works: int = 32
+    batch_versions: int = 3
+    temperature: float = 0.1
     epochs: int = 20
     learning_rate: float = 5e-4
     weight_decay: float = 0.0
     schedule: str = "constant"
     patience: int = 0
     rotate_keys: bool = False
+    vary_time: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         _one_of("split", self.split, ("works", "pairs"))
         _one_of("schedule", self.schedule, ("constant", "cosine"))
-        for name in ("train_pairs", "validation_pairs", "test_pairs", "batch_pairs"):
+        _one_of("loss", self.loss, ("pairs", "supcon"))
+        for name in (
+            "train_pairs",
+            "validation_pairs",
+            "test_pairs",
+            "batch_pairs",
+            "batch_works",
+            "batch_versions",
+        ):
             _at_least(name, getattr(self, name), 2)
         for name in ("weight_decay", "patience", "seed"):
             _at_least(name, getattr(self, name), 0)
         _at_least("epochs", self.epochs, 1)
+        if not self.temperature > 0:
+            raise UsageError(f"temperature must be greater than 0, not {self.temperature}")
         if not 0 < self.learning_rate < 1:
             raise UsageError(f"learning_rate must lie between 0 and 1, not {self.learning_rate}")
 

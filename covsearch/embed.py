@@ -43,7 +43,7 @@ def embed_frames(model: Siamese, sequences: Sequence[NDArray[np.float16]]) -> ND
         Unit vectors, in the order given.
     """
     lengths = [len(sequence) for sequence in sequences]
-    batch = pad(list(sequences), model.batch_frames(lengths))  # (B, T, F)
+    batch = pad(sequences, model.batch_frames(lengths))  # (B, T, F)
     with torch.inference_mode():
         vectors: NDArray[np.float32] = model.embed(torch.from_numpy(batch), torch.tensor(lengths)).numpy()
     return vectors

@@ -33,13 +33,16 @@ _CHOICES = (
     click.option("--train-pairs", type=int, help="[3000]"),
     click.option("--validation-pairs", type=int, help="[1000]"),
     click.option("--test-pairs", type=int, help="[1000]"),
-    click.option("--batch-pairs", type=int, help="Pairs a step [64]."),
+    click.option("--loss", type=click.Choice(["pairs", "supcon"]), help="pairs is the report's."),
+    click.option("--batch-pairs", type=int, help="Pairs a step, for --loss pairs [64]."),
+    click.option("--batch-works", type=int, help="Works a step, for --loss supcon [32]."),
     click.option("--epochs", type=int),
     click.option("--lr", "learning_rate", type=float, help="[0.0005]"),
     click.option("--weight-decay", type=float),
     click.option("--schedule", type=click.Choice(["constant", "cosine"])),
     click.option("--patience", type=int, help="Epochs without improvement before stopping; 0 is never."),
     click.option("--rotate-keys/--keep-keys", default=None, help="Transpose tracks at random while training."),
+    click.option("--vary-time/--keep-time", default=None, help="Change tempo and crop tracks while training."),
     click.option("--seed", type=int, help="[0]"),
 )
 

@@ -5,24 +5,65 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_TEMPO_SPREAD = 0.1  # standard deviation of log tempo: two thirds of the factors within 0.90-1.11
+_SHORTEST_CROP = 0.6
+_FEWEST_FRAMES = 16
 
-def rotate_key(frames: NDArray[np.float32], semitones: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Transpose each track of a batch: roll every block of 12 pitch classes by the same number of bins.
+
+def rotate_key(frames: NDArray[np.float32], semitones: int) -> NDArray[np.float32]:
+    """Transpose a track: roll every block of 12 pitch classes by the same number of bins.
 
     Stacked features (F = 24) are rolled block by block, never across the seam.
 
     Parameters
     ----------
-    frames : NDArray[float32], shape (B, T, F)
+    frames : NDArray[float32], shape (L, F)
         F a multiple of 12.
-    semitones : NDArray[int64], shape (B,)
+    semitones : int
         Upwards; taken modulo 12.
 
     Returns
     -------
-    NDArray[float32], shape (B, T, F)
+    NDArray[float32], shape (L, F)
     """
-    blocks = frames.reshape(*frames.shape[:2], -1, 12)  # (B, T, F/12, 12)
-    source = (np.arange(12) - semitones[:, None]) % 12  # (B, 12)
-    rolled = np.take_along_axis(blocks, source[:, None, None, :], axis=3)
-    return rolled.reshape(frames.shape)
+    blocks = frames.reshape(len(frames), -1, 12)  # (L, F/12, 12)
+    return np.roll(blocks, semitones, axis=2).reshape(frames.shape)
+
+
+def stretch(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Play a track at another tempo: linear interpolation to exp(N(0, 0.1)) times its frames.
+
+    Parameters
+    ----------
+    frames : NDArray[float32], shape (L, F)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    NDArray[float32], shape (L', F)
+        The first and last frame stay.
+    """
+    length = max(min(len(frames), _FEWEST_FRAMES), round(len(frames) * float(np.exp(rng.normal(0, _TEMPO_SPREAD)))))
+    at = np.linspace(0, len(frames) - 1, length, dtype=np.float32)
+    before = at.astype(np.int64)
+    after = np.minimum(before + 1, len(frames) - 1)
+    share = (at - before).astype(np.float32)[:, None]  # (L', 1)
+    stretched: NDArray[np.float32] = frames[before] * (1 - share) + frames[after] * share
+    return stretched
+
+
+def crop(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A stretch of 60-100 % of a track, from anywhere in it.
+
+    Parameters
+    ----------
+    frames : NDArray[float32], shape (L, F)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    NDArray[float32], shape (L', F)
+    """
+    length = max(min(len(frames), _FEWEST_FRAMES), int(len(frames) * rng.uniform(_SHORTEST_CROP, 1)))
+    start = int(rng.integers(0, len(frames) - length + 1))
+    return frames[start : start + length]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,12 +108,12 @@ def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) ->
     return to_c(frames) if config.key == "normalised" else frames
 
 
-def pad(sequences: list[NDArray[np.float16]], frames: int) -> NDArray[np.float32]:
+def pad(sequences: Sequence[NDArray[np.floating[Any]]], frames: int) -> NDArray[np.float32]:
     """Truncate and right-pad sequences with zeros to a batch of `frames` frames.
 
     Parameters
     ----------
-    sequences : list of NDArray[float16], shapes (L_i, F)
+    sequences : sequence of NDArray of floats, shapes (L_i, F)
     frames : int
         The common length; the true lengths travel beside the batch as the mask.
 

@@ -1,4 +1,4 @@
-"""Pairs to batches in which every track is read, augmented and embedded once."""
+"""Batches in which every track is read, augmented and embedded once."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from covsearch.dataset.pairs import Pairs
-from covsearch.features.augment import rotate_key
+from covsearch.config import TrainConfig
+from covsearch.dataset.pairs import COVER, NON_COVER, Pairs
+from covsearch.features.augment import crop, rotate_key, stretch
+from covsearch.features.frames import pad
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Distinct tracks and the pairs among them.
+    """Distinct tracks and pairs among them.
 
     Attributes
     ----------
     frames : Tensor, shape (B, T, F)
         Each track once, zero behind its length.
     lengths : Tensor, shape (B,)
+    works : Tensor of int64, shape (B,)
+        Equal numbers, equal works.
     a, b : Tensor of int64, shape (N,)
         Rows of `frames`.
     label : Tensor of int64, shape (N,)
@@ -33,40 +37,78 @@ class Batch:
 
     frames: Tensor
     lengths: Tensor
+    works: Tensor
     a: Tensor
     b: Tensor
     label: Tensor
 
 
 def training_batches(
-    store: FrameStore, pairs: Pairs, model: Siamese, size: int, rotate: bool, rng: np.random.Generator
+    store: FrameStore, pairs: Pairs, model: Siamese, training: TrainConfig, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """All `pairs` once, in random order, `size` pairs a batch.
+    """One epoch: all `pairs` once (loss ``pairs``), or every work that has versions once (``supcon``).
 
     Parameters
     ----------
     store : FrameStore
     pairs : Pairs
-        Positions in the store.
+        Training pairs, as positions in the store; their tracks are all that is seen.
     model : Siamese
         Tells how far a batch is padded.
-    size : int
-    rotate : bool
-        Transpose every track of a batch by its own random number of semitones.
+    training : TrainConfig
+        Loss, batch sizes and augmentations.
     rng : numpy.random.Generator
-        Decides order and transpositions.
+        Decides order, choice and augmentations.
     """
+    works = np.unique(store.wids, return_inverse=True)[1]
+    chosen = (
+        _pair_batches(pairs, training, rng) if training.loss == "pairs" else _work_batches(pairs, works, training, rng)
+    )
+    for tracks, a, b in chosen:
+        sequences = [_augment(store.frames(i).astype(np.float32), training, rng) for i in tracks.tolist()]
+        lengths = [len(sequence) for sequence in sequences]
+        label = np.where(works[tracks[a]] == works[tracks[b]], COVER, NON_COVER)
+        frames = pad(sequences, model.batch_frames(lengths))
+        yield Batch(*map(torch.from_numpy, (frames, np.array(lengths), works[tracks], a, b, label)))
+
+
+def _augment(frames: NDArray[np.float32], training: TrainConfig, rng: np.random.Generator) -> NDArray[np.float32]:
+    if training.rotate_keys:
+        frames = rotate_key(frames, int(rng.integers(12)))
+    if training.vary_time:
+        frames = crop(stretch(frames, rng), rng)
+    return frames
+
+
+Chosen = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # tracks (B,), rows a (N,), rows b (N,)
+
+
+def _pair_batches(pairs: Pairs, training: TrainConfig, rng: np.random.Generator) -> Iterator[Chosen]:
     order = rng.permutation(len(pairs))
-    for i in range(0, len(order), size):
-        yield _batch(store, pairs.take(order[i : i + size]), model, rng if rotate else None)
+    for i in range(0, len(order), training.batch_pairs):
+        some = pairs.take(order[i : i + training.batch_pairs])
+        tracks, rows = np.unique(np.stack([some.a, some.b]), return_inverse=True)
+        a, b = rows.reshape(2, -1)
+        yield tracks, a, b
 
 
-def _batch(store: FrameStore, pairs: Pairs, model: Siamese, rng: np.random.Generator | None) -> Batch:
-    tracks, rows = np.unique(np.stack([pairs.a, pairs.b]), return_inverse=True)
-    a, b = rows.reshape(2, -1)
-    wanted = tracks.tolist()
-    frames, lengths = store.batch(wanted, model.batch_frames(store.lengths_of(wanted).tolist()))
-    if rng is not None:
-        frames = rotate_key(frames, rng.integers(0, 12, len(tracks)))
-    tensors: list[NDArray[np.generic]] = [frames, lengths, a, b, pairs.label]
-    return Batch(*(torch.from_numpy(np.ascontiguousarray(t)) for t in tensors))
+def _work_batches(
+    pairs: Pairs, works: NDArray[np.int64], training: TrainConfig, rng: np.random.Generator
+) -> Iterator[Chosen]:
+    """P works of up to K versions each, a quarter as many tracks without a version, and all pairs among them.
+
+    pytorch-metric-learning's MPerClassSampler would repeat the tracks of works with fewer than K versions, and a
+    track is no version of itself.
+    """
+    cliques: dict[int, list[int]] = {}
+    for track in np.union1d(pairs.a, pairs.b).tolist():
+        cliques.setdefault(int(works[track]), []).append(track)
+    versions = [clique for clique in cliques.values() if len(clique) > 1]
+    alone = np.array([clique[0] for clique in cliques.values() if len(clique) == 1], dtype=np.int64)
+    groups = max(1, round(len(versions) / training.batch_works))
+    for group in np.array_split(rng.permutation(len(versions)), groups):
+        drawn = [rng.permutation(versions[i])[: training.batch_versions] for i in group.tolist()]
+        others = rng.permutation(alone)[: len(group) // 4]
+        tracks = np.concatenate([*drawn, others]).astype(np.int64)
+        a, b = np.triu_indices(len(tracks), 1)
+        yield tracks, a.astype(np.int64), b.astype(np.int64)

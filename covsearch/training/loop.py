@@ -27,6 +27,7 @@ from covsearch.models import Siamese
 from covsearch.models.head import pair_loss
 from covsearch.progress import Progress, silent
 from covsearch.training.batches import training_batches
+from covsearch.training.losses import LOSSES
 from covsearch.training.state import STATE, TrainingState, load_state, save_state
 
 METRICS = "metrics.jsonl"
@@ -35,7 +36,7 @@ _EMBED_BATCH = 32
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """One epoch: mean loss and accuracy at 0.5 on training (dropout on) and validation pairs."""
+    """One epoch: mean loss and balanced accuracy at 0.5 on what was trained (dropout on) and on validation pairs."""
 
     epoch: int
     train_loss: float
@@ -133,7 +134,8 @@ def _epoch(
     rate = _learning_rate(training, epoch)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    loss, accuracy = _train_epoch(model, optimizer, store, pairs["train"], training, rng, epoch, progress)
+    loss, accuracy = _train_epoch(model, optimizer, store, pairs["train"], training, rng, epoch)
+    progress("training", epoch, training.epochs)
     validation = pair_scores(model.eval(), store, pairs["validation"])
     label = torch.from_numpy(pairs["validation"].label)
     return EpochMetrics(
@@ -155,23 +157,24 @@ def _train_epoch(
     training: TrainConfig,
     rng: np.random.Generator,
     epoch: int,
-    progress: Progress,
 ) -> tuple[float, float]:
+    """Mean loss a track, and accuracy at 0.5 with covers and non-covers weighing the same."""
     model.train()
-    losses, hits, done = 0.0, 0, 0
-    for batch in training_batches(store, pairs, model, training.batch_pairs, training.rotate_keys, rng):
-        scores = model(batch.frames, batch.lengths, batch.a, batch.b)  # (N,)
-        loss = pair_loss(scores, batch.label)
+    objective = LOSSES[training.loss](training)
+    losses, done, hits, of = 0.0, 0, np.zeros(2), np.zeros(2)
+    for batch in training_batches(store, pairs, model, training, rng):
+        loss, scores = objective(model.embed(batch.frames, batch.lengths), model.head, batch)
         if not math.isfinite(float(loss.detach())):
             raise CovsearchError(f"the loss became {float(loss.detach())} in epoch {epoch}: lower the learning rate")
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        done += len(batch.label)
-        losses += float(loss.detach()) * len(batch.label)
-        hits += int(((scores.detach() < 0) == (batch.label == COVER)).sum())
-        progress(f"epoch {epoch}/{training.epochs}", done, len(pairs))
-    return losses / done, hits / done
+        done += len(batch.lengths)
+        losses += float(loss.detach()) * len(batch.lengths)
+        right = (scores.detach() < 0) == (batch.label == COVER)
+        of += torch.bincount(batch.label, minlength=2).numpy()
+        hits += torch.bincount(batch.label[right], minlength=2).numpy()
+    return losses / done, float(np.mean(hits / np.maximum(of, 1)))
 
 
 def _learning_rate(training: TrainConfig, epoch: int) -> float:

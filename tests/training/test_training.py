@@ -118,7 +118,7 @@ def test_early_stopping_and_schedule(store: FrameStore, pairs: dict[str, Pairs],
 def test_each_track_of_a_batch_is_embedded_once(store: FrameStore, pairs: dict[str, Pairs]) -> None:
     model = Siamese(MODEL)
     seen = []
-    for batch in training_batches(store, pairs["train"], model, 16, False, np.random.default_rng(0)):
+    for batch in training_batches(store, pairs["train"], model, TrainConfig(batch_pairs=16), np.random.default_rng(0)):
         tracks = batch.frames.reshape(len(batch.frames), -1).numpy()
         assert len(np.unique(tracks, axis=0)) == len(tracks)
         assert set(batch.a.tolist()) | set(batch.b.tolist()) == set(range(len(tracks)))
@@ -187,7 +187,8 @@ def test_presets() -> None:
     assert (training.epochs, training.learning_rate, training.rotate_keys) == (20, 5e-4, False)
     assert (training.weight_decay, training.schedule, training.patience) == (0, "constant", 0)
     model, training = configure("default", {"seed": 7, "pooling": "unmasked", "epochs": None})
-    assert (model.pooling, training.seed) == ("unmasked", 7)
+    assert (model.pooling, training.seed, training.loss) == ("unmasked", 7, "supcon")
+    assert (model.features.key, model.features.frames) == ("normalised", 128)
     assert training.epochs == PRESETS["default"]["epochs"]
     with pytest.raises(UsageError, match=r"preset must be one of \['default', 'report'\]"):
         configure("paper", {})
