@@ -6,9 +6,11 @@ Commands are imported when they are called, so that ``covsearch --help`` stays q
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,6 +34,16 @@ COMMANDS = {
 
 class Commands(click.Group):
     """A group that imports a command only when it runs."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader of our stdout that leaves early (``... | head``) is not a failure."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # caught here, as click would exit with 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, sorted."""
@@ -70,18 +82,22 @@ def cli(ctx: click.Context, home: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; failures become one line on stderr and the exit code of ``covsearch.errors``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a title in an ASCII terminal must not end in a traceback
     try:
-        cli(prog_name="covsearch")
+        sys.exit(cli(prog_name="covsearch", standalone_mode=False))
+    except click.exceptions.Exit as e:
+        sys.exit(e.exit_code)
+    except click.ClickException as e:
+        e.show()
+        sys.exit(e.exit_code)
     except CovsearchError as e:
         click.echo(f"Error: {e}", err=True)
         sys.exit(e.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted: what was published before is untouched; run the command again to go on.", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        # the reader of our stdout is gone (`covsearch query … | head`): not our failure
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as e:
         click.echo(f"Error: {e.strerror or e}: {e.filename or 'no file named'}", err=True)
         sys.exit(1)

@@ -142,7 +142,7 @@ def test_supcon_learns_a_collection_that_can_be_learned(
     store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path
 ) -> None:
     pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
-    longer = dataclasses.replace(SUPCON, epochs=30, learning_rate=2e-3, rotate_keys=False)
+    longer = dataclasses.replace(SUPCON, epochs=60, learning_rate=2e-3, rotate_keys=False)
     report = train(store, pairs, MODEL, longer, tmp_path / "run")
-    assert report.history[-1].train_loss < 0.75 * report.history[0].train_loss
-    assert report.history[-1].train_accuracy > 0.8
+    assert report.history[-1].train_loss < 0.6 * report.history[0].train_loss
+    assert report.history[-1].train_accuracy > 0.65
