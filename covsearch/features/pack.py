@@ -127,16 +127,19 @@ def pack(
     CovsearchError
         When another process is packing into the same folder.
     """
-    with _locked(folder, config) as data:
-        known = read_entries(folder, config.width)
-        kept = {pid: e for pid, e in known.items() if pid in dataset.files and _unchanged(e, dataset, config)}
-        todo = [
-            _Job(pid, performance.wid, dataset.files[pid], config)
-            for pid, performance in dataset.performances.items()
-            if pid not in kept
-        ]
-        packed, skipped = _append(folder, data, todo, workers, strict, progress)
-    kept.update(packed)
+    _check_configuration(folder, config)
+    kept = _kept(folder, dataset, config)
+    skipped: list[Skipped] = []
+    if len(kept) < len(dataset.performances):
+        with _locked(folder, config) as data:
+            kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
+            todo = [
+                _Job(pid, performance.wid, dataset.files[pid], config)
+                for pid, performance in dataset.performances.items()
+                if pid not in kept
+            ]
+            packed, skipped = _append(folder, data, todo, workers, strict, progress)
+        kept.update(packed)
     entries = tuple(kept[pid] for pid in dataset.performances if pid in kept)
     skipped = [Skipped(_below(Path(s.path), dataset.root), s.reason) for s in skipped]
     if not entries:
@@ -149,16 +152,25 @@ def pack(
 def _locked(folder: Path, config: FeatureConfig) -> Iterator[BinaryIO]:
     """The store's data file, open for appending and locked; the kernel frees the lock when the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = to_toml(features=config)
-    if (folder / CONFIG).is_file() and (folder / CONFIG).read_text(encoding="utf-8") != text:
-        raise ArtefactError(f"{folder} holds frames of another configuration; delete it or name another folder")
     with (folder / FRAMES).open("ab") as data:
         try:
             fcntl.flock(data, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
             raise CovsearchError(f"{folder}: another process is packing this collection; try again later") from e
-        (folder / CONFIG).write_text(text, encoding="utf-8")
+        (folder / CONFIG).write_text(to_toml(features=config), encoding="utf-8")
         yield data
+
+
+def _check_configuration(folder: Path, config: FeatureConfig) -> None:
+    path = folder / CONFIG
+    if path.is_file() and path.read_text(encoding="utf-8") != to_toml(features=config):
+        raise ArtefactError(f"{folder} holds frames of another configuration; delete it or name another folder")
+
+
+def _kept(folder: Path, dataset: Dataset, config: FeatureConfig) -> dict[str, Entry]:
+    """What an earlier run packed, of performances that are still there and whose files have not changed."""
+    known = read_entries(folder, config.width)
+    return {pid: e for pid, e in known.items() if pid in dataset.files and _unchanged(e, dataset, config)}
 
 
 def _unchanged(entry: Entry, dataset: Dataset, config: FeatureConfig) -> bool:

@@ -137,6 +137,13 @@ def test_two_processes_do_not_pack_one_folder(toy: Path, tmp_path: Path) -> None
         pack(dataset, CONFIG, tmp_path / "store")
 
 
+def test_a_whole_store_is_read_while_another_process_holds_it(toy: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    first = pack(dataset, CONFIG, tmp_path / "store")
+    with pack_module._locked(tmp_path / "store", CONFIG):
+        assert pack(dataset, CONFIG, tmp_path / "store").entries == first.entries
+
+
 def test_batch_is_padded_and_tells_lengths(toy: Path, tmp_path: Path) -> None:
     store = pack(open_dataset(toy, ["hpcp"]), CONFIG, tmp_path / "store")
     batch, lengths = store.batch([2, 0], 128)
