@@ -11,11 +11,9 @@ import torch
 from collection import write_collection
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
-from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import Pairs, read_pairs
 from covsearch.dataset.splits import read_split
 from covsearch.errors import ArtefactError, UsageError
-from covsearch.features.pack import pack
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese, load_checkpoint
 from covsearch.training import loop
@@ -23,32 +21,13 @@ from covsearch.training.batches import training_batches
 from covsearch.training.card import summary
 from covsearch.training.loop import pair_scores, train
 from covsearch.training.presets import PRESETS, configure
-from covsearch.training.run import Source, choose_pairs, run_training
+from covsearch.training.run import Source, run_training
 from covsearch.workspace import Workspace
 
 MODEL = ModelConfig(features=FeatureConfig("hpcp", 256))
 QUICK = TrainConfig(
     train_pairs=40, validation_pairs=12, test_pairs=12, epochs=4, batch_pairs=8, rotate_keys=True, schedule="cosine"
 )
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
-    root = write_collection(tmp_path_factory.mktemp("toy"), works=15, versions=3, frames=120)
-    return pack(open_dataset(root, ["hpcp"]), MODEL.features, tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture(scope="module")
-def pairs(store: FrameStore) -> dict[str, Pairs]:
-    dataset = open_dataset_of(store)
-    return dict(choose_pairs(dataset, store, QUICK)[1])
-
-
-def open_dataset_of(store: FrameStore):  # type: ignore[no-untyped-def]
-    class Bare:
-        root = store.folder
-
-    return Bare()
 
 
 def weights(model: torch.nn.Module) -> dict[str, np.ndarray]:

@@ -1,0 +1,36 @@
+"""Draw the README's picture: what ``covsearch query P_22`` prints, as SVG. Run as ``python -m docs.pictures``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+WIDTH = 112
+TARGET = Path(__file__).parent / "query.svg"
+
+
+def main() -> None:
+    """Index the bundled sample in a temporary workspace, query it, and keep the terminal's picture."""
+    with tempfile.TemporaryDirectory() as home:
+        covsearch(home, "build-index")
+        answer = covsearch(home, "query", "P_22", "--top", "10")
+    console = Console(width=WIDTH, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+    console.print(Text.from_ansi("$ covsearch query P_22 --top 10\n" + answer))
+    console.save_svg(str(TARGET), title="covsearch", unique_id="covsearch")
+
+
+def covsearch(home: str, *arguments: str) -> str:
+    """What a command prints in a terminal of :data:`WIDTH` columns, with colours."""
+    env = {**os.environ, "COLUMNS": str(WIDTH - 2), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    command = [sys.executable, "-m", "covsearch", "--home", home, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+
+
+if __name__ == "__main__":
+    main()
