@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from covsearch.config import FeatureConfig, to_toml
 from covsearch.dataset.datacos import Dataset, Skipped
 from covsearch.dataset.hdf5 import read_chroma
-from covsearch.errors import ArtefactError, CovsearchError, FeatureFileError
+from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features.frames import prepare
 from covsearch.features.store import CONFIG, ENTRIES, FRAMES, Entry, FileStamp, FrameStore, read_entries
 from covsearch.progress import Progress, silent
@@ -100,7 +100,8 @@ def pack(
 ) -> FrameStore:
     """Pack every performance of `dataset`; what an earlier run packed and has not changed is kept.
 
-    A file counts as unchanged when size and mtime are those of its entry, or else when its sha256 is.
+    A file counts as unchanged when size and mtime are those of its entry, or else when its sha256 is. Of several
+    processes that pack into one folder, one packs and the others wait for it.
 
     Parameters
     ----------
@@ -124,14 +125,12 @@ def pack(
     ------
     ArtefactError
         With `strict`, for the first refused file; without, when no performance could be packed.
-    CovsearchError
-        When another process is packing into the same folder.
     """
     _check_configuration(folder, config)
     kept = _kept(folder, dataset, config)
     skipped: list[Skipped] = []
     if len(kept) < len(dataset.performances):
-        with _locked(folder, config) as data:
+        with _locked(folder, config, progress) as data:
             kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
             todo = [
                 _Job(pid, performance.wid, dataset.files[pid], config)
@@ -149,14 +148,16 @@ def pack(
 
 
 @contextmanager
-def _locked(folder: Path, config: FeatureConfig) -> Iterator[BinaryIO]:
+def _locked(folder: Path, config: FeatureConfig, progress: Progress) -> Iterator[BinaryIO]:
     """The store's data file, open for appending and locked; the kernel frees the lock when the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / FRAMES).open("ab") as data:
         try:
             fcntl.flock(data, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as e:
-            raise CovsearchError(f"{folder}: another process is packing this collection; try again later") from e
+        except BlockingIOError:
+            progress("waiting for another process to pack this collection", 0, 1)
+            fcntl.flock(data, fcntl.LOCK_EX)
+            progress("waiting for another process to pack this collection", 1, 1)
         (folder / CONFIG).write_text(to_toml(features=config), encoding="utf-8")
         yield data
 

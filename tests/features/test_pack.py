@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,12 @@ from collection import melody, write_collection, write_feature
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.hdf5 import read_chroma
-from covsearch.errors import ArtefactError, CovsearchError, FeatureFileError
+from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features import pack as pack_module
 from covsearch.features.frames import prepare
 from covsearch.features.pack import pack, store_folder
 from covsearch.features.store import ENTRIES, FRAMES
+from covsearch.progress import silent
 
 CONFIG = FeatureConfig("hpcp", 100)
 
@@ -128,19 +131,28 @@ def test_one_configuration_a_folder(toy: Path, tmp_path: Path) -> None:
     assert store_folder(tmp_path, dataset, CONFIG) != store_folder(tmp_path, dataset, FeatureConfig("hpcp", 50))
 
 
-def test_two_processes_do_not_pack_one_folder(toy: Path, tmp_path: Path) -> None:
+def test_a_second_packer_waits_for_the_first(toy: Path, tmp_path: Path) -> None:
     dataset = open_dataset(toy, ["hpcp"])
-    with (
-        pack_module._locked(tmp_path / "store", CONFIG),
-        pytest.raises(CovsearchError, match="another process is packing"),
-    ):
-        pack(dataset, CONFIG, tmp_path / "store")
+    stages: list[tuple[str, int]] = []
+    waiting = threading.Event()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        stages.append((stage, done))
+        waiting.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with pack_module._locked(tmp_path / "store", CONFIG, silent):
+            second = pool.submit(pack, dataset, CONFIG, tmp_path / "store", progress=progress)
+            assert waiting.wait(10)
+            assert not second.done()
+        assert len(second.result(10)) == 24
+    assert stages[:2] == [("waiting for another process to pack this collection", done) for done in (0, 1)]
 
 
 def test_a_whole_store_is_read_while_another_process_holds_it(toy: Path, tmp_path: Path) -> None:
     dataset = open_dataset(toy, ["hpcp"])
     first = pack(dataset, CONFIG, tmp_path / "store")
-    with pack_module._locked(tmp_path / "store", CONFIG):
+    with pack_module._locked(tmp_path / "store", CONFIG, silent):
         assert pack(dataset, CONFIG, tmp_path / "store").entries == first.entries
 
 
