@@ -86,7 +86,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a title in an ASCII terminal must not end in a traceback
     try:
-        sys.exit(cli(prog_name="covsearch", standalone_mode=False))
+        sys.exit(cli(prog_name="covsearch", standalone_mode=False) or 0)
     except click.exceptions.Exit as e:
         sys.exit(e.exit_code)
     except click.ClickException as e:
