@@ -22,11 +22,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -34,11 +33,12 @@ from rich.table import Table
 from benchmarks.provenance import provenance, write_result
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embed import embed_frames, embed_store
 from covsearch.features.frames import align_pitch_origin, block_means, unit_norm
 from covsearch.features.pack import pack
 from covsearch.features.store import CONFIG, FRAMES, Entry, FrameStore
-from covsearch.models import Checkpoint, Siamese, load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:  # reading processes import this module again and need no torch
+    from covsearch.models import Checkpoint
 
 FULL_LENGTH = 18_000  # frames at 86.13 frames/s; the benchmark subset's mean is 18,124
 BOTH = FeatureConfig("hpcp+crema", 2000)
@@ -49,7 +49,7 @@ def main() -> None:
     """Measure, print and write ``benchmarks/results/build_throughput.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--embed", type=int, default=1024, help="performances in the embedding figure")
-    parser.add_argument("--pack", type=int, default=96, help="performances in the packing figure")
+    parser.add_argument("--pack", type=int, default=512, help="performances in the packing figure")
     parser.add_argument("--performances", type=int, default=15_000, help="performances of the whole build; 0 skips it")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
@@ -69,6 +69,10 @@ def main() -> None:
 
 def untrained(folder: Path, seed: int) -> Checkpoint:
     """The report's CNN on HPCP and CREMA with random weights: as fast as a trained one."""
+    import torch
+
+    from covsearch.models import Siamese, load_checkpoint, save_checkpoint
+
     torch.manual_seed(seed)
     config = ModelConfig(features=BOTH)
     save_checkpoint(folder, Siamese(config), config)
@@ -101,6 +105,8 @@ def packed_store(folder: Path, n: int, seed: int) -> FrameStore:
 
 def embedding(folder: Path, checkpoint: Checkpoint, n: int, rounds: int, seed: int) -> dict[str, Any]:
     """Performances per second from the packed store, beside batch after batch on torch's own threads."""
+    from covsearch.embed import embed_frames, embed_store
+
     store = packed_store(folder, n, seed)
 
     def one_batch_after_the_other() -> None:
@@ -163,7 +169,7 @@ def plain_loop(root: Path, out: Path) -> None:
 
 def packing(folder: Path, n: int, rounds: int, seed: int) -> dict[str, Any]:
     """Seconds to pack a tree of full-length files, as a ratio to the plain loop in the same run."""
-    root = write_tree(folder / "tree", n, seed, distinct=n)
+    root = write_tree(folder / "tree", n, seed, distinct=min(n, 128))
     dataset = open_dataset(root, BOTH.names)
     size = sum(path.stat().st_size for files in dataset.files.values() for path in files.values())
     turn = iter(range(10**6))
