@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from collection import write_collection
+from hypothesis import HealthCheck, settings
 
 # the tests' tensors are small: threads inside one operation would spend their time waiting for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# a busy machine is slow, not wrong
+settings.register_profile("covsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("covsearch")
 
 
 @pytest.fixture
