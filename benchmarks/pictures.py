@@ -1,7 +1,8 @@
-"""Draw the README's picture: what ``covsearch query P_22`` prints, as SVG. Run as ``python -m docs.pictures``."""
+"""Draw the README's picture: what ``covsearch query P_22`` prints, as SVG. Run as ``python -m benchmarks.pictures``."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 WIDTH = 112
-TARGET = Path(__file__).parent / "query.svg"
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "query.svg"
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         covsearch(home, "build-index")
         answer = covsearch(home, "query", "P_22", "--top", "10")
-    console = Console(width=WIDTH, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+    console = Console(width=WIDTH, record=True, file=io.StringIO())
     console.print(Text.from_ansi("$ covsearch query P_22 --top 10\n" + answer))
     console.save_svg(str(TARGET), title="covsearch", unique_id="covsearch")
 
