@@ -18,6 +18,7 @@ from covsearch.models.checkpoint import WEIGHTS
 from covsearch.progress import Progress, silent
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
 from covsearch.training.loop import forget_state, train
+from covsearch.training.losses import LOSSES
 from covsearch.workspace import Workspace
 
 
@@ -72,7 +73,10 @@ def run_training(
         When the folder already holds a finished checkpoint, or an unfinished training with other choices.
     NotFoundError, ArtefactError
         When the dataset is missing or unreadable.
+    MissingExtraError
+        When the loss needs an extra that is not installed.
     """
+    LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
     names = config.features.names
     dataset = open_dataset(source.dataset or sample_root(), names, subset=source.subset, strict=source.strict)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
