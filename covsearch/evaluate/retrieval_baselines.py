@@ -142,7 +142,7 @@ def fourier_magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     Parameters
     ----------
     frames : NDArray[float32], shape (L, 12)
-        At 2.7 frames/s; one shorter than the window is padded with silence.
+        At 2.7 frames/s; a track shorter than the window is repeated.
 
     Returns
     -------
@@ -155,8 +155,8 @@ def fourier_magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     Bertin-Mahieux, Ellis, "Large-scale cover song recognition using the 2D Fourier transform magnitude",
     ISMIR 2012; there on beats, here on frames of 0.37 s.
     """
-    padded = np.pad(frames, ((0, max(0, WINDOW - len(frames))), (0, 0))) ** POWER
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0)  # (n, 12, 75)
+    enough = np.pad(frames, ((0, max(0, WINDOW - len(frames))), (0, 0)), mode="wrap") ** POWER
+    windows = np.lib.stride_tricks.sliding_window_view(enough, WINDOW, axis=0)  # (n, 12, 75)
     spread = windows[:: -(-len(windows) // _WINDOWS)].swapaxes(1, 2)
     magnitude = np.median(np.abs(np.fft.rfft2(spread)), axis=0)  # (75, 7)
     magnitude[:, 1:-1] *= np.sqrt(2)  # these columns stand for two of the full spectrum

@@ -21,8 +21,8 @@ COVERS80 = Path(__file__).resolve().parents[3] / "shared" / "data" / "covers80_d
 
 
 def slow_ftm(frames: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The whole spectrum of every window, one after the other."""
-    padded = np.vstack([frames, np.zeros((max(0, 75 - len(frames)), 12))]).astype(np.float64) ** 1.96
+    """The whole spectrum of every window, one after the other; a short track again and again."""
+    padded = np.resize(frames, (max(75, len(frames)), 12)).astype(np.float64) ** 1.96
     spectra = [np.abs(np.fft.fft2(padded[k : k + 75])).ravel() for k in range(len(padded) - 74)]
     vector: NDArray[np.float64] = np.median(spectra, axis=0)
     return vector / np.linalg.norm(vector)
