@@ -191,3 +191,51 @@ def probability_histogram(
     ax.set(xlabel="p (0 = cover, 1 = non-cover)", ylabel="share of its kind", title=title, xlim=(0, 1))
     ax.legend(frameon=False)
     return save(figure, path)
+
+
+def rank_histogram(systems: Sequence[tuple[str, NDArray[np.int64]]], path: Path, *, size: int, title: str) -> Path:
+    """How the rank of each query's first cover spreads, in bins that widen with the rank.
+
+    Parameters
+    ----------
+    systems : sequence of (str, NDArray[int64])
+        Legend; ranks from 1, shape (Q,). The first is drawn bold.
+    path : Path
+    size : int
+        The last rank there is.
+    title : str
+    """
+    edges = np.unique(np.geomspace(1, size + 1, 16).astype(np.int64))
+    figure, (ax,) = subplots()
+    for k, (label, ranks) in enumerate(systems):
+        share = np.histogram(ranks, edges)[0] / len(ranks)
+        ax.stairs(share, edges, color=COLOURS[k % len(COLOURS)], label=label, linewidth=1.2 if k else 2.8)
+    ax.set(xscale="log", xlabel="rank of the first cover", ylabel="share of queries", title=title)
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.legend(frameon=False, fontsize="small")
+    return save(figure, path)
+
+
+def recall_curves(
+    curves: Sequence[tuple[str, NDArray[np.int64], NDArray[np.float64]]], path: Path, *, size: int, title: str
+) -> Path:
+    """Recall@k of several systems over k, the first drawn bold.
+
+    Parameters
+    ----------
+    curves : sequence of (str, NDArray[int64], NDArray[float64])
+        Legend; ranks at which recall rises, ascending, and recall there in [0, 1]; both (K,).
+    path : Path
+    size : int
+        The last rank there is.
+    title : str
+    """
+    figure, (ax,) = subplots()
+    for n, (label, k, recall) in enumerate(curves):
+        steps = np.concatenate([[1], k, [size]]), np.concatenate([[0.0], recall, recall[-1:]])
+        width = 1.2 if n else 2.8
+        ax.plot(*steps, drawstyle="steps-post", color=COLOURS[n % len(COLOURS)], label=label, linewidth=width)
+    ax.set(xscale="log", xlabel="k", ylabel="covers among the first k", title=title, ylim=(0, 1.01), xlim=(1, size))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.legend(frameon=False, fontsize="small")
+    return save(figure, path)

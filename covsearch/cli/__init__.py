@@ -26,6 +26,11 @@ COMMANDS = {
         "eval_pairs",
         "Accuracy, AUC and ROC on held-out pairs, with baselines.",
     ),
+    "eval-retrieval": (
+        "covsearch.cli.evaluate_retrieval",
+        "eval_retrieval",
+        "MAP, ranks and recall of a search, with baselines.",
+    ),
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
     "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),

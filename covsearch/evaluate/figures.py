@@ -1,4 +1,4 @@
-"""A report on pairs as pictures: ROC curves, and the histogram of p."""
+"""Reports as pictures: ROC curves and the histogram of p of pairs; ranks and recall of retrieval."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from covsearch import plots
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import THRESHOLD
+from covsearch.evaluate.retrieval_report import RetrievalReport
 
 
 def draw_pairs(report: PairsReport, folder: Path, prefix: str = "", suffix: str = ".png") -> list[Path]:
@@ -41,4 +42,23 @@ def draw_pairs(report: PairsReport, folder: Path, prefix: str = "", suffix: str 
             title=title,
             threshold=THRESHOLD,
         ),
+    ]
+
+
+def draw_retrieval(report: RetrievalReport, folder: Path, prefix: str = "", suffix: str = ".png") -> list[Path]:
+    """Draw ``ranks`` and ``recall`` into `folder`; parameters and errors as for :func:`draw_pairs`.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    title = f"{report.subset}, {report.protocol}: {report.queries:,} queries, {report.performances:,} performances"
+    last = report.performances - 1  # a query is not ranked itself
+    named = [(f"{s.name}: MAP {s.metrics.map:.3f} {s.map_ci:.3f}", s.ranks) for s in report.systems]
+    first = [(label, ranks.first) for label, ranks in named]
+    curves = [(label, *ranks.recall_curve()) for label, ranks in named]
+    return [
+        plots.rank_histogram(first, folder / f"{prefix}ranks{suffix}", size=last, title=title),
+        plots.recall_curves(curves, folder / f"{prefix}recall{suffix}", size=last, title=title),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.pairs import COVER, NON_COVER, Pairs, balanced_pairs, cover_pairs, read_pairs
-from covsearch.dataset.splits import Split, read_split
+from covsearch.dataset.performance import Performance
+from covsearch.dataset.splits import PARTS, Split, read_split
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 
 SPLIT, PAIRS = "split.json", "pairs.csv"
@@ -20,6 +22,11 @@ BALANCED_PAIRS = 1000  # the report's test set (Table 3)
 MAX_NON_COVERS = 1_000_000  # 15,000 performances make 112 million; beyond this an AUC moves in its fourth digit
 
 HELD_OUT_WORKS, HELD_OUT_PAIRS, ZERO_SHOT = "held-out works", "held-out pairs (leaky)", "zero-shot"
+
+_SEEN = {
+    "train": "train works: the model was trained on these, so the numbers flatter",
+    "validation": "validation works: the model was chosen by these, so the numbers flatter",
+}
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,72 @@ def candidates(dataset: Dataset, origin: Origin, kind: str) -> Dataset:
             f"another collection with the name {dataset.subset}?"
         )
     return part
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A collection to search, in which every performance is query (if it has a cover) and candidate.
+
+    Attributes
+    ----------
+    protocol : str
+        ``held-out works``, ``zero-shot``, or which other works of the checkpoint's split these are.
+    dataset : Dataset
+    notes : tuple of str
+        What a reader of the numbers must know.
+    """
+
+    protocol: str
+    dataset: Dataset
+    notes: tuple[str, ...]
+
+
+def searched(
+    dataset: Dataset, origin: Origin, part: str | None = None, keep: Callable[[Performance], bool] | None = None
+) -> Searched:
+    """The part of `dataset` that retrieval is measured on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    origin : Origin
+    part : str, optional
+        ``train``, ``validation`` or ``test`` works of the split, for the collection trained on only. By default
+        its test works, and all of any other collection.
+    keep : callable, optional
+        Only performances for which it is true.
+
+    Raises
+    ------
+    UsageError
+        For an unknown `part`, one of a collection that was not trained on, or a model whose training saw every work.
+    ArtefactError
+        When the collection has the name of the one trained on but none of these works.
+    """
+    if part is not None and part not in PARTS:
+        raise UsageError(f"part must be one of {list(PARTS)}, not {part!r}")
+    own = dataset.subset == origin.subset
+    if part and not own:
+        raise UsageError(
+            f"the {part} works are of {origin.subset}, which the model was trained on, not {dataset.subset}"
+        )
+    if own and origin.by != "works":
+        raise UsageError(
+            f"retrieval needs works that training never saw, but {origin.folder} was trained on pairs of every work of "
+            f"{origin.subset}: judge it on another collection, or by `covsearch eval-pairs`"
+        )
+    chosen = part or "test"
+    works = set(origin.split.part(chosen)) if own else set(dataset.works)
+    kept = {pid for pid, p in dataset.performances.items() if p.wid in works and (keep is None or keep(p))}
+    if not kept:
+        where = f"the {len(works)} {chosen} works of {origin.folder}" if own else "the performances asked for"
+        raise ArtefactError(f"{dataset.root} has none of {where}: another collection with the name {dataset.subset}?")
+    if own and chosen != "test":
+        return Searched(f"{chosen} works", _only(dataset, kept), (_SEEN[chosen],))
+    protocol = origin.protocol(dataset.subset)
+    notes = [_explain(protocol, origin, dataset.subset)]
+    notes += ["queries and collection are these works alone"] if own else []
+    return Searched(protocol, _only(dataset, kept), tuple(notes))
 
 
 def _only(dataset: Dataset, pids: set[str]) -> Dataset:

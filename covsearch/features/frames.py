@@ -67,7 +67,22 @@ def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float3
     NDArray[float32], shape (L, F)
         With ``L = ceil(T / block) <= frames``.
     """
-    block = -(-len(sequence) // frames)
+    return means_of(sequence, -(-len(sequence) // frames))
+
+
+def means_of(sequence: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Means over every `block` frames; the last block may be shorter.
+
+    Parameters
+    ----------
+    sequence : NDArray[float32], shape (T, F)
+    block : int
+        1 or less leaves the sequence as it is.
+
+    Returns
+    -------
+    NDArray[float32], shape (ceil(T / block), F)
+    """
     if block <= 1:
         return sequence
     starts = np.arange(0, len(sequence), block)

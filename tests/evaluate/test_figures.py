@@ -1,4 +1,4 @@
-"""The two figures show what the report says."""
+"""The figures show what the reports say."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from covsearch import plots
 from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import Interval
-from covsearch.evaluate.figures import draw_pairs
+from covsearch.evaluate.figures import draw_pairs, draw_retrieval
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import roc
 from covsearch.evaluate.pairs import PairReport
+from covsearch.evaluate.retrieval import Ranks, rank_covers, retrieval_metrics
+from covsearch.evaluate.retrieval_report import RetrievalReport, SystemReport
 
 P = np.array([0.1, 0.2, 0.7, 0.6, 0.8, 0.9])
 LABEL = np.array([0, 0, 0, 1, 1, 1])
@@ -74,3 +76,35 @@ def test_histogram_shows_each_class_as_a_whole_and_the_threshold(drawn: list[Any
 def test_figures_are_png_or_svg(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"written as \.png or \.svg, not '\.gif'"):
         draw_pairs(report(), tmp_path, suffix=".gif")
+
+
+def ranks(seed: int) -> Ranks:
+    table = np.random.default_rng(seed).random((40, 40))
+    return rank_covers(lambda queries: table[queries], np.arange(40) // 2)
+
+
+def test_ranks_and_recall_of_every_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure) or path)
+    found = ranks(1), ranks(2)
+    systems = tuple(
+        SystemReport(f"s{k}", retrieval_metrics(r), Interval(0.1, 0.2), None, None, 1e-3, r)
+        for k, r in enumerate(found)
+    )
+    judged = RetrievalReport("s0", "hpcp", "toy", "zero-shot", 20, 40, 40, systems, 0, 10, ())
+    paths = draw_retrieval(judged, tmp_path, "x_", ".svg")
+    assert [path.name for path in paths] == ["x_ranks.svg", "x_recall.svg"]
+    (histogram,), (curves,) = figures[0].axes, figures[1].axes
+    for patch, r in zip(histogram.patches, found, strict=True):
+        shares, edges, _ = patch.get_data()
+        assert (edges[0], edges[-1]) == (1, 40)
+        np.testing.assert_allclose(shares, np.histogram(r.first, edges)[0] / 40)
+        assert shares.sum() == pytest.approx(1)
+    for line, r in zip(curves.lines, found, strict=True):
+        for k in (1, 7, 39):
+            drawn = line.get_ydata()[line.get_xdata() <= k][-1]
+            assert drawn == pytest.approx((r.found(k) / r.covers).mean())
+    assert curves.get_title() == histogram.get_title() == "toy, zero-shot: 40 queries, 40 performances"
+    assert curves.lines[0].get_linewidth() > 2 * curves.lines[1].get_linewidth()
+    label = f"s0: MAP {systems[0].metrics.map:.3f} [0.100, 0.200]"
+    assert curves.get_legend().get_texts()[0].get_text() == label

@@ -1,0 +1,91 @@
+"""``covsearch eval-retrieval``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from covsearch import plots
+from covsearch.cli.tables import stdout, table
+from covsearch.dataset.splits import PARTS
+from covsearch.evaluate.figures import draw_retrieval
+from covsearch.evaluate.retrieval_baselines import RETRIEVAL_BASELINES
+from covsearch.evaluate.retrieval_report import COLUMNS, RetrievalReport, evaluate_retrieval
+from covsearch.progress import stderr_progress
+from covsearch.workspace import Workspace
+
+
+@click.command("eval-retrieval")
+@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
+@click.option("--subset", help="Which subset, when the folder holds several.")
+@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
+@click.option("--part", type=click.Choice(PARTS), help="Works of the model's own collection [test].")
+@click.option(
+    "--baseline",
+    "baselines",
+    type=click.Choice(sorted(RETRIEVAL_BASELINES)),
+    multiple=True,
+    help="Beside the model; repeatable [all].",
+)
+@click.option("--frame-rate", type=float, help="Frames a second of the files, for the baselines.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of noise and the bootstrap.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw ranks.png and recall.png here.")
+@click.pass_obj
+def eval_retrieval(
+    workspace: Workspace,
+    /,
+    dataset: Path | None,
+    subset: str | None,
+    model: Path | None,
+    part: str | None,
+    baselines: tuple[str, ...],
+    frame_rate: float | None,
+    seed: int,
+    as_json: bool,
+    plot: Path | None,
+) -> None:
+    """MAP, rank of the first cover, precision and recall when every performance with a cover is a query.
+
+    The collection a model was trained on is searched in its test works only; any other is zero-shot. AP is divided
+    by all covers of a query, ties count against the system, the 95 % intervals come from resampling works.
+
+    \b
+    covsearch eval-retrieval
+    covsearch eval-retrieval --baseline 2D-FTM --plot figures
+    covsearch eval-retrieval --dataset da-tacos --subset benchmark --model models/mine --json
+    """
+    if plot:
+        plots.subplots()  # without matplotlib, stop before the work instead of after it
+    with stderr_progress() as progress:
+        report = evaluate_retrieval(
+            dataset,
+            model,
+            workspace,
+            subset=subset,
+            part=part,
+            baselines=baselines or tuple(RETRIEVAL_BASELINES),
+            frame_rate=frame_rate,
+            seed=seed,
+            progress=progress,
+        )
+    drawn = draw_retrieval(report, plot) if plot else []
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=1))
+    else:
+        _print_table(report)
+    for line in (*report.notes, *(f"drew {path}" for path in drawn)):
+        click.echo(line, err=True)
+
+
+def _print_table(report: RetrievalReport) -> None:
+    console = stdout()
+    console.print(
+        f"{report.subset}, {report.protocol}: {report.queries:,} queries "
+        f"in {report.performances:,} performances of {report.works:,} works"
+    )
+    columns = [COLUMNS[0], *(f">{name}" for name in COLUMNS[1:])]
+    about = f"ties count against the system; intervals from {report.replicates:,} resamplings of the works"
+    console.print(table(columns, (system.row() for system in report.systems), caption=about))

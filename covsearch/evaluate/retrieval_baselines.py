@@ -1,0 +1,199 @@
+"""What a model must beat in search: methods without training, behind one registry.
+
+They read stored chroma at a frame rate of their own, 2.7 frames/s, whatever a model's configuration makes of it:
+2D-FTM's window is 28 s of music, and a model may see its tracks in a few dozen frames.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.dataset.datacos import Dataset
+from covsearch.dataset.hdf5 import read_chroma
+from covsearch.errors import UsageError
+from covsearch.evaluate.baselines import MEAN_CHROMA, PITCH_CLASSES
+from covsearch.evaluate.retrieval import Distances
+from covsearch.features.frames import means_of, unit_norm
+from covsearch.progress import Progress, silent
+
+FRAME_RATE = 44_100 / 512 / 32  # 2.69 frames/s: Da-TACOS's rate in means of 32 frames
+WINDOW = 75  # frames of 2D-FTM, 28 s
+POWER = 1.96  # of chroma before 2D-FTM: as published; on covers80_dev MAP is 0.44 with it and 0.39 without
+RANDOM, FTM = "random", "2D-FTM"
+_WINDOWS = 1024  # of one track at most, evenly spread; 7 minutes have fewer, and hours of audio must fit in memory
+
+Described = NDArray[Any]
+"""What a method keeps of one performance, of any shape."""
+
+
+@dataclass(frozen=True)
+class RetrievalBaseline:
+    """A method: what it keeps of each performance, and how it compares what it kept.
+
+    Attributes
+    ----------
+    describe : callable or None
+        Frames (L, 12) float32 at 2.7 frames/s, unit-normed before block means -> what is kept of the performance.
+        None needs no frames.
+    distances : callable
+        What was kept of N performances (empty when nothing is), N and a seed -> :data:`Distances`.
+    """
+
+    describe: Callable[[NDArray[np.float32]], Described] | None
+    distances: Callable[[Sequence[Described], int, int], Distances]
+
+
+def slow_frames(chroma: NDArray[np.float32], frame_rate: float) -> NDArray[np.float32]:
+    """Stored chroma as the methods here see it.
+
+    Parameters
+    ----------
+    chroma : NDArray[float32], shape (T, 12)
+    frame_rate : float
+        Of `chroma`, frames/s.
+
+    Returns
+    -------
+    NDArray[float32], shape (L, 12)
+        Unit L2 norm, then means of the whole number of frames that comes nearest to 2.7 frames/s.
+    """
+    return means_of(unit_norm(chroma), round(frame_rate / FRAME_RATE))
+
+
+def describe_all(
+    dataset: Dataset,
+    pids: Sequence[str],
+    feature: str,
+    frame_rate: float,
+    describe: Mapping[str, Callable[[NDArray[np.float32]], Described]],
+    progress: Progress = silent,
+) -> dict[str, list[Described]]:
+    """Read every file once and keep what the methods keep of it; the frames themselves are let go.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    pids : sequence of str
+    feature : str
+    frame_rate : float
+        Of the files, frames/s.
+    describe : mapping
+        Name of a method -> its `describe`.
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        Name -> what it keeps, in the order of `pids`.
+
+    Raises
+    ------
+    FeatureFileError
+        For a file that is refused.
+    """
+
+    def work(pid: str) -> list[Described]:
+        wid = dataset.performances[pid].wid
+        chroma = read_chroma(dataset.files[pid][feature], feature, pid=pid, wid=wid)
+        frames = slow_frames(chroma, frame_rate)
+        return [make(frames) for make in describe.values()]
+
+    kept: list[list[Described]] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for row in pool.map(work, pids):
+            kept.append(row)
+            progress("baselines read", len(kept), len(pids))
+    return {name: [row[k] for row in kept] for k, name in enumerate(describe)}
+
+
+def random_distances(kept: Sequence[Described], size: int, seed: int) -> Distances:
+    """Uniform noise in [0, 1), the same for a query whatever block it is in."""
+    return lambda queries: np.stack([np.random.default_rng([seed, 1, q]).random(size) for q in queries.tolist()])
+
+
+def mean_chroma_distances(kept: Sequence[Described], size: int, seed: int) -> Distances:
+    """One minus the cosine of mean chroma in the key in which it fits best, in [0, 1] for chroma.
+
+    Equals :func:`covsearch.evaluate.baselines.key_invariant_distance` of each query with the whole collection.
+    """
+    unit = _unit(np.stack(kept))  # (N, 12)
+
+    def distances(queries: NDArray[np.int64]) -> NDArray[np.float64]:
+        best = np.full((len(queries), size), -np.inf)
+        for key in range(PITCH_CLASSES):
+            np.maximum(best, np.roll(unit[queries], key, axis=1) @ unit.T, out=best)
+        return 1 - best
+
+    return distances
+
+
+def fourier_magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """2D-FTM: the magnitude of the 2-D Fourier transform of 28 s of chroma, the median over all windows.
+
+    A magnitude forgets shifts: of pitch, which is transposition, and of time within the window.
+
+    Parameters
+    ----------
+    frames : NDArray[float32], shape (L, 12)
+        At 2.7 frames/s; a track shorter than the window is repeated.
+
+    Returns
+    -------
+    NDArray[float32], shape (525,)
+        75 x 7, unit L2 norm: the spectrum of real numbers is symmetric, so half of its 12 columns says all;
+        inner products are those of the full one. Zero where nothing sounds.
+
+    References
+    ----------
+    Bertin-Mahieux, Ellis, "Large-scale cover song recognition using the 2D Fourier transform magnitude",
+    ISMIR 2012; there on beats, here on frames of 0.37 s.
+    """
+    enough = np.pad(frames, ((0, max(0, WINDOW - len(frames))), (0, 0)), mode="wrap") ** POWER
+    windows = np.lib.stride_tricks.sliding_window_view(enough, WINDOW, axis=0)  # (n, 12, 75)
+    spread = windows[:: -(-len(windows) // _WINDOWS)].swapaxes(1, 2)
+    magnitude = np.median(np.abs(np.fft.rfft2(spread)), axis=0)  # (75, 7)
+    magnitude[:, 1:-1] *= np.sqrt(2)  # these columns stand for two of the full spectrum
+    vector: NDArray[np.float32] = _unit(magnitude.reshape(1, -1))[0].astype(np.float32)
+    return vector
+
+
+def vector_distances(kept: Sequence[Described], size: int, seed: int) -> Distances:
+    """One minus the cosine of vectors of any length, in [0, 2]."""
+    unit = _unit(np.stack(kept))  # (N, D)
+    return lambda queries: 1 - unit[queries] @ unit.T
+
+
+def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
+    vectors = vectors.astype(np.float64)
+    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = vectors / np.where(norm > 0, norm, 1)
+    return unit
+
+
+RETRIEVAL_BASELINES: dict[str, RetrievalBaseline] = {
+    FTM: RetrievalBaseline(fourier_magnitude, vector_distances),
+    MEAN_CHROMA: RetrievalBaseline(lambda frames: frames.mean(axis=0, dtype=np.float64), mean_chroma_distances),
+    RANDOM: RetrievalBaseline(None, random_distances),
+}
+
+
+def find_retrieval_baselines(names: Iterable[str]) -> dict[str, RetrievalBaseline]:
+    """The methods called `names`, each once, in that order.
+
+    Raises
+    ------
+    UsageError
+        When there is none of a name; the message lists what there is.
+    """
+    chosen = dict.fromkeys(names)
+    unknown = [name for name in chosen if name not in RETRIEVAL_BASELINES]
+    if unknown:
+        raise UsageError(f"no baseline is called {unknown[0]!r}; there are {sorted(RETRIEVAL_BASELINES)}")
+    return {name: RETRIEVAL_BASELINES[name] for name in chosen}
