@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from covsearch import plots
-from covsearch.cli.tables import stdout, table
+from covsearch.cli.reports import show_report
 from covsearch.evaluate.baselines import MEAN_CHROMA
 from covsearch.evaluate.figures import draw_pairs
-from covsearch.evaluate.held_out import PairsReport, evaluate_pairs
+from covsearch.evaluate.held_out import evaluate_pairs
 from covsearch.evaluate.pairs import COLUMNS
 from covsearch.evaluate.protocol import KINDS
 from covsearch.progress import stderr_progress
@@ -54,21 +53,12 @@ def eval_pairs(
         plots.subplots()  # without matplotlib, stop before the work instead of after it
     with stderr_progress() as progress:
         report = evaluate_pairs(dataset, model, workspace, subset=subset, pairs=pairs, seed=seed, progress=progress)
-    drawn = draw_pairs(report, plot) if plot else []
-    if as_json:
-        click.echo(json.dumps(report.as_json(), indent=1))
-    else:
-        _print_table(report)
-    for line in (*report.notes, *(f"drew {path}" for path in drawn)):
-        click.echo(line, err=True)
-
-
-def _print_table(report: PairsReport) -> None:
-    console = stdout()
-    console.print(
-        f"{report.subset}, {report.protocol}: {report.covers:,} covers, {len(report.label) - report.covers:,} "
-        f"non-covers of {report.performances:,} performances, {report.works:,} works"
+    show_report(
+        report,
+        as_json=as_json,
+        heading=f"{report.subset}, {report.protocol}: {report.covers:,} covers, {len(report.label) - report.covers:,} "
+        f"non-covers of {report.performances:,} performances, {report.works:,} works",
+        columns=COLUMNS,
+        caption=f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works",
+        drawn=draw_pairs(report, plot) if plot else [],
     )
-    columns = [COLUMNS[0], *(f">{name}" for name in COLUMNS[1:])]
-    about = f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works"
-    console.print(table(columns, (system.row() for system in report.systems), caption=about))

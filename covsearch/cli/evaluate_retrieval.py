@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from covsearch import plots
-from covsearch.cli.tables import stdout, table
+from covsearch.cli.reports import show_report
 from covsearch.dataset.splits import PARTS
 from covsearch.evaluate.figures import draw_retrieval
 from covsearch.evaluate.retrieval_baselines import RETRIEVAL_BASELINES
-from covsearch.evaluate.retrieval_report import COLUMNS, RetrievalReport, evaluate_retrieval
+from covsearch.evaluate.retrieval_report import COLUMNS, evaluate_retrieval
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -71,21 +70,12 @@ def eval_retrieval(
             seed=seed,
             progress=progress,
         )
-    drawn = draw_retrieval(report, plot) if plot else []
-    if as_json:
-        click.echo(json.dumps(report.as_json(), indent=1))
-    else:
-        _print_table(report)
-    for line in (*report.notes, *(f"drew {path}" for path in drawn)):
-        click.echo(line, err=True)
-
-
-def _print_table(report: RetrievalReport) -> None:
-    console = stdout()
-    console.print(
-        f"{report.subset}, {report.protocol}: {report.queries:,} queries "
-        f"in {report.performances:,} performances of {report.works:,} works"
+    show_report(
+        report,
+        as_json=as_json,
+        heading=f"{report.subset}, {report.protocol}: {report.queries:,} queries "
+        f"in {report.performances:,} performances of {report.works:,} works",
+        columns=COLUMNS,
+        caption=f"ties count against the system; intervals from {report.replicates:,} resamplings of the works",
+        drawn=draw_retrieval(report, plot) if plot else [],
     )
-    columns = [COLUMNS[0], *(f">{name}" for name in COLUMNS[1:])]
-    about = f"ties count against the system; intervals from {report.replicates:,} resamplings of the works"
-    console.print(table(columns, (system.row() for system in report.systems), caption=about))
