@@ -19,7 +19,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import cover_pairs
 from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.features.key import MAJOR, MINOR, key_profiles, major_tonic
-from covsearch.features.pack import pack, store_folder
+from covsearch.features.pack import pack_cached
 from covsearch.workspace import find_workspace
 
 DIATONIC = np.isin(np.arange(12), [0, 2, 4, 5, 7, 9, 11]).astype(np.float64)
@@ -53,7 +53,7 @@ def load() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
     """Mean frames (N, 12), cover pairs (M, 2) outside the test works, and which performances are chorales (N,)."""
     config = FeatureConfig("hpcp", 128)
     dataset = open_dataset(sample_root(), config.names)
-    store = pack(dataset, config, store_folder(find_workspace().cache, dataset, config))
+    store = pack_cached(find_workspace().cache, dataset, config)
     held_out = set(sample_split().test)
     pairs = np.array([row for row in cover_pairs(store.wids) if store.wids[row[0]] not in held_out])
     means = np.stack([frames.astype(np.float32).mean(axis=0) for frames in store])

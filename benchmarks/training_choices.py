@@ -27,7 +27,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import NON_COVER, Pairs
 from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
-from covsearch.features.pack import pack, store_folder
+from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.training.loop import pair_scores, train
 from covsearch.training.presets import configure
@@ -97,7 +97,7 @@ def judge(preset: str, explicit: dict[str, Any]) -> dict[str, Any]:
 def packed(features: FeatureConfig) -> FrameStore:
     """The sample's frames."""
     dataset = open_dataset(sample_root(), features.names)
-    return pack(dataset, features, store_folder(find_workspace().cache, dataset, features))
+    return pack_cached(find_workspace().cache, dataset, features)
 
 
 def validation_pairs(store: FrameStore) -> tuple[Pairs, dict[str, np.ndarray[Any, np.dtype[np.bool_]]]]:

@@ -93,7 +93,7 @@ def build_index(
     """
     # torch comes with these two; importing the module must not cost it
     from covsearch.embed import embed_store
-    from covsearch.features.pack import pack, store_folder
+    from covsearch.features.pack import pack_cached
     from covsearch.models import bundled_checkpoint, load_checkpoint
 
     started = time.perf_counter()
@@ -101,8 +101,7 @@ def build_index(
         checkpoint = load_checkpoint(model or bundled_checkpoint())
         config = checkpoint.config.features
         dataset = open_dataset(dataset_dir or sample_root(), config.names, subset=subset, strict=strict)
-        folder = store_folder(workspace.cache, dataset, config)
-        store = pack(dataset, config, folder, strict=strict, progress=progress)
+        store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
         generation = publish(
             workspace,
             store.pids,

@@ -19,7 +19,7 @@ from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
 from covsearch.evaluate.metrics import THRESHOLD
 from covsearch.evaluate.pairs import PairReport, PairScores, compare, head_scores
 from covsearch.evaluate.protocol import candidates, choose_pairs, read_origin
-from covsearch.features.pack import pack, store_folder
+from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
@@ -146,8 +146,7 @@ def evaluate_pairs(
     origin = read_origin(checkpoint.folder)
     features = checkpoint.config.features
     dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset)
-    folder = store_folder(workspace.cache, dataset, features)
-    store = pack(candidates(dataset, origin, pairs), features, folder, progress=progress)
+    store = pack_cached(workspace.cache, candidates(dataset, origin, pairs), features, progress=progress)
     held_out = choose_pairs(dataset, origin, store.pids, pairs, seed)
     works = np.unique(store.wids, return_inverse=True)[1]  # numbers: a million names are slow to sort
     systems = _scores(checkpoint, store, held_out.pairs, seed, progress)

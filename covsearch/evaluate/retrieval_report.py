@@ -28,7 +28,7 @@ from covsearch.evaluate.retrieval import (
     retrieval_metrics,
 )
 from covsearch.evaluate.retrieval_baselines import RETRIEVAL_BASELINES, describe_all, find_retrieval_baselines
-from covsearch.features.pack import pack, store_folder
+from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
@@ -197,8 +197,7 @@ def evaluate_retrieval(
     features = checkpoint.config.features
     dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset)
     found = searched(dataset, origin, part, keep)
-    folder = store_folder(workspace.cache, dataset, features)
-    store = pack(found.dataset, features, folder, progress=progress)
+    store = pack_cached(workspace.cache, found.dataset, features, progress=progress)
     rate = frame_rate or FRAME_RATES.get(dataset.subset, DATACOS_RATE)
     describers = {name: method.describe for name, method in methods.items() if method.describe}
     described = describe_all(dataset, store.pids, features.names[0], rate, describers, progress) if describers else {}

@@ -252,3 +252,10 @@ def store_folder(cache: Path, dataset: Dataset, config: FeatureConfig) -> Path:
     """Where the store of `dataset` with `config` is kept: one folder a collection and configuration."""
     key = f"{dataset.root.resolve()}\n{dataset.subset}\n{to_toml(features=config)}"
     return cache / f"{dataset.subset}-{config.features}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def pack_cached(
+    cache: Path, dataset: Dataset, config: FeatureConfig, *, strict: bool = False, progress: Progress = silent
+) -> FrameStore:
+    """:func:`pack` into the folder that `cache` keeps for `dataset` and `config`; raises as it does."""
+    return pack(dataset, config, store_folder(cache, dataset, config), strict=strict, progress=progress)

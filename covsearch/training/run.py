@@ -12,7 +12,7 @@ from covsearch.dataset.pairs import Pairs, pairs_by_work, pairs_leaky
 from covsearch.dataset.sample import sample_root
 from covsearch.dataset.splits import Split, draw_split, read_split
 from covsearch.errors import UsageError
-from covsearch.features.pack import pack, store_folder
+from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.models.checkpoint import WEIGHTS
 from covsearch.progress import Progress, silent
@@ -82,8 +82,7 @@ def run_training(
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     if (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
-    folder = store_folder(workspace.cache, dataset, config.features)
-    store = pack(dataset, config.features, folder, strict=source.strict, progress=progress)
+    store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = choose_pairs(dataset, store, training)
     report = train(store, pairs, config, training, out, progress)
     trained = Trained(report, config, training, store, pairs, split)
