@@ -111,11 +111,12 @@ class TrainConfig:
         Half covers, half non-covers; fewer when the collection has fewer cover pairs.
     loss : str
         ``pairs``: cross-entropy on the training pairs (the report). ``supcon``: supervised contrastive loss over
-        works and their versions, the head fitted on all pairs of a batch; needs the extra ``train``.
+        works and their versions, the head fitted on all pairs of a batch; needs the extra ``train``. ``batch``:
+        cross-entropy on all pairs of a batch of works and their versions, head and branch together.
     batch_pairs : int
         Pairs a step (``pairs``); the report does not say, 64 keeps 128 tracks of 2,000 frames in memory.
     batch_works, batch_versions : int
-        Works a step, and versions of each at most (``supcon``).
+        Works a step, and versions of each at most (``supcon``, ``batch``).
     temperature : float
         Of ``supcon``.
     epochs, learning_rate, weight_decay : number
@@ -128,9 +129,13 @@ class TrainConfig:
         Transpose every track by a random number of semitones each time it is seen.
     vary_time : bool
         Change the tempo of every track and cut a part of it each time it is seen.
+    mask_frames : bool
+        Drop single frames, blur stretches and silence pitch classes of every track each time it is seen.
     seed : int
         Decides split, pairs, initial weights, order, dropout and rotations.
     """
+
+    LOSSES: ClassVar[tuple[str, ...]] = ("pairs", "batch", "supcon")
 
     split: str = "works"
     train_pairs: int = 3000
@@ -148,12 +153,13 @@ class TrainConfig:
     patience: int = 0
     rotate_keys: bool = False
     vary_time: bool = False
+    mask_frames: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         _one_of("split", self.split, ("works", "pairs"))
         _one_of("schedule", self.schedule, ("constant", "cosine"))
-        _one_of("loss", self.loss, ("pairs", "supcon"))
+        _one_of("loss", self.loss, self.LOSSES)
         for name in (
             "train_pairs",
             "validation_pairs",

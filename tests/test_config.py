@@ -37,6 +37,7 @@ def test_toml_gives_back_what_went_in(model: ModelConfig, seed: int, rate: float
         (TrainConfig, {"learning_rate": 1.5}, "learning_rate must lie between 0 and 1, not 1.5"),
         (TrainConfig, {"learning_rate": float("nan")}, "learning_rate must lie between"),
         (TrainConfig, {"split": "random"}, r"split must be one of \['pairs', 'works'\]"),
+        (TrainConfig, {"loss": "triplet"}, r"loss must be one of \['batch', 'pairs', 'supcon'\], not 'triplet'"),
         (TrainConfig, {"batch_pairs": 1}, "batch_pairs must be at least 2"),
     ],
 )

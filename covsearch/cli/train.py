@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from covsearch import plots
-from covsearch.config import FeatureConfig
+from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError
 from covsearch.progress import stderr_progress
 from covsearch.training.card import Trained, summary
@@ -33,9 +33,11 @@ _CHOICES = (
     click.option("--train-pairs", type=int, help="[3000]"),
     click.option("--validation-pairs", type=int, help="[1000]"),
     click.option("--test-pairs", type=int, help="[1000]"),
-    click.option("--loss", type=click.Choice(["pairs", "supcon"]), help="pairs is the report's."),
+    click.option("--loss", type=click.Choice(TrainConfig.LOSSES), help="pairs is the report's."),
     click.option("--batch-pairs", type=int, help="Pairs a step, for --loss pairs [64]."),
-    click.option("--batch-works", type=int, help="Works a step, for --loss supcon [32]."),
+    click.option("--batch-works", type=int, help="Works a step, for --loss batch and supcon [32]."),
+    click.option("--batch-versions", type=int, help="Versions of each of those works, at most [3]."),
+    click.option("--temperature", type=float, help="Of --loss supcon [0.1]."),
     click.option("--epochs", type=int),
     click.option("--lr", "learning_rate", type=float, help="[0.0005]"),
     click.option("--weight-decay", type=float),
@@ -43,6 +45,7 @@ _CHOICES = (
     click.option("--patience", type=int, help="Epochs without improvement before stopping; 0 is never."),
     click.option("--rotate-keys/--keep-keys", default=None, help="Transpose tracks at random while training."),
     click.option("--vary-time/--keep-time", default=None, help="Change tempo and crop tracks while training."),
+    click.option("--mask-frames/--keep-frames", default=None, help="Drop and mask frames while training."),
     click.option("--seed", type=int, help="[0]"),
 )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from covsearch.config import TrainConfig
 from covsearch.dataset.pairs import COVER, NON_COVER, Pairs
-from covsearch.features.augment import crop, rotate_key, stretch
+from covsearch.features.augment import crop, drop_frames, mask_pitch, mask_time, rotate_key, stretch
 from covsearch.features.frames import pad
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
@@ -46,7 +46,7 @@ class Batch:
 def training_batches(
     store: FrameStore, pairs: Pairs, model: Siamese, training: TrainConfig, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """One epoch: all `pairs` once (loss ``pairs``), or every work that has versions once (``supcon``).
+    """One epoch: all `pairs` once (loss ``pairs``), or every work that has versions once (the others).
 
     Parameters
     ----------
@@ -77,6 +77,8 @@ def _augment(frames: NDArray[np.float32], training: TrainConfig, rng: np.random.
         frames = rotate_key(frames, int(rng.integers(12)))
     if training.vary_time:
         frames = crop(stretch(frames, rng), rng)
+    if training.mask_frames:
+        frames = mask_pitch(mask_time(drop_frames(frames, rng), rng), rng)
     return frames
 
 
@@ -98,14 +100,15 @@ def _work_batches(
     """P works of up to K versions each, a quarter as many tracks without a version, and all pairs among them.
 
     pytorch-metric-learning's MPerClassSampler would repeat the tracks of works with fewer than K versions, and a
-    track is no version of itself.
+    track is no version of itself. Even with K = 2 it draws works anew for every batch, so that an epoch misses a
+    quarter of them; it knows no tracks without a version, and its chance is a global of its module, not `rng`.
     """
     cliques: dict[int, list[int]] = {}
     for track in np.union1d(pairs.a, pairs.b).tolist():
         cliques.setdefault(int(works[track]), []).append(track)
     versions = [clique for clique in cliques.values() if len(clique) > 1]
     alone = np.array([clique[0] for clique in cliques.values() if len(clique) == 1], dtype=np.int64)
-    groups = max(1, round(len(versions) / training.batch_works))
+    groups = max(1, min(round(len(versions) / training.batch_works), len(versions) // 2))  # one work has no non-covers
     for group in np.array_split(rng.permutation(len(versions)), groups):
         drawn = [rng.permutation(versions[i])[: training.batch_versions] for i in group.tolist()]
         others = rng.permutation(alone)[: len(group) // 4]

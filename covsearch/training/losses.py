@@ -29,11 +29,44 @@ class PairLoss:
         return pair_loss(scores, batch.label), scores
 
 
+def balanced_loss(scores: Tensor, label: Tensor) -> Tensor:
+    """Mean of the cross-entropy of covers and that of non-covers, so that p = 0.5 stays the balanced decision.
+
+    A batch of works has far more non-covers. A kind that does not occur has no say.
+
+    Parameters
+    ----------
+    scores, label : Tensor, shape (N,)
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+    """
+    kinds = [label == kind for kind in torch.unique(label)]
+    return torch.stack([pair_loss(scores[kind], label[kind]) for kind in kinds]).mean()
+
+
+class BatchLoss:
+    """Balanced cross-entropy of the head on all pairs of a batch of works, through to the branch.
+
+    No loss of pytorch-metric-learning is a cross-entropy of pairs: its ``GenericPairLoss`` would only carry this one
+    and the head along, and make them need the extra ``train``.
+    """
+
+    def __init__(self, training: TrainConfig) -> None:
+        pass
+
+    def __call__(self, vectors: Tensor, head: WeightedSquaredDistance, batch: Batch) -> tuple[Tensor, Tensor]:
+        """See :data:`Loss`."""
+        scores = head(vectors[batch.a], vectors[batch.b])  # (N,)
+        return balanced_loss(scores, batch.label), scores
+
+
 class SupConLoss:
     """Supervised contrastive loss for the branch (Khosla et al. 2020), cross-entropy on all pairs for the head.
 
-    The head learns from detached vectors, covers and non-covers weighing the same, so that p = 0.5 stays the
-    balanced decision although a batch has far more non-covers.
+    The head learns from detached vectors: it does not pull the branch.
 
     Raises
     ------
@@ -52,9 +85,8 @@ class SupConLoss:
         """See :data:`Loss`."""
         fixed = vectors.detach()
         scores = head(fixed[batch.a], fixed[batch.b])  # (N,)
-        halves = [pair_loss(scores[batch.label == kind], batch.label[batch.label == kind]) for kind in (0, 1)]
-        loss: Tensor = self.contrastive(vectors, batch.works) + torch.stack(halves).mean()
+        loss: Tensor = self.contrastive(vectors, batch.works) + balanced_loss(scores, batch.label)
         return loss, scores
 
 
-LOSSES: dict[str, Callable[[TrainConfig], Loss]] = {"pairs": PairLoss, "supcon": SupConLoss}
+LOSSES: dict[str, Callable[[TrainConfig], Loss]] = {"pairs": PairLoss, "batch": BatchLoss, "supcon": SupConLoss}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def test_trains_and_answers_in_json(tmp_path: Path) -> None:
     assert answer["seed"] == 4
     assert 0 <= answer["test_auc"] <= 1
     assert load_checkpoint(out).config.features.frames == 256
+
+
+def test_options_reach_the_training(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    options = ["--loss", "batch", "--batch-works", "4", "--batch-versions", "2", "--temperature", "0.2"]
+    run(tmp_path, "--dataset", str(root), "--out", str(tmp_path / "mine"), *QUICK, *options, "--mask-frames")
+    said = tomllib.loads((tmp_path / "mine" / "config.toml").read_text())["train"]
+    assert (said["loss"], said["batch_works"], said["batch_versions"]) == ("batch", 4, 2)
+    assert (said["temperature"], said["mask_frames"], said["rotate_keys"]) == (0.2, True, False)
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:

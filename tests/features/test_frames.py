@@ -1,4 +1,4 @@
-"""Frames: unit norm, block means, pitch origin, padding, transposition."""
+"""Frames: unit norm, block means, pitch origin and padding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
-from covsearch.features.augment import crop, rotate_key, stretch
 from covsearch.features.frames import align_pitch_origin, block_means, pad, prepare, unit_norm
 
 chroma = arrays(np.float32, st.tuples(st.integers(1, 60), st.just(12)), elements=st.floats(0, 1, width=32))
@@ -76,37 +75,3 @@ def test_padding_is_on_the_right_and_long_tracks_are_cut() -> None:
     assert batch.dtype == np.float32
     assert batch[0, :, 0].tolist() == [1, 1, 1, 0, 0, 0]
     assert batch[1, :, 0].tolist() == [0.5] * 6
-
-
-@given(st.integers(-30, 30), st.integers(-30, 30), st.sampled_from([12, 24]))
-def test_rotations_add_up_and_leave_the_other_block_alone(first: int, second: int, width: int) -> None:
-    x = np.random.default_rng(1).random((5, width), dtype=np.float32)
-    np.testing.assert_array_equal(rotate_key(rotate_key(x, first), second), rotate_key(x, first + second))
-    np.testing.assert_array_equal(rotate_key(x, -24), x)
-    slow = np.concatenate([np.roll(x[:, i : i + 12], first, axis=1) for i in range(0, width, 12)], axis=1)
-    np.testing.assert_array_equal(rotate_key(x, first), slow)
-
-
-@given(st.integers(1, 90), st.integers(0, 1000))
-def test_stretched_and_cropped_tracks_stay_tracks(frames: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    x = rng.random((frames, 12), dtype=np.float32)
-    longer = stretch(x, rng)
-    assert longer.dtype == np.float32
-    assert min(frames, 16) <= len(longer) <= 2 * frames
-    np.testing.assert_allclose(longer[[0, -1]], x[[0, -1]], atol=1e-6)
-    assert x.min() - 1e-6 <= longer.min()
-    assert longer.max() <= x.max() + 1e-6
-    part = crop(x, rng)
-    assert min(frames, 16, int(0.6 * frames) or 1) <= len(part) <= frames
-    starts = [i for i in range(frames - len(part) + 1) if np.array_equal(x[i : i + len(part)], part)]
-    assert starts
-
-
-def test_stretching_to_the_same_length_changes_nothing() -> None:
-    class Even:
-        def normal(self, *_: float) -> float:
-            return 0.0
-
-    x = np.random.default_rng(0).random((50, 12), dtype=np.float32)
-    np.testing.assert_allclose(stretch(x, Even()), x, atol=1e-6)  # type: ignore[arg-type]

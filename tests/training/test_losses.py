@@ -19,7 +19,7 @@ from covsearch.models import Siamese
 from covsearch.models.head import WeightedSquaredDistance
 from covsearch.training.batches import Batch, training_batches
 from covsearch.training.loop import train
-from covsearch.training.losses import LOSSES, PairLoss, SupConLoss
+from covsearch.training.losses import LOSSES, BatchLoss, PairLoss, SupConLoss, balanced_loss
 
 MODEL = ModelConfig(alpha="positive", features=FeatureConfig("hpcp", 256))
 SUPCON = TrainConfig(
@@ -113,20 +113,97 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_metric_learning.losses", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'covsearch\[train\]'"):
         SupConLoss(SUPCON)
-    assert sorted(LOSSES) == ["pairs", "supcon"]
 
 
-def test_supcon_training_repeats_itself(store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path) -> None:
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
-    first, second = (train(store, pairs, MODEL, SUPCON, tmp_path / name) for name in ("a", "b"))
+def test_every_loss_can_be_configured() -> None:
+    assert tuple(LOSSES) == TrainConfig.LOSSES
+
+
+@pytest.mark.parametrize("alpha", ["positive", "signed"])
+def test_batch_loss_against_a_loop(alpha: str) -> None:
+    """Cross-entropy of every pair, the mean over covers and that over non-covers weighing the same."""
+    vectors, batch = toy_batch()
+    head = WeightedSquaredDistance(alpha)
+    v, works = vectors.detach().double().numpy(), batch.works.tolist()
+    weights, beta = head.alpha.detach().double().numpy(), head.beta.item()
+    terms: dict[bool, list[float]] = {True: [], False: []}
+    for i in range(5):
+        for j in range(i + 1, 5):
+            p = 1 / (1 + np.exp(-(np.sum(weights * (v[i] - v[j]) ** 2) + beta)))
+            cover = works[i] == works[j]
+            terms[cover].append(-np.log(1 - p if cover else p))
+    assert {kind: len(some) for kind, some in terms.items()} == {True: 2, False: 8}
+    loss, scores = BatchLoss(SUPCON)(vectors, head, batch)
+    assert loss.item() == pytest.approx((np.mean(terms[True]) + np.mean(terms[False])) / 2, rel=1e-5)
+    torch.testing.assert_close(scores, head(vectors[batch.a], vectors[batch.b]))
+
+
+def test_batch_loss_trains_head_and_branch(store: FrameStore, pairs: dict[str, Pairs]) -> None:
+    torch.manual_seed(0)
+    model = Siamese(MODEL).train()
+    training = dataclasses.replace(SUPCON, loss="batch")
+    batch = next(training_batches(store, pairs["train"], model, training, np.random.default_rng(0)))
+    BatchLoss(training)(model.embed(batch.frames, batch.lengths), model.head, batch)[0].backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_a_batch_of_one_kind_has_a_finite_loss() -> None:
+    scores = torch.tensor([-1.0, 2.0])
+    covers = torch.zeros(2, dtype=torch.long)
+    assert balanced_loss(scores, covers).item() == pytest.approx(np.mean(np.log1p(np.exp([-1.0, 2.0]))))
+
+
+@pytest.mark.parametrize("works", [2, 3, 7])
+def test_no_batch_lacks_non_covers(works: int, store: FrameStore, pairs: dict[str, Pairs]) -> None:
+    """Three works in twos would leave one alone."""
+    numbers = np.unique(store.wids, return_inverse=True)[1]
+    few = np.unique(numbers[pairs["train"].a])[:works]
+    inside = np.isin(numbers[pairs["train"].a], few) & np.isin(numbers[pairs["train"].b], few)
+    training = dataclasses.replace(SUPCON, loss="batch", batch_works=2)
+    some = pairs["train"].take(np.flatnonzero(inside))
+    seen = 0
+    for batch in training_batches(store, some, Siamese(MODEL), training, np.random.default_rng(0)):
+        assert set(batch.label.tolist()) == {0, 1}
+        seen += len(set(batch.works.tolist()))
+    assert seen == works
+
+
+def test_frames_are_masked_while_training(store: FrameStore, pairs: dict[str, Pairs]) -> None:
+    plain = dataclasses.replace(SUPCON, loss="batch", vary_time=False, rotate_keys=False)
+    masked = dataclasses.replace(plain, mask_frames=True)
+    seen = []
+    for training in (plain, masked, masked):
+        batches = training_batches(store, pairs["train"], Siamese(MODEL), training, np.random.default_rng(0))
+        seen.append([(batch.frames, batch.lengths) for batch in batches])
+    frames, lengths = (sum(int(n.sum()) for _, n in one) for one in seen[:2])
+    assert 0.85 * frames <= lengths < frames
+    for (x, n), (y, m) in zip(*seen[1:], strict=True):
+        assert torch.equal(x, y)
+        assert torch.equal(n, m)
+
+
+@pytest.mark.parametrize("loss", ["batch", "supcon"])
+def test_training_repeats_itself(loss: str, store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path) -> None:
+    if loss == "supcon":
+        pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
+    training = dataclasses.replace(SUPCON, loss=loss, mask_frames=True)
+    first, second = (train(store, pairs, MODEL, training, tmp_path / name) for name in ("a", "b"))
+    other = train(store, pairs, MODEL, dataclasses.replace(training, seed=1, epochs=1), tmp_path / "c")
     assert [e.train_loss for e in first.history] == [e.train_loss for e in second.history]
+    assert first.history[0].train_loss != other.history[0].train_loss
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[name], value), name
 
 
-def test_supcon_learns_a_collection_that_can_be_learned(
-    store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path
+@pytest.mark.parametrize("loss", ["batch", "supcon"])
+def test_it_learns_a_collection_that_can_be_learned(
+    loss: str, store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path
 ) -> None:
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
-    longer = dataclasses.replace(SUPCON, epochs=60, learning_rate=5e-4, rotate_keys=False, vary_time=False)
+    if loss == "supcon":
+        pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
+    longer = dataclasses.replace(SUPCON, loss=loss, epochs=60, learning_rate=5e-4, rotate_keys=False, vary_time=False)
     report = train(store, pairs, MODEL, longer, tmp_path / "run")
     assert report.history[-1].train_loss < 0.6 * report.history[0].train_loss
     assert report.history[-1].train_accuracy > 0.65
