@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.provenance import RESULTS, provenance, write_result
-from covsearch.config import FeatureConfig
+from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import NON_COVER, Pairs
 from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
-from covsearch.training.loop import pair_scores, train
+from covsearch.training.loop import TrainReport, pair_scores, train
 from covsearch.training.presets import configure
 from covsearch.training.run import choose_pairs
 from covsearch.workspace import find_workspace
@@ -74,12 +74,7 @@ def judge(preset: str, explicit: dict[str, Any]) -> dict[str, Any]:
     config, training = configure(preset, explicit)
     store = packed(config.features)
     started = time.perf_counter()
-    folder = Path(tempfile.mkdtemp())
-    try:
-        dataset = open_dataset(sample_root(), config.features.names)
-        report = train(store, choose_pairs(dataset, store, training)[1], config, training, folder)
-    finally:
-        shutil.rmtree(folder)
+    report = fit(store, config, training)
     pairs, same_kind = validation_pairs(store)
     scores = pair_scores(report.model, store, pairs)
     baseline = BASELINES[MEAN_CHROMA](store, pairs, 0)
@@ -92,6 +87,17 @@ def judge(preset: str, explicit: dict[str, Any]) -> dict[str, Any]:
         "best_epoch": report.best_epoch,
         "seconds": round(time.perf_counter() - started),
     }
+
+
+def fit(store: FrameStore, config: ModelConfig, training: TrainConfig) -> TrainReport:
+    """Train on the sample and keep nothing but the model."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train(store, training_pairs(store, training), config, training, Path(folder))
+
+
+def training_pairs(store: FrameStore, training: TrainConfig) -> Mapping[str, Pairs]:
+    """The pairs of each part of the sample."""
+    return choose_pairs(open_dataset(sample_root(), store.config.names), store, training)[1]
 
 
 def packed(features: FeatureConfig) -> FrameStore:
