@@ -2,8 +2,8 @@
 
 Trained on the sample's training works, judged by MAP and AUC over all its validation works; the test works are not
 looked at. Every row is the preset ``default`` in the keys as played, but for what its name says, and every training
-sees as many frames of music: ``--epochs`` counts epochs of the report's CNN and its loss ``pairs``, and a loss whose
-epochs are shorter gets more of them.
+hears as many performances: ``--epochs`` counts epochs of the loss ``pairs``, and a loss whose epochs are shorter gets
+more of them. How many frames a performance has is a matter of the branch, and a column of the table.
 
 Run as ``python -m benchmarks.ablation``; every training is written when it is done, and a second run goes on.
 """
@@ -48,9 +48,10 @@ NOTES = """
 Mean ± standard deviation over seeds, which is how far one training strays and no confidence interval. MAP ranks the
 {tracks} performances of the validation works for each that has a cover; AUC is over all their pairs. The weights kept
 are those of the epoch with the best accuracy on drawn pairs of the same works, in every row: figures of works that
-nothing was chosen by would be lower. Every training saw as many frames of music as {epochs} epochs of the CNN with the
-loss `pairs` have, to within half an epoch. The branch `invariant` embeds a track the same in all keys, so transposing
-makes no difference to it and is left out.
+nothing was chosen by would be lower. Every training heard as many performances as there are in
+{epochs} epochs of the loss `pairs`, to within half an epoch; Mframes is what they came to at the branch's own frame
+rate, in millions. The branch `invariant` embeds a track the same in all keys, so transposing makes no difference to it
+and is left out.
 """
 
 
@@ -72,11 +73,11 @@ def configured(row: Row, seed: int, epochs: int) -> tuple[ModelConfig, TrainConf
 
 
 def judge(row: Row, seed: int, epochs: int) -> dict[str, Any]:
-    """Train one row with one seed, on as many frames as `epochs` of the first row have, and judge it."""
+    """Train one row with one seed, on as many performances as `epochs` of the loss ``pairs`` have, and judge it."""
     config, training = configured(row, seed, epochs)
     store = packed(config.features)
-    each = frames_an_epoch(store, config, training)
-    config, training = configured(row, seed, equal_epochs(epochs, seed, each))
+    performances, frames = heard(store, config, training)
+    config, training = configured(row, seed, equal_epochs(epochs, seed, performances))
     started = time.perf_counter()
     report = fit(store, config, training)
     seconds = time.perf_counter() - started
@@ -86,28 +87,30 @@ def judge(row: Row, seed: int, epochs: int) -> dict[str, Any]:
         **figures(scores, pairs, kinds, store),
         "epochs": len(report.history),
         "best_epoch": report.best_epoch,
-        "frames": each * len(report.history),
+        "performances": performances * len(report.history),
+        "frames": frames * len(report.history),
         "seconds": round(seconds, 1),
     }
 
 
-def frames_an_epoch(store: FrameStore, config: ModelConfig, training: TrainConfig) -> int:
-    """Frames of music in the batches of one epoch; padding does not count."""
+def heard(store: FrameStore, config: ModelConfig, training: TrainConfig) -> tuple[int, int]:
+    """Performances and their frames in the batches of one epoch; padding does not count."""
     pairs = training_pairs(store, training)["train"]
     batches = training_batches(store, pairs, Siamese(config), training, np.random.default_rng(0))
-    return sum(int(batch.lengths.sum()) for batch in batches)
+    lengths = torch.cat([batch.lengths for batch in batches])
+    return len(lengths), int(lengths.sum())
 
 
-def equal_epochs(epochs: int, seed: int, each: int) -> int:
-    """In how many epochs of `each` frames as many are seen as in `epochs` of the report's CNN."""
-    return max(1, round(epochs * reference(seed) / each))
+def equal_epochs(epochs: int, seed: int, performances: int) -> int:
+    """In how many epochs of so many `performances` as many are heard as in `epochs` of the loss ``pairs``."""
+    return max(1, round(epochs * reference(seed) / performances))
 
 
 @cache
 def reference(seed: int) -> int:
-    """Frames that the report's CNN sees in an epoch of its loss ``pairs``."""
+    """Performances in an epoch of the loss ``pairs``, which no other choice changes."""
     config, training = configured(("cnn", "pairs", "masked", "played"), seed, 1)
-    return frames_an_epoch(packed(config.features), config, training)
+    return heard(packed(config.features), config, training)[0]
 
 
 def figures(scores: NDArray[Any], pairs: Pairs, kinds: dict[str, Any], store: FrameStore) -> dict[str, Any]:
@@ -135,17 +138,31 @@ def baseline() -> dict[str, Any]:
 
 def markdown(result: dict[str, Any]) -> str:
     """All rows with a training as a Markdown table, the baseline last, and what a reader must know below."""
-    head = ("branch", "loss", "pooling", "keys", "MAP", "AUC", "chorales", "tunes", "seeds", "epochs", "seconds")
+    head = (
+        "branch",
+        "loss",
+        "pooling",
+        "keys",
+        "MAP",
+        "AUC",
+        "chorales",
+        "tunes",
+        "seeds",
+        "epochs",
+        "Mframes",
+        "seconds",
+    )
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * 4}{'---:|' * (len(head) - 4)}"]
     for name, runs in result["runs"].items():
         of = list(runs.values())
         measured = [spread([run["map"] for run in of])]
         measured += [spread([run["auc"][kind] for run in of]) for kind in of[0]["auc"]]
-        epochs, seconds = (f"{np.mean([run[key] for run in of]):.0f}" for key in ("epochs", "seconds"))
-        lines.append(f"| {' | '.join([*name.split(', '), *measured, str(len(of)), epochs, seconds])} |")
+        epochs, frames, seconds = (np.mean([run[key] for run in of]) for key in ("epochs", "frames", "seconds"))
+        spent = [str(len(of)), f"{epochs:.0f}", f"{frames / 1e6:.1f}", f"{seconds:.0f}"]
+        lines.append(f"| {' | '.join([*name.split(', '), *measured, *spent])} |")
     plain = result["baseline"]
     values = [f"{value:.3f}" for value in (plain["map"], *plain["auc"].values())]
-    lines.append(f"| *{MEAN_CHROMA}, best of 12 keys* | - | - | - | {' | '.join(values)} | - | - | - |")
+    lines.append(f"| *{MEAN_CHROMA}, best of 12 keys* | - | - | - | {' | '.join(values)} | - | - | - | - |")
     return "\n".join(lines) + "\n" + NOTES.format(tracks=plain["tracks"], epochs=result["epochs"])
 
 

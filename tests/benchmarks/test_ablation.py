@@ -21,7 +21,7 @@ PLAIN = {"map": 0.3, "auc": {"all": 0.8, "chorales": 0.7, "tunes": 0.6}, "tracks
 
 @pytest.fixture
 def toy_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = write_collection(tmp_path / "toy", works=15, versions=3, frames=120)
+    root = write_collection(tmp_path / "toy", works=40, versions=3, frames=60)
     monkeypatch.setattr(training_choices, "sample_root", lambda: root)
     monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path / "home"))
     ablation.reference.cache_clear()
@@ -52,17 +52,17 @@ def test_rows_differ_in_what_their_names_say() -> None:
 
 
 @pytest.mark.usefixtures("toy_sample")
-def test_every_loss_sees_as_many_frames() -> None:
+def test_every_training_hears_as_many_performances() -> None:
     """Pairs repeat their tracks, so an epoch of works is shorter; the number of epochs makes up for it."""
-    seen = {}
-    for loss in ("pairs", "batch"):
-        row = ("cnn", loss, "masked", "played")
-        config, training = ablation.configured(row, 0, 1)
-        each = ablation.frames_an_epoch(ablation.packed(config.features), config, training)
-        seen[loss] = ablation.equal_epochs(10, 0, each) * each
-        assert abs(seen[loss] - 10 * ablation.reference(0)) <= each / 2
-    config, training = ablation.configured(("cnn", "pairs", "masked", "played"), 0, 10)
-    assert ablation.equal_epochs(10, 0, ablation.reference(0)) == training.epochs
+    epochs = {}
+    for branch, loss, pooling, keys in ablation.rows():
+        config, training = ablation.configured((branch, loss, pooling, keys), 0, 1)
+        store = ablation.packed(config.features)
+        performances, frames = ablation.heard(store, config, training)
+        assert performances <= frames <= performances * store.lengths.max() * 1.5  # tempo changes lengthen some
+        epochs[loss] = ablation.equal_epochs(10, 0, performances)
+        assert abs(epochs[loss] * performances - 10 * ablation.reference(0)) <= performances / 2
+    assert epochs["pairs"] == 10 < epochs["batch"] == epochs["supcon"]
 
 
 def test_map_of_pair_scores_is_scikit_learns() -> None:
@@ -95,7 +95,7 @@ def test_a_second_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         trained.append((row, seed))
         value = 0.2 + 0.1 * seed + 0.01 * len(row[1])
         auc = {"all": value, "chorales": 0.5, "tunes": 0.5}
-        return {"map": value, "auc": auc, "epochs": epochs, "best_epoch": 1, "frames": 1000, "seconds": 2.0}
+        return {"map": value, "auc": auc, "epochs": epochs, "best_epoch": 1, "frames": 2_500_000, "seconds": 2.0}
 
     monkeypatch.setattr(ablation, "judge", judge)
     monkeypatch.setattr(ablation, "baseline", lambda: PLAIN)
@@ -114,8 +114,9 @@ def test_a_second_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     run(monkeypatch, out, *arguments)
     table = out.with_suffix(".md").read_text().splitlines()
     assert "| cnn | supcon | masked | played | 0.310 ± 0.071 | 0.310 ± 0.071 | 0.500 ± 0.000 |" in table[2]
+    assert table[2].endswith("| 2 | 4 | 2.5 | 2 |")
     assert len(table[2:6]) == 4 == sum(line.startswith("| cnn") for line in table)
-    assert table[6] == "| *mean chroma, best of 12 keys* | - | - | - | 0.300 | 0.800 | 0.700 | 0.600 | - | - | - |"
+    assert table[6] == "| *mean chroma, best of 12 keys* | - | - | - | 0.300 | 0.800 | 0.700 | 0.600 | - | - | - | - |"
     trained.clear()
     run(monkeypatch, out, *arguments)
     assert trained == []

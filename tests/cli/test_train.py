@@ -34,6 +34,14 @@ def test_trains_and_answers_in_json(tmp_path: Path) -> None:
     assert load_checkpoint(out).config.features.frames == 256
 
 
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    run(tmp_path, "--dataset", str(root), "--out", str(tmp_path / "mine"), *QUICK[:-1], "--plot")
+    for name in ("loss.png", "accuracy.png"):
+        assert (tmp_path / "mine" / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
 def test_options_reach_the_training(tmp_path: Path) -> None:
     root = write_collection(tmp_path / "toy", works=15, frames=120)
     options = ["--loss", "batch", "--batch-works", "4", "--batch-versions", "2", "--temperature", "0.2"]
@@ -41,14 +49,6 @@ def test_options_reach_the_training(tmp_path: Path) -> None:
     said = tomllib.loads((tmp_path / "mine" / "config.toml").read_text())["train"]
     assert (said["loss"], said["batch_works"], said["batch_versions"]) == ("batch", 4, 2)
     assert (said["temperature"], said["mask_frames"], said["rotate_keys"]) == (0.2, True, False)
-
-
-def test_curves_are_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    root = write_collection(tmp_path / "toy", works=15, frames=120)
-    run(tmp_path, "--dataset", str(root), "--out", str(tmp_path / "mine"), *QUICK[:-1], "--plot")
-    for name in ("loss.png", "accuracy.png"):
-        assert (tmp_path / "mine" / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.mark.parametrize(
