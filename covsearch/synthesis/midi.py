@@ -1,0 +1,198 @@
+"""Songs from MIDI files: POP909's annotations where they are beside the file, else chords estimated from the notes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.errors import ArtefactError, MissingExtraError, NotFoundError
+from covsearch.progress import Progress, silent
+from covsearch.synthesis.chords import NOTHING, estimate_chords, parse_chord
+from covsearch.synthesis.song import HIGH, LOW, MELODY, SECOND, SPLIT_PITCH, STEPS_A_BEAT, Notes, Song, on_grid
+
+BEATS, CHORDS = "beat_midi.txt", "chord_midi.txt"
+MAX_BYTES = 4 * 2**20  # the largest of POP909 has 40 kB
+MAX_NOTES = 100_000
+MAX_BEATS = 10_000
+_TRACKS = {"MELODY": MELODY, "BRIDGE": SECOND}
+
+
+def midi_files(folder: Path) -> list[Path]:
+    """All ``.mid`` and ``.midi`` files below `folder`, sorted; POP909's alternative ``versions`` are left out.
+
+    Raises
+    ------
+    NotFoundError
+        When `folder` is no folder or holds none.
+    """
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder}: expected a folder of MIDI files")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".mid", ".midi"} and p.is_file())
+    found = [path for path in found if path.parent.name != "versions"]
+    if not found:
+        raise NotFoundError(f"{folder}: no .mid or .midi file in it or below")
+    return found
+
+
+def read_midi_folder(
+    folder: Path, workers: int = 2, progress: Progress = silent
+) -> tuple[list[Song], list[tuple[Path, str]]]:
+    """Every song of a folder of MIDI files, and the files that were left out with the reason.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no MIDI file.
+    MissingExtraError
+        Without pretty_midi.
+    """
+    _pretty_midi()
+    files = midi_files(folder)
+    songs: list[Song] = []
+    refused: list[tuple[Path, str]] = []
+    with ProcessPoolExecutor(workers) as pool:
+        for done, (path, result) in enumerate(zip(files, pool.map(_try_one, files, chunksize=8), strict=True), 1):
+            if isinstance(result, str):
+                refused.append((path, result))
+            else:
+                songs.append(replace(result, name=str(path.relative_to(folder).with_suffix(""))))
+            progress(f"reading {folder.name}", done, len(files))
+    return songs, refused
+
+
+def _try_one(path: Path) -> Song | str:
+    try:
+        return read_midi(path)
+    except ArtefactError as e:
+        return str(e).removeprefix(f"{path}: ")
+
+
+def read_midi(path: Path) -> Song:
+    """One MIDI file as a song.
+
+    Tracks called MELODY and BRIDGE are those layers (POP909); without a MELODY, the highest-lying track that is no
+    percussion is. Everything else is accompaniment, split at MIDI pitch 55. Beats and chords come from
+    ``beat_midi.txt`` and ``chord_midi.txt`` beside the file where they are there.
+
+    Raises
+    ------
+    ArtefactError
+        For a file that is no MIDI, too large, or without notes or beats.
+    MissingExtraError
+        Without pretty_midi.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise ArtefactError(f"{path}: {path.stat().st_size} bytes; a MIDI file of one song has at most {MAX_BYTES}")
+    pretty_midi = _pretty_midi()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd but harmless headers
+            midi = pretty_midi.PrettyMIDI(str(path))
+    # mido and pretty_midi raise many types on strangers' bytes; whichever it is, the file is refused
+    except Exception as e:  # noqa: BLE001
+        raise ArtefactError(f"{path}: is no MIDI file that can be read: {e!r}") from e
+    tracks = _tracks(midi)
+    total = sum(len(rows) for rows, _ in tracks)
+    if not 1 <= total <= MAX_NOTES:
+        raise ArtefactError(f"{path}: expected 1 to {MAX_NOTES} notes, found {total}")
+    beats, bar, offset = _beats(path, midi)
+    steps = (len(beats) - offset) * STEPS_A_BEAT
+    if steps < STEPS_A_BEAT or len(beats) > MAX_BEATS:
+        raise ArtefactError(f"{path}: expected 2 to {MAX_BEATS} beats, found {len(beats)}")
+    notes = _notes(tracks, beats, offset, steps)
+    if not len(notes):
+        raise ArtefactError(f"{path}: no note falls on its beats")
+    chords = _labelled_chords(path, beats, offset, steps)
+    chords = estimate_chords(notes, steps) if chords is None else chords
+    return Song(path.stem, steps, float(np.median(np.diff(beats))), bar * STEPS_A_BEAT, notes, chords)
+
+
+def _pretty_midi() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it imports pkg_resources, which warns of its own end
+            import pretty_midi
+    except ImportError as e:
+        raise MissingExtraError("reading MIDI files", "train") from e
+    return pretty_midi
+
+
+Rows = NDArray[np.float64]  # (N, 4): start s, end s, pitch, velocity / 100
+
+
+def _tracks(midi: Any) -> list[tuple[Rows, int | None]]:
+    """Notes and layer of each pitched track; the layer is None for accompaniment."""
+    tracks = []
+    for instrument in midi.instruments:
+        if not instrument.is_drum and instrument.notes:
+            rows = np.array([[n.start, n.end, n.pitch, n.velocity / 100] for n in instrument.notes])
+            tracks.append((rows, _TRACKS.get(instrument.name.strip().upper())))
+    if tracks and all(layer != MELODY for _, layer in tracks):
+        highest = max(range(len(tracks)), key=lambda k: float(np.median(tracks[k][0][:, 2])))
+        tracks[highest] = (tracks[highest][0], MELODY)
+    return tracks
+
+
+def _beats(path: Path, midi: Any) -> tuple[Rows, int, int]:
+    """Times of the beats in seconds, beats a bar, and how many beats stand before the first whole bar."""
+    annotated = path.with_name(BEATS)
+    if annotated.is_file():
+        table = _table(annotated, 3)
+        beats, down = table[:, 0], np.flatnonzero(table[:, 2] == 1)
+    else:
+        beats = np.asarray(midi.get_beats())
+        down = np.flatnonzero(np.isin(np.round(beats, 4), np.round(midi.get_downbeats(), 4)))
+    if len(beats) < 2 or not np.all(np.diff(beats) > 0):
+        raise ArtefactError(f"{path}: expected at least two beats, one after the other")
+    gaps = np.diff(down)
+    bar = int(np.median(gaps)) if len(gaps) else 4
+    return beats, max(bar, 1), int(down[0]) % max(bar, 1) if len(down) else 0
+
+
+def _table(path: Path, columns: int) -> Rows:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        return np.array([[float(word) for word in line.split()[:columns]] for line in lines if line.strip()])
+    except ValueError as e:
+        raise ArtefactError(f"{path}: expected {columns} numbers a line: {e}") from e
+
+
+def _step(seconds: Rows, beats: Rows, offset: int) -> Rows:
+    return np.asarray((np.interp(seconds, beats, np.arange(len(beats))) - offset) * STEPS_A_BEAT)
+
+
+def _notes(tracks: list[tuple[Rows, int | None]], beats: Rows, offset: int, steps: int) -> Notes:
+    rows = np.concatenate([rows for rows, _ in tracks])
+    named = np.concatenate([np.full(len(rows), -1 if layer is None else layer) for rows, layer in tracks])
+    layer = np.where(named >= 0, named, np.where(rows[:, 2] < SPLIT_PITCH, LOW, HIGH))
+    start, end = _step(rows[:, 0], beats, offset), _step(rows[:, 1], beats, offset)
+    return on_grid(start, end, rows[:, 2].astype(np.int64), rows[:, 3], layer, steps)
+
+
+def _labelled_chords(path: Path, beats: Rows, offset: int, steps: int) -> NDArray[np.int8] | None:
+    """The chords of ``chord_midi.txt`` (start s, end s, label a line); None without it."""
+    annotated = path.with_name(CHORDS)
+    if not annotated.is_file():
+        return None
+    chords = np.full((steps, 5), NOTHING, dtype=np.int8)
+    for start, end, label in _chord_lines(annotated):
+        first, last = np.round(_step(np.array([start, end]), beats, offset)).astype(int)
+        chords[max(0, first) : max(first + 1, last, 0)] = parse_chord(label)
+    return chords
+
+
+def _chord_lines(path: Path) -> Iterator[tuple[float, float, str]]:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split()
+        if len(words) == 3:
+            try:
+                yield float(words[0]), float(words[1]), words[2]
+            except ValueError as e:
+                raise ArtefactError(f"{path}: expected start, end and a chord a line: {e}") from e
