@@ -25,4 +25,21 @@ class UnmaskedPooling(MaskedPooling):
         return super().forward(x, None)
 
 
+class MomentPooling(nn.Module):
+    """Mean, generalised mean with a learned exponent, and standard deviation over real frames: (B, C, T) -> (B, 3C)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exponent = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Pool `x` (B, C, T), never negative, where `mask` (B, 1, T) is one."""
+        count = mask.sum(2)  # (B, 1)
+        mean = (x * mask).sum(2) / count
+        p = self.exponent.clamp(1, 8)
+        general = (((x + 1e-4) ** p * mask).sum(2) / count) ** (1 / p)  # at 0 the power has no gradient
+        deviation = (((x - mean[:, :, None]).square() * mask).sum(2) / count + 1e-5).sqrt()
+        return torch.cat([mean, general, deviation], dim=1)  # (B, 3C)
+
+
 POOLINGS: dict[str, type[MaskedPooling]] = {"masked": MaskedPooling, "unmasked": UnmaskedPooling}
