@@ -139,8 +139,26 @@ class TrainConfig:
         Change the tempo of every track and cut a part of it each time it is seen.
     mask_frames : bool
         Drop single frames, blur stretches and silence pitch classes of every track each time it is seen.
+    synthesize : str
+        Where the covers that are synthesised come from, joined by `` + ``: folders of MIDI files by name, ``music21``;
+        empty for none (:mod:`covsearch.synthesis`). Each batch then is of one kind of music, the collection's own
+        training works being one (:class:`covsearch.training.mixture.MixedBatches`); not for the loss ``pairs``.
+    epoch_steps : int
+        Batches an epoch, when covers are synthesised: they never end.
+    cover_frames : int
+        Longest stretch of a synthesised cover, 240 being 89 s at 2.69 frames/s.
+    first_hardness, last_hardness : float
+        Of the covers synthesised at the beginning and at the end, in [0, 1]: too hard at once, nothing is learned.
+    average : float
+        Decay a step of the moving average of the weights that is validated and kept; 0 keeps the weights themselves.
+    keep : str
+        ``best`` validation accuracy, or ``last`` epoch: few validation pairs choose by chance.
+    clip : float
+        Largest norm of the gradient; 0 for any.
+    precision : str
+        ``float32``, or ``bfloat16`` for the branch's matrix products: half the time on processors that have it.
     seed : int
-        Decides split, pairs, initial weights, order, dropout and rotations.
+        Decides split, pairs, initial weights, order, dropout, rotations and covers.
     """
 
     LOSSES: ClassVar[tuple[str, ...]] = ("pairs", "batch", "supcon")
@@ -162,12 +180,28 @@ class TrainConfig:
     rotate_keys: bool = False
     vary_time: bool = False
     mask_frames: bool = False
+    synthesize: str = ""
+    epoch_steps: int = 100
+    cover_frames: int = 240
+    first_hardness: float = 0.5
+    last_hardness: float = 0.9
+    average: float = 0.0
+    keep: str = "best"
+    clip: float = 0.0
+    precision: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
         _one_of("split", self.split, ("works", "pairs"))
         _one_of("schedule", self.schedule, ("constant", "cosine"))
         _one_of("loss", self.loss, self.LOSSES)
+        _one_of("keep", self.keep, ("best", "last"))
+        _one_of("precision", self.precision, ("float32", "bfloat16"))
+        for name in ("first_hardness", "last_hardness", "average"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
+        if self.synthesize and self.loss == "pairs":
+            raise UsageError("synthesised covers come in batches of works: choose --loss supcon or batch, not pairs")
         for name in (
             "train_pairs",
             "validation_pairs",
@@ -177,9 +211,10 @@ class TrainConfig:
             "batch_versions",
         ):
             _at_least(name, getattr(self, name), 2)
-        for name in ("weight_decay", "patience", "seed"):
+        for name in ("weight_decay", "patience", "seed", "clip"):
             _at_least(name, getattr(self, name), 0)
-        _at_least("epochs", self.epochs, 1)
+        for name in ("epochs", "epoch_steps", "cover_frames"):
+            _at_least(name, getattr(self, name), 1)
         if not self.temperature > 0:
             raise UsageError(f"temperature must be greater than 0, not {self.temperature}")
         if not 0 < self.learning_rate < 1:

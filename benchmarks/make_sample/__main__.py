@@ -18,8 +18,8 @@ from benchmarks.make_sample.features import compute_hpcp
 from benchmarks.make_sample.plan import plan
 from benchmarks.make_sample.progress import say
 from benchmarks.make_sample.readme import write_readme
-from benchmarks.make_sample.sources import load
 from benchmarks.make_sample.write import write_feature, write_tables
+from covsearch.synthesis.corpus import load
 
 SEED = 2
 

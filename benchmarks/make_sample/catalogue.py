@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from benchmarks.make_sample.grouping import Work, title_keys
 from benchmarks.make_sample.hymns import bwv, hymn_tune, own_line
-from benchmarks.make_sample.notes import Setting
 from benchmarks.make_sample.titles import display, normalised
+from covsearch.synthesis.setting import Setting
 
 AIRD_YEARS = {"1": "1782", "2": "1785", "3": "1788", "4": "1796", "5": "1801", "6": "1803"}
 """The dates commonly given for the six volumes, which are undated themselves."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmarks.make_sample.grouping import Work, title_keys
-from benchmarks.make_sample.notes import Setting
 from benchmarks.make_sample.performance import SHORTEST_S, assign, seconds
+from covsearch.synthesis.setting import Setting
 
 README_SETTING = "bach/bwv244.54"
 """Its work is W_14, so that P_22, the query of the README's example, belongs to it."""

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.make_sample.notes import Setting
 from benchmarks.make_sample.performance import assign
 from benchmarks.make_sample.progress import say
 from benchmarks.make_sample.render import SAMPLE_RATE, render
+from covsearch.synthesis.setting import Setting
 
 FRAME, HOP, BLOCK = 4096, 512, 8
 FRAMES_PER_SECOND = SAMPLE_RATE / (HOP * BLOCK)

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from benchmarks.make_sample.alignment import similarity
-from benchmarks.make_sample.notes import Setting
 from benchmarks.make_sample.titles import normalised
+from covsearch.synthesis.setting import Setting
 
 SAME_MELODY = 0.60
 SAME_TITLE_TOO = {"chorale": 0.53, "tune": 0.40}

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from textwrap import shorten
 
-from benchmarks.make_sample.notes import Setting
+from covsearch.synthesis.setting import Setting
 
 HYMN_TUNES = {
     "2.6": "Ach Gott, vom Himmel sieh darein",

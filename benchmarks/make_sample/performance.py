@@ -7,7 +7,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from benchmarks.make_sample.notes import Setting
+from covsearch.synthesis.setting import Setting, base_tempo
 
 ENSEMBLES: dict[str, dict[str, tuple[int, ...]]] = {
     "chorale": {
@@ -48,12 +48,6 @@ ENSEMBLES: dict[str, dict[str, tuple[int, ...]]] = {
 The draw goes by place in this table. No whistle (78): the sound font plays it three semitones sharp.
 """
 
-CHORALE_QUARTER_BPM = 72.0
-BAR_QUARTER_BPM = {
-    "2/2": 184.0, "4/4": 184.0, "2/4": 104.0, "3/4": 120.0, "3/8": 120.0,
-    "6/8": 168.0, "9/8": 168.0, "12/8": 168.0, "6/4": 168.0,
-}  # fmt: skip
-"""A sensible speed for a tune without a written tempo: reels at 92 half notes, jigs at 112 dotted quarters."""
 SPREAD = 0.13
 SLOWEST, FASTEST = 0.75, 1.3
 SHORTEST_S, LONGEST_S = 20.0, 120.0
@@ -77,15 +71,6 @@ def assign(setting: Setting, seed: int) -> Performance:
     ensemble = draw.choice(list(ensembles))
     tempo = min(max(math.exp(draw.gauss(0.0, SPREAD)), SLOWEST), FASTEST)
     return Performance(ensemble, ensembles[ensemble], round(base_tempo(setting) * tempo, 2), round(tempo, 3))
-
-
-def base_tempo(setting: Setting) -> float:
-    """Quarter notes a minute: as written where a tune has a tempo, else by kind and bar."""
-    if setting.kind == "chorale":
-        return CHORALE_QUARTER_BPM
-    if 40 <= setting.quarter_bpm <= 300:
-        return setting.quarter_bpm
-    return BAR_QUARTER_BPM.get(setting.bar, 120.0)
 
 
 def seconds(setting: Setting, performance: Performance) -> float:

@@ -19,8 +19,8 @@ from benchmarks.make_sample.grouping import (
     without_duplicates,
 )
 from benchmarks.make_sample.hymns import with_hymn_titles
-from benchmarks.make_sample.notes import Setting
 from benchmarks.make_sample.progress import say
+from covsearch.synthesis.setting import Setting
 
 LEAST = 0.3
 """Weaker alignments are not recorded."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.make_sample.notes import Setting
 from benchmarks.make_sample.performance import LONGEST_S, Performance
+from covsearch.synthesis.setting import Setting
 
 SAMPLE_RATE = 44_100
 RENDER_RATE = 48_000

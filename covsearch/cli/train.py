@@ -13,14 +13,16 @@ import numpy as np
 from covsearch import plots
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError
+from covsearch.models import BRANCHES
 from covsearch.progress import stderr_progress
+from covsearch.synthesis.sources import JOIN
 from covsearch.training.card import Trained, summary
 from covsearch.training.presets import PRESETS, configure
 from covsearch.training.run import Source, run_training
 from covsearch.workspace import Workspace
 
 _CHOICES = (
-    click.option("--model", "branch", default=None, help="Branch to train: cnn.", show_default="cnn"),
+    click.option("--model", "branch", default=None, help=f"Branch to train: {', '.join(sorted(BRANCHES))} [cnn]."),
     click.option("--features", type=click.Choice(FeatureConfig.ALLOWED), help="Chroma the branch sees [hpcp]."),
     click.option("--frames", type=int, help="Longest sequence, after block means [2000]."),
     click.option("--rate", type=float, help="Frames a second the branch sees; 0 is blocks just enough for --frames."),
@@ -47,6 +49,7 @@ _CHOICES = (
     click.option("--rotate-keys/--keep-keys", default=None, help="Transpose tracks at random while training."),
     click.option("--vary-time/--keep-time", default=None, help="Change tempo and crop tracks while training."),
     click.option("--mask-frames/--keep-frames", default=None, help="Drop and mask frames while training."),
+    click.option("--epoch-steps", type=int, help="Batches an epoch, with --synthesize [100]."),
     click.option("--seed", type=int, help="[0]"),
 )
 
@@ -62,6 +65,12 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--subset", help="Which subset, when the folder holds several.")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
 @click.option("--out", type=click.Path(path_type=Path), help="Checkpoint folder [HOME/models/...].")
+@click.option(
+    "--synthesize",
+    "sources",
+    multiple=True,
+    help="Train on covers made of the songs in this folder of MIDI files, or of music21's corpus: music21; repeatable.",
+)
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @_choices
 @click.option("--strict", is_flag=True, help="Stop at the first unreadable file instead of skipping it.")
@@ -76,6 +85,7 @@ def train(
     frame_rate: float | None,
     out: Path | None,
     preset: str,
+    sources: tuple[str, ...],
     strict: bool,
     plot: bool | None,
     as_json: bool,
@@ -89,9 +99,10 @@ def train(
     \b
     covsearch train --out models/mine
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
+    covsearch train --preset invariant --synthesize POP909/ --synthesize music21
     covsearch train --dataset da-tacos --split pairs --seed 3
     """
-    config, training = configure(preset, explicit)
+    config, training = configure(preset, {**explicit, "synthesize": JOIN.join(sources) or None})
     with stderr_progress() as progress:
         source = Source(dataset, subset, strict, frame_rate)
         folder, trained = run_training(source, config, training, workspace, out, progress)

@@ -29,8 +29,10 @@ class Mix(NamedTuple):
     low: NDArray[np.bool_]
 
 
-def arrange(song: Song, rng: np.random.Generator, h: float) -> NDArray[np.float32]:
-    """Render a whole song once, in its own key and order, on the grid of steps.
+def arrange(
+    song: Song, rng: np.random.Generator, h: float, start: int = 0, end: int | None = None
+) -> NDArray[np.float32]:
+    """Render a stretch of a song once, in its own key and order, on the grid of steps.
 
     Parameters
     ----------
@@ -39,20 +41,24 @@ def arrange(song: Song, rng: np.random.Generator, h: float) -> NDArray[np.float3
         Decides everything that makes this arrangement another one than the last.
     h : float
         Hardness in [0, 1].
+    start, end : int
+        The steps from `start` up to `end`; by default the whole song.
 
     Returns
     -------
-    NDArray[float32], shape (n, 12)
+    NDArray[float32], shape (end - start, 12)
         Energy of each pitch class at each step, C = 0, never negative.
     """
+    end = song.steps if end is None else end
     mix = _mix(song, rng, h)
-    cells, loudness = _note_cells(song, rng, h, mix.gain)
+    cells, loudness = _note_cells(song, rng, h, mix.gain, start, end)
     if mix.gain[_CHORDS] > 0:
-        chords, loud, bass, bass_loud = accompany(reharmonise(song, rng, h), rng)
+        chords, loud, bass, bass_loud = accompany(reharmonise(song, rng, h)[start:end], rng)
         for part, where, values in ((_CHORDS, chords, loud), (_BASS, bass, bass_loud)):
             cells = np.concatenate([cells, where // 12 * (PARTS * 12) + where % 12 + part * 12])
-            loudness = np.concatenate([loudness, values * (mix.gain[part] * 12 * song.steps / (values.sum() + 1e-9))])
-    rolls = np.bincount(cells, loudness, song.steps * PARTS * 12).astype(np.float32).reshape(song.steps, -1)
+            level = mix.gain[part] * 12 * (end - start) / (values.sum() + 1e-9)
+            loudness = np.concatenate([loudness, values * level])
+    rolls = np.bincount(cells, loudness, (end - start) * PARTS * 12).astype(np.float32).reshape(end - start, -1)
     timbre = kernels(rng, mix.low, rng.uniform(0.5, 0.85, PARTS), np.full(PARTS, rng.uniform(0.45, 0.75)))
     played: NDArray[np.float32] = rolls @ timbre.reshape(-1, 12).astype(np.float32)
     return played
@@ -82,11 +88,11 @@ def _mix(song: Song, rng: np.random.Generator, h: float) -> Mix:
 
 
 def _note_cells(
-    song: Song, rng: np.random.Generator, h: float, gain: NDArray[np.float64]
+    song: Song, rng: np.random.Generator, h: float, gain: NDArray[np.float64], start: int, end: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The song's own notes, each louder, shorter, earlier, later, ornamented or left out by chance.
 
-    Places in an (n, 6, 12) array and the loudness there, every layer's mean over its sounding steps being its gain.
+    Places in an (end - start, 6, 12) array and the loudness there, every layer's mean over its sounding steps being its gain.
     """
     notes, cells = song.notes, song.cells
     missing = np.zeros(len(LAYERS))
@@ -96,14 +102,18 @@ def _note_cells(
     missing[LOW] = _one_of(rng, 0, 0.1)
     decay = rng.uniform([0, 0.05, 0.3], [0.05, 0.3, 0.8])[rng.integers(3, size=len(LAYERS))]
     rings = _RINGS[rng.integers(len(_RINGS), size=len(LAYERS))]
-    fading = np.where(_AGES < rings[:, None], np.exp(-decay[:, None] * _AGES), 0).reshape(-1)  # layer * 24 + age
+    fading = np.where(rings[:, None] > _AGES, np.exp(-decay[:, None] * _AGES), 0).reshape(-1)  # layer * 24 + age
     loud = notes.velocity * np.exp(0.3 * rng.standard_normal(len(notes), dtype=np.float32))
     loud *= rng.random(len(notes), dtype=np.float32) >= missing[notes.layer]
-    loudness = loud[cells.note] * fading[cells.layer_age]
-    total = np.bincount(cells.layer_age // LONGEST_NOTE, loudness, len(LAYERS))
-    scale = gain[: len(LAYERS)] * 12 * cells.sounding / np.maximum(total, 1e-9)
-    loudness *= np.repeat(scale, LONGEST_NOTE)[cells.layer_age]
-    return cells.step * (PARTS * 12) + _place(song, rng, h)[cells.note], loudness
+    some = cells.within(notes, start, end)
+    note, layer_age = cells.note[some], cells.layer_age[some]
+    where = (cells.step[some] - start) * (PARTS * 12) + _place(song, rng, h)[note]
+    loudness = loud[note] * fading[layer_age]
+    loudness *= (where >= 0) & (where < (end - start) * PARTS * 12)
+    where = np.clip(where, 0, (end - start) * PARTS * 12 - 1)
+    total = np.bincount(layer_age // LONGEST_NOTE, loudness, len(LAYERS))
+    scale = gain[: len(LAYERS)] * 12 * cells.share * (end - start) / np.maximum(total, 1e-9)
+    return where, loudness * np.repeat(scale, LONGEST_NOTE)[layer_age]
 
 
 def _place(song: Song, rng: np.random.Generator, h: float) -> NDArray[np.int64]:

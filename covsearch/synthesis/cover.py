@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.synthesis.acoustics import add_noise, as_frames, detune, interrupt, reverberate, transpose
 from covsearch.synthesis.arrangement import arrange
 from covsearch.synthesis.form import FOREIGN, play_order, time_map
 from covsearch.synthesis.song import Song
 
-FRAME_RATE = 44_100 / 512 / 32  # 2.69 frames/s, what the key-invariant branch sees of Da-TACOS
 _COMMON = 1.2  # a loud frame's strongest pitch class, as a multiple of the mean frame's: noise is added relative to it
 _OVERSAMPLING = 2  # frames are normalised before they are averaged, as a dataset's are
 
@@ -75,9 +75,12 @@ class CoverMaker:
     ) -> tuple[NDArray[np.float32], float]:
         """One cover's energies (L, 12) at the finer frame rate, in its song's key, and the frames of a beat."""
         order = play_order(song, rng, h)
-        at = time_map(len(order), song.beat, FRAME_RATE * _OVERSAMPLING, longest, rng, h)
+        at = time_map(len(order), song.beat, SLOW_RATE * _OVERSAMPLING, longest, rng, h)
         first = int(at[0])
-        energy = _ordered(arrange(song, rng, h), order[first : int(np.ceil(at[-1]))], rng)
+        played = order[first : int(np.ceil(at[-1]))]
+        own = played[played != FOREIGN]
+        start, end = (int(own.min()), int(own.max()) + 1) if len(own) else (0, song.steps)
+        energy = _ordered(arrange(song, rng, h, start, end), np.where(played == FOREIGN, FOREIGN, played - start), rng)
         return _resample(energy, at - first), 4 * (len(at) - 1) / (at[-1] - at[0])
 
 

@@ -96,7 +96,7 @@ def read_midi(path: Path) -> Song:
             warnings.simplefilter("ignore")  # odd but harmless headers
             midi = pretty_midi.PrettyMIDI(str(path))
     # mido and pretty_midi raise many types on strangers' bytes; whichever it is, the file is refused
-    except Exception as e:  # noqa: BLE001
+    except Exception as e:
         raise ArtefactError(f"{path}: is no MIDI file that can be read: {e!r}") from e
     tracks = _tracks(midi)
     total = sum(len(rows) for rows, _ in tracks)
@@ -120,7 +120,7 @@ def _pretty_midi() -> Any:
             warnings.simplefilter("ignore")  # it imports pkg_resources, which warns of its own end
             import pretty_midi
     except ImportError as e:
-        raise MissingExtraError("reading MIDI files", "train") from e
+        raise MissingExtraError("reading MIDI files", "scores") from e
     return pretty_midi
 
 

@@ -93,7 +93,8 @@ class Song:
         age = np.arange(len(note)) - np.repeat(np.cumsum(length) - length, length)
         step, layer = self.notes.start[note] + age, self.notes.layer[note]
         sounding = [len(np.unique(step[layer == k])) for k in range(len(LAYERS))]
-        return Cells(note, step, layer * LONGEST_NOTE + age, np.array(sounding))
+        share = np.array(sounding) / self.steps
+        return Cells(note, step, layer * LONGEST_NOTE + age, np.cumsum(length) - length, share)
 
     @cached_property
     def harmony(self) -> Harmony:
@@ -114,14 +115,22 @@ class Cells:
         Which note sounds, and when.
     layer_age : NDArray[int64], shape (C,)
         ``layer * 24 + steps since the note began``: a place in a table of how notes of a layer die away.
-    sounding : NDArray[int64], shape (4,)
-        Steps in which each layer sounds.
+    first : NDArray[int64], shape (N,)
+        Where the cells of each note begin.
+    share : NDArray[float64], shape (4,)
+        Of the song's steps, how many each layer sounds in.
     """
 
     note: NDArray[np.int64]
     step: NDArray[np.int64]
     layer_age: NDArray[np.int64]
-    sounding: NDArray[np.int64]
+    first: NDArray[np.int64]
+    share: NDArray[np.float64]
+
+    def within(self, notes: Notes, start: int, end: int) -> slice:
+        """The cells of all notes that may sound in the steps from `start` up to `end`."""
+        a, b = np.searchsorted(notes.start, [start - LONGEST_NOTE - 1, end + 1])
+        return slice(*(int(self.first[k]) if k < len(self.first) else len(self.note) for k in (a, b)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,10 @@ from covsearch.features.augment import crop, drop_frames, mask_pitch, mask_time,
 from covsearch.features.frames import pad
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
+
+Batches = Callable[[Siamese, np.random.Generator, float], "Iterator[Batch]"]
+"""One epoch's batches for a model (which tells how far they are padded), by the generator that decides everything
+random, and by how much of the training is over, in [0, 1)."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,24 @@ class Batch:
     label: Tensor
 
 
+class StoredBatches:
+    """Batches of the training pairs of a store; a :data:`Batches`.
+
+    Parameters
+    ----------
+    store : FrameStore
+    pairs : Pairs
+    training : TrainConfig
+    """
+
+    def __init__(self, store: FrameStore, pairs: Pairs, training: TrainConfig) -> None:
+        self.store, self.pairs, self.training = store, pairs, training
+
+    def __call__(self, model: Siamese, rng: np.random.Generator, progress: float) -> Iterator[Batch]:
+        """See :data:`Batches`; what `progress` is makes no difference."""
+        return training_batches(self.store, self.pairs, model, self.training, rng)
+
+
 def training_batches(
     store: FrameStore, pairs: Pairs, model: Siamese, training: TrainConfig, rng: np.random.Generator
 ) -> Iterator[Batch]:
@@ -65,14 +87,26 @@ def training_batches(
         _pair_batches(pairs, training, rng) if training.loss == "pairs" else _work_batches(pairs, works, training, rng)
     )
     for tracks, a, b in chosen:
-        sequences = [_augment(store.frames(i).astype(np.float32), training, rng) for i in tracks.tolist()]
-        lengths = [len(sequence) for sequence in sequences]
-        label = np.where(works[tracks[a]] == works[tracks[b]], COVER, NON_COVER)
-        frames = pad(sequences, model.batch_frames(lengths))
-        yield Batch(*map(torch.from_numpy, (frames, np.array(lengths), works[tracks], a, b, label)))
+        sequences = [augmented(store.frames(i).astype(np.float32), training, rng) for i in tracks.tolist()]
+        yield make_batch(sequences, works[tracks], a, b, model)
 
 
-def _augment(frames: NDArray[np.float32], training: TrainConfig, rng: np.random.Generator) -> NDArray[np.float32]:
+def make_batch(
+    sequences: Sequence[NDArray[np.float32]],
+    works: NDArray[np.int64],
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    model: Siamese,
+) -> Batch:
+    """Pad B tracks (L_i, F) of `works` (B,) for `model`, and label the pairs `a`, `b` (N,) of them."""
+    lengths = [len(sequence) for sequence in sequences]
+    frames = pad(sequences, model.batch_frames(lengths))
+    label = np.where(works[a] == works[b], COVER, NON_COVER)
+    return Batch(*map(torch.from_numpy, (frames, np.array(lengths), works, a, b, label)))
+
+
+def augmented(frames: NDArray[np.float32], training: TrainConfig, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A track (L, F) changed by chance in the ways that `training` asks for."""
     if training.rotate_keys:
         frames = rotate_key(frames, int(rng.integers(12)))
     if training.vary_time:

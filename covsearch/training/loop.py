@@ -6,10 +6,11 @@ killed goes on from its last whole epoch and ends with the weights of an unbroke
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
 from covsearch.config import EMBEDDING_DIM, ModelConfig, TrainConfig, to_toml
 from covsearch.dataset.pairs import COVER, Pairs
@@ -26,7 +28,7 @@ from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
 from covsearch.models.head import pair_loss
 from covsearch.progress import Progress, silent
-from covsearch.training.batches import training_batches
+from covsearch.training.batches import Batch, Batches, StoredBatches
 from covsearch.training.losses import LOSSES
 from covsearch.training.state import STATE, TrainingState, load_state, save_state
 
@@ -79,6 +81,7 @@ def train(
     training: TrainConfig,
     folder: Path,
     progress: Progress = silent,
+    batches: Batches | None = None,
 ) -> TrainReport:
     """Train, or go on training, a fresh model of `config`.
 
@@ -92,6 +95,8 @@ def train(
     folder : Path
         Where ``state.safetensors`` and ``metrics.jsonl`` are kept while training.
     progress : Progress
+    batches : Batches, optional
+        What is trained on; by default the training pairs.
 
     Returns
     -------
@@ -111,9 +116,10 @@ def train(
     key = to_toml(model=config, train=training) + seen
     folder.mkdir(parents=True, exist_ok=True)
     state = load_state(folder, key, model, optimizer) or TrainingState([], {})
+    made = batches or StoredBatches(store, pairs["train"], training)
     while len(state.history) < training.epochs and not _out_of_patience(state, training.patience):
-        record = _epoch(model, optimizer, store, pairs, training, len(state.history) + 1, progress)
-        _keep(state, record, model)
+        record, validated = _epoch(model, optimizer, made, store, pairs["validation"], training, state, progress)
+        _keep(state, record, validated, training.keep)
         save_state(folder, key, model, optimizer, state)
         _write_history(folder / METRICS, state.history)
     model.load_state_dict(state.best)
@@ -123,59 +129,85 @@ def train(
 def _epoch(
     model: Siamese,
     optimizer: torch.optim.Optimizer,
+    batches: Batches,
     store: FrameStore,
-    pairs: Mapping[str, Pairs],
+    validation: Pairs,
     training: TrainConfig,
-    epoch: int,
+    state: TrainingState,
     progress: Progress,
-) -> EpochMetrics:
+) -> tuple[EpochMetrics, Siamese]:
+    """Train one epoch; what it was like, and the model that was validated: this one, or its moving average."""
     started = time.monotonic()
+    epoch = len(state.history) + 1
     rng = np.random.default_rng([training.seed, epoch])
     torch.manual_seed(int(rng.integers(2**31)))
     rate = _learning_rate(training, epoch)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    loss, accuracy = _train_epoch(model, optimizer, store, pairs["train"], training, rng, epoch)
+    made = batches(model, rng, (epoch - 1) / training.epochs)
+    loss, accuracy = _train_epoch(model, optimizer, made, training, state.average, epoch)
     progress("training", epoch, training.epochs)
-    validation = pair_scores(model.eval(), store, pairs["validation"])
-    label = torch.from_numpy(pairs["validation"].label)
-    return EpochMetrics(
-        epoch,
-        loss,
-        accuracy,
-        float(pair_loss(torch.from_numpy(validation), label)),
-        accuracy_at_half(validation, pairs["validation"].label),
-        rate,
-        round(time.monotonic() - started, 3),
-    )
+    judged = _averaged(model, state, training.average)
+    scores = pair_scores(judged.eval(), store, validation)
+    valid_loss = float(pair_loss(torch.from_numpy(scores), torch.from_numpy(validation.label)))
+    valid_accuracy = accuracy_at_half(scores, validation.label)
+    seconds = round(time.monotonic() - started, 3)
+    return EpochMetrics(epoch, loss, accuracy, valid_loss, valid_accuracy, rate, seconds), judged
+
+
+def _averaged(model: Siamese, state: TrainingState, decay: float) -> Siamese:
+    """The model with its averaged weights, which begin with those of the first epoch's end; itself without decay."""
+    if not decay:
+        return model
+    if not state.average:
+        state.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    judged = copy.deepcopy(model)
+    judged.load_state_dict(state.average)
+    return judged
 
 
 def _train_epoch(
     model: Siamese,
     optimizer: torch.optim.Optimizer,
-    store: FrameStore,
-    pairs: Pairs,
+    batches: Iterable[Batch],
     training: TrainConfig,
-    rng: np.random.Generator,
+    average: Mapping[str, Tensor],
     epoch: int,
 ) -> tuple[float, float]:
     """Mean loss a track, and accuracy at 0.5 with covers and non-covers weighing the same."""
     model.train()
     objective = LOSSES[training.loss](training)
     losses, done, hits, of = 0.0, 0, np.zeros(2), np.zeros(2)
-    for batch in training_batches(store, pairs, model, training, rng):
-        loss, scores = objective(model.embed(batch.frames, batch.lengths), model.head, batch)
+    for batch in batches:
+        with torch.autocast("cpu", torch.bfloat16, enabled=training.precision == "bfloat16"):
+            vectors = model.embed(batch.frames, batch.lengths)
+        loss, scores = objective(vectors.float(), model.head, batch)
         if not math.isfinite(float(loss.detach())):
             raise CovsearchError(f"the loss became {float(loss.detach())} in epoch {epoch}: lower the learning rate")
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        _step(model, optimizer, loss, training, average)
         done += len(batch.lengths)
         losses += float(loss.detach()) * len(batch.lengths)
         right = (scores.detach() < 0) == (batch.label == COVER)
         of += torch.bincount(batch.label, minlength=2).numpy()
         hits += torch.bincount(batch.label[right], minlength=2).numpy()
     return losses / done, float(np.mean(hits / np.maximum(of, 1)))
+
+
+def _step(
+    model: Siamese, optimizer: torch.optim.Optimizer, loss: Tensor, training: TrainConfig, average: Mapping[str, Tensor]
+) -> None:
+    """One step down the gradient; the moving average follows, once it has begun."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if training.clip:
+        torch.nn.utils.clip_grad_norm_(model.branch.parameters(), training.clip)
+    optimizer.step()
+    now = model.state_dict() if average else {}
+    for name, value in average.items():
+        if value.is_floating_point():
+            value.lerp_(now[name].detach(), 1 - training.average)
+        else:
+            value.copy_(now[name])
 
 
 def _learning_rate(training: TrainConfig, epoch: int) -> float:
@@ -188,14 +220,21 @@ def _out_of_patience(state: TrainingState, patience: int) -> bool:
     return bool(patience) and len(state.history) - state.best_epoch >= patience
 
 
-def _keep(state: TrainingState, record: EpochMetrics, model: Siamese) -> None:
-    """Append the record; keep the weights when validation accuracy is better, or as good with a lower loss."""
+def _keep(state: TrainingState, record: EpochMetrics, model: Siamese, which: str) -> None:
+    """Append the record; keep the weights when validation accuracy is better, or as good with a lower loss.
+
+    With `which` ``last``, they are kept in any case.
+    """
     state.history.append(asdict(record))
 
     def goodness(row: Mapping[str, float]) -> tuple[float, float]:
         return row["validation_accuracy"], -row["validation_loss"]
 
-    if not state.best_epoch or goodness(state.history[-1]) > goodness(state.history[state.best_epoch - 1]):
+    if (
+        which == "last"
+        or not state.best_epoch
+        or goodness(state.history[-1]) > goodness(state.history[state.best_epoch - 1])
+    ):
         state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
         state.best_epoch = record.epoch
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import UsageError
 from covsearch.models import branch_class
 
@@ -24,6 +25,25 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-3,
         "schedule": "cosine",
         "weight_decay": 0.02,
+    },
+    # the key-invariant branch on synthesised covers; needs --synthesize: see the bundled weights' card
+    "invariant": {
+        "branch": "invariant",
+        "rate": SLOW_RATE,
+        "frames": 2048,
+        "alpha": "positive",
+        "loss": "supcon",
+        "batch_works": 40,
+        "batch_versions": 2,
+        "vary_time": True,
+        "epochs": 60,
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "weight_decay": 0.01,
+        "average": 0.995,
+        "keep": "last",
+        "clip": 2.0,
+        "precision": "bfloat16",
     },
 }
 

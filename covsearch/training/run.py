@@ -16,9 +16,11 @@ from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.models.checkpoint import WEIGHTS
 from covsearch.progress import Progress, silent
+from covsearch.synthesis.sources import JOIN, open_collections
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
 from covsearch.training.loop import forget_state, train
 from covsearch.training.losses import LOSSES
+from covsearch.training.mixture import MixedBatches, check_features
 from covsearch.workspace import Workspace
 
 
@@ -84,6 +86,8 @@ def run_training(
     MissingExtraError
         When the loss needs an extra that is not installed.
     """
+    if training.synthesize:
+        check_features(config.features)
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
     dataset = source.open(config.features.names)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
@@ -91,7 +95,11 @@ def run_training(
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = choose_pairs(dataset, store, training)
-    report = train(store, pairs, config, training, out, progress)
+    batches = None
+    if training.synthesize:
+        collections = open_collections(training.synthesize.split(JOIN), workspace.cache, progress)
+        batches = MixedBatches(store, pairs["train"], collections, training)
+    report = train(store, pairs, config, training, out, progress, batches)
     trained = Trained(report, config, training, store, pairs, split)
     write_checkpoint(out, trained)
     forget_state(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,14 @@ class TrainingState:
         Weights of the best epoch so far.
     best_epoch : int
         1-based; 0 before the first.
+    average : dict
+        Moving average of the weights; empty where none is kept.
     """
 
     history: list[dict[str, float]]
     best: dict[str, Tensor]
     best_epoch: int = 0
+    average: dict[str, Tensor] = field(default_factory=dict)
 
 
 def save_state(
@@ -43,6 +46,7 @@ def save_state(
     """Replace the state in `folder`; a kill at any moment leaves the old one or the new one."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in state.best.items()}
+    tensors |= {f"average.{k}": v for k, v in state.average.items()}
     for i, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{k}": v for k, v in slots.items()}
     about = {"config": config, "history": json.dumps(state.history), "best_epoch": str(state.best_epoch)}
@@ -77,7 +81,7 @@ def load_state(folder: Path, config: str, model: nn.Module, optimizer: torch.opt
         raise UsageError(f"{folder} holds a training with other choices; finish it, delete it, or name another --out")
     model.load_state_dict(_below(tensors, "model."))
     _restore(optimizer, _below(tensors, "optimizer."))
-    return TrainingState(history, _below(tensors, "best."), best_epoch)
+    return TrainingState(history, _below(tensors, "best."), best_epoch, _below(tensors, "average."))
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from benchmarks.make_sample import choose, features, grouping, hymns, performance, titles, write
 from benchmarks.make_sample.alignment import similarity
 from benchmarks.make_sample.catalogue import metadata, rows
-from benchmarks.make_sample.notes import Setting, from_json
 from covsearch.dataset.sample import sample_root, sample_split
+from covsearch.synthesis.setting import Setting, from_json
 
 MELODIES = st.lists(st.integers(48, 84), min_size=1, max_size=25)
 SHARED = Path(__file__).resolve().parents[3] / "shared"

@@ -1,4 +1,4 @@
-"""A musical setting as plain notes: what the other modules pass around, free of music21."""
+"""A setting of a tune or hymn as plain notes, as :mod:`covsearch.synthesis.corpus` reads it, free of music21."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from typing import Any
 
 Note = tuple[float, float, int]
 """Onset and duration in quarter notes, MIDI pitch."""
+
+
+CHORALE_QUARTER_BPM = 72.0
+BAR_QUARTER_BPM = {
+    "2/2": 184.0, "4/4": 184.0, "2/4": 104.0, "3/4": 120.0, "3/8": 120.0,
+    "6/8": 168.0, "9/8": 168.0, "12/8": 168.0, "6/4": 168.0,
+}  # fmt: skip
+"""A sensible speed for a tune without a written tempo: reels at 92 half notes, jigs at 112 dotted quarters."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +88,12 @@ def from_json(record: dict[str, Any]) -> Setting:
 
 def _notes(rows: list[list[float]]) -> tuple[Note, ...]:
     return tuple((float(onset), float(duration), int(pitch)) for onset, duration, pitch in rows)
+
+
+def base_tempo(setting: Setting) -> float:
+    """Quarter notes a minute: as written where a tune has a tempo, else by kind and bar."""
+    if setting.kind == "chorale":
+        return CHORALE_QUARTER_BPM
+    if 40 <= setting.quarter_bpm <= 300:
+        return setting.quarter_bpm
+    return BAR_QUARTER_BPM.get(setting.bar, 120.0)

@@ -1,4 +1,5 @@
-"""Read the settings out of music21's corpus, once, into JSON (in two processes)."""
+"""Read the settings out of music21's corpus, once, into JSON (in two processes): Bach's chorales, and the tunes of
+O'Neill, Ryan and Aird."""
 
 from __future__ import annotations
 
@@ -10,19 +11,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.make_sample.notes import Note, Setting, from_json
-from benchmarks.make_sample.progress import say
+from covsearch.errors import MissingExtraError
+from covsearch.progress import Progress, silent
+from covsearch.synthesis.setting import Note, Setting, from_json
 
 FOLDERS = {"bach": "bach", "oneill": "oneills1850", "ryan": "ryansMammoth", "aird": "airdsAirs"}
 NOT_CHORALES = {"bwv846"}
 """The corpus keeps the C major prelude of the Well-Tempered Clavier among the chorales."""
 
 
-def load(work: Path, jobs: int = 2) -> list[Setting]:
+def load(work: Path, jobs: int = 2, progress: Progress = silent) -> list[Setting]:
     """All settings of the four collections, sorted by source id; parsed at the first call, then read from `work`.
 
     A tune that a collection's files hold twice under one number (O'Neill's files overlap: two transcribers, one
-    printed tune) is read once, from the first file.
+    printed tune) is read once, from the first file. A score that music21 cannot read is left out.
+
+    Raises
+    ------
+    MissingExtraError
+        Without music21.
     """
     cache = work / "settings"
     cache.mkdir(parents=True, exist_ok=True)
@@ -32,8 +39,7 @@ def load(work: Path, jobs: int = 2) -> list[Setting]:
         running = [pool.submit(_parse_file, cache, *item) for item in todo]
         for done, job in enumerate(as_completed(running), 1):
             job.result()
-            if done % 50 == 0 or done == len(running):
-                say(f"parsed {done} of {len(running)} files")
+            progress("reading music21's corpus", done, len(running))
     settings: dict[str, Setting] = {}
     for item in files:
         for record in json.loads(_cached(cache, *item).read_text(encoding="utf-8")):
@@ -43,8 +49,10 @@ def load(work: Path, jobs: int = 2) -> list[Setting]:
 
 def corpus_folder() -> Path:
     """The folder of music21's corpus."""
-    import music21
-
+    try:
+        import music21
+    except ImportError as e:
+        raise MissingExtraError("reading music21's corpus", "scores") from e
     return Path(music21.__file__).parent / "corpus"
 
 
@@ -79,12 +87,10 @@ def _setting(collection: str, path: Path, score: Any) -> Iterator[Setting]:
     try:
         parts, repeats = _played(score)
         melody = _part_notes(_melody_part(score))
-    # music21 raises many types on odd scores, and one bad score of 4,500 must not end the run: it is named.
-    except Exception as error:  # noqa: BLE001
-        say(f"{source_id} left out: {type(error).__name__}: {error}")
+    # music21 raises many types on odd scores, and one bad score of 4,500 must not end the run
+    except Exception:  # noqa: BLE001
         return
     if not melody or not parts:
-        say(f"{source_id} left out: no notes")
         return
     is_bach = collection == "bach"
     yield Setting(
