@@ -79,6 +79,12 @@ def test_figures_are_png_or_svg(tmp_path: Path) -> None:
         draw_pairs(report(), tmp_path, suffix=".gif")
 
 
+def test_fifteen_systems_are_drawn_apart_and_the_first_bold() -> None:
+    styles = [plots.line_style(k) for k in range(15)]
+    assert len({(style["color"], style["linestyle"]) for style in styles}) == 15
+    assert styles[0]["linewidth"] > 2 * max(style["linewidth"] for style in styles[1:])
+
+
 def ranks(seed: int) -> Ranks:
     table = np.random.default_rng(seed).random((40, 40))
     return rank_covers(lambda queries: table[queries], np.arange(40) // 2)
