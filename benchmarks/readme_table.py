@@ -24,7 +24,7 @@ def table() -> str:
         model, mean, *_ = (_cell(s["auc"], s["ci"]) for s in pairs[subset]["systems"])
         lines.append(f"| {subset} | AUC | {model} | {mean} | |\n")
         found = {s["name"]: _cell(s["map"], s["map_ci"]) for s in run["systems"]}
-        lines.append(f"| | MAP | {' | '.join(found[name] for name in (run['model'], *BASELINES))} |\n")
+        lines.append(f"| | MAP | {' | '.join(found[name] for name in (run['reference'], *BASELINES))} |\n")
     return HEADER + "".join(lines)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg")
 COLOURS = ("#3b6ea5", "#d1603d", "#5b8c5a", "#8a6fa8", "#b5942c")  # told apart in grey and by the colour-blind
+DASHES = ("-", "--", ":")  # one after the other when the colours are used up
 VALUE_BINS = 85  # of values in [0, 1]: divides 255, so that values kept as 8-bit numbers show no comb
 
 
@@ -61,6 +62,12 @@ def save(figure: Figure, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
     return path
+
+
+def line_style(k: int) -> dict[str, Any]:
+    """How the line of system `k` is drawn: the first bold, and the first fifteen all different."""
+    dashes = DASHES[k // len(COLOURS) % len(DASHES)]
+    return {"color": COLOURS[k % len(COLOURS)], "linestyle": dashes, "linewidth": 1.2 if k else 2.8}
 
 
 def feature_distributions(values: NDArray[np.float32], path: Path, *, title: str) -> Path:
@@ -158,7 +165,7 @@ def roc_curves(
     figure, (ax,) = subplots(width=5.4, height=5.6)
     ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance")
     for k, (label, false_alarms, found) in enumerate(curves):
-        ax.plot(false_alarms, found, color=COLOURS[k % len(COLOURS)], label=label, linewidth=1.2 if k else 2.8)
+        ax.plot(false_alarms, found, label=label, **line_style(k))
     ax.set(xlabel="non-covers taken for covers", ylabel="covers found", title=title, aspect="equal")
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     ax.legend(frameon=False, loc="lower right", fontsize="small")
@@ -206,13 +213,13 @@ def rank_histogram(systems: Sequence[tuple[str, NDArray[np.int64]]], path: Path,
     title : str
     """
     edges = np.unique(np.geomspace(1, size + 1, 16).astype(np.int64))
-    figure, (ax,) = subplots()
+    figure, (ax,) = subplots(width=9.0)
     for k, (label, ranks) in enumerate(systems):
         share = np.histogram(ranks, edges)[0] / len(ranks)
-        ax.stairs(share, edges, color=COLOURS[k % len(COLOURS)], label=label, linewidth=1.2 if k else 2.8)
+        ax.stairs(share, edges, label=label, **line_style(k))
     ax.set(xscale="log", xlabel="rank of the first cover", ylabel="share of queries", title=title)
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(frameon=False, fontsize="small")
+    _legend_beside(ax)
     return save(figure, path)
 
 
@@ -230,12 +237,16 @@ def recall_curves(
         The last rank there is.
     title : str
     """
-    figure, (ax,) = subplots()
+    figure, (ax,) = subplots(width=9.0)
     for n, (label, k, recall) in enumerate(curves):
         steps = np.concatenate([[1], k, [size]]), np.concatenate([[0.0], recall, recall[-1:]])
-        width = 1.2 if n else 2.8
-        ax.plot(*steps, drawstyle="steps-post", color=COLOURS[n % len(COLOURS)], label=label, linewidth=width)
+        ax.plot(*steps, drawstyle="steps-post", label=label, **line_style(n))
     ax.set(xscale="log", xlabel="k", ylabel="covers among the first k", title=title, ylim=(0, 1.01), xlim=(1, size))
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(frameon=False, fontsize="small")
+    _legend_beside(ax)
     return save(figure, path)
+
+
+def _legend_beside(ax: Axes) -> None:
+    """Right of the axes: many systems leave no room inside."""
+    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))

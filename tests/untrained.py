@@ -16,11 +16,18 @@ from covsearch.models import Siamese, save_checkpoint
 FEATURES = FeatureConfig("hpcp", 64)
 
 
-def write_untrained(folder: Path, root: Path, by: str = "works", test: tuple[str, ...] = ()) -> Path:
-    """A CNN for `FEATURES` as it starts, said to be trained on the collection at `root` but for the works `test`."""
-    torch.manual_seed(0)
-    config = ModelConfig(features=FEATURES)
-    dataset = open_dataset(root, FEATURES.names)
+def write_untrained(
+    folder: Path,
+    root: Path,
+    by: str = "works",
+    test: tuple[str, ...] = (),
+    features: FeatureConfig = FEATURES,
+    seed: int = 0,
+) -> Path:
+    """A CNN for `features` as it starts, said to be trained on the collection at `root` but for the works `test`."""
+    torch.manual_seed(seed)
+    config = ModelConfig(features=features)
+    dataset = open_dataset(root, features.names)
     wids = [performance.wid for performance in dataset.performances.values()]
     rest = tuple(wid for wid in dataset.works if wid not in test)
     split = Split(rest[: len(rest) // 2], rest[len(rest) // 2 :], test)

@@ -10,8 +10,9 @@ from covsearch import plots
 from covsearch.cli.reports import show_report
 from covsearch.dataset.splits import PARTS
 from covsearch.evaluate.figures import draw_retrieval
-from covsearch.evaluate.retrieval_baselines import RETRIEVAL_BASELINES
-from covsearch.evaluate.retrieval_report import COLUMNS, evaluate_retrieval
+from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, RETRIEVAL_BASELINES
+from covsearch.evaluate.retrieval_report import evaluate_retrieval
+from covsearch.evaluate.system_report import COLUMNS, times
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -19,14 +20,21 @@ from covsearch.workspace import Workspace
 @click.command("eval-retrieval")
 @click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
 @click.option("--subset", help="Which subset, when the folder holds several.")
-@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
-@click.option("--part", type=click.Choice(PARTS), help="Works of the model's own collection [test].")
+@click.option(
+    "--model",
+    "models",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Checkpoint folder; repeatable, differences are to the first [the bundled weights].",
+)
+@click.option("--part", type=click.Choice(PARTS), help="Works of the models' own collection [test].")
 @click.option(
     "--baseline",
     "baselines",
     type=click.Choice(sorted(RETRIEVAL_BASELINES)),
     multiple=True,
-    help="Beside the model; repeatable [all].",
+    help=f"Beside the models; repeatable [those that need no extra: {', '.join(DEFAULT_BASELINES)}]. "
+    "Qmax and Dmax align every pair, with essentia: the extra 'audio'.",
 )
 @click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of noise and the bootstrap.")
@@ -38,7 +46,7 @@ def eval_retrieval(
     /,
     dataset: Path | None,
     subset: str | None,
-    model: Path | None,
+    models: tuple[Path, ...],
     part: str | None,
     baselines: tuple[str, ...],
     frame_rate: float | None,
@@ -49,11 +57,13 @@ def eval_retrieval(
     """MAP, rank of the first cover, precision and recall when every performance with a cover is a query.
 
     The collection a model was trained on is searched in its test works only; any other is zero-shot. AP is divided
-    by all covers of a query, ties count against the system, the 95 % intervals come from resampling works.
+    by all covers of a query, ties count against the system, the 95 % intervals come from resampling works. AUC is of
+    the distances over all pairs of the collection. Several models rank what every one of them may be judged on.
 
     \b
     covsearch eval-retrieval
     covsearch eval-retrieval --baseline 2D-FTM --plot figures
+    covsearch eval-retrieval --model models/mine --model models/other --baseline Qmax
     covsearch eval-retrieval --dataset da-tacos --subset benchmark --model models/mine --json
     """
     if plot:
@@ -61,11 +71,11 @@ def eval_retrieval(
     with stderr_progress() as progress:
         report = evaluate_retrieval(
             dataset,
-            model,
+            models,
             workspace,
             subset=subset,
             part=part,
-            baselines=baselines or tuple(RETRIEVAL_BASELINES),
+            baselines=baselines or DEFAULT_BASELINES,
             frame_rate=frame_rate,
             seed=seed,
             progress=progress,
@@ -76,6 +86,7 @@ def eval_retrieval(
         heading=f"{report.subset}, {report.protocol}: {report.queries:,} queries "
         f"in {report.performances:,} performances of {report.works:,} works",
         columns=COLUMNS,
-        caption=f"ties count against the system; intervals from {report.replicates:,} resamplings of the works",
+        caption=f"ties count against the system; intervals from {report.replicates:,} resamplings of the works\n"
+        f"CPU seconds a query + a track: {times(report.systems)}",
         drawn=draw_retrieval(report, plot) if plot else [],
     )

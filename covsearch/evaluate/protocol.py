@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -194,6 +194,36 @@ def searched(
     notes = [_explain(protocol, origin, dataset.subset)]
     notes += ["queries and collection are these works alone"] if own else []
     return Searched(protocol, _only(dataset, kept), tuple(notes))
+
+
+def searched_by_all(
+    dataset: Dataset,
+    origins: Sequence[Origin],
+    part: str | None = None,
+    keep: Callable[[Performance], bool] | None = None,
+) -> tuple[list[Searched], Dataset]:
+    """What retrieval is measured on for each of several models, and what all of these have in common.
+
+    Parameters are those of :func:`searched`, with one origin a model; so are the errors.
+
+    Returns
+    -------
+    list of Searched
+        One a model.
+    Dataset
+        The performances in all of them.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    found = [searched(dataset, origin, part, keep) for origin in origins]
+    common = set.intersection(*(set(one.dataset.performances) for one in found))
+    if not common:
+        folders = " and ".join(str(origin.folder) for origin in origins)
+        raise UsageError(f"no performance of {dataset.subset} is fair to all of {folders}: judge them one by one")
+    return found, _only(dataset, common)
 
 
 def _only(dataset: Dataset, pids: set[str]) -> Dataset:

@@ -39,6 +39,8 @@ class Ranks:
         R, how many covers each query has; at least 1.
     rank : NDArray[int64], shape (ΣR,)
         From 1, ascending within a query: the covers of one query after those of the other.
+    distance : NDArray[float64], shape (ΣR,)
+        At which each of these covers was found.
     collection : int
         N, the query included.
     """
@@ -47,6 +49,7 @@ class Ranks:
     work: NDArray[np.int64]
     covers: NDArray[np.int64]
     rank: NDArray[np.int64]
+    distance: NDArray[np.float64]
     collection: int
 
     @property
@@ -109,16 +112,24 @@ def rank_covers(
     queries = np.flatnonzero(size > 1)
     if not len(queries):
         raise UsageError(f"none of {len(codes)} performances has a cover in this collection: there is no query")
-    ranks = []
+    found = []
     for k in range(0, len(queries), block):
         some = queries[k : k + block]
-        found = _checked(distances(some), (len(some), len(codes)))
-        ranks += [_ranks_of_one(row, codes == codes[q], q) for q, row in zip(some.tolist(), found, strict=True)]
+        rows = checked(distances(some), (len(some), len(codes)))
+        found += [_ranks_of_one(row, codes == codes[q], q) for q, row in zip(some.tolist(), rows, strict=True)]
         progress(stage, k + len(some), len(queries))
-    return Ranks(queries, codes[queries], size[queries] - 1, np.concatenate(ranks), len(codes))
+    ranks, covers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Ranks(queries, codes[queries], size[queries] - 1, ranks, covers, len(codes))
 
 
-def _checked(block: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+def checked(block: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """`block` when it has this shape and is finite throughout.
+
+    Raises
+    ------
+    UsageError
+        When it is not.
+    """
     if block.shape != shape:
         raise UsageError(f"distances of {shape[0]} queries to {shape[1]} performances expected, got {block.shape}")
     if not np.isfinite(block).all():
@@ -126,8 +137,13 @@ def _checked(block: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.f
     return block
 
 
-def _ranks_of_one(distance: NDArray[np.float64], same: NDArray[np.bool_], query: int) -> NDArray[np.int64]:
-    """Ranks (R,) of the covers of `query`, from distances (N,) and which performances are of its work (N,)."""
+def _ranks_of_one(
+    distance: NDArray[np.float64], same: NDArray[np.bool_], query: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Ranks and distances, both (R,), of the covers of `query`.
+
+    From the distances (N,) to the collection and which performances are of its work (N,).
+    """
     others = distance[~same]
     same = same.copy()
     same[query] = False
@@ -135,7 +151,7 @@ def _ranks_of_one(distance: NDArray[np.float64], same: NDArray[np.bool_], query:
     # a non-cover goes before the first cover that is not nearer, and so before all that follow
     before = np.bincount(np.searchsorted(covers, others, side="left"), minlength=len(covers) + 1)
     ranks: NDArray[np.int64] = np.cumsum(before[:-1]) + np.arange(1, len(covers) + 1)
-    return ranks
+    return ranks, covers
 
 
 @dataclass(frozen=True)

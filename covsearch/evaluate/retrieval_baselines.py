@@ -7,6 +7,7 @@ They read stored chroma at a frame rate of their own, 2.7 frames/s, whatever a m
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
-from covsearch.errors import UsageError
+from covsearch.errors import MissingExtraError, UsageError
+from covsearch.evaluate.alignment import DMAX, QMAX, alignable, need_essentia
 from covsearch.evaluate.baselines import MEAN_CHROMA, PITCH_CLASSES
 from covsearch.evaluate.retrieval import Distances
-from covsearch.features.frames import means_of, unit_norm
+from covsearch.features.frames import means_of, repeated, unit_norm
 from covsearch.progress import Progress, silent
 
 WINDOW = 75  # frames of 2D-FTM, 28 s
@@ -29,25 +31,58 @@ POWER = 1.96  # of chroma before 2D-FTM: as published; on covers80_dev MAP is 0.
 RANDOM, FTM = "random", "2D-FTM"
 _WINDOWS = 1024  # of one track at most, evenly spread; 7 minutes have fewer, and hours of audio must fit in memory
 
-Described = NDArray[Any]
+Description = NDArray[Any]
 """What a method keeps of one performance, of any shape."""
+Compare = Callable[[Sequence[Description], int, int], Distances]
+"""What was kept of N performances (empty when nothing is), N and a seed -> :data:`Distances`."""
 
 
 @dataclass(frozen=True)
-class RetrievalBaseline:
-    """A method: what it keeps of each performance, and how it compares what it kept.
+class VectorBaseline:
+    """A method that compares what it keeps of each performance by array arithmetic.
 
     Attributes
     ----------
     describe : callable or None
         Frames (L, 12) float32 at 2.7 frames/s, unit-normed before block means -> what is kept of the performance.
         None needs no frames.
-    distances : callable
-        What was kept of N performances (empty when nothing is), N and a seed -> :data:`Distances`.
+    compare : Compare
     """
 
-    describe: Callable[[NDArray[np.float32]], Described] | None
-    distances: Callable[[Sequence[Described], int, int], Distances]
+    describe: Callable[[NDArray[np.float32]], Description] | None
+    compare: Compare
+
+
+@dataclass(frozen=True)
+class AlignedBaseline:
+    """A method that aligns every pair of performances, a key of :data:`~covsearch.evaluate.alignment.RECURRENCES`.
+
+    Attributes
+    ----------
+    describe : callable
+        Frames as for :class:`VectorBaseline` -> the frames that are aligned.
+    need : callable
+        Raises MissingExtraError when what aligns is not installed.
+    """
+
+    describe: Callable[[NDArray[np.float32]], Description] = alignable
+    need: Callable[[], None] = need_essentia
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What one method keeps of a collection.
+
+    Attributes
+    ----------
+    rows : sequence of Description
+        One a performance; empty for a method that needs none.
+    seconds : float
+        CPU seconds a performance, from the frames that the method hears to what it keeps.
+    """
+
+    rows: Sequence[Description]
+    seconds: float
 
 
 def slow_frames(chroma: NDArray[np.float32], frame_rate: float) -> NDArray[np.float32]:
@@ -71,9 +106,9 @@ def describe_all(
     dataset: Dataset,
     pids: Sequence[str],
     feature: str,
-    describe: Mapping[str, Callable[[NDArray[np.float32]], Described]],
+    describe: Mapping[str, Callable[[NDArray[np.float32]], Description]],
     progress: Progress = silent,
-) -> dict[str, list[Described]]:
+) -> dict[str, Kept]:
     """Read every file once and keep what the methods keep of it; the frames themselves are let go.
 
     Parameters
@@ -96,26 +131,36 @@ def describe_all(
         For a file that is refused.
     """
 
-    def work(pid: str) -> list[Described]:
+    def work(pid: str) -> list[tuple[Description, float]]:
         wid = dataset.performances[pid].wid
         chroma = read_chroma(dataset.files[pid][feature], feature, pid=pid, wid=wid)
         frames = slow_frames(chroma, dataset.frame_rate)
-        return [make(frames) for make in describe.values()]
+        return [_timed(make, frames) for make in describe.values()]
 
-    kept: list[list[Described]] = []
+    found: list[list[tuple[Description, float]]] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for row in pool.map(work, pids):
-            kept.append(row)
-            progress("baselines read", len(kept), len(pids))
-    return {name: [row[k] for row in kept] for k, name in enumerate(describe)}
+        for one in pool.map(work, pids):
+            found.append(one)
+            progress("baselines read", len(found), len(pids))
+    return {
+        name: Kept([one[k][0] for one in found], sum(one[k][1] for one in found) / len(pids))
+        for k, name in enumerate(describe)
+    }
 
 
-def random_distances(kept: Sequence[Described], size: int, seed: int) -> Distances:
+def _timed(
+    make: Callable[[NDArray[np.float32]], Description], frames: NDArray[np.float32]
+) -> tuple[Description, float]:
+    started = time.thread_time()
+    return make(frames), time.thread_time() - started
+
+
+def random_distances(kept: Sequence[Description], size: int, seed: int) -> Distances:
     """Uniform noise in [0, 1), the same for a query whatever block it is in."""
     return lambda queries: np.stack([np.random.default_rng([seed, 1, q]).random(size) for q in queries.tolist()])
 
 
-def mean_chroma_distances(kept: Sequence[Described], size: int, seed: int) -> Distances:
+def mean_chroma_distances(kept: Sequence[Description], size: int, seed: int) -> Distances:
     """One minus the cosine of mean chroma in the key in which it fits best, in [0, 1] for chroma.
 
     Equals :func:`covsearch.evaluate.baselines.key_invariant_distance` of each query with the whole collection.
@@ -152,8 +197,7 @@ def fourier_magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     Bertin-Mahieux, Ellis, "Large-scale cover song recognition using the 2D Fourier transform magnitude",
     ISMIR 2012; there on beats, here on frames of 0.37 s.
     """
-    enough = np.pad(frames, ((0, max(0, WINDOW - len(frames))), (0, 0)), mode="wrap") ** POWER
-    windows = np.lib.stride_tricks.sliding_window_view(enough, WINDOW, axis=0)  # (n, 12, 75)
+    windows = np.lib.stride_tricks.sliding_window_view(repeated(frames, WINDOW) ** POWER, WINDOW, axis=0)  # (n, 12, 75)
     spread = windows[:: -(-len(windows) // _WINDOWS)].swapaxes(1, 2)
     magnitude = np.median(np.abs(np.fft.rfft2(spread)), axis=0)  # (75, 7)
     magnitude[:, 1:-1] *= np.sqrt(2)  # these columns stand for two of the full spectrum
@@ -161,7 +205,7 @@ def fourier_magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     return vector
 
 
-def vector_distances(kept: Sequence[Described], size: int, seed: int) -> Distances:
+def vector_distances(kept: Sequence[Description], size: int, seed: int) -> Distances:
     """One minus the cosine of vectors of any length, in [0, 2]."""
     unit = _unit(np.stack(kept))  # (N, D)
     return lambda queries: 1 - unit[queries] @ unit.T
@@ -174,23 +218,46 @@ def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
     return unit
 
 
-RETRIEVAL_BASELINES: dict[str, RetrievalBaseline] = {
-    FTM: RetrievalBaseline(fourier_magnitude, vector_distances),
-    MEAN_CHROMA: RetrievalBaseline(lambda frames: frames.mean(axis=0, dtype=np.float64), mean_chroma_distances),
-    RANDOM: RetrievalBaseline(None, random_distances),
+RETRIEVAL_BASELINES: dict[str, VectorBaseline | AlignedBaseline] = {
+    FTM: VectorBaseline(fourier_magnitude, vector_distances),
+    MEAN_CHROMA: VectorBaseline(lambda frames: frames.mean(axis=0, dtype=np.float64), mean_chroma_distances),
+    QMAX: AlignedBaseline(),
+    DMAX: AlignedBaseline(),
+    RANDOM: VectorBaseline(None, random_distances),
 }
+DEFAULT_BASELINES = tuple(n for n, method in RETRIEVAL_BASELINES.items() if isinstance(method, VectorBaseline))
+"""Those that need no extra."""
 
 
-def find_retrieval_baselines(names: Iterable[str]) -> dict[str, RetrievalBaseline]:
+def find_retrieval_baselines(names: Iterable[str]) -> dict[str, VectorBaseline | AlignedBaseline]:
     """The methods called `names`, each once, in that order.
 
     Raises
     ------
     UsageError
         When there is none of a name; the message lists what there is.
+    MissingExtraError
+        When one needs an extra that is not installed.
     """
     chosen = dict.fromkeys(names)
     unknown = [name for name in chosen if name not in RETRIEVAL_BASELINES]
     if unknown:
         raise UsageError(f"no baseline is called {unknown[0]!r}; there are {sorted(RETRIEVAL_BASELINES)}")
-    return {name: RETRIEVAL_BASELINES[name] for name in chosen}
+    methods = {name: RETRIEVAL_BASELINES[name] for name in chosen}
+    for method in methods.values():
+        if isinstance(method, AlignedBaseline):
+            method.need()
+    return methods
+
+
+def installed_baselines() -> tuple[str, ...]:
+    """The names of all methods whose extra is installed."""
+    return tuple(name for name in RETRIEVAL_BASELINES if _installed(name))
+
+
+def _installed(name: str) -> bool:
+    try:
+        find_retrieval_baselines([name])
+    except MissingExtraError:
+        return False
+    return True

@@ -1,116 +1,66 @@
-"""Judge a model and the baselines as search engines over a collection: the whole way, in one call."""
+"""Judge models and baselines as search engines over a collection: the whole way, in one call."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.datacos import Skipped, open_dataset
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
-from covsearch.embed import embed_store
-from covsearch.evaluate.bootstrap import LEVEL, REPLICATES, Interval, percentile_interval
-from covsearch.evaluate.protocol import assumed_rate, read_origin, searched
-from covsearch.evaluate.retrieval import (
-    Distances,
-    Ranks,
-    RetrievalMetrics,
-    bootstrap_map,
-    rank_covers,
-    retrieval_metrics,
-)
-from covsearch.evaluate.retrieval_baselines import RETRIEVAL_BASELINES, describe_all, find_retrieval_baselines
+from covsearch.errors import ArtefactError
+from covsearch.evaluate.bootstrap import LEVEL, REPLICATES, Interval
+from covsearch.evaluate.protocol import Searched, assumed_rate, read_origin, searched_by_all
+from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, find_retrieval_baselines
+from covsearch.evaluate.retrieval_systems import baseline_systems, model_system
+from covsearch.evaluate.system_report import SystemReport, rank_systems
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
-from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.progress import Progress, silent
 from covsearch.workspace import Workspace
 
-COLUMNS = ("system", "MAP [95 % CI]", "MR1", "median", "MRR", "P@1", "P@10", "s/query")
 
-
-@dataclass(frozen=True, eq=False)
-class SystemReport:
-    """How one system ranks the collection.
+@dataclass(frozen=True)
+class Judged:
+    """A model that took part.
 
     Attributes
     ----------
-    name : str
-    metrics : RetrievalMetrics
-    map_ci : Interval
-        95 %, bootstrap over works.
-    difference : float or None
-        Its MAP minus the model's; None for the model itself.
-    difference_ci : Interval or None
-        95 %, paired: both on the same works drawn.
-    seconds : float
-        A query: the distances to the whole collection, on one thread unless numpy is given more; not what
-        was computed of every performance beforehand.
-    ranks : Ranks
+    name, features : str
+        Its fingerprint, and what it hears.
+    protocol : str
+        Why the collection counts as held out for it.
     """
 
     name: str
-    metrics: RetrievalMetrics
-    map_ci: Interval
-    difference: float | None
-    difference_ci: Interval | None
-    seconds: float
-    ranks: Ranks
-
-    def row(self) -> tuple[str, ...]:
-        """The figures as text, one for each of :data:`COLUMNS`."""
-        m = self.metrics
-        shares = (f"{value:.3f}" for value in (m.mrr, m.p1, m.p10))
-        first = (f"{m.mr1:.1f}", f"{m.median_rank:g}")
-        return (self.name, f"{m.map:.3f} {self.map_ci:.3f}", *first, *shares, f"{self.seconds:.1e}")
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything but the single ranks, ready for :func:`json.dumps`."""
-        metrics = asdict(self.metrics)
-        recall = {str(k): value for k, value in metrics.pop("recall").items()}
-        difference = self.difference_ci and [self.difference_ci.low, self.difference_ci.high]
-        return {
-            "name": self.name,
-            **metrics,
-            "recall": recall,
-            "map_ci": [self.map_ci.low, self.map_ci.high],
-            "difference": self.difference,
-            "difference_ci": difference,
-            "seconds_per_query": self.seconds,
-        }
+    features: str
+    protocol: str
 
 
 @dataclass(frozen=True, eq=False)
 class RetrievalReport:
-    """A model and baselines that ranked the same collection.
+    """Models and baselines that ranked the same collection.
 
     Attributes
     ----------
-    model, features, subset : str
-        Fingerprint of the model, what it hears, the collection.
-    protocol : str
-        Why the collection counts as held out.
+    models : tuple of Judged
+    subset : str
+        The collection.
     works, performances, queries : int
         Of the collection; queries are the performances with a cover in it.
     systems : tuple of SystemReport
-        The model first.
+        The models first, in order; the first of them is the one that all others differ from.
     seed, replicates : int
         Of the bootstrap over works (and the random baseline).
     notes : tuple of str
         What a reader of the numbers must know.
     """
 
-    model: str
-    features: str
+    models: tuple[Judged, ...]
     subset: str
-    protocol: str
     works: int
     performances: int
     queries: int
@@ -119,14 +69,21 @@ class RetrievalReport:
     replicates: int
     notes: tuple[str, ...]
 
+    @property
+    def protocol(self) -> str:
+        """The protocols of the models, each once."""
+        return ", ".join(dict.fromkeys(model.protocol for model in self.models))
+
     def as_json(self) -> dict[str, Any]:
         """Everything but the single ranks, ready for :func:`json.dumps`."""
-        plain = ("model", "features", "subset", "protocol", "works", "performances", "queries")
         return {
-            **{name: getattr(self, name) for name in plain},
+            "subset": self.subset,
+            "models": [vars(model) for model in self.models],
+            **{name: getattr(self, name) for name in ("works", "performances", "queries")},
             "ties": "against the system",
+            "auc_over": "all ordered pairs of the collection, ties half",
             "bootstrap": {"over": "works", "level": LEVEL, "replicates": self.replicates, "seed": self.seed},
-            "reference": self.model,
+            "reference": self.systems[0].name,
             "systems": [system.as_json() for system in self.systems],
             "notes": list(self.notes),
         }
@@ -134,40 +91,44 @@ class RetrievalReport:
 
 def evaluate_retrieval(
     dataset_dir: Path | None,
-    model: Path | None,
+    models: Sequence[Path],
     workspace: Workspace,
     *,
     subset: str | None = None,
     part: str | None = None,
     keep: Callable[[Performance], bool] | None = None,
-    baselines: Sequence[str] = tuple(RETRIEVAL_BASELINES),
+    baselines: Sequence[str] = DEFAULT_BASELINES,
     frame_rate: float | None = None,
+    scale: int | None = None,
     seed: int = 0,
     replicates: int = REPLICATES,
     progress: Progress = silent,
 ) -> RetrievalReport:
-    """Let a checkpoint and the baselines rank a collection for every performance that has a cover in it.
+    """Let checkpoints and baselines rank a collection for every performance that has a cover in it.
 
     Parameters
     ----------
     dataset_dir : Path or None
         A Da-TACOS folder; None is the bundled sample.
-    model : Path or None
-        A checkpoint folder; None is the bundled weights.
+    models : sequence of Path
+        Checkpoint folders; none is the bundled weights. All rank the same performances: those that every one of
+        them may be judged on, with every feature that one of them hears.
     workspace : Workspace
         Packed frames are kept in its cache.
     subset : str, optional
         Needed when the folder holds several.
     part : str, optional
-        ``train``, ``validation`` or ``test`` works of the checkpoint's own collection. By default queries and
+        ``train``, ``validation`` or ``test`` works of the checkpoints' own collection. By default queries and
         collection are the test works of the collection trained on, and the whole of any other (zero-shot).
     keep : callable, optional
         Only the performances for which it is true take part, as queries and as collection.
     baselines : sequence of str
-        Keys of :data:`~covsearch.evaluate.retrieval_baselines.RETRIEVAL_BASELINES`. They hear the first of the
-        model's features.
+        Keys of :data:`~covsearch.evaluate.retrieval_baselines.RETRIEVAL_BASELINES`; by default those that need no
+        extra. They hear the first of the first model's features.
     frame_rate : float, optional
         Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
+    scale : int, optional
+        Also time a query in a collection of so many performances.
     seed : int
         Of the random baseline and the bootstrap.
     replicates : int
@@ -181,102 +142,80 @@ def evaluate_retrieval(
     Raises
     ------
     NotFoundError
-        When the dataset, the checkpoint, or the record of what it was trained on is not there.
+        When the dataset, a checkpoint, or the record of what it was trained on is not there.
     ArtefactError
-        When checkpoint and dataset do not belong together, or one is damaged.
+        When checkpoints and dataset do not belong together, or one is damaged.
     UsageError
         When nothing in the collection has a cover, or an option cannot be.
+    MissingExtraError
+        When a baseline needs an extra that is not installed.
     """
     methods = find_retrieval_baselines(baselines)
-    checkpoint = load_checkpoint(model or bundled_checkpoint())
-    origin = read_origin(checkpoint.folder)
-    features = checkpoint.config.features
-    dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset, frame_rate=frame_rate)
-    found = searched(dataset, origin, part, keep)
-    store = pack_cached(workspace.cache, found.dataset, features, progress=progress)
-    describers = {name: method.describe for name, method in methods.items() if method.describe}
-    described = describe_all(dataset, store.pids, features.names[0], describers, progress) if describers else {}
-    systems: dict[str, Distances] = {checkpoint.fingerprint: _head_distances(checkpoint, store, progress)}
-    for name, method in methods.items():
-        systems[name] = method.distances(described.get(name, []), len(store), seed)
-    reports = _rank_all(systems, store, seed, replicates, progress)
+    checkpoints = _load(models or [bundled_checkpoint()])
+    features = dict.fromkeys(name for one in checkpoints for name in one.config.features.names)
+    dataset = open_dataset(dataset_dir or sample_root(), tuple(features), subset=subset, frame_rate=frame_rate)
+    found, dataset = searched_by_all(dataset, [read_origin(one.folder) for one in checkpoints], part, keep)
+    stores = [pack_cached(workspace.cache, dataset, one.config.features, progress=progress) for one in checkpoints]
+    pids = _in_all(stores)
+    wids = [dataset.performances[pid].wid for pid in pids]
+    systems = [model_system(one, store, pids, progress) for one, store in zip(checkpoints, stores, strict=True)]
+    systems += baseline_systems(tuple(methods), dataset, pids, next(iter(features)), seed=seed, progress=progress)
+    reports = rank_systems(systems, wids, seed=seed, replicates=replicates, scale=scale, progress=progress)
+    rate_matters = any(m.describe for m in methods.values()) or any(one.config.features.rate for one in checkpoints)
     return RetrievalReport(
-        model=checkpoint.fingerprint,
-        features=features.features,
+        models=tuple(
+            Judged(one.fingerprint, one.config.features.features, its.protocol)
+            for one, its in zip(checkpoints, found, strict=True)
+        ),
         subset=dataset.subset,
-        protocol=found.protocol,
-        works=len(set(store.wids)),
-        performances=len(store),
+        works=len(set(wids)),
+        performances=len(pids),
         queries=len(reports[0].ranks.query),
         systems=reports,
         seed=seed,
         replicates=replicates,
         notes=(
-            *found.notes,
-            *_skipped_note(store),
-            *assumed_rate(dataset, bool(describers or features.rate)),
+            *_protocol_notes(checkpoints, found),
+            *_skipped_note(stores),
+            *assumed_rate(dataset, rate_matters),
             *_verdict(reports),
         ),
     )
 
 
-def _head_distances(checkpoint: Checkpoint, store: FrameStore, progress: Progress) -> Distances:
-    """The learned head's own distances, every query with every performance, in float64."""
-    vectors = embed_store(checkpoint, store, progress)
-    head = Head(checkpoint.alpha, checkpoint.beta)
-    return lambda queries: np.stack([head.distances(vectors[q], vectors) for q in queries.tolist()])
+def _load(folders: Sequence[Path]) -> list[Checkpoint]:
+    """The checkpoints in `folders`, the same weights once."""
+    return list({one.fingerprint: one for one in map(load_checkpoint, folders)}.values())
 
 
-def _rank_all(
-    systems: Mapping[str, Distances], store: FrameStore, seed: int, replicates: int, progress: Progress
-) -> tuple[SystemReport, ...]:
-    """Rank with every system, the first being the one that the others differ from."""
-    ranks: dict[str, Ranks] = {}
-    seconds: dict[str, float] = {}
-    for name, distances in systems.items():
-        watch = _Watch(distances)
-        ranks[name] = rank_covers(watch, store.wids, stage=f"ranking by {name}", progress=progress)
-        seconds[name] = watch.seconds / len(ranks[name].query)
-    precision = {name: found.average_precision() for name, found in ranks.items()}
-    model = next(iter(systems))
-    drawn = bootstrap_map(precision, ranks[model].work, replicates=replicates, seed=seed)
-    return tuple(
-        SystemReport(
-            name=name,
-            metrics=retrieval_metrics(ranks[name]),
-            map_ci=percentile_interval(drawn[name]),
-            difference=None if name == model else float(precision[name].mean() - precision[model].mean()),
-            difference_ci=None if name == model else percentile_interval(drawn[name] - drawn[model]),
-            seconds=seconds[name],
-            ranks=ranks[name],
-        )
-        for name in systems
-    )
+def _in_all(stores: Sequence[FrameStore]) -> tuple[str, ...]:
+    """The performances that could be read for every model, in the order of the collection."""
+    common = set.intersection(*(set(store.pids) for store in stores))
+    if not common:
+        raise ArtefactError("no performance could be read with all the features that the models hear")
+    return tuple(pid for pid in stores[0].pids if pid in common)
 
 
-class _Watch:
-    """:data:`Distances` that add up the seconds they take."""
-
-    def __init__(self, distances: Distances) -> None:
-        self._distances = distances
-        self.seconds = 0.0
-
-    def __call__(self, queries: NDArray[np.int64]) -> NDArray[np.float64]:
-        started = time.perf_counter()
-        found = self._distances(queries)
-        self.seconds += time.perf_counter() - started
-        return found
+def _protocol_notes(checkpoints: Sequence[Checkpoint], found: Sequence[Searched]) -> list[str]:
+    """The notes of each model's protocol, with its name where there are several."""
+    if len(found) == 1:
+        return list(found[0].notes)
+    named = [f"{one.fingerprint}: {note}" for one, its in zip(checkpoints, found, strict=True) for note in its.notes]
+    sizes = {len(its.dataset.performances) for its in found}
+    shared = "queries and collection are what every model may be judged on"
+    return [*named, shared] if len(sizes) > 1 else named
 
 
-def _skipped_note(store: FrameStore) -> list[str]:
-    if not store.skipped:
+def _skipped_note(stores: Sequence[FrameStore]) -> list[str]:
+    skipped: list[Skipped] = list(dict.fromkeys(one for store in stores for one in store.skipped))
+    if not skipped:
         return []
-    first = store.skipped[0]
-    return [f"{len(store.skipped)} left out, first {first.path}: {first.reason} (see `covsearch dataset info`)"]
+    first = skipped[0]
+    return [f"{len(skipped)} left out, first {first.path}: {first.reason} (see `covsearch dataset info`)"]
 
 
 def _verdict(reports: Sequence[SystemReport]) -> list[str]:
-    """Each baseline that the model does not surely beat, in a sentence."""
+    """Each other system that the first does not surely beat, in a sentence."""
     lines = []
     for report in reports[1:]:
         ci = report.difference_ci

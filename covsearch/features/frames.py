@@ -92,6 +92,22 @@ def means_of(sequence: NDArray[np.float32], block: int) -> NDArray[np.float32]:
     return sums / np.diff(starts, append=len(sequence)).astype(np.float32)[:, None]
 
 
+def repeated(sequence: NDArray[np.float32], least: int) -> NDArray[np.float32]:
+    """A sequence again and again until it has `least` frames; one that has them comes back as it is.
+
+    Parameters
+    ----------
+    sequence : NDArray[float32], shape (T, F)
+    least : int
+
+    Returns
+    -------
+    NDArray[float32], shape (max(T, least), F)
+    """
+    missing = least - len(sequence)
+    return np.pad(sequence, ((0, missing), (0, 0)), mode="wrap") if missing > 0 else sequence
+
+
 def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig, frame_rate: float) -> NDArray[np.float32]:
     """One performance's stored chroma as the frames a branch sees.
 

@@ -5,31 +5,38 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from collection import write_collection
 from untrained import write_untrained
 
 from benchmarks import retrieval
 from covsearch.evaluate import retrieval_report
+from covsearch.evaluate.bootstrap import Interval
+from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
+from covsearch.evaluate.system_report import Seconds, SystemReport
 
 
 def test_parts_of_the_sample_and_real_recordings(
     toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = write_untrained(tmp_path / "checkpoint", toy, test=("W_1", "W_4", "W_6", "W_8"))
+    test = ("W_1", "W_4", "W_6", "W_8")
+    models = [write_untrained(tmp_path / f"checkpoint{k}", toy, test=test, seed=k) for k in (0, 1)]
     monkeypatch.setattr(retrieval_report, "sample_root", lambda: toy)
     monkeypatch.setitem(retrieval.SAMPLE, "chorales", lambda performance: performance.wid in ("W_1", "W_4"))
     monkeypatch.setattr(retrieval, "REAL", write_collection(tmp_path / "real", works=4, versions=2, subset="real"))
     monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path / "home"))
     out = tmp_path / "results" / "study.json"
-    arguments = ["--model", str(model), "--out", str(out), "--replicates", "30", "--seed", "5"]
+    monkeypatch.setattr(retrieval, "installed_baselines", lambda: ("2D-FTM", "random"))
+    monkeypatch.setattr(retrieval, "SCALE", 100)
+    arguments = [*(f"--model={model}" for model in models), "--out", str(out), "--replicates", "30", "--seed", "5"]
     monkeypatch.setattr("sys.argv", ["retrieval", *arguments])
     retrieval.main()
 
     result = json.loads(out.read_text())
     assert result["provenance"]["seed"] == 5
-    assert result["provenance"]["command"].startswith("python -m benchmarks.retrieval --model ")
-    seen = [(run["collection"], run["protocol"], run["queries"]) for run in result["runs"]]
+    assert result["provenance"]["command"].startswith("python -m benchmarks.retrieval --model=")
+    seen = [(run["collection"], *{m["protocol"] for m in run["models"]}, run["queries"]) for run in result["runs"]]
     assert seen == [
         ("toy, all", "held-out works", 12),
         ("toy, chorales", "held-out works", 6),
@@ -38,9 +45,30 @@ def test_parts_of_the_sample_and_real_recordings(
     ]
     table = out.with_suffix(".md").read_text()
     assert capsys.readouterr().out == table + "\n"
-    rows = [line.split(" | ") for line in table.splitlines()[2:18]]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith(("| toy", "| real"))]
     systems = [system for run in result["runs"] for system in run["systems"]]
+    assert len(rows) == 4 * 4  # two models and two baselines in each of four collections, each once
     for row, system in zip(rows, systems, strict=True):
         assert row[1] == system["name"]
         assert row[2].startswith(f"{system['map']:.3f} [{system['map_ci'][0]:.3f}, ")
-    assert len(list(out.parent.glob("study_*.png"))) == 8
+        assert row[3] == f"{system['auc']:.3f}"
+        assert system["cpu_seconds"]["at"] == 100
+        assert row[-2] == f"{system['cpu_seconds']['query_at']:.1e}"
+    assert sorted(path.name for path in out.parent.glob("study_*.png")) == sorted(
+        f"study_{name}_{figure}.png"
+        for name in ("toy_all", "toy_chorales", "toy_tunes", "real")
+        for figure in ("ranks", "recall")
+    )
+
+
+def test_seconds_that_were_not_measured_are_said_to_be_about_so_long() -> None:
+    table = np.random.default_rng(0).random((4, 4))
+    ranks = rank_covers(lambda queries: table[queries], [0, 0, 1, 1])
+
+    def cell(seconds: Seconds) -> tuple[str, ...]:
+        metrics = retrieval_metrics(ranks)
+        return retrieval.row("real", SystemReport("x", metrics, 0.5, Interval(0, 1), None, None, seconds, ranks))[-3:]
+
+    assert cell(Seconds(0.5, 0.25, 15_000, 937.5, measured=False)) == ("2.5e-01", "≈ 9.4e+02", "5.0e-01")
+    assert cell(Seconds(0.5, 0.25, 15_000, 2.0)) == ("2.5e-01", "2.0e+00", "5.0e-01")
+    assert cell(Seconds(0.5, 0.25)) == ("2.5e-01", "", "5.0e-01")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from untrained import write_untrained
 
 from covsearch.cli import cli
 from covsearch.errors import CovsearchError, MissingExtraError, NotFoundError, UsageError
+from covsearch.models import load_checkpoint
 
 
 @pytest.fixture
@@ -30,8 +32,10 @@ def test_table_on_stdout_and_notes_on_stderr(arguments: list[str]) -> None:
     result = run(*arguments, "--frame-rate", "2.7")
     assert result.exit_code == 0, result.output
     assert "toy, held-out works: 12 queries in 12 performances of 4 works" in result.stdout
-    for text in ("MAP [95 % CI]", "MR1", "s/query", "2D-FTM", "mean chroma", "random", "1,000 resamplings"):
+    for text in ("MAP [95 % CI]", "AUC", "MR1", "2D-FTM", "mean chroma", "random", "1,000 resamplings"):
         assert text in result.stdout
+    assert not {"Qmax", "Dmax"} & set(result.stdout.split())
+    assert re.search(r"CPU seconds a query \+ a track: cnn-\w+ \d\.\de-\d\d \+ \d\.\de-\d\d,", result.stdout)
     assert "queries and collection are these works alone" in result.stderr
     assert "these works alone" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 82
@@ -41,11 +45,36 @@ def test_table_on_stdout_and_notes_on_stderr(arguments: list[str]) -> None:
 def test_json_agrees_with_the_table_and_names_the_baselines_asked_for(arguments: list[str]) -> None:
     some = [*arguments, "--baseline", "random", "--baseline", "mean chroma", "--seed", "3"]
     values, table = json.loads(run(*some, "--json").stdout), run(*some).stdout
-    assert [s["name"] for s in values["systems"]] == [values["model"], "random", "mean chroma"]
+    assert [s["name"] for s in values["systems"]] == [values["reference"], "random", "mean chroma"]
     for system in values["systems"]:
         low, high = system["map_ci"]
         assert f"{system['map']:.3f} [{low:.3f}, {high:.3f}]" in table
-        assert system["seconds_per_query"] > 0
+        assert f"{system['auc']:.3f}" in table
+        assert system["cpu_seconds"]["query"] > 0
+
+
+def test_models_are_rows_of_one_table(arguments: list[str], toy: Path, tmp_path: Path) -> None:
+    other = write_untrained(tmp_path / "other", toy, test=("W_1", "W_4"), seed=1)
+    result = run(*arguments, "--model", str(other), "--baseline", "random")
+    names = [load_checkpoint(folder).fingerprint for folder in (tmp_path / "checkpoint", other)]
+    assert [line.split()[0] for line in result.stdout.splitlines()[4:7]] == [*names, "random"]
+    assert "6 queries in 6 performances of 2 works" in result.stdout
+
+
+def test_without_essentia_alignment_stops_before_the_work(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "essentia", None)
+    result = run(*arguments, "--baseline", "random", "--baseline", "Qmax")
+    assert isinstance(result.exception, MissingExtraError)
+    assert "needs the extra 'audio'" in str(result.exception)
+    assert not (tmp_path / "home").exists()
+
+
+def test_help_says_what_is_the_default() -> None:
+    text = " ".join(run("eval-retrieval", "--help").stdout.split())
+    assert "those that need no extra: 2D-FTM, mean chroma, random" in text
+    assert "the extra 'audio'" in text
 
 
 def test_plot_draws_both_figures(arguments: list[str], tmp_path: Path) -> None:
@@ -84,4 +113,4 @@ def test_as_a_program_an_unknown_baseline_ends_with_2_and_the_known_ones(argumen
     command = [sys.executable, "-m", "covsearch", *arguments, "--baseline", "Qmin"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert (done.returncode, done.stdout) == (2, "")
-    assert "'Qmin' is not one of '2D-FTM', 'mean chroma', 'random'" in done.stderr
+    assert "'Qmin' is not one of '2D-FTM', 'Dmax', 'Qmax', 'mean chroma', 'random'" in done.stderr

@@ -17,7 +17,8 @@ from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import roc
 from covsearch.evaluate.pairs import PairReport
 from covsearch.evaluate.retrieval import Ranks, rank_covers, retrieval_metrics
-from covsearch.evaluate.retrieval_report import RetrievalReport, SystemReport
+from covsearch.evaluate.retrieval_report import Judged, RetrievalReport
+from covsearch.evaluate.system_report import Seconds, SystemReport
 
 P = np.array([0.1, 0.2, 0.7, 0.6, 0.8, 0.9])
 LABEL = np.array([0, 0, 0, 1, 1, 1])
@@ -78,6 +79,12 @@ def test_figures_are_png_or_svg(tmp_path: Path) -> None:
         draw_pairs(report(), tmp_path, suffix=".gif")
 
 
+def test_fifteen_systems_are_drawn_apart_and_the_first_bold() -> None:
+    styles = [plots.line_style(k) for k in range(15)]
+    assert len({(style["color"], style["linestyle"]) for style in styles}) == 15
+    assert styles[0]["linewidth"] > 2 * max(style["linewidth"] for style in styles[1:])
+
+
 def ranks(seed: int) -> Ranks:
     table = np.random.default_rng(seed).random((40, 40))
     return rank_covers(lambda queries: table[queries], np.arange(40) // 2)
@@ -88,10 +95,10 @@ def test_ranks_and_recall_of_every_system(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure) or path)
     found = ranks(1), ranks(2)
     systems = tuple(
-        SystemReport(f"s{k}", retrieval_metrics(r), Interval(0.1, 0.2), None, None, 1e-3, r)
+        SystemReport(f"s{k}", retrieval_metrics(r), 0.5, Interval(0.1, 0.2), None, None, Seconds(1e-2, 1e-3), r)
         for k, r in enumerate(found)
     )
-    judged = RetrievalReport("s0", "hpcp", "toy", "zero-shot", 20, 40, 40, systems, 0, 10, ())
+    judged = RetrievalReport((Judged("s0", "hpcp", "zero-shot"),), "toy", 20, 40, 40, systems, 0, 10, ())
     paths = draw_retrieval(judged, tmp_path, "x_", ".svg")
     assert [path.name for path in paths] == ["x_ranks.svg", "x_recall.svg"]
     (histogram,), (curves,) = figures[0].axes, figures[1].axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,6 +60,8 @@ def test_equals_the_slow_oracle_with_ties_in_blocks_of_any_size(case: tuple[Tabl
     assert ranks.query.tolist() == list(slow)
     assert ranks.rank.tolist() == [r for one in slow.values() for r in one]
     assert ranks.covers.tolist() == [len(one) for one in slow.values()]
+    near = [sorted(table[q][i] for i in range(len(work)) if i != q and work[i] == work[q]) for q in slow]
+    assert ranks.distance.tolist() == [distance for one in near for distance in one]
     precision = [sum(n / r for n, r in enumerate(one, 1)) / len(one) for one in slow.values()]
     np.testing.assert_allclose(ranks.average_precision(), precision)
     metrics = retrieval_metrics(ranks)
@@ -169,6 +172,17 @@ def test_a_block_at_a_time_is_asked_for_and_told() -> None:
     total = len(ranks.query)
     assert sizes == [16] * (total // 16) + [total % 16] * (total % 16 > 0)
     assert told[-1] == (total, total)
+
+
+def test_fifteen_thousand_performances_are_ranked_in_a_few_blocks_of_memory() -> None:
+    size, work = 15_000, [*np.repeat(np.arange(50), 2).tolist(), *range(50, 14_950)]
+    values = np.random.default_rng(0).random(size)
+    tracemalloc.start()
+    ranks = rank_covers(lambda queries: np.abs(values[queries, None] - values), work)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(ranks.query), ranks.collection) == (100, size)
+    assert peak < 6 * 64 * size * 8  # all distances would be 235 blocks
 
 
 @pytest.mark.parametrize(

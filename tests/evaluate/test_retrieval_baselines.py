@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,10 +18,11 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.errors import FeatureFileError, UsageError
+from covsearch.errors import FeatureFileError, MissingExtraError, UsageError
 from covsearch.evaluate import retrieval_baselines as methods
 from covsearch.evaluate.baselines import key_invariant_distance
 from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
+from covsearch.evaluate.retrieval_systems import baseline_systems
 
 COVERS80 = Path(__file__).resolve().parents[3] / "shared" / "data" / "covers80_dev"
 
@@ -93,30 +99,55 @@ def test_every_file_is_read_once_in_the_order_asked_for(toy: Path) -> None:
     lengths = {"length": lambda frames: np.array(len(frames)), "mean": lambda frames: frames.mean(axis=0)}
     told: list[tuple[int, int]] = []
     kept = methods.describe_all(dataset, pids, "hpcp", lengths, lambda stage, done, total: told.append((done, total)))
-    assert [int(n) for n in kept["length"]] == [248, 248]
-    assert kept["mean"][0].shape == (12,)
-    assert not np.allclose(kept["mean"][0], kept["mean"][1])
+    assert [int(n) for n in kept["length"].rows] == [248, 248]
+    first, second = kept["mean"].rows
+    assert first.shape == (12,)
+    assert not np.allclose(first, second)
     assert told == [(1, 2), (2, 2)]
     dataset.files["P_2"]["hpcp"].write_bytes(b"not HDF5")
     with pytest.raises(FeatureFileError, match="P_2_hpcp"):
         methods.describe_all(dataset, pids, "hpcp", lengths)
 
 
+def test_a_description_is_timed_by_what_it_computes_a_performance(toy: Path) -> None:
+    def slow(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+        return frames
+
+    makes = {"slow": slow, "same": lambda frames: frames}
+    kept = methods.describe_all(open_dataset(toy, ("hpcp",)), ("P_1", "P_2", "P_3"), "hpcp", makes)
+    assert kept["slow"].seconds == pytest.approx(0.02, rel=0.2)
+    assert kept["same"].seconds < 0.002
+
+
 def test_names_are_checked_and_kept_in_order() -> None:
     assert list(methods.find_retrieval_baselines(["random", "2D-FTM", "random"])) == ["random", "2D-FTM"]
-    with pytest.raises(UsageError, match=r"'Qmin'; there are \['2D-FTM', 'mean chroma', 'random'"):
+    with pytest.raises(UsageError, match=r"'Qmin'; there are \['2D-FTM', 'Dmax', 'Qmax', 'mean chroma', 'random'"):
         methods.find_retrieval_baselines(["Qmin"])
 
 
-def evaluate_all(root: Path, rate: float) -> dict[str, float]:
+def test_what_aligns_is_asked_for_by_name_and_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(methods.RETRIEVAL_BASELINES) - set(methods.DEFAULT_BASELINES) == {"Qmax", "Dmax"}
+    monkeypatch.setitem(sys.modules, "essentia", None)
+    assert methods.installed_baselines() == methods.DEFAULT_BASELINES
+    with pytest.raises(
+        MissingExtraError, match=r"aligning by Qmax or Dmax needs the extra 'audio': .*covsearch\[audio\]"
+    ):
+        methods.find_retrieval_baselines(["2D-FTM", "Dmax"])
+    monkeypatch.setitem(sys.modules, "essentia", ModuleType("essentia"))
+    sys.modules["essentia"].__spec__ = ModuleSpec("essentia", None)
+    assert methods.installed_baselines() == tuple(methods.RETRIEVAL_BASELINES)
+
+
+def evaluate_all(root: Path, rate: float, names: Sequence[str] = ("2D-FTM", "mean chroma")) -> dict[str, float]:
     dataset = open_dataset(root, ("hpcp",), frame_rate=rate)
     pids = tuple(dataset.performances)
     works = [dataset.performances[pid].wid for pid in pids]
-    chosen = methods.find_retrieval_baselines(["2D-FTM", "mean chroma"])
-    describe = {name: method.describe for name, method in chosen.items() if method.describe}
-    kept = methods.describe_all(dataset, pids, "hpcp", describe)
-    ranks = {name: rank_covers(m.distances(kept[name], len(pids), 0), works) for name, m in chosen.items()}
-    return {name: retrieval_metrics(found).map for name, found in ranks.items()}
+    systems = baseline_systems(names, dataset, pids, "hpcp")
+    assert [one.name for one in systems] == list(names)
+    return {one.name: retrieval_metrics(rank_covers(one.distances, works)).map for one in systems}
 
 
 def test_transposed_versions_are_found(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 from collection import write_collection
 from untrained import write_untrained
 
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.embed import embed_files
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.evaluate.held_out import evaluate_pairs
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
 from covsearch.models import load_checkpoint
 from covsearch.workspace import Workspace
@@ -25,9 +27,9 @@ def world(toy: Path, tmp_path: Path) -> tuple[Path, Path]:
     return toy, write_untrained(tmp_path / "checkpoint", toy, test=TEST)
 
 
-def evaluate(root: Path, folder: Path, **options: object) -> RetrievalReport:
+def evaluate(root: Path, *folders: Path, **options: object) -> RetrievalReport:
     home = Workspace(root.parent / "home")
-    return evaluate_retrieval(root, folder, home, **{"replicates": 60, "frame_rate": 2.7, **options})  # type: ignore[arg-type]
+    return evaluate_retrieval(root, folders, home, **{"replicates": 60, "frame_rate": 2.7, **options})  # type: ignore[arg-type]
 
 
 def test_equals_embedding_and_sorting_query_by_query(world: tuple[Path, Path]) -> None:
@@ -50,7 +52,8 @@ def test_equals_embedding_and_sorting_query_by_query(world: tuple[Path, Path]) -
     assert model.ranks.first.tolist() == first
     assert [s.name for s in report.systems] == [checkpoint.fingerprint, "2D-FTM", "mean chroma", "random"]
     assert min(ftm.metrics.map, chroma.metrics.map) > 0.95 > 0.6 > random.metrics.map
-    assert all(s.seconds > 0 for s in report.systems)
+    assert all(min(s.seconds.query, s.seconds.track) > 0 for s in (model, ftm, chroma))
+    assert (random.seconds.track, random.seconds.at, random.seconds.query_at) == (0, None, None)
     assert chroma.difference == pytest.approx(chroma.metrics.map - model.metrics.map)
 
 
@@ -61,7 +64,7 @@ def test_same_seed_same_figures_and_no_second_packing(world: tuple[Path, Path]) 
         stages.clear()
         report = evaluate(*world, seed=seed, progress=lambda stage, done, total: stages.append(stage))
         plain = [system.as_json() for system in report.systems]
-        return [{k: v for k, v in system.items() if k != "seconds_per_query"} for system in plain]
+        return [{k: v for k, v in system.items() if k != "cpu_seconds"} for system in plain]
 
     first = figures(3)
     assert {"packing features", "embedding", "baselines read", "ranking by 2D-FTM"} <= set(stages)
@@ -73,15 +76,89 @@ def test_same_seed_same_figures_and_no_second_packing(world: tuple[Path, Path]) 
 
 
 def test_json_is_plain_and_complete(world: tuple[Path, Path]) -> None:
-    report = evaluate(*world, baselines=["random"])
+    report = evaluate(*world, baselines=["random"], scale=500)
     values = json.loads(json.dumps(report.as_json(), allow_nan=False))
     model, random = values["systems"]
-    assert (values["protocol"], values["ties"]) == ("held-out works", "against the system")
+    assert values["models"] == [{"name": model["name"], "features": "hpcp", "protocol": "held-out works"}]
+    assert (values["reference"], values["ties"]) == (model["name"], "against the system")
     assert values["bootstrap"] == {"over": "works", "level": 0.95, "replicates": 60, "seed": 0}
-    assert (model["name"], model["difference"], model["difference_ci"]) == (values["model"], None, None)
+    assert (model["name"], model["difference"], model["difference_ci"]) == (values["reference"], None, None)
     assert random["map_ci"] == [report.systems[1].map_ci.low, report.systems[1].map_ci.high]
+    assert random["auc"] == report.systems[1].auc
+    for system in (model, random):
+        seconds = system["cpu_seconds"]
+        assert (seconds["at"], seconds["measured"]) == (500, True)
+        assert min(seconds["query_at"], seconds["query"]) > 0
     assert list(model["recall"]) == ["1", "5", "10", "50", "100"]
     assert model["recall"]["50"] == 1
+
+
+def test_auc_is_that_of_all_held_out_pairs(world: tuple[Path, Path]) -> None:
+    report = evaluate(*world, baselines=[])
+    pairs = evaluate_pairs(*world, Workspace(world[0].parent / "home"), pairs="all", replicates=10)
+    assert report.systems[0].auc == pytest.approx(pairs.systems[0].auc, rel=1e-12)
+
+
+@pytest.fixture
+def worlds(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A collection with two features, and two models that each hear another one and had other works held out."""
+    root = write_collection(tmp_path / "both", features=("hpcp", "crema"))
+    first = write_untrained(tmp_path / "first", root, test=TEST)
+    heard = FeatureConfig("crema", 64)
+    second = write_untrained(tmp_path / "second", root, test=("W_4", "W_6", "W_7"), features=heard, seed=1)
+    return root, first, second
+
+
+def test_several_models_rank_what_all_may_be_judged_on_and_differ_from_the_first(
+    worlds: tuple[Path, Path, Path],
+) -> None:
+    root, first, second = worlds
+    report = evaluate(root, first, second, first, baselines=["random"])
+    names = [load_checkpoint(folder).fingerprint for folder in (first, second)]
+    assert [(m.name, m.features, m.protocol) for m in report.models] == [
+        (names[0], "hpcp", "held-out works"),
+        (names[1], "crema", "held-out works"),
+    ]
+    assert [s.name for s in report.systems] == [*names, "random"]
+    assert (report.works, report.performances, report.protocol) == (2, 6, "held-out works")
+    assert any(note == "queries and collection are what every model may be judged on" for note in report.notes)
+    assert any(note.startswith(f"{names[1]}: held-out works") for note in report.notes)
+    for folder, system in zip((first, second), report.systems, strict=False):
+        alone = evaluate(root, folder, baselines=[], keep=lambda performance: performance.wid in ("W_4", "W_6"))
+        assert alone.systems[0].ranks.rank.tolist() == system.ranks.rank.tolist()
+        np.testing.assert_allclose(alone.systems[0].ranks.distance, system.ranks.distance, rtol=1e-5)
+    expected = report.systems[1].metrics.map - report.systems[0].metrics.map
+    assert report.systems[1].difference == pytest.approx(expected)
+
+
+def test_a_performance_that_one_model_cannot_hear_is_ranked_by_none(worlds: tuple[Path, Path, Path]) -> None:
+    root, first, second = worlds
+    (path,) = root.rglob("P_10_crema.h5")  # W_4
+    path.write_bytes(b"not HDF5")
+    assert evaluate(root, first, baselines=[]).performances == 12
+    report = evaluate(root, first, second, baselines=["2D-FTM"])
+    assert {len(s.ranks.query) for s in report.systems} == {report.performances} == {5}
+    assert sum("1 left out, first" in note and "P_10_crema" in note for note in report.notes) == 1
+    for path in root.rglob("P_1[0-9]_crema.h5"):
+        path.write_bytes(b"not HDF5")
+    with pytest.raises(ArtefactError, match="could be read"):
+        evaluate(root, first, second, keep=lambda performance: performance.wid == "W_4")
+
+
+def test_models_without_a_common_held_out_work_are_refused(worlds: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    root, first, _ = worlds
+    other = write_untrained(tmp_path / "third", root, test=("W_2", "W_3"), seed=2)
+    with pytest.raises(UsageError, match=r"no performance of toy is fair to all of .*first and .*third"):
+        evaluate(root, first, other)
+
+
+def test_what_aligns_ranks_beside_the_others(world: tuple[Path, Path]) -> None:
+    pytest.importorskip("essentia", reason="the extra 'audio'")
+    report = evaluate(*world, baselines=["Qmax", "Dmax"], scale=1_000)
+    for system in report.systems[1:]:
+        assert system.metrics.map > 0.95
+        assert not system.seconds.measured
+        assert system.seconds.query_at == pytest.approx(system.seconds.query * 1_000 / 12)
 
 
 def test_another_collection_is_searched_whole_with_single_works_as_distractors(

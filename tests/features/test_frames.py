@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
-from covsearch.features.frames import align_pitch_origin, block_means, pad, prepare, unit_norm
+from covsearch.features.frames import align_pitch_origin, block_means, pad, prepare, repeated, unit_norm
 
 chroma = arrays(np.float32, st.tuples(st.integers(1, 60), st.just(12)), elements=st.floats(0, 1, width=32))
 
@@ -38,6 +38,14 @@ def test_short_sequences_are_left_alone() -> None:
     x = np.random.default_rng(0).random((2000, 12), dtype=np.float32)
     assert block_means(x, 2000) is x
     assert len(block_means(np.concatenate([x, x[:1]]), 2000)) == 1001
+
+
+@given(chroma, st.integers(1, 200))
+def test_repeated_sequences_go_round_and_long_ones_are_left_alone(x: np.ndarray, least: int) -> None:
+    got = repeated(x, least)
+    assert len(got) == max(len(x), least)
+    np.testing.assert_array_equal(got, x[np.arange(len(got)) % len(x)])
+    assert got is x or len(x) < least
 
 
 def test_pitch_origin_is_c_everywhere() -> None:
