@@ -6,55 +6,63 @@ part, or play their parts in another order, are nearer by their windows than as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.config import EMBEDDING_DIM
 from covsearch.errors import ArtefactError
+from covsearch.features.windows import Cuts
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The windows of N performances, M in all.
+    """The embedded windows of N performances, M in all.
 
     Attributes
     ----------
     vectors : NDArray[float32], shape (M, 128)
-        Embeddings, unit length.
-    first : NDArray[int64], shape (N + 1,)
-        Rows ``first[i]`` to ``first[i + 1]`` are the windows of performance i, in the order of time; at least one.
-    start : NDArray[float64], shape (M,)
-        Seconds from the beginning of the performance to that of the window.
+        Unit length.
+    cuts : Cuts
+        Whose and where each is.
 
     Raises
     ------
     ArtefactError
-        When the three do not fit each other.
+        When the two do not fit each other.
     """
 
     vectors: NDArray[np.float32]
-    first: NDArray[np.int64]
-    start: NDArray[np.float64]
+    cuts: Cuts
 
     def __post_init__(self) -> None:
-        count = len(self.vectors)
-        ordered = len(self.first) > 1 and self.first[0] == 0 and self.first[-1] == count
-        if not (ordered and (np.diff(self.first) > 0).all() and self.start.shape == (count,)):
-            raise ArtefactError(f"windows: {count} vectors, {len(self.start)} starts and their offsets do not fit")
+        first, start, count = self.cuts.first, self.cuts.start, len(self.vectors)
+        if self.vectors.dtype != np.float32 or self.vectors.shape[1:] != (EMBEDDING_DIM,):
+            came = f"{self.vectors.dtype} {self.vectors.shape}"
+            raise ArtefactError(f"windows: expected float32 of shape (M, {EMBEDDING_DIM}), not {came}")
+        offsets = first.dtype == np.int64 and first.ndim == 1 and len(first) > 1
+        if not (offsets and first[0] == 0 and first[-1] == count and (np.diff(first) > 0).all()):
+            raise ArtefactError(f"windows: offsets must rise from 0 to the number of windows, {count}")
+        if start.dtype != np.float64 or start.shape != (count,):
+            raise ArtefactError(f"windows: {count} vectors and {start.dtype} {start.shape} starts do not fit")
 
     def __len__(self) -> int:
-        return len(self.first) - 1
+        return len(self.cuts.first) - 1
 
-    def of(self, row: int) -> Windows:
-        """Those of one performance alone."""
-        begin, end = self.first[row : row + 2].tolist()
-        return Windows(self.vectors[begin:end], np.array([0, end - begin]), self.start[begin:end])
+    def take(self, rows: Sequence[int]) -> Windows:
+        """Those of some performances, at least one, in the order of `rows`."""
+        first = self.cuts.first
+        spans = [np.arange(first[row], first[row + 1]) for row in rows]
+        places = np.concatenate(spans)
+        offsets = np.cumsum([0, *map(len, spans)], dtype=np.int64)
+        return Windows(self.vectors[places], Cuts(offsets, self.cuts.start[places], self.cuts.recipe))
 
 
 @dataclass(frozen=True)
 class Passage:
-    """The two windows that are most alike.
+    """Two windows that are alike.
 
     Attributes
     ----------
@@ -96,7 +104,7 @@ def chamfer_to_all(
     query : NDArray[float32], shape (m, 128)
     vectors : NDArray[float32], shape (M, 128)
     first : NDArray[int64], shape (N + 1,)
-        As in :class:`Windows`.
+        As in :class:`~covsearch.features.windows.Cuts`.
 
     Returns
     -------
@@ -109,38 +117,40 @@ def chamfer_to_all(
     return similarity
 
 
-def rerank_windows(
-    query: NDArray[np.float32], windows: Windows, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def rerank_windows(query: Windows, candidates: Windows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Candidates from the most to the least alike by Chamfer similarity of windows.
 
     Parameters
     ----------
-    query : NDArray[float32], shape (m, 128)
-        Windows of the query.
-    windows : Windows
-        Of the collection.
-    rows : NDArray[int64], shape (k,)
-        Candidates.
+    query : Windows
+        Of one performance.
+    candidates : Windows
+        Of k, in the order in which equally similar ones shall come.
 
     Returns
     -------
     NDArray[int64], shape (k,)
-        Places in `rows`, the most alike first; equal ones in the order of `rows`.
+        Places among the candidates, the most alike first.
     NDArray[float64], shape (k,)
         Their similarities, descending.
     """
-    if not len(rows):
-        return np.empty(0, np.int64), np.empty(0, np.float64)
-    spans = [np.arange(windows.first[row], windows.first[row + 1]) for row in rows.tolist()]
-    first = np.cumsum([0, *map(len, spans)], dtype=np.int64)
-    similarity = chamfer_to_all(query, windows.vectors[np.concatenate(spans)], first)
+    similarity = chamfer_to_all(query.vectors, candidates.vectors, candidates.cuts.first)
     order = np.argsort(-similarity, kind="stable")
     return order, similarity[order]
 
 
-def best_passage(a: Windows, b: Windows) -> Passage:
-    """Which window of one performance is most like which of another; of equal ones the earliest."""
+def passages(a: Windows, b: Windows) -> tuple[Passage, ...]:
+    """The pairs of windows of which each is the most alike of the other, the most alike pair first; at least one.
+
+    Of equal ones the earliest.
+
+    Parameters
+    ----------
+    a, b : Windows
+        Of one performance each.
+    """
     cosine = a.vectors @ b.vectors.T  # (m, n)
-    i, j = np.unravel_index(int(cosine.argmax()), cosine.shape)
-    return Passage(float(a.start[i]), float(b.start[j]), float(cosine[i, j]))
+    to_b, to_a = cosine.argmax(axis=1), cosine.argmax(axis=0)
+    mutual = np.flatnonzero(to_a[to_b] == np.arange(len(to_b)))
+    found = (Passage(float(a.cuts.start[i]), float(b.cuts.start[to_b[i]]), float(cosine[i, to_b[i]])) for i in mutual)
+    return tuple(sorted(found, key=lambda passage: -passage.cosine))
