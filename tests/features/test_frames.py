@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from covsearch.config import FeatureConfig
-from covsearch.errors import ArtefactError, UsageError
+from covsearch.errors import ArtefactError
 from covsearch.features.augment import crop, rotate_key, stretch
-from covsearch.features.frames import align_pitch_origin, block_means, pad, prepare, seen_rate, unit_norm
+from covsearch.features.frames import align_pitch_origin, block_means, pad, prepare, unit_norm
 
 chroma = arrays(np.float32, st.tuples(st.integers(1, 60), st.just(12)), elements=st.floats(0, 1, width=32))
 
@@ -137,16 +137,3 @@ def test_stretching_to_the_same_length_changes_nothing() -> None:
 
     x = np.random.default_rng(0).random((50, 12), dtype=np.float32)
     np.testing.assert_allclose(stretch(x, Even()), x, atol=1e-6)  # type: ignore[arg-type]
-
-
-@given(rate=st.floats(0.5, 12), frame_rate=st.floats(1, 90), seconds=st.integers(60, 200))
-def test_the_seen_rate_is_that_of_the_frames_made(rate: float, frame_rate: float, seconds: int) -> None:
-    config = FeatureConfig("hpcp", frames=10**6, rate=rate)
-    stored = np.ones((round(seconds * frame_rate), 12), np.float32)
-    made = prepare({"hpcp": stored}, config, frame_rate)
-    assert len(made) / seen_rate(config, frame_rate) == pytest.approx(seconds, abs=1 + 1 / rate + 1 / frame_rate)
-
-
-def test_without_a_frame_rate_there_is_none_to_see() -> None:
-    with pytest.raises(UsageError, match="this one sees every track in at most 128 frames"):
-        seen_rate(FeatureConfig("hpcp", 128), 10.8)

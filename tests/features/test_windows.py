@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from covsearch.config import FeatureConfig
 from covsearch.errors import UsageError
+from covsearch.features.frames import prepare, seen_rate
 from covsearch.features.windows import WindowRecipe, cut
 
 
@@ -51,3 +53,16 @@ def test_the_default_is_two_minutes_at_the_rate_that_it_is_meant_for() -> None:
 def test_recipes_that_leave_something_out_are_refused(length: int, hop: int, rate: float) -> None:
     with pytest.raises(UsageError, match=r"leaves frames out|rate of windows must be a positive"):
         WindowRecipe(rate, length, hop)
+
+
+@given(rate=st.floats(0.5, 12), frame_rate=st.floats(1, 90), seconds=st.integers(60, 200))
+def test_the_seen_rate_is_that_of_the_frames_made(rate: float, frame_rate: float, seconds: int) -> None:
+    config = FeatureConfig("hpcp", frames=10**6, rate=rate)
+    stored = np.ones((round(seconds * frame_rate), 12), np.float32)
+    made = prepare({"hpcp": stored}, config, frame_rate)
+    assert len(made) / seen_rate(config, frame_rate) == pytest.approx(seconds, abs=1 + 1 / rate + 1 / frame_rate)
+
+
+def test_without_a_frame_rate_there_is_none_to_see() -> None:
+    with pytest.raises(UsageError, match="this one sees every track in at most 128 frames"):
+        seen_rate(FeatureConfig("hpcp", 128), 10.8)
