@@ -1,4 +1,8 @@
-"""Draw the README's picture: what ``covsearch query P_22`` prints, as SVG. Run as ``python -m benchmarks.pictures``."""
+"""Draw the README's pictures. Run as ``python -m benchmarks.pictures``.
+
+What ``covsearch query P_22`` prints, as SVG, and what ``covsearch compare`` draws of two settings of one hymn and of
+two works, as PNG.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,20 @@ from rich.console import Console
 from rich.text import Text
 
 WIDTH = 112
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "query.svg"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAIRS = {"compare_cover.png": ("P_22", "P_24"), "compare_other.png": ("P_22", "P_35")}
 
 
 def main() -> None:
-    """Index the bundled sample in a temporary workspace, query it, and keep the terminal's picture."""
+    """Index the bundled sample in a temporary workspace, query it, compare, and keep the pictures."""
     with tempfile.TemporaryDirectory() as home:
         covsearch(home, "build-index")
         answer = covsearch(home, "query", "P_22", "--top", "10")
+        for name, pair in PAIRS.items():
+            covsearch(home, "compare", *pair, "--plot", str(DOCS / name))
     console = Console(width=WIDTH, record=True, file=io.StringIO())
     console.print(Text.from_ansi("$ covsearch query P_22 --top 10\n" + answer))
-    console.save_svg(str(TARGET), title="covsearch", unique_id="covsearch")
+    console.save_svg(str(DOCS / "query.svg"), title="covsearch", unique_id="covsearch")
 
 
 def covsearch(home: str, *arguments: str) -> str:

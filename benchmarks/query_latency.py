@@ -5,7 +5,8 @@ then times the whole command, and the query inside a process beside the same ans
 take turns of 25 queries, so that a busy machine slows all of them alike and none finds the cache as another left it.
 
 The vectors are random directions and the head's weights random, a third of them negative. Latency does not depend on
-that; how much of the exact answer the two-stage search finds does, and a trained model's is higher.
+that; how much of the exact answer the two-stage search finds does: ``benchmarks.two_stage`` measures it, over
+vectors and a head like a trained model's too, and for more numbers of candidates.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.provenance import provenance, write_result
+from benchmarks import two_stage
+from benchmarks.provenance import RESULTS, provenance, write_result
 from covsearch.build import publish
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.frame_rate import DATACOS_RATE
@@ -52,12 +54,17 @@ BLOCK = 25  # queries that one way answers before it is the next one's turn
 Rank = Callable[[int], list[str]]
 
 
+def works_of(count: int) -> NDArray[np.int64]:
+    """The work of each of `count` performances: 1,000 of 13, the rest alone, as in Da-TACOS's benchmark subset."""
+    row = np.arange(count)
+    return np.where(row < 13_000, row // 13, 1000 + row - 13_000)
+
+
 def make_performances(count: int, rng: np.random.Generator) -> dict[str, Performance]:
     """P_1 to P_count; real titles of the benchmark subset where they lie beside the clone."""
     texts = _real_texts() if TITLES.is_file() else [_made_up(rng) for _ in range(count)]
     performances = {}
-    for row in range(count):
-        work = row // 13 if row < 13_000 else 1000 + row - 13_000
+    for row, work in enumerate(works_of(count).tolist()):
         title, artist, work_title, work_artist = texts[row % len(texts)]
         pid = f"P_{row + 1}"
         year = int(rng.integers(1920, 2020))
@@ -220,17 +227,23 @@ def measure(count: int, queries: int, runs: int, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, print and write ``benchmarks/results/query_latency.json``."""
+    """Measure, print and write ``benchmarks/results/query_latency.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=15_000, help="performances [15000]")
     parser.add_argument("--queries", type=int, default=1000, help="distinct queries in process [1000]")
+    parser.add_argument("--cases", type=int, default=200, help="distinct queries a case of the two-stage study [200]")
     parser.add_argument("--runs", type=int, default=15, help="runs of every whole process [15]")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     result = measure(args.count, args.queries, args.runs, args.seed)
     command = shlex.join(["python", "-m", "benchmarks.query_latency", *sys.argv[1:]])
     show(result)
-    write_result("query_latency", {"provenance": provenance(command, args.seed), **result})
+    works = np.bincount(works_of(args.count)).tolist()
+    study = two_stage.study(two_stage.embedded_sample(), works, args.cases, args.seed)
+    table = two_stage.markdown(study)
+    print(table)
+    (RESULTS / "query_latency.md").write_text(table, encoding="utf-8")
+    write_result("query_latency", {"provenance": provenance(command, args.seed), **result, "two_stage": study})
 
 
 if __name__ == "__main__":

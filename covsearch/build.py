@@ -21,12 +21,16 @@ from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError
+from covsearch.features.frames import seen_rate
+from covsearch.features.windows import WindowRecipe
 from covsearch.index.collection import check_vectors, write_collection
 from covsearch.index.flat import RECIPE
 from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import FORMAT, Manifest
 from covsearch.index.publish import builder_lock, draft
+from covsearch.index.windows import Windows
+from covsearch.index.windows_file import write_windows
 from covsearch.progress import Progress, silent
 from covsearch.workspace import Workspace
 
@@ -54,6 +58,8 @@ class BuildReport:
         Of its files, frames/s.
     rate_is_known : bool
         Whether that was given or known, not assumed.
+    windows : int or None
+        How many were indexed; None without them.
     """
 
     performances: int
@@ -66,6 +72,7 @@ class BuildReport:
     subset: str
     frame_rate: float
     rate_is_known: bool
+    windows: int | None
 
 
 def build_index(
@@ -76,6 +83,7 @@ def build_index(
     subset: str | None = None,
     strict: bool = False,
     frame_rate: float | None = None,
+    windows: bool = False,
     progress: Progress = silent,
 ) -> BuildReport:
     """Embed every performance of a dataset and publish them as the workspace's current generation.
@@ -93,15 +101,19 @@ def build_index(
         Refuse to skip a performance.
     frame_rate : float, optional
         Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
+    windows : bool
+        Index the windows of every performance too (:mod:`covsearch.index.windows`).
     progress : Progress
 
     Raises
     ------
+    UsageError
+        For `windows` with a model without a frame rate.
     CovsearchError
         When another build is running in the workspace; and what reading the dataset and the model raises.
     """
-    # torch comes with these two; importing the module must not cost it
-    from covsearch.embed import embed_store
+    # torch comes with these; importing the module must not cost it
+    from covsearch.embed import embed_store, embed_windows
     from covsearch.features.pack import pack_cached
     from covsearch.models import bundled_checkpoint, load_checkpoint
 
@@ -111,7 +123,9 @@ def build_index(
         config = checkpoint.config.features
         root = dataset_dir or sample_root()
         dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
+        recipe = WindowRecipe(seen_rate(config, dataset.frame_rate)) if windows else None
         store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
+        parts = Windows(*embed_windows(checkpoint, store, recipe, progress)) if recipe else None
         generation = publish(
             workspace,
             store.pids,
@@ -123,6 +137,8 @@ def build_index(
             features=config,
             subset=dataset.subset,
             frame_rate=dataset.frame_rate,
+            windows=parts,
+            source=dataset_dir and dataset.root,
             locked=True,
         )
     manifest = generation.manifest
@@ -138,6 +154,7 @@ def build_index(
         manifest.subset,
         manifest.frame_rate,
         dataset.rate_is_known,
+        None if parts is None else len(parts.vectors),
     )
 
 
@@ -153,6 +170,8 @@ def publish(
     features: FeatureConfig,
     subset: str,
     frame_rate: float,
+    windows: Windows | None = None,
+    source: Path | None = None,
     locked: bool = False,
 ) -> Generation:
     """Make vectors and metadata the workspace's current generation, in one step and for good.
@@ -178,6 +197,10 @@ def publish(
         Of the dataset.
     frame_rate : float
         Of its files, frames/s.
+    windows : Windows, optional
+        Of the performances, in the order of `pids`.
+    source : Path, optional
+        Folder of the dataset; None for the bundled sample.
     locked : bool
         Whether the caller already holds :func:`~covsearch.index.publish.builder_lock`.
 
@@ -194,6 +217,8 @@ def publish(
     stored = [performances[pids[row]] for row in order]
     with nullcontext() if locked else builder_lock(workspace), draft(workspace) as new:
         write_collection(new.folder, [p.pid for p in stored], vectors[order], head)
+        if windows is not None:
+            write_windows(new.folder, [p.pid for p in stored], windows.take(order))
         write_catalogue(new.database, stored)
         for name in MODEL_FILES:
             shutil.copyfile(model_folder / name, new.folder / "model" / name)
@@ -210,6 +235,8 @@ def publish(
                 features=features,
                 frame_rate=frame_rate,
                 recipe=RECIPE,
+                windows=None if windows is None else windows.cuts.recipe,
+                source=str(source.absolute()) if source else None,
                 files={},
             )
         )

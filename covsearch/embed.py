@@ -1,13 +1,14 @@
 """The ladder to embeddings: frames -> vectors, files -> vector, packed store -> vectors.
 
 Enter at the rung you have: :func:`embed_frames` for arrays, :func:`embed_files` for one performance's HDF5 files,
-:func:`embed_store` for a packed collection.
+:func:`embed_store` for a packed collection. The last two also go window by window: :func:`embed_file_windows`,
+:func:`embed_windows`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,11 @@ from covsearch.errors import UsageError
 from covsearch.features.frames import pad
 from covsearch.features.pack import frames_of
 from covsearch.features.store import FrameStore
+from covsearch.features.windows import Cuts, WindowRecipe, cut
 from covsearch.models import Checkpoint, Siamese
 from covsearch.progress import Progress, silent
 
+_Read = Callable[[int], NDArray[np.float16]]
 _BATCH = 16  # 16 x 2,048 frames x 32 channels of float32 stay inside a core's cache level 2 and 3
 
 
@@ -72,13 +75,37 @@ def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: f
     FeatureFileError
         When a file is refused.
     """
+    vector: NDArray[np.float32] = embed_frames(checkpoint.model, [_read(checkpoint, files, frame_rate)])[0]
+    return vector
+
+
+def embed_file_windows(
+    checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: float, recipe: WindowRecipe
+) -> tuple[NDArray[np.float32], Cuts]:
+    """Embed one performance window by window; parameters and errors are those of :func:`embed_files`.
+
+    Parameters
+    ----------
+    recipe : WindowRecipe
+        How to cut what the model sees.
+
+    Returns
+    -------
+    NDArray[float32], shape (m, 128)
+    Cuts
+        Of this one track.
+    """
+    tracks = [_read(checkpoint, files, frame_rate)]
+    return _embed_cut(checkpoint.model, [len(tracks[0])], tracks.__getitem__, recipe, silent)
+
+
+def _read(checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: float) -> NDArray[np.float16]:
+    """What the model sees of a performance, (L, F)."""
     config = checkpoint.config.features
     missing = sorted(set(config.names) - set(files))
     if missing:
         raise UsageError(f"model {checkpoint.fingerprint} needs {config.features}: no file with {missing} was given")
-    frames = frames_of(files, config, check_frame_rate(frame_rate)).astype(np.float16)
-    vector: NDArray[np.float32] = embed_frames(checkpoint.model, [frames])[0]
-    return vector
+    return frames_of(files, config, check_frame_rate(frame_rate)).astype(np.float16)
 
 
 def embed_store(checkpoint: Checkpoint, store: FrameStore, progress: Progress = silent) -> NDArray[np.float32]:
@@ -104,24 +131,79 @@ def embed_store(checkpoint: Checkpoint, store: FrameStore, progress: Progress = 
     UsageError
         When the store was packed with another feature configuration than the model was trained on.
     """
+    _check_config(checkpoint, store)
+    return _embed_all(checkpoint.model, store.lengths.tolist(), store.frames, "embedding", progress)
+
+
+def embed_windows(
+    checkpoint: Checkpoint, store: FrameStore, recipe: WindowRecipe, progress: Progress = silent
+) -> tuple[NDArray[np.float32], Cuts]:
+    """Embed every performance of a packed store window by window, a few windows in memory at a time.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    store : FrameStore
+        Packed with the checkpoint's feature configuration.
+    recipe : WindowRecipe
+        How to cut; its rate is :func:`~covsearch.features.frames.seen_rate` of the store's files.
+    progress : Progress
+
+    Returns
+    -------
+    NDArray[float32], shape (M, 128)
+        Unit vectors: the windows of one performance after those of the other, in the store's order.
+    Cuts
+        Whose and where they are.
+
+    Raises
+    ------
+    UsageError
+        As :func:`embed_store`.
+    """
+    _check_config(checkpoint, store)
+    return _embed_cut(checkpoint.model, store.lengths.tolist(), store.frames, recipe, progress)
+
+
+def _check_config(checkpoint: Checkpoint, store: FrameStore) -> None:
     if store.config != checkpoint.config.features:
         raise UsageError(
             f"model {checkpoint.fingerprint} was trained on {checkpoint.config.features}, "
             f"the store holds {store.config}"
         )
-    order = np.argsort(store.lengths, kind="stable").tolist()
+
+
+def _embed_cut(
+    model: Siamese, lengths: Sequence[int], read: _Read, recipe: WindowRecipe, progress: Progress
+) -> tuple[NDArray[np.float32], Cuts]:
+    """Embed the windows of tracks; `lengths` and `read` as in :func:`_embed_all`."""
+    places = [(track, int(start)) for track, frames in enumerate(lengths) for start in recipe.starts(frames)]
+    sizes = [min(recipe.length, lengths[track]) for track, _ in places]
+
+    def read_window(i: int) -> NDArray[np.float16]:
+        track, start = places[i]
+        return read(track)[start : start + recipe.length]
+
+    return _embed_all(model, sizes, read_window, "embedding windows", progress), cut(lengths, recipe)
+
+
+def _embed_all(
+    model: Siamese, lengths: Sequence[int], read: _Read, stage: str, progress: Progress
+) -> NDArray[np.float32]:
+    """Embed what `read` gives for 0, 1, ..., in batches of similar `lengths`, each read when it is its turn."""
+    order = np.argsort(lengths, kind="stable").tolist()
     batches = [order[i : i + _BATCH] for i in range(0, len(order), _BATCH)]
-    vectors = np.empty((len(store), EMBEDDING_DIM), dtype=np.float32)
+    vectors = np.empty((len(order), EMBEDDING_DIM), dtype=np.float32)
 
     def work(rows: list[int]) -> int:
-        vectors[rows] = embed_frames(checkpoint.model, [store.frames(i) for i in rows])
+        vectors[rows] = embed_frames(model, [read(i) for i in rows])
         return len(rows)
 
     done = 0
     with _one_torch_thread(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for n in pool.map(work, batches):
             done += n
-            progress("embedding", done, len(store))
+            progress(stage, done, len(order))
     return vectors
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg")
 COLOURS = ("#3b6ea5", "#d1603d", "#5b8c5a", "#8a6fa8", "#b5942c")  # told apart in grey and by the colour-blind
 DASHES = ("-", "--", ":")  # one after the other when the colours are used up
+_TICKS = (5, 10, 15, 30, 60, 120, 300, 600)  # seconds
 VALUE_BINS = 85  # of values in [0, 1]: divides 255, so that values kept as 8-bit numbers show no comb
 
 
@@ -250,3 +251,62 @@ def recall_curves(
 def _legend_beside(ax: Axes) -> None:
     """Right of the axes: many systems leave no room inside."""
     ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def clock(seconds: float) -> str:
+    """A place in a recording as minutes and seconds, ``4:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def cross_similarity(
+    similarity: NDArray[np.float32],
+    aligned: NDArray[np.float64],
+    path: Path,
+    *,
+    rate: float,
+    span: int,
+    names: tuple[str, str],
+    title: str,
+) -> Path:
+    """How alike the moments of two performances are, dark where they are, with the path on which they run together.
+
+    Parameters
+    ----------
+    similarity : NDArray[float32], shape (L, M)
+        Of stretches of `span` frames.
+    aligned : NDArray[float64], shape (K, 2)
+        The path in seconds; K may be 0.
+    path : Path
+    rate : float
+        Frames/s of `similarity`.
+    span : int
+        Frames; half of it lies before the first entry's middle.
+    names : (str, str)
+        Of the performances: below the first axis of `similarity`, and beside the second.
+    title : str
+    """
+    begin = (span - 1) / 2 / rate
+    right, top = (begin + size / rate for size in similarity.shape)
+    width = 7.2
+    height = float(np.clip(width * (top - begin) / (right - begin), 2.6, 9.0)) + 0.6
+    figure, (ax,) = subplots(width=width, height=height)
+    low, high = np.quantile(similarity, (0.5, 0.998)).tolist()  # so that what stands out is dark, and the rest is not
+    shades = {"cmap": "Greys", "vmin": low, "vmax": max(high, low + 1e-6)}
+    ax.imshow(similarity.T, origin="lower", extent=(begin, right, begin, top), aspect="equal", **shades)
+    ax.plot(*aligned.T, color=COLOURS[1], linewidth=2)
+    # parse_math: a title with two dollar signs is no formula
+    ax.set_xlabel(_shortened(names[0], width), parse_math=False)
+    ax.set_ylabel(_shortened(names[1], height), parse_math=False)
+    ax.set_title(title, fontsize="medium", parse_math=False)
+    for axis, end in ((ax.xaxis, right), (ax.yaxis, top)):
+        step = next(s for s in _TICKS if s >= end / 8 or s == _TICKS[-1])
+        axis.set_ticks(np.arange(0, end, step).tolist())
+        axis.set_major_formatter(lambda seconds, _: clock(seconds))
+    return save(figure, path)
+
+
+def _shortened(text: str, inches: float) -> str:
+    """`text`, or as much of its beginning as fits beside an axis."""
+    most = int(10 * inches)  # letters of the default size
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

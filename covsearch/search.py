@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from covsearch.dataset.ids import is_pid
 from covsearch.dataset.performance import Performance
 from covsearch.db.catalogue import Catalogue, Found
-from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation, open_generation, read_current
 from covsearch.index.manifest import MEND
 from covsearch.workspace import Workspace
@@ -20,8 +20,12 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
 
     from covsearch.index.collection import Collection
     from covsearch.index.flat import Ranking
+    from covsearch.index.windows import Passage, Windows
 
 THRESHOLD = 0.5  # the decision is "cover" iff p is below it
+HEAD, WINDOWS = "head", "windows"
+RERANKS = (HEAD, WINDOWS)
+CANDIDATES = 100  # that windows re-rank, unless another number is asked for
 
 T = TypeVar("T")
 
@@ -41,6 +45,10 @@ class Match:
         The learned weighted squared distance, without the bias; negative only where a weight is.
     is_cover : bool or None
         Whether the collection lists it under the query's work; None when the query's work is not known.
+    similarity : float or None
+        Chamfer similarity of windows, where they were what ranked.
+    passage : Passage or None
+        Where query and match are most alike, with `similarity`.
     """
 
     rank: int
@@ -48,6 +56,8 @@ class Match:
     p: float
     distance: float
     is_cover: bool | None
+    similarity: float | None = None
+    passage: Passage | None = None
 
     @property
     def verdict(self) -> str:
@@ -65,14 +75,17 @@ class QueryResult:
         None for a query by vector.
     matches : tuple of Match
         The nearest first; the query itself is not among them.
+    rerank : str
+        What ordered the candidates: ``head`` or ``windows``.
     candidates : int or None
-        How many cosine neighbours the head ranked; None for the exact search, in which it ranks all.
+        How many cosine neighbours the head ranked, None for all; how many of the head's nearest windows ranked.
     generation, model : str
         What was searched: the generation's name and its model's fingerprint.
     """
 
     query: Performance | None
     matches: tuple[Match, ...]
+    rerank: str
     candidates: int | None
     generation: str
     model: str
@@ -86,14 +99,19 @@ class Searcher:
     generation : Generation
     catalogue : Catalogue
     collection : Collection
+    windows : Windows, optional
+        Of the same performances.
     """
 
-    def __init__(self, generation: Generation, catalogue: Catalogue, collection: Collection) -> None:
+    def __init__(
+        self, generation: Generation, catalogue: Catalogue, collection: Collection, windows: Windows | None = None
+    ) -> None:
         self.generation = generation
         self.catalogue = catalogue
         self.collection = collection
+        self.windows = windows
 
-    def query(self, pid: str, top: int = 10, candidates: int | None = None) -> QueryResult:
+    def query(self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str = HEAD) -> QueryResult:
         """Rank the collection as covers of one of its performances.
 
         Parameters
@@ -102,25 +120,38 @@ class Searcher:
         top : int
             Matches wanted; more than the collection has gives all.
         candidates : int, optional
-            Let the head rank only so many cosine neighbours (at least `top`), instead of all exactly.
+            At least `top`. Let the head rank only so many cosine neighbours, instead of all exactly; or let windows
+            rank so many of the head's nearest, instead of 100.
+        rerank : str
+            ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows.
 
         Raises
         ------
         NotFoundError
             When no performance is called `pid`; names the nearest ones.
         UsageError
-            When `top` is less than 1 or `candidates` less than `top`.
+            When `top` is less than 1 or `candidates` less than `top`, for an unknown `rerank`, or for windows that
+            were not opened.
         """
+        if rerank not in RERANKS:
+            raise UsageError(f"rerank must be one of {sorted(RERANKS)}, not {rerank!r}")
         row = self.collection.rows.get(pid)
         if row is None:
             raise NotFoundError(unknown_pid(pid, self.catalogue))
         vector = self.collection.flat.vectors[row]
-        ranking = self._rank(vector, top, candidates, row)
-        performances = self._performances([pid, *self._pids(ranking)])
-        return self._result(performances[0], performances[1:], ranking, candidates)
+        own = self._opened_windows().take([row]) if rerank == WINDOWS else None
+        ranked = self._rank(vector, own, top, candidates, row)
+        performances = self._performances([pid, *self._pids(ranked.ranking)])
+        return self._result(performances[0], performances[1:], ranked)
 
     def query_vector(
-        self, vector: NDArray[np.float32], *, model: str, top: int = 10, candidates: int | None = None
+        self,
+        vector: NDArray[np.float32],
+        *,
+        model: str,
+        top: int = 10,
+        candidates: int | None = None,
+        windows: Windows | None = None,
     ) -> QueryResult:
         """Rank the collection as covers of a performance outside of it.
 
@@ -132,27 +163,50 @@ class Searcher:
             Fingerprint of the model that embedded it.
         top, candidates : int
             As for :meth:`query`.
+        windows : Windows, optional
+            Its windows; with them, the candidates are ranked by windows.
 
         Raises
         ------
         ArtefactError
             When the vector is from another model than the collection's, is not finite or has another shape.
+        UsageError
+            As :meth:`query`.
         """
         if model != self.generation.manifest.model:
             built = self.generation.manifest.model
             raise ArtefactError(f"index was built with model {built}, the query's vector with {model}: {MEND}")
-        ranking = self._rank(vector, top, candidates, None)
-        return self._result(None, self._performances(self._pids(ranking)), ranking, candidates)
+        ranked = self._rank(vector, windows, top, candidates, None)
+        return self._result(None, self._performances(self._pids(ranked.ranking)), ranked)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
         return self.catalogue.find(text, limit)
 
-    def _rank(self, vector: NDArray[np.float32], top: int, candidates: int | None, row: int | None) -> Ranking:
+    def _rank(
+        self, vector: NDArray[np.float32], own: Windows | None, top: int, candidates: int | None, row: int | None
+    ) -> _Ranked:
         flat = self.collection.flat
+        if own is not None:
+            return self._rank_windows(vector, own, top, candidates, row)
         if candidates is None:
-            return flat.rank(vector, top, exclude=row)
-        return flat.rerank(vector, top, candidates, exclude=row)
+            return _Ranked(flat.rank(vector, top, exclude=row), None)
+        return _Ranked(flat.rerank(vector, top, candidates, exclude=row), candidates)
+
+    def _rank_windows(
+        self, vector: NDArray[np.float32], own: Windows, top: int, candidates: int | None, row: int | None
+    ) -> _Ranked:
+        from covsearch.index.window_ranking import rank_by_windows
+
+        count = max(CANDIDATES, top) if candidates is None else candidates
+        flat, windows = self.collection.flat, self._opened_windows()
+        found = rank_by_windows(flat, windows, vector, own, top, count, exclude=row)
+        return _Ranked(found.ranking, count, found.similarity, found.passage)
+
+    def _opened_windows(self) -> Windows:
+        if self.windows is None:
+            raise UsageError("the searcher was opened without windows: open_searcher(workspace, windows=True)")
+        return self.windows
 
     def _pids(self, ranking: Ranking) -> list[str]:
         return [self.collection.pids[row] for row in ranking.rows.tolist()]
@@ -163,35 +217,53 @@ class Searcher:
             raise ArtefactError(f"{missing[0]} has a vector but no metadata: the database is another build's; {MEND}")
         return [found[pid] for pid in pids]
 
-    def _result(
-        self, query: Performance | None, found: list[Performance], ranking: Ranking, candidates: int | None
-    ) -> QueryResult:
-        head = self.collection.flat.head
-        chances = head.probability(ranking.distances + head.beta).tolist()
+    def _result(self, query: Performance | None, found: list[Performance], ranked: _Ranked) -> QueryResult:
+        head, distances = self.collection.flat.head, ranked.ranking.distances
+        chances = head.probability(distances + head.beta).tolist()
+        unknown = [None] * len(found)
+        columns = (found, chances, distances.tolist(), ranked.similarity or unknown, ranked.passage or unknown)
         matches = tuple(
-            Match(rank, performance, p, distance, performance.wid == query.wid if query else None)
-            for rank, (performance, p, distance) in enumerate(
-                zip(found, chances, ranking.distances.tolist(), strict=True), start=1
-            )
+            Match(rank, performance, p, distance, performance.wid == query.wid if query else None, similarity, passage)
+            for rank, (performance, p, distance, similarity, passage) in enumerate(zip(*columns, strict=True), start=1)
         )
-        return QueryResult(query, matches, candidates, self.generation.name, self.generation.manifest.model)
+        manifest = self.generation.manifest
+        by = HEAD if ranked.similarity is None else WINDOWS
+        return QueryResult(query, matches, by, ranked.candidates, self.generation.name, manifest.model)
 
 
-def open_searcher(workspace: Workspace) -> Searcher:
+@dataclass(frozen=True)
+class _Ranked:
+    """A ranking, how many candidates it is of, and what windows say where they made it."""
+
+    ranking: Ranking
+    candidates: int | None
+    similarity: tuple[float, ...] | None = None
+    passage: tuple[Passage, ...] | None = None
+
+
+def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
     """Open the workspace's current generation for queries.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    windows : bool
+        Read the windows too, some 2 MB for every 1,000 performances.
 
     Raises
     ------
     NotFoundError
-        When nothing was built yet.
+        When nothing was built yet, or, with `windows`, not with windows.
     ArtefactError
         When a file is missing, corrupt or belongs to another build.
     """
 
     def read(generation: Generation) -> Searcher:
         from covsearch.index.collection import read_collection
+        from covsearch.index.windows_file import read_windows
 
-        return Searcher(generation, _catalogue(generation), read_collection(generation))
+        parts = read_windows(generation) if windows else None
+        return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
     return _read_current(workspace, read)
 

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from covsearch import build
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
-from covsearch.dataset.frame_rate import DATACOS_RATE
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
+from covsearch.features.windows import Cuts, WindowRecipe
 from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.head import Head
+from covsearch.index.windows import Windows
 from covsearch.workspace import Workspace
 
 WORDS = ("love", "yesterday", "Haupt", "Blut", "train", "señorita", "Über", "blue", "moon", "Björk")
@@ -61,22 +64,58 @@ def model_folder(folder: Path) -> Path:
     return folder
 
 
-def publish(workspace: Workspace, count: int = 40, seed: int = 0, titles: Sequence[str] = ()) -> Generation:
+def make_windows(rng: np.random.Generator, count: int) -> Windows:
+    """One to four windows of each of `count` performances, a third of a window apart."""
+    first = np.cumsum([0, *rng.integers(1, 5, count)])
+    start = np.concatenate([30.0 * np.arange(size) for size in np.diff(first)])
+    return Windows(unit_vectors(rng, int(first[-1])), Cuts(first, start, WindowRecipe(3.0, 270, 90)))
+
+
+def publish(
+    workspace: Workspace, count: int = 40, seed: int = 0, titles: Sequence[str] = (), *, windows: bool = False
+) -> Generation:
     """Publish a generated collection in random order; `titles` are given to the first performances."""
     rng = np.random.default_rng(seed)
     performances = make_performances(rng, count)
     for number, title in enumerate(titles, start=1):
         performances[f"P_{number}"] = replace(performances[f"P_{number}"], title=title)
     pids = list(rng.permutation(list(performances)))
+    vectors, head = unit_vectors(rng, count), random_head(rng)
     return build.publish(
         workspace,
         pids,
-        unit_vectors(rng, count),
-        random_head(rng),
+        vectors,
+        head,
         performances,
         model_folder=model_folder(workspace.home / "models" / "made-up"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",
         frame_rate=DATACOS_RATE,
+        windows=make_windows(rng, count) if windows else None,
     )
+
+
+def publish_dataset(
+    workspace: Workspace, root: Path, *, windows: bool = False, features: str = "hpcp", rate: float = SLOW_RATE
+) -> Windows:
+    """Publish made-up vectors for the performances of the dataset at `root`; its windows are made, stored or not."""
+    rng = np.random.default_rng(0)
+    dataset = open_dataset(root)
+    count = len(dataset.performances)
+    made = make_windows(rng, count)
+    build.publish(
+        workspace,
+        list(dataset.performances),
+        unit_vectors(rng, count),
+        random_head(rng),
+        dataset.performances,
+        model_folder=model_folder(workspace.home / "models" / "made-up"),
+        fingerprint=FINGERPRINT,
+        features=FeatureConfig(features, key="normalised"),
+        subset=dataset.subset,
+        frame_rate=rate,
+        windows=made if windows else None,
+        source=root,
+    )
+    return made

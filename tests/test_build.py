@@ -14,8 +14,9 @@ from covsearch import build
 from covsearch.build import build_index
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embed import embed_files
-from covsearch.errors import ArtefactError, CovsearchError, NotFoundError
+from covsearch.embed import embed_file_windows, embed_files
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
+from covsearch.features.windows import WindowRecipe
 from covsearch.index.collection import read_collection
 from covsearch.index.generation import open_generation
 from covsearch.index.publish import builder_lock
@@ -54,6 +55,39 @@ def test_a_built_index_has_each_performances_own_embedding_head_and_metadata(
     searcher = open_searcher(workspace)
     assert searcher.query("P_22").query == dataset.performances["P_22"]
     assert {m.performance.pid for m in searcher.query("P_22", 23).matches if m.is_cover} == {"P_23", "P_24"}
+
+
+def test_windows_are_each_performances_own_and_the_datasets_folder_is_kept(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    root = write_collection(tmp_path / "data", works=3, frames=500)
+    config = ModelConfig(branch="invariant", features=FeatureConfig("hpcp", 2000, rate=2.5))
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "rated", Siamese(config).eval(), config)
+    report = build_index(root, tmp_path / "rated", workspace, frame_rate=2.5, windows=True)
+    assert report.windows == 9 * 3  # from frame 0, from frame 90, and to the end
+    manifest = open_generation(workspace).manifest
+    assert (manifest.windows, manifest.source) == (WindowRecipe(2.5), str(root.resolve()))
+    windows = open_searcher(workspace, windows=True).windows
+    assert windows is not None
+    checkpoint, files = load_checkpoint(tmp_path / "rated"), open_dataset(root).files
+    for row in (0, 4, 8):
+        own = windows.take([row])
+        vectors, cuts = embed_file_windows(checkpoint, files[f"P_{row + 1}"], 2.5, WindowRecipe(2.5))
+        np.testing.assert_allclose(own.vectors, vectors, atol=1e-5)
+        assert own.cuts.start.tolist() == cuts.start.tolist() == [0, 90 / 2.5, (140 + 8 * (row % 3)) / 2.5]
+
+
+def test_windows_of_a_model_without_a_frame_rate_are_refused_before_anything_is_read(
+    toy: Path, model: Path, workspace: Workspace
+) -> None:
+    with pytest.raises(UsageError, match="this one sees every track in at most 200 frames"):
+        build_index(toy, model, workspace, windows=True)
+    assert not workspace.cache.exists()
+
+
+def test_the_bundled_sample_is_known_without_its_folder(workspace: Workspace) -> None:
+    assert publish(workspace).manifest.source is None
 
 
 def test_p_is_what_the_network_says(toy: Path, model: Path, workspace: Workspace) -> None:

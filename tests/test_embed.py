@@ -10,9 +10,12 @@ import torch
 
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embed import embed_files, embed_frames, embed_store
+from covsearch.dataset.frame_rate import DATACOS_RATE
+from covsearch.embed import embed_file_windows, embed_files, embed_frames, embed_store, embed_windows
 from covsearch.errors import UsageError
+from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack
+from covsearch.features.windows import WindowRecipe
 from covsearch.models import Checkpoint, Siamese, load_checkpoint, save_checkpoint
 
 
@@ -46,10 +49,54 @@ def test_torchs_threads_are_put_back(toy: Path, tmp_path: Path, checkpoint: Chec
     assert torch.get_num_threads() == before
 
 
+@pytest.fixture
+def at_a_rate(tmp_path: Path) -> Checkpoint:
+    """A network that sees every second frame of the toy collection's."""
+    torch.manual_seed(0)
+    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=DATACOS_RATE / 2))
+    save_checkpoint(tmp_path / "rated", Siamese(config), config)
+    return load_checkpoint(tmp_path / "rated")
+
+
+def test_windows_of_store_and_files_are_the_embeddings_of_their_frames(
+    toy: Path, tmp_path: Path, at_a_rate: Checkpoint
+) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    store = pack(dataset, at_a_rate.config.features, tmp_path / "store")
+    recipe = WindowRecipe(seen_rate(store.config, dataset.frame_rate), length=50, hop=20)
+    seen: list[tuple[str, int, int]] = []
+    vectors, cuts = embed_windows(at_a_rate, store, recipe, lambda *args: seen.append(args))
+    assert store.lengths[:3].tolist() == [120, 124, 128]
+    assert cuts.first[:4].tolist() == [0, 5, 10, 15]  # 0, 20, 40, 60 and the one that ends with the track
+    assert len(vectors) == cuts.first[-1] == len(cuts.start)
+    assert seen[-1] == ("embedding windows", len(vectors), len(vectors))
+    for i in (0, 7, 23):
+        starts = recipe.starts(int(store.lengths[i])).tolist()
+        own = slice(cuts.first[i], cuts.first[i + 1])
+        np.testing.assert_allclose(cuts.start[own], np.array(starts) * 2 / DATACOS_RATE)
+        alone = embed_frames(at_a_rate.model, [store.frames(i)[start : start + 50] for start in starts])
+        np.testing.assert_allclose(vectors[own], alone, atol=1e-5)
+        by_file, own_cuts = embed_file_windows(at_a_rate, dataset.files[store.pids[i]], dataset.frame_rate, recipe)
+        np.testing.assert_allclose(by_file, alone, atol=1e-5)
+        assert own_cuts.first.tolist() == [0, len(starts)]
+
+
+def test_a_track_no_longer_than_a_window_has_its_own_embedding(
+    toy: Path, tmp_path: Path, at_a_rate: Checkpoint
+) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    store = pack(dataset, at_a_rate.config.features, tmp_path / "store")
+    vectors, cuts = embed_windows(at_a_rate, store, WindowRecipe(seen_rate(store.config, dataset.frame_rate)))
+    assert cuts.start.tolist() == [0.0] * 24
+    np.testing.assert_allclose(vectors, embed_store(at_a_rate, store), atol=1e-5)
+
+
 def test_store_of_another_configuration_is_refused(toy: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
     store = pack(open_dataset(toy, ["hpcp"]), FeatureConfig("hpcp", 50), tmp_path / "store")
     with pytest.raises(UsageError, match=r"was trained on .*frames=300.*the store holds .*frames=50"):
         embed_store(checkpoint, store)
+    with pytest.raises(UsageError, match=r"was trained on .*frames=300.*the store holds .*frames=50"):
+        embed_windows(checkpoint, store, WindowRecipe(2.7))
 
 
 def test_missing_feature_is_named(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -61,6 +61,45 @@ def test_files_are_written_by_suffix(tmp_path: Path, suffix: str, magic: bytes) 
     assert path.read_bytes().startswith(magic)
 
 
+def test_cross_similarity_has_minutes_on_both_axes_and_the_path_where_it_is(drawn: list[Any]) -> None:
+    similarity = np.random.default_rng(0).random((400, 200), dtype=np.float32)
+    path = np.array([[1.0, 3.0], [90.0, 60.0]])
+    names = ("P_1 · a", "P_2 · b")
+    plots.cross_similarity(similarity, path, Path("a.png"), rate=2.0, span=9, names=names, title="p")
+    (ax,) = drawn[0].axes
+    (image,) = ax.images
+    np.testing.assert_array_equal(image.get_array(), similarity.T)
+    assert image.get_extent() == pytest.approx([2, 202, 2, 102])  # the middle of 9 frames is 2.25 s after their begin
+    assert ax.lines[0].get_xydata().tolist() == path.tolist()
+    assert [label.get_text() for label in ax.get_xticklabels()][:3] == ["0:00", "0:30", "1:00"]
+    assert [label.get_text() for label in ax.get_yticklabels()][:3] == ["0:00", "0:15", "0:30"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == names
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 900), (900, 5)])
+def test_cross_similarity_of_any_shape_and_of_nothing_alike_is_drawn(shape: tuple[int, int], tmp_path: Path) -> None:
+    nothing = np.zeros(shape, np.float32)
+    path = tmp_path / "a.png"
+    assert (
+        plots.cross_similarity(nothing, np.empty((0, 2)), path, rate=2.7, span=1, names=("a", "b"), title="t") == path
+    )
+
+
+def test_titles_are_cut_to_fit_and_never_read_as_formulas(tmp_path: Path) -> None:
+    names = ("P_1 · $\\frac$ money $ " + 40 * "very ", "P_2 · $x_{$")
+    path = tmp_path / "a.svg"
+    similarity, nowhere = np.ones((300, 20), np.float32), np.empty((0, 2))
+    plots.cross_similarity(similarity, nowhere, path, rate=2.7, span=1, names=names, title="$\\frac$")
+    figure = path.read_text()
+    assert "<!-- P_1 · $\\frac$ money $ very" in figure
+    assert 40 * "very " not in figure
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (245, "4:05"), (3600, "60:00")])
+def test_clock(seconds: float, text: str) -> None:
+    assert plots.clock(seconds) == text
+
+
 def test_other_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"figures are written as .png or .svg, not '.jpg'"):
         plots.save(plots.subplots()[0], tmp_path / "a.jpg")

@@ -14,6 +14,7 @@ from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
+from covsearch.index.windows import chamfer, passages
 from covsearch.search import Match, Searcher, open_catalogue, open_searcher
 from covsearch.workspace import Workspace
 
@@ -66,6 +67,54 @@ def test_all_candidates_rank_as_the_exact_search_and_few_are_taken_by_cosine(sea
     result = searcher.query("P_5", 1, candidates=1)
     assert [m.performance.pid for m in result.matches] == [f"P_{nearest + 1}"]
     assert result.candidates == 1
+
+
+@pytest.fixture
+def with_windows(tmp_path: Path) -> Searcher:
+    publish(Workspace(tmp_path / "windows"), windows=True)
+    return open_searcher(Workspace(tmp_path / "windows"), windows=True)
+
+
+def test_windows_order_the_heads_nearest_and_say_where(with_windows: Searcher) -> None:
+    searcher, windows = with_windows, with_windows.windows
+    assert windows is not None
+    flat, own = searcher.collection.flat, windows.take([21])
+    nearest = flat.rank(flat.vectors[21], 15, exclude=21)
+    similar = {row: chamfer(own.vectors, windows.take([row]).vectors) for row in nearest.rows.tolist()}
+    result = searcher.query("P_22", 5, 15, rerank="windows")
+    expected = sorted(similar, key=lambda row: -similar[row])[:5]
+    assert [m.performance.pid for m in result.matches] == [f"P_{row + 1}" for row in expected]
+    assert [m.similarity for m in result.matches] == pytest.approx([similar[row] for row in expected], abs=1e-6)
+    assert [m.passage for m in result.matches] == [passages(own, windows.take([row]))[0] for row in expected]
+    by_head = {m.performance.pid: (m.p, m.distance, m.is_cover) for m in searcher.query("P_22", 15).matches}
+    assert all((m.p, m.distance, m.is_cover) == by_head[m.performance.pid] for m in result.matches)
+    assert (result.rerank, result.candidates, searcher.query("P_22").rerank) == ("windows", 15, "head")
+
+
+def test_windows_rank_a_hundred_candidates_unless_more_matches_are_wanted(with_windows: Searcher) -> None:
+    assert with_windows.query("P_22", rerank="windows").candidates == 100
+    assert with_windows.query("P_22", 200, rerank="windows").candidates == 200
+    assert len(with_windows.query("P_22", 200, rerank="windows").matches) == 39
+
+
+def test_a_vector_with_its_windows_ranks_as_the_performance_itself(with_windows: Searcher) -> None:
+    assert with_windows.windows is not None
+    own, vector = with_windows.windows.take([21]), with_windows.collection.flat.vectors[21]
+    by_vector = with_windows.query_vector(vector, model=FINGERPRINT, top=40, windows=own).matches
+    by_id = with_windows.query("P_22", 39, rerank="windows").matches
+    assert by_vector[0].performance.pid == "P_22"
+    assert by_vector[0].similarity == pytest.approx(1, abs=1e-6)
+    found = [(m.performance, m.passage) for m in by_vector[1:]]
+    assert found == [(m.performance, m.passage) for m in by_id]
+
+
+def test_windows_that_are_not_there_or_not_opened_are_refused(searcher: Searcher, workspace: Workspace) -> None:
+    with pytest.raises(NotFoundError, match=r"has no windows: run `covsearch build-index --windows`"):
+        open_searcher(workspace, windows=True)
+    with pytest.raises(UsageError, match="opened without windows"):
+        searcher.query("P_22", rerank="windows")
+    with pytest.raises(UsageError, match=r"rerank must be one of \['head', 'windows'\], not 'dtw'"):
+        searcher.query("P_22", rerank="dtw")
 
 
 def test_a_query_by_vector_knows_no_covers_and_excludes_nobody(searcher: Searcher) -> None:

@@ -20,6 +20,7 @@ from covsearch.workspace import find_workspace
 
 COMMANDS = {
     "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
+    "compare": ("covsearch.cli.compare", "compare", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
     "eval-pairs": (
         "covsearch.cli.evaluate",
@@ -80,6 +81,7 @@ def cli(ctx: click.Context, home: Path | None) -> None:
     covsearch build-index                 index the bundled sample with the bundled weights
     covsearch find "o haupt"              look up performance ids by title or artist
     covsearch query P_22 --top 10         rank the collection as covers of P_22
+    covsearch compare P_22 P_23           see where two performances run together
     covsearch eval-pairs                  how good is it on works it never saw?
     """
     ctx.obj = find_workspace(home)

@@ -23,6 +23,7 @@ _LISTED = 5  # skipped performances that the summary names
 @click.option("--subset", help="Which subset, when the folder holds several.")
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
+@click.option("--windows", is_flag=True, help="Index two-minute windows too, for `query --rerank windows`.")
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
 @click.pass_obj
@@ -32,6 +33,7 @@ def build_index(
     subset: str | None,
     model: Path | None,
     frame_rate: float | None,
+    windows: bool,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -43,13 +45,20 @@ def build_index(
     \b
     covsearch build-index
     covsearch build-index --dataset da-tacos --subset benchmark
-    covsearch build-index --dataset da-tacos --model models/mine --strict
+    covsearch build-index --dataset da-tacos --model models/mine --windows --strict
     """
     from covsearch import build
 
     with stderr_progress() as progress:
         report = build.build_index(
-            dataset, model, workspace, subset=subset, strict=strict, frame_rate=frame_rate, progress=progress
+            dataset,
+            model,
+            workspace,
+            subset=subset,
+            strict=strict,
+            frame_rate=frame_rate,
+            windows=windows,
+            progress=progress,
         )
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _summary(report))
 
@@ -58,7 +67,8 @@ def _summary(report: BuildReport) -> str:
     seen = report.features
     features = f"{seen.features}, {_rate(report)}at most {seen.frames:,} frames, key {seen.key}"
     lines = [
-        f"Indexed {report.performances:,} performances of {report.works:,} works in {report.seconds:.1f} s.",
+        f"Indexed {report.performances:,} performances of {report.works:,} works{_windows(report)} "
+        f"in {report.seconds:.1f} s.",
         f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
     ]
     if report.skipped:
@@ -67,6 +77,10 @@ def _summary(report: BuildReport) -> str:
     if len(report.skipped) > _LISTED:
         lines.append(f"  and {len(report.skipped) - _LISTED:,} more; --json lists all")
     return "\n".join(lines)
+
+
+def _windows(report: BuildReport) -> str:
+    return "" if report.windows is None else f" and {report.windows:,} windows"
 
 
 def _rate(report: BuildReport) -> str:

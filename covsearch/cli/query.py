@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from covsearch.cli.performances import headline, performance_json
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
-from covsearch.search import THRESHOLD, Match, QueryResult, Searcher, open_catalogue, open_searcher
+from covsearch.search import (
+    HEAD,
+    RERANKS,
+    THRESHOLD,
+    WINDOWS,
+    Match,
+    QueryResult,
+    Searcher,
+    open_catalogue,
+    open_searcher,
+)
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from covsearch.index.windows import Windows
+
+WINDOW_CAPTION = "ordered by similarity of windows, the most alike of which begin where Query ↔ match says"
 CAPTION = "p near 0: cover · p near 1: not · known ✓: listed under the query's work"
 
 
@@ -30,7 +44,8 @@ CAPTION = "p near 0: cover · p near 1: not · known ✓: listed under the query
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
 @click.option("--frame-rate", type=float, help="Frames a second of --file [as the indexed files].")
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
-@click.option("--candidates", type=int, help="Rank only so many cosine neighbours [all, exactly].")
+@click.option("--candidates", type=int, help="Rank only so many: of cosine neighbours [all], by windows [100].")
+@click.option("--rerank", type=click.Choice(RERANKS), default=HEAD, show_default=True, help="What orders candidates.")
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
 @click.pass_obj
@@ -41,6 +56,7 @@ def query(
     frame_rate: float | None,
     top: int,
     candidates: int | None,
+    rerank: str,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -49,12 +65,17 @@ def query(
     \b
     covsearch query P_22 --top 10
     covsearch query P_22 --csv > matches.csv
+    covsearch query P_22 --rerank windows
     covsearch query --file W_1_hpcp/P_1_hpcp.h5
     covsearch query --file P_1_hpcp.h5 --file P_1_crema.h5
 
     The ranking is exact: the learned head's distance is an inner product in 129 dimensions, which FAISS searches
     whole; rounding in float32 is bounded, and rows that it could have misplaced are ranked again in float64. A test
     holds the result equal to brute force. With --candidates N only the N nearest by cosine are ranked by the head.
+
+    With --rerank windows the N nearest under the head are ordered by how well two-minute windows of either find their
+    like in the other (similarity, 1 is best), and the two most alike are told by where they begin: query ↔ match. The
+    index must have been built with --windows.
 
     A model that sees several features needs one --file each, or one file that holds them all.
     """
@@ -64,9 +85,9 @@ def query(
         raise UsageError("expected --json or --csv, not both")
     if pid is not None and frame_rate is not None:
         raise UsageError("--frame-rate is of --file; what is in the index was read when it was built")
-    searcher = open_searcher(workspace)
+    searcher = open_searcher(workspace, windows=rerank == WINDOWS)
     if pid is not None:
-        result = searcher.query(pid, top, candidates)
+        result = searcher.query(pid, top, candidates, rerank=rerank)
     else:
         result = query_files(searcher, files, top, candidates, frame_rate)
     if as_json:
@@ -94,7 +115,7 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     if not hits:
         raise NotFoundError(f"no title or artist in the index has the words {text!r}; try fewer of them")
     if as_json:
-        found = [{**_performance(hit.performance), "versions": hit.versions} for hit in hits]
+        found = [{**performance_json(hit.performance), "versions": hit.versions} for hit in hits]
         click.echo(json.dumps({"text": text, "limit": limit, "hits": found}, indent=2))
         return
     from covsearch.cli.tables import stdout, table
@@ -108,7 +129,8 @@ def query_files(
 ) -> QueryResult:
     """Embed a performance from its feature files with the index's own model, and query with it.
 
-    The files have the frame rate of those in the index, unless another one is given.
+    The files have the frame rate of those in the index, unless another one is given. A searcher that was opened with
+    windows ranks by them.
     """
     rate = searcher.generation.manifest.frame_rate if frame_rate is None else check_frame_rate(frame_rate)
     for path in paths:
@@ -117,17 +139,35 @@ def query_files(
     from rich.console import Console
 
     with Console(stderr=True).status("embedding with the index's model"):  # loading torch takes seconds
-        vector, model = _embed(searcher.generation.model_folder, paths, rate)
-    return searcher.query_vector(vector, model=model, top=top, candidates=candidates)
+        embedded = _embed(searcher, paths, rate)
+    return searcher.query_vector(
+        embedded.vector, model=embedded.model, top=top, candidates=candidates, windows=embedded.windows
+    )
 
 
-def _embed(model_folder: Path, paths: Sequence[Path], frame_rate: float) -> tuple[NDArray[np.float32], str]:
-    from covsearch.embed import embed_files  # torch, which a query by PID does without
+@dataclass(frozen=True, eq=False)
+class _Embedded:
+    """A query from files, and the fingerprint of the model that embedded it."""
+
+    vector: NDArray[np.float32]
+    windows: Windows | None
+    model: str
+
+
+def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> _Embedded:
+    from covsearch.embed import embed_file_windows, embed_files  # torch, which a query by PID does without
+    from covsearch.features.frames import seen_rate
+    from covsearch.index.windows import Windows
     from covsearch.models import load_checkpoint
 
-    checkpoint = load_checkpoint(model_folder)
-    files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
-    return embed_files(checkpoint, files, frame_rate), checkpoint.fingerprint
+    checkpoint = load_checkpoint(searcher.generation.model_folder)
+    config = checkpoint.config.features
+    files = {name: _file_with(name, paths) for name in config.names}
+    parts = None
+    if searcher.windows is not None:
+        recipe = replace(searcher.windows.cuts.recipe, rate=seen_rate(config, frame_rate))
+        parts = Windows(*embed_file_windows(checkpoint, files, frame_rate, recipe))
+    return _Embedded(embed_files(checkpoint, files, frame_rate), parts, checkpoint.fingerprint)
 
 
 def _file_with(feature: str, paths: Sequence[Path]) -> Path:
@@ -146,37 +186,43 @@ def _file_with(feature: str, paths: Sequence[Path]) -> Path:
 
 
 def _answer(result: QueryResult, files: Sequence[Path], top: int) -> dict[str, Any]:
-    asked = _performance(result.query) if result.query else {"files": [str(path) for path in files]}
+    asked = performance_json(result.query) if result.query else {"files": [str(path) for path in files]}
     settings = {
         "top": top,
         "search": "exact" if result.candidates is None else "two-stage",
+        "rerank": result.rerank,
         "candidates": result.candidates,
         "threshold": THRESHOLD,
         "generation": result.generation,
         "model": result.model,
     }
     matches = [
-        {"rank": m.rank, **_performance(m.performance), **_judgement(m), "is_cover": m.is_cover} for m in result.matches
+        {"rank": m.rank, **performance_json(m.performance), **_judgement(m), **_passage(m), "is_cover": m.is_cover}
+        for m in result.matches
     ]
     return {"query": asked, "matches": matches, "settings": settings}
-
-
-def _performance(performance: Performance) -> dict[str, Any]:
-    values = dataclasses.asdict(performance)
-    return {**{k: v for k, v in values.items() if k != "matches"}, "musicbrainz": values["matches"]}
 
 
 def _judgement(match: Match) -> dict[str, Any]:
     return {"p": match.p, "verdict": match.verdict, "distance": match.distance}
 
 
+def _passage(match: Match) -> dict[str, Any]:
+    """What windows say of a match; nothing where they were not asked."""
+    if match.passage is None:
+        return {}
+    at = {"query_start": match.passage.a, "match_start": match.passage.b}
+    return {"similarity": match.similarity, **at, "cosine": match.passage.cosine}
+
+
 def _csv(matches: Sequence[Match]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["rank", "pid", "wid", "title", "artist", "year", "p", "verdict", "distance", "is_cover"])
+    added = list(_passage(matches[0])) if matches else []
+    writer.writerow(["rank", "pid", "wid", "title", "artist", "year", "p", "verdict", "distance", "is_cover", *added])
     for m in matches:
         known = "" if m.is_cover is None else str(m.is_cover).lower()
-        writer.writerow([m.rank, *_identity(m.performance), *_judgement(m).values(), known])
+        writer.writerow([m.rank, *_identity(m.performance), *_judgement(m).values(), known, *_passage(m).values()])
     return text.getvalue()
 
 
@@ -188,16 +234,19 @@ def _show(result: QueryResult, files: Sequence[Path]) -> None:
     from covsearch.cli.tables import plain, stdout, table
 
     console = stdout()
-    console.print(plain(_header(result.query) if result.query else " + ".join(path.name for path in files)))
-    rows = (
-        (m.rank, *_identity(m.performance), f"{m.p:.4f}", f"{m.distance:z.3f}", "✓" if m.is_cover else "")
-        for m in result.matches
-    )
-    columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">p", ">Distance", "Known")
-    console.print(table(columns, rows, caption=CAPTION))
+    console.print(plain(headline(result.query) if result.query else " + ".join(path.name for path in files)))
+    by_windows = result.rerank == WINDOWS
+    judged = (">p", "Known", ">Similarity", ">Query ↔ match") if by_windows else (">p", ">Distance", "Known")
+    rows = ((m.rank, *_identity(m.performance), f"{m.p:.4f}", *_shown(m)) for m in result.matches)
+    columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", *judged)
+    console.print(table(columns, rows, caption=WINDOW_CAPTION if by_windows else CAPTION))
 
 
-def _header(p: Performance) -> str:
-    parts = (f"{p.pid} ({p.wid})", p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
-    by = f" by {p.work_artist}" if p.work_title and p.work_artist else ""
-    return " · ".join(str(part) for part in parts if part) + by
+def _shown(match: Match) -> tuple[str, ...]:
+    """What the table tells beside p."""
+    from covsearch.plots import clock
+
+    known = "✓" if match.is_cover else ""
+    if match.passage is None:
+        return f"{match.distance:z.3f}", known
+    return known, f"{match.similarity:.3f}", f"{clock(match.passage.a)} ↔ {clock(match.passage.b)}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.chroma import CHROMA
-from covsearch.errors import ArtefactError
+from covsearch.errors import ArtefactError, UsageError
 from covsearch.features.key import to_c
 
 # HPCP and CREMA of one recording come from different framings; the dataset's differ by a few of 86 frames/s
@@ -106,6 +106,24 @@ def repeated(sequence: NDArray[np.float32], least: int) -> NDArray[np.float32]:
     """
     missing = least - len(sequence)
     return np.pad(sequence, ((0, missing), (0, 0)), mode="wrap") if missing > 0 else sequence
+
+
+def seen_rate(config: FeatureConfig, frame_rate: float) -> float:
+    """Frames/s of what :func:`prepare` makes of chroma with `frame_rate` frames/s.
+
+    That is ``config.rate`` as nearly as whole blocks come to it; a track that is cut to ``config.frames`` has fewer.
+
+    Raises
+    ------
+    UsageError
+        When the configuration has no frame rate: every track then has one of its own.
+    """
+    if not config.rate:
+        raise UsageError(
+            "windows need a model with a frame rate (`covsearch train --rate 2.69`): this one sees every track in "
+            f"at most {config.frames} frames, whatever their rate"
+        )
+    return frame_rate / max(1, round(frame_rate / config.rate))
 
 
 def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig, frame_rate: float) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -59,11 +60,22 @@ def check_vectors(pids: Sequence[str], vectors: NDArray[np.float32]) -> None:
     if len(set(pids)) != len(pids):
         double = next(pid for i, pid in enumerate(pids) if pid in pids[:i])
         raise ArtefactError(f"every PID may have one vector, {double} has more")
+    check_unit(pids, vectors)
+
+
+def check_unit(names: Sequence[str], vectors: NDArray[np.float32]) -> None:
+    """Check that every row of `vectors` (n, 128) is finite and of unit length.
+
+    Raises
+    ------
+    ArtefactError
+        With the name of the first row that is not.
+    """
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     wrong = ~(np.abs(lengths - 1) <= _UNIT)  # NaN compares false
     if wrong.any():
         row = int(wrong.argmax())
-        raise ArtefactError(f"{pids[row]}: vector must be finite and of length 1, its length is {lengths[row]:.6g}")
+        raise ArtefactError(f"{names[row]}: vector must be finite and of length 1, its length is {lengths[row]:.6g}")
 
 
 def write_collection(folder: Path, pids: Sequence[str], vectors: NDArray[np.float32], head: Head) -> None:
@@ -106,11 +118,22 @@ def _read_ids(path: Path, count: int) -> tuple[str, ...]:
     return tuple(pids)
 
 
-def _read_vectors(path: Path, count: int) -> NDArray[np.float32]:
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file of a generation, by name.
+
+    Raises
+    ------
+    ArtefactError
+        When it is none.
+    """
     try:
-        vectors = safetensors.numpy.load_file(path).get("vectors")
+        return safetensors.numpy.load_file(path)
     except (SafetensorError, KeyError, ValueError) as e:
         raise ArtefactError(f"{path}: expected safetensors: {e}; {MEND}") from e
+
+
+def _read_vectors(path: Path, count: int) -> NDArray[np.float32]:
+    vectors = read_tensors(path).get("vectors")
     if vectors is None or vectors.dtype != np.float32 or vectors.shape != (count, EMBEDDING_DIM):
         came = "none" if vectors is None else f"{vectors.dtype} {vectors.shape}"
         raise ArtefactError(f"{path}: expected float32 ({count}, {EMBEDDING_DIM}), found {came}; {MEND}")

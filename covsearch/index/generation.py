@@ -23,6 +23,11 @@ FILES = {
     "model/model.safetensors": "weights of the model that made the vectors, for queries by file",
     "model/config.toml": "the model's configuration",
 }
+WINDOWS = "windows.safetensors"
+OPTIONAL = {
+    WINDOWS: "only by `build-index --windows`: `vectors`, float32 (M, 128), rows of unit length; `first`, int64 "
+    "(N + 1,): rows `first[i]` to `first[i + 1]` are the windows of performance i; `start`, float64 (M,): seconds",
+}
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,14 @@ class Generation:
         return self.workspace.db / f"{self.name}.sqlite3"
 
 
-def stored_paths(name: str) -> list[str]:
+def files_of(*, windows: bool) -> list[str]:
+    """The files in the folder of a generation with or without windows, by their path from it."""
+    return [*FILES, *([WINDOWS] if windows else [])]
+
+
+def stored_paths(name: str, *, windows: bool) -> list[str]:
     """The files of generation `name`, as the manifest names them: by their path from the workspace."""
-    return [*(f"index/{name}/{file}" for file in FILES), f"db/{name}.sqlite3"]
+    return [*(f"index/{name}/{file}" for file in files_of(windows=windows)), f"db/{name}.sqlite3"]
 
 
 def read_current(workspace: Workspace) -> tuple[str, str] | None:
@@ -95,7 +105,7 @@ def open_generation(workspace: Workspace) -> Generation:
         raise NotFoundError(f"no index in {workspace.home}: {MEND} first")
     name, sha256 = current
     manifest = parse_manifest(_manifest_text(workspace.index / name / MANIFEST, sha256))
-    if sorted(manifest.files) != sorted(stored_paths(name)):
+    if sorted(manifest.files) != sorted(stored_paths(name, windows=manifest.windows is not None)):
         raise ArtefactError(f"{workspace.index / name / MANIFEST}: does not list {name}'s files; {MEND}")
     for path, stored in manifest.files.items():
         _check_size(workspace.home / path, stored.size)

@@ -13,6 +13,7 @@ from typing import Any
 from covsearch.config import FeatureConfig
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.errors import ArtefactError, UsageError
+from covsearch.features.windows import WindowRecipe
 
 FORMAT = 2  # raised whenever an older reader would misread what a newer builder wrote
 MEND = "run `covsearch build-index`"
@@ -27,6 +28,7 @@ class StoredFile:
     sha256: str
 
 
+_NULLABLE = ("windows", "source")
 FIELDS = {
     "format": "version of this layout; a reader refuses any other",
     "covsearch": "version of covsearch that built the generation",
@@ -39,6 +41,9 @@ FIELDS = {
     "features": "what the model sees: which features, at which frame rate, how many frames at most, in which key",
     "frame_rate": "frames a second of the files that were indexed, and of those that are queried with",
     "recipe": "kind of the FAISS index",
+    "windows": "how performances are cut into windows, in frames: their `length` and `hop`, at `rate` frames a second; "
+    "null without windows",
+    "source": "folder of the dataset; null for the bundled sample",
     "files": "size and SHA-256 of every file, by its path from the workspace",
 }
 
@@ -58,6 +63,8 @@ class Manifest:
     features: FeatureConfig
     frame_rate: float
     recipe: Mapping[str, Any]
+    windows: WindowRecipe | None
+    source: str | None
     files: Mapping[str, StoredFile]
 
     def to_json(self) -> str:
@@ -99,11 +106,23 @@ def _build(values: dict[str, Any]) -> Manifest:
     if sorted(values) != sorted(FIELDS):
         raise TypeError(f"fields {sorted(values)}, expected {sorted(FIELDS)}")
     kinds: dict[str, type] = dict.fromkeys(("format", "count", "works", "dim"), int)
-    kinds |= {"frame_rate": float, "features": dict, "recipe": dict, "files": dict}
+    kinds |= {"frame_rate": float, "features": dict, "recipe": dict, "windows": dict, "files": dict}
     for name, value in values.items():
-        _expect(name, value, kinds.get(name, str))
+        if not (value is None and name in _NULLABLE):
+            _expect(name, value, kinds.get(name, str))
     check_frame_rate(values["frame_rate"])
-    return Manifest(**{**values, "features": FeatureConfig(**values["features"]), "files": _files(values["files"])})
+    parts = {
+        "features": FeatureConfig(**values["features"]),
+        "windows": None if values["windows"] is None else _window_recipe(values["windows"]),
+        "files": _files(values["files"]),
+    }
+    return Manifest(**{**values, **parts})
+
+
+def _window_recipe(values: dict[str, Any]) -> WindowRecipe:
+    for name, kind in (("rate", float), ("length", int), ("hop", int)):
+        _expect(f"windows: {name}", values[name], kind)
+    return WindowRecipe(**values)
 
 
 def _files(values: dict[str, Any]) -> dict[str, StoredFile]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from covsearch.errors import ArtefactError, CovsearchError
 from covsearch.index import durable
-from covsearch.index.generation import CURRENT, FILES, MANIFEST, NAME, Generation, read_current, stored_paths
+from covsearch.index.generation import CURRENT, MANIFEST, NAME, Generation, files_of, read_current, stored_paths
 from covsearch.index.manifest import Manifest, digest
 from covsearch.workspace import Workspace
 
@@ -60,7 +60,7 @@ class Draft:
     name : str
         The name it will be published under.
     folder, database : Path
-        Where to write the files of :data:`~covsearch.index.generation.FILES`, and the database.
+        Where to write the files of :func:`~covsearch.index.generation.files_of`, and the database.
     """
 
     workspace: Workspace
@@ -73,8 +73,9 @@ class Draft:
 
         The draft's files have their final names afterwards; generations older than the previous one are removed.
         """
-        written = [*(self.folder / file for file in FILES), self.database]
-        files = dict(zip(stored_paths(self.name), map(digest, written), strict=True))
+        windows = manifest.windows is not None
+        written = [*(self.folder / file for file in files_of(windows=windows)), self.database]
+        files = dict(zip(stored_paths(self.name, windows=windows), map(digest, written), strict=True))
         generation = Generation(self.workspace, self.name, replace(manifest, files=files))
         path = self.folder / MANIFEST
         path.write_text(generation.manifest.to_json(), encoding="utf-8")

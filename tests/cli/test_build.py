@@ -62,6 +62,7 @@ def test_json_lists_everything(toy: Path, model: Path, tmp_path: Path) -> None:
         "subset": "toy",
         "frame_rate": 44_100 / 512,
         "rate_is_known": False,
+        "windows": None,
     }
 
 
@@ -103,3 +104,15 @@ def test_a_second_build_says_that_one_is_running(toy: Path, model: Path, tmp_pat
         result = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, model))
     assert isinstance(result.exception, CovsearchError)
     assert "another build is running" in str(result.exception)
+
+
+def test_windows_are_counted_and_only_of_a_model_with_a_frame_rate(toy: Path, model: Path, tmp_path: Path) -> None:
+    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
+    save_checkpoint(tmp_path / "rated", Siamese(config).eval(), config)
+    more = ("--windows", "--frame-rate", str(SLOW_RATE))
+    result = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, tmp_path / "rated", *more))
+    assert result.stdout.startswith("Indexed 24 performances of 8 works and 24 windows in ")
+    answer = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, tmp_path / "rated", *more, "--json"))
+    assert json.loads(answer.stdout)["windows"] == 24
+    with pytest.raises(UsageError, match=r"windows need a model with a frame rate \(`covsearch train --rate 2\.69`\)"):
+        CliRunner().invoke(cli, arguments(tmp_path / "home", toy, model, "--windows"), catch_exceptions=False)

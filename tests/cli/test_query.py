@@ -23,6 +23,7 @@ from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.performance import Performance
 from covsearch.models import Siamese, save_checkpoint
+from covsearch.plots import clock
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 
@@ -83,7 +84,7 @@ def test_json_has_query_matches_and_settings(workspace: Workspace) -> None:
     result = open_searcher(workspace).query("P_22", 3)
     assert result.query is not None
     assert answer["query"] == as_json(result.query)
-    settings = {"top": 3, "search": "exact", "candidates": None, "threshold": 0.5}
+    settings = {"top": 3, "search": "exact", "rerank": "head", "candidates": None, "threshold": 0.5}
     assert answer["settings"] == {**settings, "generation": "gen-0001", "model": FINGERPRINT}
     for printed, match in zip(answer["matches"], result.matches, strict=True):
         judgement = {"rank": match.rank, "p": match.p, "distance": match.distance, "is_cover": match.is_cover}
@@ -132,6 +133,62 @@ def test_candidates_are_passed_on_and_told(workspace: Workspace) -> None:
     expected = open_searcher(workspace).query("P_22", 2, 3).matches
     assert [match["pid"] for match in answer["matches"]] == [match.performance.pid for match in expected]
     assert (answer["settings"]["search"], answer["settings"]["candidates"]) == ("two-stage", 3)
+
+
+@pytest.fixture(scope="module")
+def with_windows(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("windows"))
+    publish(workspace, windows=True)
+    return workspace
+
+
+def test_windows_tell_similarity_and_where_in_table_json_and_csv(with_windows: Workspace) -> None:
+    options = ("query", "P_22", "--rerank", "windows", "--top", "4", "--candidates", "20")
+    result = open_searcher(with_windows, windows=True).query("P_22", 4, 20, rerank="windows")
+    lines = stdout(with_windows, *options).splitlines()
+    assert lines[2].split()[-6:] == ["p", "Known", "Similarity", "Query", "↔", "match"]
+    answer = json.loads(stdout(with_windows, *options, "--json"))
+    rows = list(csv.DictReader(io.StringIO(stdout(with_windows, *options, "--csv"), newline="")))
+    settings = {"search": "two-stage", "rerank": "windows", "candidates": 20}
+    assert {name: answer["settings"][name] for name in settings} == settings
+    for line, printed, row, match in zip(lines[4:8], answer["matches"], rows, result.matches, strict=True):
+        passage = match.passage
+        assert passage is not None
+        where = [f"{match.similarity:.3f}", clock(passage.a), "↔", clock(passage.b)]
+        assert line.split()[-4:] == where
+        expected = {"similarity": match.similarity, "query_start": passage.a, "match_start": passage.b}
+        assert {name: printed[name] for name in expected} == expected
+        assert {name: float(row[name]) for name in expected} == expected
+        assert (printed["pid"], float(row["p"])) == (match.performance.pid, match.p)
+    assert "ordered by similarity of windows" in lines[-1]
+
+
+def test_an_index_without_windows_is_exit_3_and_names_the_option(workspace: Workspace, failure: Any) -> None:
+    code, err = failure(workspace, "query", "P_22", "--rerank", "windows")
+    assert (code, err) == (
+        3,
+        "Error: the index (gen-0001) has no windows: run `covsearch build-index --windows`\n",
+    )
+
+
+def test_a_query_by_file_is_cut_into_windows_as_the_index_was(tmp_path: Path) -> None:
+    config = ModelConfig(branch="invariant", features=FeatureConfig("hpcp", 2000, rate=2.5))
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
+    root, workspace = write_collection(tmp_path / "data", works=3, frames=500), Workspace(tmp_path / "home")
+    build_index(root, tmp_path / "model", workspace, frame_rate=2.5, windows=True)
+    file = str(open_dataset(root).files["P_5"]["hpcp"])
+    answer = json.loads(stdout(workspace, "query", "--file", file, "--rerank", "windows", "--json"))
+    first, *others = answer["matches"]
+    assert (first["pid"], first["query_start"], first["match_start"]) == (
+        "P_5",
+        first["match_start"],
+        first["match_start"],
+    )
+    assert first["similarity"] == pytest.approx(1, abs=1e-5)
+    by_id = open_searcher(workspace, windows=True).query("P_5", rerank="windows").matches
+    similar = {m.performance.pid: m.similarity for m in by_id}
+    assert {m["pid"]: m["similarity"] for m in others} == pytest.approx(similar, abs=1e-5)
 
 
 def test_the_help_says_how_exactness_is_known(workspace: Workspace) -> None:
@@ -246,7 +303,7 @@ def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_p
 
 
 def test_a_file_is_read_at_the_frame_rate_of_the_indexed_ones_unless_another_is_said(tmp_path: Path) -> None:
-    config = ModelConfig(features=FeatureConfig("hpcp", 120, rate=5.0))
+    config = ModelConfig(alpha="positive", features=FeatureConfig("hpcp", 120, rate=5.0))
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
     root, workspace = write_collection(tmp_path / "data", works=4), Workspace(tmp_path / "home")
@@ -301,9 +358,17 @@ def test_a_model_that_is_not_the_index_own_is_exit_4(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["query", "P_22"], ["query", "P_22", "--csv"], ["find", "love"], ["query", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["query", "P_22"],
+        ["query", "P_22", "--csv"],
+        ["query", "P_22", "--rerank", "windows"],
+        ["find", "love"],
+        ["query", "--help"],
+    ],
 )
-def test_what_needs_no_network_imports_none(workspace: Workspace, arguments: list[str]) -> None:
+def test_what_needs_no_network_imports_none(with_windows: Workspace, arguments: list[str]) -> None:
     code = (
         "import sys\n"
         "from covsearch.cli import main\n"
@@ -312,7 +377,7 @@ def test_what_needs_no_network_imports_none(workspace: Workspace, arguments: lis
         "heavy = {'torch', 'pennylane', 'sklearn', 'h5py', 'matplotlib', 'scipy', 'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    command = [sys.executable, "-c", code, "--home", str(workspace.home), *arguments]
+    command = [sys.executable, "-c", code, "--home", str(with_windows.home), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout

@@ -109,10 +109,32 @@ def test_two_stage_search_ranks_exactly_the_cosine_neighbours(seed: int, n: int,
     assert flat.rerank(u, k, k + extra, exclude=row).rows.tolist() == neighbours[order].tolist()
 
 
-def test_two_stage_search_over_all_candidates_is_the_exact_one() -> None:
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("distinct", [1, 7, 120])
+def test_two_stage_search_over_all_candidates_is_the_exact_one(signed: bool, distinct: int) -> None:
     rng = np.random.default_rng(10)
-    flat = FlatIndex(unit_vectors(rng, 120), random_head(rng))
-    check(flat, flat.rerank(flat.vectors[0], 10, 119, exclude=0), flat.vectors[0], 10, 0)
+    vectors = unit_vectors(rng, distinct)[rng.integers(distinct, size=120)]
+    flat = FlatIndex(vectors, random_head(rng, signed=signed))
+    for row in range(0, 120, 10):
+        u = vectors[row]
+        exact = flat.rank(u, 10, exclude=row)
+        for candidates in (119, 10**6):
+            check(flat, flat.rerank(u, 10, candidates, exclude=row), u, 10, row)
+        assert exact.rows.tolist() == oracle(flat, u, 10, row)
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 200), k=st.integers(1, 20))
+def test_with_positive_weights_the_exact_ranking_is_by_euclidean_distance_of_weighted_vectors(
+    seed: int, n: int, k: int
+) -> None:
+    """So an L2 index over √α∘v would be exact too; the one index that there is need not know the sign."""
+    rng = np.random.default_rng(seed)
+    flat = FlatIndex(unit_vectors(rng, n), random_head(rng, signed=False))
+    weighted = np.sqrt(flat.head.alpha.astype(np.float64)) * flat.vectors
+    u = int(rng.integers(n))
+    l2 = np.linalg.norm(weighted - weighted[u], axis=1)
+    ranking = flat.rank(flat.vectors[u], k)
+    np.testing.assert_allclose(np.sqrt(ranking.distances), np.sort(l2)[:k], atol=1e-9)
 
 
 def test_a_stored_index_answers_as_before() -> None:

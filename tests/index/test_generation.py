@@ -7,7 +7,7 @@ from published import FINGERPRINT, publish
 
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError, NotFoundError
-from covsearch.index.generation import CURRENT, FILES, open_generation, read_current, stored_paths
+from covsearch.index.generation import CURRENT, FILES, OPTIONAL, files_of, open_generation, read_current, stored_paths
 from covsearch.index.manifest import digest
 from covsearch.workspace import Workspace
 
@@ -15,8 +15,11 @@ from covsearch.workspace import Workspace
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     workspace = Workspace(tmp_path)
-    publish(workspace)
+    publish(workspace, windows=True)
     return workspace
+
+
+STORED = stored_paths("gen-0001", windows=True)
 
 
 def test_an_empty_workspace_names_the_command_that_fills_it(tmp_path: Path) -> None:
@@ -30,24 +33,39 @@ def test_the_manifest_tells_what_was_built(workspace: Workspace) -> None:
     manifest = generation.manifest
     assert (generation.name, manifest.count, manifest.works, manifest.dim) == ("gen-0001", 40, 14, 128)
     assert (manifest.model, manifest.features, manifest.subset) == (FINGERPRINT, FeatureConfig(), "generated")
-    assert manifest.files == {path: digest(workspace.home / path) for path in stored_paths("gen-0001")}
+    assert manifest.files == {path: digest(workspace.home / path) for path in STORED}
 
 
-def test_nothing_but_the_listed_files_is_in_a_generation(workspace: Workspace) -> None:
-    folder = workspace.index / "gen-0001"
-    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert there == {*FILES, "manifest.json"}
+@pytest.mark.parametrize("windows", [False, True])
+def test_nothing_but_the_listed_files_is_in_a_generation(tmp_path: Path, windows: bool) -> None:
+    workspace = Workspace(tmp_path)
+    generation = publish(workspace, windows=windows)
+    there = {str(path.relative_to(generation.folder)) for path in generation.folder.rglob("*") if path.is_file()}
+    assert there == {*files_of(windows=windows), "manifest.json"}
+    assert there == {*FILES, *(OPTIONAL if windows else {}), "manifest.json"}
     assert [path.name for path in workspace.db.iterdir()] == ["gen-0001.sqlite3"]
+    assert (generation.manifest.windows is not None) == windows
+    assert set(open_generation(workspace).manifest.files) == set(stored_paths("gen-0001", windows=windows))
 
 
-@pytest.mark.parametrize("path", [*stored_paths("gen-0001"), "index/gen-0001/manifest.json"])
+def test_a_manifest_that_says_windows_and_lists_none_is_refused(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    manifest = publish(workspace).folder / "manifest.json"
+    recipe = '"windows": {"rate": 2.7, "length": 360, "hop": 90}'
+    manifest.write_text(manifest.read_text().replace('"windows": null', recipe))
+    (workspace.index / CURRENT).write_text(f"gen-0001 {digest(manifest).sha256}\n")
+    with pytest.raises(ArtefactError, match="does not list gen-0001's files"):
+        open_generation(workspace)
+
+
+@pytest.mark.parametrize("path", [*STORED, "index/gen-0001/manifest.json"])
 def test_a_missing_file_is_named(workspace: Workspace, path: str) -> None:
     (workspace.home / path).unlink()
     with pytest.raises(ArtefactError, match=rf"{path}: a file of the index is missing; run `covsearch build-index`"):
         open_generation(workspace)
 
 
-@pytest.mark.parametrize("path", stored_paths("gen-0001"))
+@pytest.mark.parametrize("path", STORED)
 @pytest.mark.parametrize("change", ["truncate", "append", "empty"])
 def test_a_file_of_another_size_is_named(workspace: Workspace, path: str, change: str) -> None:
     file = workspace.home / path

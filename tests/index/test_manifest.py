@@ -10,6 +10,7 @@ import pytest
 
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
+from covsearch.features.windows import WindowRecipe
 from covsearch.index.manifest import FIELDS, FORMAT, Manifest, StoredFile, digest, parse_manifest
 
 MANIFEST = Manifest(
@@ -24,6 +25,8 @@ MANIFEST = Manifest(
     features=FeatureConfig("hpcp+crema", 1500),
     frame_rate=86.1328125,
     recipe={"faiss": "Flat"},
+    windows=WindowRecipe(2.7),
+    source="/music/da-tacos",
     files={"index/gen-0001/ids.json": StoredFile(12, "ab" * 32)},
 )
 
@@ -32,8 +35,9 @@ def changed(**values: Any) -> str:
     return json.dumps({**json.loads(MANIFEST.to_json()), **values})
 
 
-def test_a_manifest_comes_back_equal() -> None:
-    assert parse_manifest(MANIFEST.to_json()) == MANIFEST
+@pytest.mark.parametrize("manifest", [MANIFEST, dataclasses.replace(MANIFEST, windows=None, source=None)])
+def test_a_manifest_comes_back_equal(manifest: Manifest) -> None:
+    assert parse_manifest(manifest.to_json()) == manifest
 
 
 def test_every_field_is_described() -> None:
@@ -66,6 +70,13 @@ def test_digest_is_size_and_sha256(tmp_path: Path) -> None:
         (changed(files={"a": {"size": 1}}), "manifest cannot be read: KeyError 'sha256'"),
         (changed(frame_rate=86), "frame_rate must be float, not 86"),
         (changed(frame_rate=-1.5), "frame rate must be a positive number"),
+        (changed(windows=[360]), r"windows must be dict, not \[360\]"),
+        (changed(windows={"rate": 2.7, "length": 360}), "KeyError 'hop'"),
+        (changed(windows={"rate": 2.7, "length": 360.0, "hop": 90}), "windows: length must be int, not 360.0"),
+        (changed(windows={"rate": 2.7, "length": 90, "hop": 360}), "a window of 90 frames every 360 leaves frames out"),
+        (changed(windows={"rate": 2.7, "length": 360, "hop": 90, "x": 1}), "unexpected keyword argument 'x'"),
+        (changed(windows={}), "KeyError 'rate'"),
+        (changed(source=3), "source must be str, not 3"),
         (changed(recipe=None), "recipe must be dict, not None"),
         (changed(features=None), "features must be dict, not None"),
     ],

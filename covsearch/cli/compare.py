@@ -1,0 +1,101 @@
+"""``covsearch compare``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from covsearch.cli.performances import headline, performance_json
+from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covsearch.compare import Comparison
+
+_LISTED = 5  # pairs of windows that are shown
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [where the index was built from].")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, the aligned path in seconds.")
+@click.pass_obj
+def compare(workspace: Workspace, a: str, b: str, dataset: Path | None, plot: Path | None, as_json: bool) -> None:
+    """Say how likely the performances A and B are covers, in which keys they are, and where they run together.
+
+    The distance is the learned head's. Key and alignment come from the chroma files themselves: of the 12
+    transpositions the one in which all moments of either find their like in the other best, and in it the longest
+    stretch in which one follows the other (Qmax; its score counts frames that agree, less what gaps cost). The
+    picture shows every moment of A beside every moment of B, dark where they are alike. An index built with --windows
+    adds which two-minute windows are each other's most alike.
+
+    \b
+    covsearch compare P_22 P_35
+    covsearch compare P_22 P_35 --plot why.png
+    covsearch compare P_22 P_35 --dataset da-tacos --json
+    """
+    from covsearch import compare as comparing
+    from covsearch import plots
+
+    if plot:
+        plots.subplots()  # without matplotlib, stop before the work instead of after it
+    found = comparing.compare(workspace, a, b, dataset_dir=dataset)
+    if as_json:
+        click.echo(json.dumps(_answer(found), indent=2))
+    else:
+        _show(found)
+    if not found.passages:
+        click.echo("the index has no windows: `covsearch build-index --windows` adds which of them match", err=True)
+    if plot:
+        click.echo(f"drew {comparing.draw(found, plot)}", err=True)
+
+
+def _answer(found: Comparison) -> dict[str, Any]:
+    alignment, stretch = found.alignment, found.stretch
+    return {
+        "a": performance_json(found.a),
+        "b": performance_json(found.b),
+        "p": found.p,
+        "verdict": found.verdict,
+        "distance": found.distance,
+        "is_cover": found.is_cover,
+        "semitones": alignment.semitones,
+        "alignment": {
+            "score": alignment.score,
+            "chance": alignment.chance,
+            "stretch": stretch and dataclasses.asdict(stretch),
+            "path": found.path.tolist(),
+        },
+        "windows": {"similarity": found.similarity, "passages": [dataclasses.asdict(p) for p in found.passages]},
+        "settings": {"frame_rate": found.rate, "generation": found.generation, "model": found.model},
+    }
+
+
+def _show(found: Comparison) -> None:
+    from covsearch.cli.tables import plain, stdout
+
+    console = stdout()
+    console.print(plain(headline(found.a)))
+    console.print(plain(headline(found.b)))
+    console.print()
+    for name, value in _facts(found):
+        console.print(plain(f"{name:10} {value}"))
+
+
+def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
+    from covsearch.plots import clock
+
+    listed = "listed as versions of one work" if found.is_cover else "not listed as versions of one work"
+    yield "p", f"{found.p:.4f}: {found.verdict} ({listed})"
+    yield "distance", f"{found.distance:z.3f}"
+    yield "key", found.key
+    yield "together", found.together
+    for n, passage in enumerate(found.passages[:_LISTED]):
+        total = f", all in all {found.similarity:.3f}" if n == 0 else ""
+        yield "" if n else "windows", f"{clock(passage.a)} ↔ {clock(passage.b)}: {passage.cosine:.3f}{total}"

@@ -1,0 +1,147 @@
+"""How two performances run side by side: in which key they fit, and how long one follows the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.dataset.chroma import BINS
+from covsearch.features.similarity import along_diagonals, cosines, fit, mutual_neighbours, transpose
+
+SPAN = 9  # frames compared at once: 3.3 s at 2.69 frames/s; the publication has 10 of 0.46 s
+NEAREST = 0.095  # which share of the other performance may match a moment; as published
+ONSET, EXTENSION = 5.0, 0.5  # what the first and each further mismatch costs, in matches; as published
+STEPS = ((1, 1), (2, 1), (1, 2))  # as fast, half as fast, twice as fast
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Two performances in the key in which they fit best.
+
+    Attributes
+    ----------
+    semitones : int
+        How much higher the second sounds, -5 to 6: octaves are not heard in chroma.
+    similarity : NDArray[float32], shape (L, M)
+        Of stretches of `span` frames, in that key; in [0, 1] for chroma.
+    span : int
+        Entry (i, j) compares frames i to i + span of one with j to j + span of the other.
+    path : NDArray[int64], shape (K, 2)
+        Places in `similarity`, in the order of time; K is 0 where nothing matches.
+    score : float
+        Qmax: matches on the path less what its gaps cost.
+    chance : float
+        The best Qmax in the 11 other keys, where nothing but chance and harmony common to much music aligns.
+    """
+
+    semitones: int
+    similarity: NDArray[np.float32]
+    span: int
+    path: NDArray[np.int64]
+    score: float
+    chance: float
+
+
+def align(a: NDArray[np.float32], b: NDArray[np.float32], span: int = SPAN) -> Alignment:
+    """Find the key in which two performances fit best, and align them in it.
+
+    The key is the one in which every stretch of either finds its like in the other best; it need not be the one
+    with the longest alignment, which for performances that hardly align is any.
+
+    Parameters
+    ----------
+    a, b : NDArray[float32], shapes (L, F) and (M, F)
+        Frames, F a multiple of 12; meant for 2.69 a second.
+    span : int
+        Frames compared at once; at most the shorter length is used.
+    """
+    span = min(span, len(a), len(b))
+    fits, scores = np.empty(BINS), np.empty(BINS)
+    best = 0
+    for key in range(BINS):  # one at a time, as two hours of music make matrices of hundreds of megabytes
+        similarity = along_diagonals(cosines(a, transpose(b, -key)), span)
+        matches = mutual_neighbours(similarity, NEAREST)
+        score = local_alignment(matches)
+        fits[key], scores[key] = fit(similarity), score.max()
+        if key == 0 or fits[key] > fits[best]:
+            best, kept, path = key, similarity, trace(score, matches)
+    return Alignment(
+        semitones=best if best <= BINS // 2 else best - BINS,
+        similarity=kept,
+        span=span,
+        path=path,
+        score=float(scores[best]),
+        chance=float(np.delete(scores, best).max()),
+    )
+
+
+def local_alignment(matches: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Qmax: length of the best alignment that ends at each pair of frames, less what its gaps cost.
+
+    A step goes one frame ahead in both, or two in one and one in the other, so that tempi may differ up to twofold.
+    Each row follows from the two before it, all its columns at once.
+
+    Parameters
+    ----------
+    matches : NDArray[bool], shape (L, M)
+        Which frames are alike (:func:`covsearch.features.similarity.mutual_neighbours`).
+
+    Returns
+    -------
+    NDArray[float32], shape (L, M)
+        At least 0; the maximum is Qmax.
+
+    References
+    ----------
+    Serrà, Serra, Andrzejak, "Cross recurrence quantification for cover song identification", New Journal of Physics 11
+    (2009), eq. 3.
+    """
+    rows, columns = matches.shape
+    score = np.zeros((rows + 2, columns + 2), dtype=np.float32)  # two of zeros before the first row and column
+    gap = score - np.float32(EXTENSION)  # score less the cost of a mismatch that follows
+    for i, match in enumerate(matches, start=2):
+        ahead = np.maximum(_best_before(score, i) + 1, 0)
+        aside = np.maximum(_best_before(gap, i), 0)
+        score[i, 2:] = np.where(match, ahead, aside)
+        gap[i, 2:] = score[i, 2:] - np.where(match, np.float32(ONSET), np.float32(EXTENSION))
+    return score[2:, 2:]
+
+
+def _best_before(score: NDArray[np.float32], i: int) -> NDArray[np.float32]:
+    """The greatest of the three entries that a step to each column of row `i` may come from."""
+    return np.maximum(np.maximum(score[i - 1, 1:-1], score[i - 2, 1:-1]), score[i - 1, :-2])  # as STEPS are
+
+
+def trace(score: NDArray[np.float32], matches: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The best alignment, followed back from where it ends.
+
+    Parameters
+    ----------
+    score, matches : NDArray, shape (L, M)
+        As :func:`local_alignment` returned and got them.
+
+    Returns
+    -------
+    NDArray[int64], shape (K, 2)
+        Pairs of frames in the order of time, from its first match to its last; K is 0 where nothing matches.
+    """
+    path: list[tuple[int, int]] = []
+    i, j = (int(k) for k in np.unravel_index(int(score.argmax()), score.shape))
+    while i >= 0 and j >= 0 and score[i, j] > 0:
+        path.append((i, j))
+        i, j = _step_back(score, matches, i, j)
+    return np.array(path[::-1], dtype=np.int64).reshape(-1, 2)
+
+
+def _step_back(score: NDArray[np.float32], matches: NDArray[np.bool_], i: int, j: int) -> tuple[int, int]:
+    """Where the score of (i, j) came from; (-1, -1) at the beginning of an alignment."""
+    before = [(i - di, j - dj) for di, dj in STEPS if i >= di and j >= dj]
+
+    def worth(place: tuple[int, int]) -> float:
+        cost = 0.0 if matches[i, j] else ONSET if matches[place] else EXTENSION
+        return float(score[place]) - cost
+
+    best = max(before, key=worth, default=(-1, -1))
+    return best if best[0] >= 0 and worth(best) > 0 else (-1, -1)

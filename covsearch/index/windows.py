@@ -1,0 +1,156 @@
+"""Windows of performances: how alike two are part by part, and which part of one is most like which of the other.
+
+One vector speaks for a whole performance; a window's vector speaks for two minutes of it. Performances that share a
+part, or play their parts in another order, are nearer by their windows than as wholes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.config import EMBEDDING_DIM
+from covsearch.errors import ArtefactError
+from covsearch.features.windows import Cuts
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The embedded windows of N performances, M in all.
+
+    Attributes
+    ----------
+    vectors : NDArray[float32], shape (M, 128)
+        Unit length.
+    cuts : Cuts
+        Whose and where each is.
+
+    Raises
+    ------
+    ArtefactError
+        When the two do not fit each other.
+    """
+
+    vectors: NDArray[np.float32]
+    cuts: Cuts
+
+    def __post_init__(self) -> None:
+        first, start, count = self.cuts.first, self.cuts.start, len(self.vectors)
+        if self.vectors.dtype != np.float32 or self.vectors.shape[1:] != (EMBEDDING_DIM,):
+            came = f"{self.vectors.dtype} {self.vectors.shape}"
+            raise ArtefactError(f"windows: expected float32 of shape (M, {EMBEDDING_DIM}), not {came}")
+        offsets = first.dtype == np.int64 and first.ndim == 1 and len(first) > 1
+        if not (offsets and first[0] == 0 and first[-1] == count and (np.diff(first) > 0).all()):
+            raise ArtefactError(f"windows: offsets must rise from 0 to the number of windows, {count}")
+        if start.dtype != np.float64 or start.shape != (count,):
+            raise ArtefactError(f"windows: {count} vectors and {start.dtype} {start.shape} starts do not fit")
+
+    def __len__(self) -> int:
+        return len(self.cuts.first) - 1
+
+    def take(self, rows: Sequence[int]) -> Windows:
+        """Those of some performances, at least one, in the order of `rows`."""
+        first = self.cuts.first
+        spans = [np.arange(first[row], first[row + 1]) for row in rows]
+        places = np.concatenate(spans)
+        offsets = np.cumsum([0, *map(len, spans)], dtype=np.int64)
+        return Windows(self.vectors[places], Cuts(offsets, self.cuts.start[places], self.cuts.recipe))
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Two windows that are alike.
+
+    Attributes
+    ----------
+    a, b : float
+        Where they begin in either performance, in seconds.
+    cosine : float
+        How alike they are, in [-1, 1].
+    """
+
+    a: float
+    b: float
+    cosine: float
+
+
+def chamfer(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Chamfer similarity: how well every window of either finds its like in the other, on average.
+
+    Parameters
+    ----------
+    a, b : NDArray[float32], shapes (m, 128) and (n, 128)
+        Unit vectors.
+
+    Returns
+    -------
+    float
+        Mean of the row maxima and mean of the column maxima of ``a @ b.T``, averaged; in [-1, 1].
+    """
+    cosine = a @ b.T  # (m, n)
+    return float(cosine.max(axis=1).mean() + cosine.max(axis=0).mean()) / 2
+
+
+def chamfer_to_all(
+    query: NDArray[np.float32], vectors: NDArray[np.float32], first: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """:func:`chamfer` of one performance with each of N, in one matrix product.
+
+    Parameters
+    ----------
+    query : NDArray[float32], shape (m, 128)
+    vectors : NDArray[float32], shape (M, 128)
+    first : NDArray[int64], shape (N + 1,)
+        As in :class:`~covsearch.features.windows.Cuts`.
+
+    Returns
+    -------
+    NDArray[float64], shape (N,)
+    """
+    cosine = vectors @ query.T  # (M, m)
+    theirs = np.add.reduceat(cosine.max(axis=1).astype(np.float64), first[:-1]) / np.diff(first)  # (N,)
+    ours = np.maximum.reduceat(cosine, first[:-1], axis=0).mean(axis=1, dtype=np.float64)  # (N,)
+    similarity: NDArray[np.float64] = (theirs + ours) / 2
+    return similarity
+
+
+def rerank_windows(query: Windows, candidates: Windows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Candidates from the most to the least alike by Chamfer similarity of windows.
+
+    Parameters
+    ----------
+    query : Windows
+        Of one performance.
+    candidates : Windows
+        Of k, in the order in which equally similar ones shall come.
+
+    Returns
+    -------
+    NDArray[int64], shape (k,)
+        Places among the candidates, the most alike first.
+    NDArray[float64], shape (k,)
+        Their similarities, descending.
+    """
+    similarity = chamfer_to_all(query.vectors, candidates.vectors, candidates.cuts.first)
+    order = np.argsort(-similarity, kind="stable")
+    return order, similarity[order]
+
+
+def passages(a: Windows, b: Windows) -> tuple[Passage, ...]:
+    """The pairs of windows of which each is the most alike of the other, the most alike pair first; at least one.
+
+    Of equal ones the earliest.
+
+    Parameters
+    ----------
+    a, b : Windows
+        Of one performance each.
+    """
+    cosine = a.vectors @ b.vectors.T  # (m, n)
+    to_b, to_a = cosine.argmax(axis=1), cosine.argmax(axis=0)
+    mutual = np.flatnonzero(to_a[to_b] == np.arange(len(to_b)))
+    found = (Passage(float(a.cuts.start[i]), float(b.cuts.start[to_b[i]]), float(cosine[i, to_b[i]])) for i in mutual)
+    return tuple(sorted(found, key=lambda passage: -passage.cosine))

@@ -1,0 +1,149 @@
+"""Two performances side by side: what is known of made-up versions must come out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from collection import write_collection
+from matplotlib.image import imread
+from published import FINGERPRINT, publish_dataset
+
+from covsearch import compare
+from covsearch.compare import draw
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.errors import FeatureFileError, NotFoundError, UsageError
+from covsearch.index.windows import chamfer, passages
+from covsearch.search import open_searcher
+from covsearch.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(toy: Path, tmp_path: Path) -> Workspace:
+    publish_dataset(Workspace(tmp_path / "home"), toy)
+    return Workspace(tmp_path / "home")
+
+
+def test_versions_are_found_in_their_key_from_end_to_end(workspace: Workspace) -> None:
+    """Each version of a work is two semitones above the one before and eight frames longer, at the end."""
+    found = compare.compare(workspace, "P_4", "P_6")
+    assert (found.a.pid, found.b.pid, found.is_cover) == ("P_4", "P_6", True)
+    assert found.alignment.semitones == 4
+    assert found.key == "P_6 is 4 semitones higher"
+    assert compare.compare(workspace, "P_6", "P_5").key == "P_5 is 2 semitones lower"
+    assert found.rate == pytest.approx(SLOW_RATE)
+    assert found.alignment.score > 3 * found.alignment.chance
+    stretch = found.stretch
+    assert stretch is not None
+    assert stretch.a == pytest.approx((0, 240 / SLOW_RATE), abs=2 / SLOW_RATE)
+    assert stretch.b == pytest.approx(stretch.a, abs=2 / SLOW_RATE)
+    np.testing.assert_allclose(found.path[:, 0], found.path[:, 1], atol=2 / SLOW_RATE)
+    assert "0:00-1:29 ↔ 0:00-1:29 (score " in found.together
+
+
+def test_p_and_distance_are_those_of_a_query(workspace: Workspace) -> None:
+    found = compare.compare(workspace, "P_2", "P_13")
+    by_query = {m.performance.pid: m for m in open_searcher(workspace).query("P_2", 23).matches}["P_13"]
+    assert (found.p, found.distance, found.verdict) == (by_query.p, by_query.distance, by_query.verdict)
+    assert (found.is_cover, found.model, found.generation) == (False, FINGERPRINT, "gen-0001")
+
+
+def test_strangers_run_together_no_further_than_chance(workspace: Workspace) -> None:
+    ratios = [compare.compare(workspace, "P_1", f"P_{n}").alignment for n in (4, 7, 10)]
+    assert max(found.score / found.chance for found in ratios) < 2
+
+
+def test_without_windows_there_are_no_passages(workspace: Workspace) -> None:
+    found = compare.compare(workspace, "P_1", "P_2")
+    assert (found.similarity, found.passages) == (None, ())
+
+
+def test_windows_say_which_match(toy: Path, tmp_path: Path) -> None:
+    made = publish_dataset(Workspace(tmp_path), toy, windows=True)
+    found = compare.compare(Workspace(tmp_path), "P_3", "P_8")
+    a, b = made.take([2]), made.take([7])
+    assert found.similarity == chamfer(a.vectors, b.vectors)
+    assert found.passages == passages(a, b)
+
+
+def test_files_of_a_higher_frame_rate_are_heard_at_the_slow_one(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "data", works=2, versions=2, frames=960)
+    publish_dataset(Workspace(tmp_path / "home"), root, rate=4 * SLOW_RATE)
+    found = compare.compare(Workspace(tmp_path / "home"), "P_1", "P_2")
+    assert found.rate == pytest.approx(SLOW_RATE)
+    assert found.alignment.similarity.shape == (240 - 8, 242 - 8)
+
+
+def test_tracks_too_long_for_a_matrix_are_heard_more_slowly(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "FRAMES", 100)
+    found = compare.compare(workspace, "P_1", "P_2")
+    assert found.rate == pytest.approx(SLOW_RATE / 3)
+    assert found.alignment.similarity.shape == (80 - 8, 83 - 8)
+
+
+def test_several_features_are_transposed_together(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "data", works=2, features=("hpcp", "crema"))
+    publish_dataset(Workspace(tmp_path / "home"), root, features="hpcp+crema")
+    assert compare.compare(Workspace(tmp_path / "home"), "P_1", "P_3").alignment.semitones == 4
+
+
+def test_the_key_is_told_in_words(workspace: Workspace) -> None:
+    found = compare.compare(workspace, "P_1", "P_2")
+    words = {
+        0: "same key",
+        1: "P_2 is 1 semitone higher",
+        -1: "P_2 is 1 semitone lower",
+        6: "P_2 is 6 semitones higher",
+    }
+    for semitones, expected in words.items():
+        assert replace(found, alignment=replace(found.alignment, semitones=semitones)).key == expected
+
+
+def test_files_that_moved_are_named_and_found_again(workspace: Workspace, toy: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    toy.rename(moved)
+    with pytest.raises(NotFoundError, match=r"toy is not there; .*built from there; say with --dataset where it is"):
+        compare.compare(workspace, "P_1", "P_2")
+    with pytest.raises(NotFoundError, match=r"other is not there; expected a Da-TACOS folder$"):
+        compare.compare(workspace, "P_1", "P_2", dataset_dir=tmp_path / "other")
+    assert compare.compare(workspace, "P_1", "P_2", dataset_dir=moved).alignment.semitones == 2
+
+
+def test_a_file_that_is_gone_or_damaged_is_named(workspace: Workspace, toy: Path) -> None:
+    files = open_dataset(toy).files
+    files["P_2"]["hpcp"].unlink()
+    with pytest.raises(NotFoundError, match="has no hpcp file of P_2; name another folder: --dataset"):
+        compare.compare(workspace, "P_1", "P_2")
+    files["P_1"]["hpcp"].write_bytes(b"junk")
+    with pytest.raises(FeatureFileError, match=r"P_1_hpcp\.h5: cannot be read as HDF5"):
+        compare.compare(workspace, "P_1", "P_3")
+
+
+def test_what_cannot_be_compared_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="expected two performances, got P_1 twice"):
+        compare.compare(workspace, "P_1", "P_1")
+    with pytest.raises(NotFoundError, match="no performance P_222 in the index: did you mean P_22"):
+        compare.compare(workspace, "P_1", "P_222")
+
+
+def test_the_picture_has_the_path_on_the_dark_diagonal(workspace: Workspace, tmp_path: Path) -> None:
+    found = compare.compare(workspace, "P_4", "P_6")
+    assert draw(found, tmp_path / "some.png") == tmp_path / "some.png"
+    assert draw(found, tmp_path / "folder") == tmp_path / "folder" / "compare_P_4_P_6.png"
+    pixels = imread(tmp_path / "some.png")[:, :, :3]
+    orange = np.abs(pixels - np.array([0xD1, 0x60, 0x3D]) / 255).max(axis=2) < 0.05
+    rows, columns = np.nonzero(orange)
+    assert len(rows) > 500
+    assert np.corrcoef(rows, columns)[0, 1] < -0.99  # from the lower left to the upper right
+
+
+def test_a_pair_that_runs_together_nowhere_can_be_told_and_drawn(workspace: Workspace, tmp_path: Path) -> None:
+    found = compare.compare(workspace, "P_1", "P_5")
+    nothing = replace(found, alignment=replace(found.alignment, path=np.empty((0, 2), np.int64), score=0.0))
+    assert (nothing.stretch, nothing.together, nothing.path.shape) == (None, "nowhere", (0, 2))
+    assert draw(nothing, tmp_path / "nothing.svg").is_file()
