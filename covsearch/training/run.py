@@ -14,6 +14,7 @@ from covsearch.dataset.splits import Split, draw_split, read_split
 from covsearch.errors import UsageError
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
+from covsearch.models import Siamese
 from covsearch.models.checkpoint import WEIGHTS
 from covsearch.progress import Progress, silent
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
@@ -70,13 +71,15 @@ def run_training(
     Raises
     ------
     UsageError
-        When the folder already holds a finished checkpoint, or an unfinished training with other choices.
+        When the folder already holds a finished checkpoint, or an unfinished training with other choices; or the
+        model cannot be made.
     NotFoundError, ArtefactError
         When the dataset is missing or unreadable.
     MissingExtraError
         When the loss needs an extra that is not installed.
     """
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
+    Siamese(config)  # so is a device that PennyLane does not know
     names = config.features.names
     dataset = open_dataset(source.dataset or sample_root(), names, subset=source.subset, strict=source.strict)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
