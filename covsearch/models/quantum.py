@@ -19,6 +19,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -97,7 +98,7 @@ class ExactCircuit(nn.Module):
         # +-1 is exact in any dtype the module may be moved to; the state_dict holds the angles alone
         self.register_buffer("hadamard", hadamard(qubits), persistent=False)  # (N, N)
         self.register_buffer("phases", torch.cat(layer_signs, dim=1), persistent=False)  # (N, L q)
-        self.register_buffer("readout", signs[measured], persistent=False)  # (N, q)
+        self.register_buffer("readout", signs[measured].T.contiguous(), persistent=False)  # (q, N)
         self._unitary: _Unitary | None = None
 
     def forward(self, amplitudes: Tensor) -> Tensor:
@@ -112,7 +113,7 @@ class ExactCircuit(nn.Module):
         transform, (cos, sin) = self.hadamard.to(x.dtype), self._diagonal(x.dtype)
         spectrum = x @ transform  # (..., N)
         found = ((spectrum * cos) @ transform).square() + ((spectrum * sin) @ transform).square()  # (..., N)
-        return found @ self.readout.to(x.dtype) / len(transform) ** 2
+        return F.linear(found, self.readout.to(x.dtype)) / len(transform) ** 2
 
     def _by_unitary(self, x: Tensor) -> Tensor:
         unitary = self._unitary  # read once: several threads may embed with one model
@@ -120,8 +121,8 @@ class ExactCircuit(nn.Module):
             transform, (cos, sin) = self.hadamard.to(x.dtype), self._diagonal(x.dtype)
             parts = torch.cat([(transform * cos) @ transform, (transform * sin) @ transform], dim=1) / len(transform)
             self._unitary = unitary = _Unitary(self.weights.detach().clone(), parts)
-        real2, imaginary2 = (x @ unitary.parts).square().chunk(2, -1)  # (..., N)
-        return torch.as_tensor((real2 + imaginary2) @ self.readout.to(x.dtype))
+        real2, imaginary2 = (x @ unitary.parts).square_().chunk(2, -1)  # (..., N)
+        return F.linear(real2 + imaginary2, self.readout.to(x.dtype))
 
     def _diagonal(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Real and negative imaginary part of D, each (N,); float64 sums its angles, which may be many and large."""
