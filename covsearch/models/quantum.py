@@ -1,16 +1,18 @@
 """The quantum block's circuit in closed form (Table 2, rows 19-21): amplitudes to <Z> of every wire, exactly.
 
 :mod:`covsearch.models.qnode` defines the circuit on PennyLane; this computes the same numbers without it, fast enough
-for training and indexing. Three facts carry it, with H the unnormalised Hadamard transform (N = 2^q rows of +-1):
+for training and indexing. With H the unnormalised Hadamard transform (N = 2^q rows of +-1):
 
-- a layer's RX rotations are diagonal between two transforms, ``H D_l H / N`` with
+- the RX rotations of a layer are diagonal between two transforms: ``H D_l H / N``, where
   ``D_l[k] = exp(-i/2 sum_i (-1)^bit_i(k) theta_li)``;
-- its ring of CNOTs permutes the basis states; between two transforms it permutes them with control and target swapped;
-- so the transforms between layers cancel, and a permutation moves past a diagonal by reordering it. What is left of
-  *all* layers is one diagonal, one pair of transforms and one permutation, which <Z> sees as reordered signs:
-  ``<Z_i> = sum_k |(H D H x)_k|^2 Z_ik / N^2`` with ``D = exp(-i/2 T theta)``; T and Z are tables of +-1.
+- its ring of CNOTs is, between two transforms, a ring with control and target swapped: a permutation S of the states;
+- so the transforms between the layers cancel, and all L layers are ``H S D_L ... S D_1 H / N``: a state k keeps its
+  amplitude, is renumbered to S^L(k), and collects the phase ``-phi_k / 2``, phi a sum of angles with signs;
+- measuring Z_i after the last transform multiplies each state by the one that differs in bit i. Amplitudes x are real,
+  and so is what remains, with v = H x and phi in the new numbering, k and k' the N/2 pairs that differ in bit i:
+  ``<Z_i> = 2/N sum_kk' v_k v_k' cos((phi_k - phi_k') / 2)``.
 
-A deeper circuit therefore costs no more than a shallow one, and differs only in which signs T holds.
+Only one transform and the cosines are left: a deep circuit costs no more than a shallow one.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -39,30 +40,41 @@ def hadamard(qubits: int) -> Tensor:
     return whole
 
 
-def cnot_ring(qubits: int, *, swapped: bool) -> Tensor:
-    """Where a layer's CNOTs take every basis state, int64 (2^q,); `swapped` exchanges control and target.
+def swapped_ring(qubits: int) -> Tensor:
+    """Where a layer's CNOTs, control and target swapped, take every basis state: S, int64 (2^q,).
 
     A ring is CNOT(i, i+1) for i = 0 .. q-1 in this order, the last onto wire 0; two wires have a single CNOT
     (``pennylane.BasicEntanglerLayers``).
     """
     states = torch.arange(2**qubits)
     for i in range(qubits if qubits > 2 else 1):
-        wires = (i, (i + 1) % qubits)
-        control, target = (qubits - 1 - wire for wire in (reversed(wires) if swapped else wires))
+        target, control = qubits - 1 - i, qubits - 1 - (i + 1) % qubits  # as numbers of bits
         states = states ^ ((states >> control & 1) << target)
     return states
 
 
+def halves(states: Tensor, wire: int) -> tuple[Tensor, Tensor]:
+    """Rows of `states` (N, ...) whose bit of `wire` is 0, and their partners whose bit is 1.
+
+    Returns
+    -------
+    (Tensor, Tensor)
+        Views of shape (2^wire, N / 2^(wire + 1), ...): the bits before `wire`, the bits behind it.
+    """
+    zero, one = states.reshape(2**wire, 2, -1, *states.shape[1:]).unbind(1)
+    return zero, one
+
+
 @dataclass(frozen=True)
-class _Unitary:
-    """Real and imaginary part of the circuit side by side, (N, 2N), and the angles they were made from."""
+class _Kept:
+    """The cosines, which are all that <Z> sees of the circuit's unitary, and the angles they were made from."""
 
     weights: Tensor
-    parts: Tensor
+    cosines: Tensor
 
     def is_of(self, weights: Tensor, dtype: torch.dtype) -> bool:
         same_kind = (self.weights.device, self.weights.dtype) == (weights.device, weights.dtype)
-        return same_kind and self.parts.dtype == dtype and torch.equal(self.weights, weights)
+        return same_kind and self.cosines.dtype == dtype and torch.equal(self.weights, weights)
 
 
 class ExactCircuit(nn.Module):
@@ -71,7 +83,7 @@ class ExactCircuit(nn.Module):
     Inputs need no unit norm. Those of norm 0 are no state; they answer 0 on every wire, as the uniform superposition
     does. Whatever dtype comes is computed in float32 or wider and given back in its own, outside of autocast.
 
-    Where no gradient is wanted, the circuit's unitary is kept and used again as long as the angles have the same
+    Where no gradient is wanted, what was computed from the angles is kept and used again as long as they have the same
     values: they are compared, not watched, so that no way of changing them can leave it stale.
 
     Parameters
@@ -82,52 +94,48 @@ class ExactCircuit(nn.Module):
         L
     """
 
-    hadamard: Tensor
-    phases: Tensor
-    readout: Tensor
+    transform: Tensor
+    differences: Tensor
 
     def __init__(self, qubits: int, layers: int) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.empty(layers, qubits).uniform_(0, 2 * math.pi))  # as TorchLayer starts
-        signs = bit_signs(qubits)
-        there, swapped = cnot_ring(qubits, swapped=False), cnot_ring(qubits, swapped=True)
-        layer_signs, states, measured = [], torch.arange(2**qubits), torch.arange(2**qubits)
+        signs, ring, states = bit_signs(qubits), swapped_ring(qubits), torch.arange(2**qubits)
+        collected = []
         for _ in range(layers):
-            layer_signs.append(signs[states])
-            states, measured = swapped[states], there[measured]
-        # +-1 is exact in any dtype the module may be moved to; the state_dict holds the angles alone
-        self.register_buffer("hadamard", hadamard(qubits), persistent=False)  # (N, N)
-        self.register_buffer("phases", torch.cat(layer_signs, dim=1), persistent=False)  # (N, L q)
-        self.register_buffer("readout", signs[measured].T.contiguous(), persistent=False)  # (q, N)
-        self._unitary: _Unitary | None = None
+            collected.append(signs[states])
+            states = ring[states]
+        old = states.argsort()  # of every new number
+        phi = torch.cat(collected, dim=1)[old]  # (N, L q)
+        differences = [torch.sub(*halves(phi, wire)).flatten(0, 1) / 2 for wire in range(qubits)]
+        # -1, 0 and 1 are exact in any dtype the module may be moved to; the state_dict holds the angles alone
+        self.register_buffer("transform", hadamard(qubits)[old], persistent=False)  # (N, N)
+        self.register_buffer("differences", torch.stack(differences), persistent=False)  # (q, N/2, L q)
+        self._kept: _Kept | None = None
 
     def forward(self, amplitudes: Tensor) -> Tensor:
         """<Z> of every wire, (..., q), of unnormalised real `amplitudes` (..., 2^q)."""
-        dtype = compute_dtype(amplitudes)
+        dtype, states = compute_dtype(amplitudes), amplitudes.shape[-1]
         with torch.autocast(amplitudes.device.type, enabled=False):
-            x, norm2 = scaled(amplitudes.to(dtype))  # (..., N), (..., 1)
-            measure = self._directly if torch.is_grad_enabled() else self._by_unitary
-            return (measure(x) / norm2).to(amplitudes.dtype)
+            x, norm2 = scaled(amplitudes.reshape(-1, states).to(dtype))  # (B, N), (B,)
+            v = self.transform.to(dtype) @ x.T  # (N, B)
+            wires = enumerate(self._cosines(dtype))  # q of (N/2,)
+            sums = torch.stack([c @ torch.mul(*halves(v, wire)).flatten(0, 1) for wire, c in wires])  # (q, B)
+            values = sums * (2 / states) / norm2
+        return values.T.reshape(*amplitudes.shape[:-1], -1).to(amplitudes.dtype)
 
-    def _directly(self, x: Tensor) -> Tensor:
-        transform, (cos, sin) = self.hadamard.to(x.dtype), self._diagonal(x.dtype)
-        spectrum = x @ transform  # (..., N)
-        found = ((spectrum * cos) @ transform).square() + ((spectrum * sin) @ transform).square()  # (..., N)
-        return F.linear(found, self.readout.to(x.dtype)) / len(transform) ** 2
+    def _cosines(self, dtype: torch.dtype) -> Tensor:
+        """Of half the phase differences, (q, N/2)."""
+        if torch.is_grad_enabled():
+            return self._compute_cosines(dtype)
+        kept = self._kept  # read once: several threads may embed with one model
+        if kept is None or not kept.is_of(self.weights, dtype):
+            self._kept = kept = _Kept(self.weights.detach().clone(), self._compute_cosines(dtype))
+        return kept.cosines
 
-    def _by_unitary(self, x: Tensor) -> Tensor:
-        unitary = self._unitary  # read once: several threads may embed with one model
-        if unitary is None or not unitary.is_of(self.weights, x.dtype):
-            transform, (cos, sin) = self.hadamard.to(x.dtype), self._diagonal(x.dtype)
-            parts = torch.cat([(transform * cos) @ transform, (transform * sin) @ transform], dim=1) / len(transform)
-            self._unitary = unitary = _Unitary(self.weights.detach().clone(), parts)
-        real2, imaginary2 = (x @ unitary.parts).square_().chunk(2, -1)  # (..., N)
-        return F.linear(real2 + imaginary2, self.readout.to(x.dtype))
-
-    def _diagonal(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Real and negative imaginary part of D, each (N,); float64 sums its angles, which may be many and large."""
-        half = self.phases.double() @ self.weights.double().flatten() / 2  # (N,)
-        return half.cos().to(dtype), half.sin().to(dtype)
+    def _compute_cosines(self, dtype: torch.dtype) -> Tensor:
+        # the angles, which may be many and large, are summed in float64
+        return (self.differences.double() @ self.weights.double().flatten()).cos().to(dtype)
 
 
 def compute_dtype(values: Tensor) -> torch.dtype:
@@ -136,11 +144,11 @@ def compute_dtype(values: Tensor) -> torch.dtype:
 
 
 def scaled(amplitudes: Tensor) -> tuple[Tensor, Tensor]:
-    """`amplitudes` (..., N) with largest entry 1, and their squared norm (..., 1), at least 1: of zeros, zeros and 1.
+    """`amplitudes` (B, N) with largest entry 1, and their squared norms (B,), at least 1: of zeros, zeros and 1.
 
     The square of a small number is 0 long before the number is. The circuit does not see the scale, so none of the
     gradient goes through it.
     """
     top = amplitudes.detach().abs().amax(-1, keepdim=True)
     x = amplitudes / top.where(top > 0, 1.0)
-    return x, x.square().sum(-1, keepdim=True).clamp_min(1.0)
+    return x, torch.linalg.vecdot(x, x).clamp_min(1.0)

@@ -156,7 +156,7 @@ def test_everything_is_trained(name: str, readout: str) -> None:
 
 @pytest.mark.parametrize("readout", READOUTS)
 def test_loads_what_was_saved(readout: str, tmp_path: Path) -> None:
-    """Over weights whose unitary was kept, too."""
+    """Over weights of whose circuit something was kept, too."""
     torch.manual_seed(1)
     config = replace(CONFIG, qubits=6, readout=readout)
     model, frames = Siamese(config).eval(), (torch.rand(2, 300, 12), torch.tensor([300, 77]))

@@ -1,4 +1,4 @@
-"""The closed form against PennyLane's definition, and its laws: scale, zeros, narrow dtypes, a unitary never stale."""
+"""The closed form against PennyLane's definition, and its laws: scale, zeros, narrow dtypes, nothing kept is stale."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from covsearch.models.qnode import make_qnode
-from covsearch.models.quantum import ExactCircuit, bit_signs, cnot_ring, hadamard
+from covsearch.models.quantum import ExactCircuit, bit_signs, hadamard, halves, swapped_ring
 
 definition = cache(make_qnode)
 
@@ -61,12 +61,14 @@ def test_ten_qubits_are_the_definitions() -> None:
 def test_tables_by_hand() -> None:
     assert bit_signs(2).tolist() == [[1, 1], [1, -1], [-1, 1], [-1, -1]]
     assert torch.equal(hadamard(2) @ hadamard(2), 4 * torch.eye(4))
-    # |10> -> |11>, |11> -> |10>; two wires have one CNOT
-    assert cnot_ring(2, swapped=False).tolist() == [0, 1, 3, 2]
-    # |100> -> |110> -> |111> -> |011>
-    assert cnot_ring(3, swapped=False)[0b100] == 0b011
-    # |001>: control 1 of target 0 is off, control 2 sets 1, control 0 is off
-    assert cnot_ring(3, swapped=True)[0b001] == 0b011
+    # two wires have one CNOT; swapped, wire 1 flips wire 0
+    assert swapped_ring(2).tolist() == [0b00, 0b11, 0b10, 0b01]
+    # |001>: wire 1 is off, wire 2 flips wire 1, wire 0 is off
+    assert swapped_ring(3)[0b001] == 0b011
+    # |100>: wires 1 and 2 are off, wire 0 flips wire 2
+    assert swapped_ring(3)[0b100] == 0b101
+    zero, one = halves(torch.arange(8), 1)
+    assert (zero.tolist(), one.tolist()) == ([[0, 1], [4, 5]], [[2, 3], [6, 7]])
 
 
 def test_one_wire_by_hand() -> None:
@@ -171,7 +173,7 @@ CHANGES: dict[str, Callable[[ExactCircuit], ExactCircuit]] = {
 
 @pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("name", CHANGES)
-def test_the_kept_unitary_is_never_stale(name: str, guard: Any) -> None:
+def test_what_is_kept_of_the_unitary_is_never_stale(name: str, guard: Any) -> None:
     exact, amplitudes = circuit(3, 2), torch.rand(4, 8)
     with guard():
         before = exact(amplitudes)
@@ -183,18 +185,18 @@ def test_the_kept_unitary_is_never_stale(name: str, guard: Any) -> None:
     assert worst(after, before) > 1e-3 or name.startswith("to ")
 
 
-def test_the_unitary_is_kept_while_the_angles_stay() -> None:
+def test_it_is_kept_while_the_angles_stay() -> None:
     exact, amplitudes = circuit(3, 2), torch.rand(4, 8)
     with torch.inference_mode():
         exact(amplitudes)
-        kept = exact._unitary
+        kept = exact._kept
         exact(amplitudes)
-        assert exact._unitary is kept
+        assert exact._kept is kept
     assert list(exact.state_dict()) == ["weights"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_moving_between_devices_keeps_the_unitary_true() -> None:
+def test_moving_between_devices_keeps_it_true() -> None:
     exact, amplitudes = circuit(7, 4), torch.rand(4, 128)
     with torch.inference_mode():
         here = exact(amplitudes)
