@@ -31,6 +31,11 @@ def _at_least(name: str, value: float, least: float) -> None:
         raise UsageError(f"{name} must be at least {least}, not {value}")
 
 
+def _between(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise UsageError(f"{name} must be {least} to {most}, not {value}")
+
+
 @dataclass(frozen=True)
 class FeatureConfig:
     """What a branch sees of a performance: which chroma, at which frame rate, at most how many frames.
@@ -90,6 +95,17 @@ class ModelConfig:
         ``batch`` (Table 1) or ``group`` (the report's suggestion for small batches).
     alpha : str
         ``signed`` (the report) or ``positive`` (softplus: the head becomes a metric).
+    qubits : int
+        q of Table 2, 2 to 10, the numbers that ``hybrid`` and ``bottleneck`` pass on; ``cnn`` does without. At the
+        default 7 the 128-D embedding is the state's amplitudes, and nothing is projected.
+    q_layers : int
+        L, entangling layers of ``hybrid``. The report does not say; 2 is the least whose qubits all meet.
+    readout : str
+        Of ``hybrid`` and ``bottleneck``: ``report`` (Table 2: what q numbers reach) or ``residual`` (the classical
+        embedding plus that).
+    quantum_device : str
+        Of ``hybrid``: ``exact`` computes the circuit's expectations in closed form; anything else is a PennyLane device
+        that measures them, ``NAME`` or ``NAME:SHOTS`` (``default.qubit:1000``), far slower.
     features : FeatureConfig
         What the branch was made for.
     """
@@ -98,12 +114,19 @@ class ModelConfig:
     pooling: str = "masked"
     norm: str = "batch"
     alpha: str = "signed"
+    qubits: int = 7
+    q_layers: int = 2
+    readout: str = "report"
+    quantum_device: str = "exact"
     features: FeatureConfig = field(default_factory=FeatureConfig)
 
     def __post_init__(self) -> None:
         _one_of("pooling", self.pooling, ("masked", "unmasked"))
         _one_of("norm", self.norm, ("batch", "group"))
         _one_of("alpha", self.alpha, ("signed", "positive"))
+        _one_of("readout", self.readout, ("report", "residual"))
+        _between("qubits", self.qubits, 2, 10)
+        _between("q_layers", self.q_layers, 1, 100)
 
 
 @dataclass(frozen=True)

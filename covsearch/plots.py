@@ -25,12 +25,11 @@ _TICKS = (5, 10, 15, 30, 60, 120, 300, 600)  # seconds
 VALUE_BINS = 85  # of values in [0, 1]: divides 255, so that values kept as 8-bit numbers show no comb
 
 
-def subplots(columns: int = 1, *, width: float = 6.4, height: float = 4.0) -> tuple[Figure, list[Axes]]:
-    """A figure with `columns` axes side by side, without pyplot's global state, windows and backends.
+def blank(*, width: float = 6.4, height: float = 4.0) -> Figure:
+    """A figure without axes, and without pyplot's global state, windows and backends.
 
     Parameters
     ----------
-    columns : int
     width, height : float
         Inches.
 
@@ -43,7 +42,12 @@ def subplots(columns: int = 1, *, width: float = 6.4, height: float = 4.0) -> tu
         from matplotlib.figure import Figure
     except ImportError as e:
         raise MissingExtraError("drawing figures", "plots") from e
-    figure = Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def subplots(columns: int = 1, *, width: float = 6.4, height: float = 4.0) -> tuple[Figure, list[Axes]]:
+    """A :func:`blank` figure with `columns` axes side by side."""
+    figure = blank(width=width, height=height)
     axes: list[Axes] = list(figure.subplots(1, columns, squeeze=False)[0])
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)

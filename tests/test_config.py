@@ -15,6 +15,10 @@ configs = st.builds(
     pooling=st.sampled_from(["masked", "unmasked"]),
     norm=st.sampled_from(["batch", "group"]),
     alpha=st.sampled_from(["signed", "positive"]),
+    qubits=st.integers(2, 10),
+    q_layers=st.integers(1, 100),
+    readout=st.sampled_from(["report", "residual"]),
+    quantum_device=st.text(max_size=8),
     features=st.builds(FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, 10**6), st.floats(0, 1e9)),
 )
 
@@ -36,6 +40,10 @@ def test_toml_gives_back_what_went_in(model: ModelConfig, seed: int, rate: float
         (FeatureConfig, {"rate": -1.0}, "rate must be a number of frames a second, or 0 for none, not -1.0"),
         (FeatureConfig, {"rate": float("nan")}, "rate must be a number of frames a second"),
         (ModelConfig, {"norm": "layer"}, r"norm must be one of \['batch', 'group'\], not 'layer'"),
+        (ModelConfig, {"qubits": 1}, "qubits must be 2 to 10, not 1"),
+        (ModelConfig, {"qubits": 11}, "qubits must be 2 to 10, not 11"),
+        (ModelConfig, {"q_layers": 0}, "q_layers must be 1 to 100, not 0"),
+        (ModelConfig, {"readout": "sum"}, r"readout must be one of \['report', 'residual'\], not 'sum'"),
         (TrainConfig, {"learning_rate": 1.5}, "learning_rate must lie between 0 and 1, not 1.5"),
         (TrainConfig, {"learning_rate": float("nan")}, "learning_rate must lie between"),
         (TrainConfig, {"split": "random"}, r"split must be one of \['pairs', 'works'\]"),

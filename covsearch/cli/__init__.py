@@ -33,6 +33,7 @@ COMMANDS = {
         "MAP, ranks and recall of a search, with baselines.",
     ),
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
+    "model": ("covsearch.cli.model", "model", "Look into a trained model."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
     "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),
 }

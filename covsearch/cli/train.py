@@ -30,6 +30,10 @@ _CHOICES = (
     click.option("--pooling", type=click.Choice(["masked", "unmasked"]), help="unmasked is the report's baseline."),
     click.option("--norm", type=click.Choice(["batch", "group"]), help="Normalisation inside the blocks [batch]."),
     click.option("--alpha", type=click.Choice(["signed", "positive"]), help="Weights of the head."),
+    click.option("--qubits", type=int, help="2 to 10, for hybrid and bottleneck [7]."),
+    click.option("--q-layers", type=int, help="Entangling layers of hybrid [2]."),
+    click.option("--readout", type=click.Choice(["report", "residual"]), help="residual adds the CNN's own embedding."),
+    click.option("--quantum-device", help="PennyLane device that hybrid is measured on, NAME[:SHOTS] [exact]."),
     click.option(
         "--split", type=click.Choice(["works", "pairs"]), help="pairs is the report's leaky protocol [works]."
     ),

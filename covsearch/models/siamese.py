@@ -12,6 +12,7 @@ from covsearch.config import ModelConfig
 from covsearch.errors import UsageError
 from covsearch.models.cnn import ResidualCNN
 from covsearch.models.head import WeightedSquaredDistance
+from covsearch.models.hybrid import BottleneckCNN, HybridCNN
 from covsearch.models.invariant import InvariantCNN
 
 
@@ -25,7 +26,12 @@ class Branch(Protocol):
         """To how many frames a batch of tracks of these lengths is padded."""
 
 
-BRANCHES: dict[str, type[nn.Module]] = {"cnn": ResidualCNN, "invariant": InvariantCNN}
+BRANCHES: dict[str, type[nn.Module]] = {
+    "bottleneck": BottleneckCNN,
+    "cnn": ResidualCNN,
+    "hybrid": HybridCNN,
+    "invariant": InvariantCNN,
+}
 
 
 def branch_class(name: str) -> type[nn.Module]:

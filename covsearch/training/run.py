@@ -14,6 +14,7 @@ from covsearch.dataset.splits import Split, draw_split, read_split
 from covsearch.errors import UsageError
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
+from covsearch.models import Siamese
 from covsearch.models.checkpoint import WEIGHTS
 from covsearch.progress import Progress, silent
 from covsearch.synthesis.sources import JOIN, open_collections
@@ -80,7 +81,8 @@ def run_training(
     Raises
     ------
     UsageError
-        When the folder already holds a finished checkpoint, or an unfinished training with other choices.
+        When the folder already holds a finished checkpoint, or an unfinished training with other choices; or the
+        model cannot be made.
     NotFoundError, ArtefactError
         When the dataset is missing or unreadable.
     MissingExtraError
@@ -89,6 +91,7 @@ def run_training(
     if training.synthesize:
         check_features(config.features)
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
+    Siamese(config)  # so is a device that PennyLane does not know
     dataset = source.open(config.features.names)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     if (out / WEIGHTS).exists():

@@ -44,6 +44,28 @@ def test_the_branch_sees_frames_at_its_own_rate(tmp_path: Path) -> None:
     assert json.loads(store.read_text().splitlines()[1])["frames"] == 30  # 120 in blocks of four
 
 
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("hybrid", ("--qubits", "6", "--q-layers", "3", "--readout", "residual")),
+        ("hybrid", ("--qubits", "3", "--quantum-device", "default.qubit:20")),
+        ("bottleneck", ("--qubits", "5")),
+    ],
+)
+@pytest.mark.parametrize("preset", ["report", "default"])
+def test_hybrids_train_with_every_preset(model: str, options: tuple[str, ...], preset: str, tmp_path: Path) -> None:
+    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
+    root, out = write_collection(tmp_path / "toy", works=15, frames=60), tmp_path / "mine"
+    choices = ["--dataset", str(root), "--out", str(out), "--preset", preset, "--model", model, *options]
+    answer = json.loads(run(tmp_path, *choices, *QUICK, "--json"))
+    assert 0 <= answer["test_auc"] <= 1
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.fingerprint.startswith(f"{model}-")
+    config = checkpoint.config
+    said = {f"--{name.replace('_', '-')}": str(value) for name, value in vars(config).items()}
+    assert {name: said[name] for name in options[::2]} == dict(zip(options[::2], options[1::2], strict=True))
+
+
 def test_curves_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
     root = write_collection(tmp_path / "toy", works=15, frames=120)
@@ -70,6 +92,8 @@ def test_options_reach_the_training(tmp_path: Path) -> None:
         (["--rate", "-1"], 2, "rate must be a number of frames a second, or 0"),
         (["--frame-rate", "0"], 2, "must be a positive number of frames a second"),
         (["--lr", "7"], 2, "learning_rate must lie between 0 and 1"),
+        (["--model", "hybrid", "--qubits", "11"], 2, "qubits must be 2 to 10, not 11"),
+        (["--model", "hybrid", "--quantum-device", "abacus"], 2, "a PennyLane device, not 'abacus'"),
         (["--features", "mfcc"], 2, "'mfcc' is not one of"),
     ],
 )

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
-from covsearch.models import Siamese, load_checkpoint, save_checkpoint
+from covsearch.models import Siamese, bundled_checkpoint, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -40,6 +40,18 @@ def test_fingerprint_tells_weights_and_configuration_apart(folder: Path, tmp_pat
     torch.manual_seed(6)
     save_checkpoint(tmp_path / "other", Siamese(first.config), first.config)
     assert load_checkpoint(tmp_path / "other").fingerprint != first.fingerprint
+
+
+def test_a_configuration_from_before_a_field_keeps_its_fingerprint(folder: Path) -> None:
+    """Else new versions would rename old models, and indexes would no longer know the model they were built with."""
+    text = (folder / "config.toml").read_text()
+    older = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("qubits", "readout")))
+    (folder / "config.toml").write_text(older)
+    first = load_checkpoint(folder)
+    assert (first.config.qubits, first.config.readout) == (7, "report")
+    assert load_checkpoint(bundled_checkpoint()).fingerprint == "cnn-ada88ff5"
+    (folder / "config.toml").write_text(text)
+    assert load_checkpoint(folder).config == first.config
 
 
 def test_missing_folder_and_file(folder: Path, tmp_path: Path) -> None:
