@@ -33,7 +33,7 @@ _KEY = {
 _INVARIANT = "It hears performances in any key alike; it cannot tell two songs that differ by a transposition alone."
 
 
-def _heard(training: TrainConfig, facts: Mapping[str, Any]) -> str:
+def _trained_on(training: TrainConfig, facts: Mapping[str, Any]) -> str:
     """What a training heard, in words."""
     own = f"{facts['pairs']['train']} pairs of one collection"
     if not training.synthesize:
@@ -129,7 +129,7 @@ in `metrics.jsonl`.
 - p near 0 means cover, p near 1 non-cover; 0.5 is not calibrated.
 - The branch sees chroma only: no timbre, no words, no rhythm beyond it.
 - {_INVARIANT if trained.config.branch == "invariant" else _KEY[trained.config.features.key]}
-- Trained on {_heard(training, facts)}; expect less on music unlike it.
+- Trained on {_trained_on(training, facts)}; expect less on music unlike it.
 
 ## Choices
 
