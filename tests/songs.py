@@ -10,12 +10,15 @@ BAR, BARS = 16, 12
 
 
 def make_song(seed: int, transposed: int = 0, bars: int = BARS) -> Song:
-    """A melody of quavers over one triad a bar, all drawn with `seed`, all pitches `transposed` semitones higher."""
+    """A melody of crotchets over one triad a bar, all drawn with `seed`, all pitches `transposed` semitones higher."""
     rng = np.random.default_rng(seed)
     steps = bars * BAR
     roots = rng.integers(12, size=bars)
     chords = np.full((steps, 5), -1, dtype=np.int8)
-    rows = [(2.0 * k, 2.0 * k + 2, int(rng.integers(60, 80)), 0.8, MELODY) for k in range(steps // 2)]
+    rows = [
+        (4.0 * k, 4.0 * k + 4, 60 + int(roots[k // 4]) + int(rng.choice([0, 2, 4, 7])), 0.8, MELODY)
+        for k in range(steps // 4)
+    ]
     for bar, root in enumerate(roots.tolist()):
         tones = [(root + tone + transposed) % 12 for tone in (0, 4, 7)]
         chords[bar * BAR : (bar + 1) * BAR] = (*tones, -1, tones[0])

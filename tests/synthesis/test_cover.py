@@ -1,4 +1,4 @@
-"""Covers: seeded, transposable, of the length asked for, and alike enough to be found."""
+"""Covers: seeded, transposable, and of the length asked for."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 from songs import make_song
 
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.embed import embed_frames
-from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
-from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.synthesis import CoverMaker
 from covsearch.synthesis.acoustics import smooth, transpose
 from covsearch.synthesis.arrangement import arrange, kernels
@@ -65,16 +62,6 @@ def test_time_goes_forward_through_what_is_played(seed: int, h: float, longest: 
     assert len(at) <= longest + 1
     assert (np.diff(at) > 0).all()
     assert 0 <= at[0] < at[-1] <= 200 + 1e-9
-
-
-def test_covers_of_one_song_are_found_among_others() -> None:
-    """By the bundled branch, which never heard these songs: easy covers of eight songs must be far above chance."""
-    which = np.repeat(np.arange(8), 2)
-    batch, lengths = MAKER.make(which.tolist(), np.random.default_rng(0), hardness=0.2)
-    tracks = [row[:n].astype(np.float16) for row, n in zip(batch, lengths.tolist(), strict=True)]
-    vectors = embed_frames(load_checkpoint(bundled_checkpoint()).model, tracks)
-    ranks = rank_covers(lambda queries: 1.0 - (vectors[queries] @ vectors.T).astype(np.float64), which)
-    assert retrieval_metrics(ranks).map > 0.6  # chance is 0.22
 
 
 def test_kernels_are_circulant_averages() -> None:
