@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from safetensors.torch import load_file, save_file
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
-from covsearch.models import Siamese, bundled_checkpoint, load_checkpoint, save_checkpoint
+from covsearch.models import Siamese, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -49,7 +52,10 @@ def test_a_configuration_from_before_a_field_keeps_its_fingerprint(folder: Path)
     (folder / "config.toml").write_text(older)
     first = load_checkpoint(folder)
     assert (first.config.qubits, first.config.readout) == (7, "report")
-    assert load_checkpoint(bundled_checkpoint()).fingerprint == "invariant-6fd01d9e"
+    known = tomllib.loads(older)["model"]
+    assert sorted(known) == ["alpha", "branch", "features", "norm", "pooling", "q_layers", "quantum_device"]
+    hashed = tomli_w.dumps({"model": known}).encode() + (folder / "model.safetensors").read_bytes()
+    assert first.fingerprint == f"cnn-{hashlib.sha256(hashed).hexdigest()[:8]}"
     (folder / "config.toml").write_text(text)
     assert load_checkpoint(folder).config == first.config
 
