@@ -40,6 +40,7 @@ from covsearch.synthesis import CoverMaker
 Frames = NDArray[np.float32]  # (L, 12), as a branch sees them
 FEATURES = FeatureConfig("hpcp", frames=100_000, rate=SLOW_RATE)
 LOOKS, DIFFICULTIES = (0.5, 0.9), (0.5, 0.7, 0.9)
+REAL_NAME = f"{REAL.name}, real"
 COVERS = 4  # of each song whose looks are measured
 SHORTEST = 64  # frames of a track that has statistics at a lag of 32
 LAGS, INTERVALS = (1, 4, 32), range(1, 7)
@@ -85,7 +86,7 @@ def collections(args: argparse.Namespace, rng: np.random.Generator) -> dict[str,
     rendered = [prepare({"hpcp": chroma}, FEATURES, FRAMES_PER_SECOND) for chroma in rendered_hpcp(files, args.work)]
     found["the same songs, played"] = rendered
     if REAL.is_dir():
-        found[f"{REAL.name}, real"] = recordings(REAL)
+        found[REAL_NAME] = recordings(REAL)
     else:
         print(f"no real recordings: {REAL} is not there", file=sys.stderr)
     return found
@@ -188,10 +189,25 @@ def markdown(result: dict[str, Any]) -> str:
         "",
         "Mean ± standard deviation over (so many) tracks, whole, at 2.69 frames/s. `strongest k`: a frame's k-th",
         "strongest value. Cosine and pitch: of frames less their own mean. Static share: energy of the mean frame.",
+        *_differences(looks),
         "",
         *_difficulties(result["difficulty"], result["real"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _differences(looks: dict[str, Any]) -> list[str]:
+    """In which statistics each kind differs from the real recordings by more than these do from each other."""
+    kinds = {name: kind["statistics"] for name, kind in looks.items()}
+    real = kinds.pop(REAL_NAME, None)
+    if real is None:
+        return []
+    lines = ["", "Further from the mean recording than one standard deviation of the recordings (so many times):", ""]
+    for name, kind in kinds.items():
+        away = {key: abs(kind[key]["mean"] - real[key]["mean"]) / max(real[key]["std"], 1e-6) for key in real}
+        far = [f"{key} ({times:.1f})" for key, times in away.items() if times > 1]
+        lines.append(f"- {name}: {'; '.join(far) or 'nothing'}.")
+    return lines
 
 
 def _difficulties(rows: list[dict[str, Any]], real: dict[str, Any] | None) -> list[str]:
