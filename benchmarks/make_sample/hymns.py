@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from textwrap import shorten
+from typing import Any
 
 from covsearch.synthesis.setting import Setting
 
@@ -54,7 +55,8 @@ def with_hymn_titles(settings: list[Setting]) -> list[Setting]:
     """The settings, those of Bach with the title that music21's list of chorales gives their BWV number."""
     from music21.corpus.chorales import ChoraleList
 
-    listed = {str(number): str(entry["title"]) for number, entry in ChoraleList().byBWV.items()}
+    chorales: Any = ChoraleList
+    listed = {str(number): str(entry["title"]) for number, entry in chorales().byBWV.items()}
     return [
         replace(setting, titles=(listed[setting.number],)) if _in_list(setting, listed) else setting
         for setting in settings

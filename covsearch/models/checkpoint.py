@@ -59,7 +59,7 @@ class Checkpoint:
 
 def bundled_checkpoint() -> Path:
     """The folder of the weights that come with the package."""
-    return Path(__file__).parent / "bundled" / "cnn"
+    return Path(__file__).parent / "bundled" / "invariant"
 
 
 def save_checkpoint(folder: Path, model: Siamese, config: ModelConfig, **tables: object) -> None:

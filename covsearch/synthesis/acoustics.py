@@ -20,7 +20,8 @@ def _column(values: NDArray[np.float64]) -> Batch:
 def transpose(batch: Batch, semitones: NDArray[np.int64]) -> Batch:
     """Roll each of B covers (B, 12, L) up by its own number of semitones (B,)."""
     source = (np.arange(12)[None, :] - semitones[:, None]) % 12
-    return batch[np.arange(len(batch))[:, None], source]
+    rolled: Batch = batch[np.arange(len(batch))[:, None], source]
+    return rolled
 
 
 def _leak(batch: Batch, up: Batch, down: Batch) -> Batch:
@@ -32,7 +33,7 @@ def _leak(batch: Batch, up: Batch, down: Batch) -> Batch:
 
 def detune(batch: Batch, rng: np.random.Generator) -> Batch:
     """Tuning between two semitones, a little leakage to both sides, and vibrato that comes and goes."""
-    size, _, length = batch.shape
+    size, length = len(batch), int(batch.shape[2])
     side = rng.random(size) < 0.5
     tuning = rng.uniform(0, rng.choice([0, 0, 0.05, 0.12], size))
     both = rng.uniform(0, 0.04, size)
@@ -70,11 +71,12 @@ def add_noise(batch: Batch, beat_frames: NDArray[np.float64], rng: np.random.Gen
         Frames of a beat.
     rng : numpy.random.Generator
     """
-    size, _, length = batch.shape
+    size, length = len(batch), int(batch.shape[2])
     soft = np.zeros(size, dtype=bool)
     colour = kernels(rng, soft, np.full(size, 0.7), rng.uniform(0.4, 0.8, size)).astype(np.float32)
     bursts = np.square(rng.standard_exponential((size, 12, length), dtype=np.float32)) / 2
-    noise = smooth(colour.swapaxes(1, 2) @ bursts, rng.uniform(0, 0.7, size))
+    coloured: Batch = np.asarray(colour.swapaxes(1, 2) @ bursts, dtype=np.float32)
+    noise = smooth(coloured, rng.uniform(0, 0.7, size))
     period = np.maximum(beat_frames * rng.choice([1, 2], size), 1.0)
     phase = (np.arange(length)[None] + rng.uniform(0, period)[:, None]) % period[:, None]
     drums = (rng.random(size) < 0.6)[:, None]
@@ -99,7 +101,7 @@ def as_frames(batch: Batch, rng: np.random.Generator) -> Batch:
     shaped += _column(rng.uniform(0, 0.06, size))
     np.power(shaped, _column(rng.uniform(0.6, 1.2, size)), out=shaped)
     shaped /= np.sqrt(np.square(shaped).sum(axis=1, keepdims=True)) + 1e-9
-    return shaped
+    return np.asarray(shaped, dtype=np.float32)
 
 
 def interrupt(batch: NDArray[np.float32], lengths: NDArray[np.int64], rng: np.random.Generator) -> None:

@@ -92,7 +92,8 @@ def _note_cells(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The song's own notes, each louder, shorter, earlier, later, ornamented or left out by chance.
 
-    Places in an (end - start, 6, 12) array and the loudness there, every layer's mean over its sounding steps being its gain.
+    Places in an (end - start, 6, 12) array and the loudness there; a layer's mean over the steps it sounds in is its
+    gain.
     """
     notes, cells = song.notes, song.cells
     missing = np.zeros(len(LAYERS))

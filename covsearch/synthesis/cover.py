@@ -64,7 +64,7 @@ class CoverMaker:
         batch = reverberate(detune(transpose(batch, rng.integers(12, size=len(batch))), rng), rng)
         batch = as_frames(add_noise(batch, np.array([beat for _, beat in played]), rng), rng)
         halves = batch[:, :, ::_OVERSAMPLING] + batch[:, :, 1::_OVERSAMPLING]
-        slow = np.ascontiguousarray(halves.swapaxes(1, 2)) / _OVERSAMPLING
+        slow = np.asarray(np.ascontiguousarray(halves.swapaxes(1, 2)) / _OVERSAMPLING, dtype=np.float32)
         lengths = np.maximum(lengths // _OVERSAMPLING, 1)
         interrupt(slow, lengths, rng)
         slow[np.arange(slow.shape[1])[None] >= lengths[:, None]] = 0

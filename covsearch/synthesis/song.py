@@ -152,10 +152,10 @@ class Harmony:
 
 
 def on_grid(
-    start: NDArray[np.floating],  # type: ignore[type-arg]
-    end: NDArray[np.floating],  # type: ignore[type-arg]
+    start: NDArray[np.floating],
+    end: NDArray[np.floating],
     pitch: NDArray[np.int64],
-    velocity: NDArray[np.floating],  # type: ignore[type-arg]
+    velocity: NDArray[np.floating],
     layer: NDArray[np.int64],
     steps: int,
 ) -> Notes:

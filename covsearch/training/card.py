@@ -30,6 +30,18 @@ _KEY = {
 }
 
 
+_INVARIANT = "It hears performances in any key alike; it cannot tell two songs that differ by a transposition alone."
+
+
+def _trained_on(training: TrainConfig, facts: Mapping[str, Any]) -> str:
+    """What a training heard, in words."""
+    own = f"{facts['pairs']['train']} pairs of one collection"
+    if not training.synthesize:
+        return own
+    steps, tracks = training.epoch_steps * facts["epochs"], training.batch_works * training.batch_versions
+    return f"{steps:,} batches of {tracks} tracks: covers synthesised from {training.synthesize}, and {own}"
+
+
 @dataclass(frozen=True)
 class Trained:
     """A finished training and everything that belongs into its folder.
@@ -116,8 +128,8 @@ in `metrics.jsonl`.
 
 - p near 0 means cover, p near 1 non-cover; 0.5 is not calibrated.
 - The branch sees chroma only: no timbre, no words, no rhythm beyond it.
-- {_KEY[trained.config.features.key]}
-- Trained on {facts["pairs"]["train"]} pairs of one collection; expect less on music unlike it.
+- {_INVARIANT if trained.config.branch == "invariant" else _KEY[trained.config.features.key]}
+- Trained on {_trained_on(training, facts)}; expect less on music unlike it.
 
 ## Choices
 

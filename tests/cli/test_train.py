@@ -41,7 +41,7 @@ def test_the_branch_sees_frames_at_its_own_rate(tmp_path: Path) -> None:
     assert load_checkpoint(out).config.features.rate == 2.5
     assert "| Input | hpcp, 2.50 frames/s, at most 256 frames, key normalised |" in (out / "README.md").read_text()
     (store,) = (tmp_path / "cache").glob("*/entries.jsonl")
-    assert json.loads(store.read_text().splitlines()[1])["frames"] == 30  # 120 in blocks of four
+    assert json.loads(store.read_text().splitlines()[1])["frames"] == 32  # 128 in blocks of four
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from covsearch.dataset.datacos import open_dataset
 from covsearch.evaluate import retrieval_systems
 from covsearch.evaluate.retrieval import Distances
-from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.evaluate.retrieval_baselines import Description, Kept, fourier_magnitude
 from covsearch.evaluate.retrieval_systems import baseline_systems, disturbed, vector_system
 

@@ -49,7 +49,7 @@ def test_a_configuration_from_before_a_field_keeps_its_fingerprint(folder: Path)
     (folder / "config.toml").write_text(older)
     first = load_checkpoint(folder)
     assert (first.config.qubits, first.config.readout) == (7, "report")
-    assert load_checkpoint(bundled_checkpoint()).fingerprint == "cnn-ada88ff5"
+    assert load_checkpoint(bundled_checkpoint()).fingerprint == "invariant-6fd01d9e"
     (folder / "config.toml").write_text(text)
     assert load_checkpoint(folder).config == first.config
 

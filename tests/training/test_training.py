@@ -11,6 +11,7 @@ import torch
 from collection import write_collection
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.pairs import Pairs, read_pairs
 from covsearch.dataset.splits import read_split
 from covsearch.errors import ArtefactError, UsageError
@@ -169,7 +170,10 @@ def test_presets() -> None:
     assert (model.pooling, training.seed, training.loss) == ("unmasked", 7, "supcon")
     assert (model.features.key, model.features.frames) == ("normalised", 128)
     assert training.epochs == PRESETS["default"]["epochs"]
-    with pytest.raises(UsageError, match=r"preset must be one of \['default', 'report'\]"):
+    model, training = configure("invariant", {})
+    assert (model.branch, model.features.rate, model.features.key) == ("invariant", SLOW_RATE, "played")
+    assert (training.average, training.keep, training.precision) == (0.995, "last", "bfloat16")
+    with pytest.raises(UsageError, match=r"preset must be one of \['default', 'invariant', 'report'\]"):
         configure("paper", {})
     with pytest.raises(UsageError, match="epochs must be at least 1"):
         configure("report", {"epochs": 0})
