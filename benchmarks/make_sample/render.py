@@ -26,10 +26,19 @@ def render(setting: Setting, performance: Performance) -> npt.NDArray[np.float32
     -------
     (N,) float32 in [-1, 1], mono at 44.1 kHz, with one second for the last note to ring
     """
+    return play(*_midi(setting, performance))
+
+
+def play(midi: bytes, length: float) -> npt.NDArray[np.float32]:
+    """Play a MIDI file whose last note ends after `length` seconds.
+
+    Returns
+    -------
+    (N,) float32 in [-1, 1], mono at 44.1 kHz, with one second for the last note to ring
+    """
     import midirenderer
     from scipy.signal import resample_poly  # type: ignore[import-untyped]
 
-    midi, length = _midi(setting, performance)
     with wave.open(io.BytesIO(midirenderer.render_wave_from(_sound_font(), midi))) as sound:
         if sound.getframerate() != RENDER_RATE or sound.getsampwidth() != 2:
             raise RuntimeError(f"midirenderer gave {sound.getparams()}, expected 16 bit at {RENDER_RATE} Hz")
