@@ -58,7 +58,7 @@ def test_without_a_named_melody_the_highest_track_is_it_and_chords_are_estimated
     assert song.notes.pitch[song.notes.layer == MELODY].tolist() == [79]
     assert song.chords[[2, 20, 40, 60], 0].tolist() == [0, 5, 7, 0]
     assert song.notes.start[song.notes.layer == LOW].tolist() == [0, 0, 16, 48, 48]
-    assert song.notes.length[song.notes.start < 48].tolist() == [4, *[16] * 9]
+    assert song.notes.length[song.notes.start < 48].tolist() == [16] * 10
 
 
 def test_a_waltz_has_bars_of_three_beats(tmp_path: Path) -> None:
