@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from songs import make_song
 
 from covsearch.evaluate.retrieval_baselines import fourier_magnitude
@@ -25,12 +24,15 @@ def mean_reciprocal_rank(hardness: float, seed: int) -> float:
     return float(np.mean(1 / (near >= other[:, None]).sum(axis=1)))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_other_cover_is_found_by_what_key_does_not_change(seed: int) -> None:
-    chance = np.mean(1 / np.arange(1, 2 * SONGS))  # 0.16
-    assert mean_reciprocal_rank(0.2, seed) > 3 * chance
+def test_the_other_cover_is_found_by_what_key_does_not_change() -> None:
+    reciprocal = 1 / np.arange(1, 2 * SONGS)  # of every rank, all as likely by chance
+    draws = 10
+    # two covers of a pair are found or missed together: so many pairs are independent
+    error = reciprocal.std() / np.sqrt(draws * SONGS)
+    found = np.mean([mean_reciprocal_rank(0.2, seed) for seed in range(draws)])
+    assert found > reciprocal.mean() + 5 * error
 
 
 def test_harder_covers_are_harder_to_find() -> None:
-    easy, hard = (np.mean([mean_reciprocal_rank(h, seed) for seed in range(3)]) for h in (0.0, 1.0))
+    easy, hard = (np.mean([mean_reciprocal_rank(h, seed) for seed in range(5)]) for h in (0.0, 1.0))
     assert easy > hard
