@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,9 @@ from covsearch.synthesis import midi
 from covsearch.synthesis.song import HIGH, LOW, MELODY, SECOND
 from covsearch.synthesis.sources import open_collections
 
-try:
-    midi._pretty_midi()
-except ImportError:  # pragma: no cover
-    pytest.skip("needs the extra 'scores'", allow_module_level=True)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it imports pkg_resources, which warns of its own end
+    pytest.importorskip("pretty_midi", reason="needs the extra 'scores'")
 
 Tracks = dict[str, list[tuple[float, float, int]]]  # name -> onset s, duration s, pitch
 TRIADS = [(0.0 + 2 * k, 2.0, pitch + root) for k, root in enumerate((0, 5, 7, 0)) for pitch in (48, 52, 55)]
