@@ -52,13 +52,15 @@ def test_but_for_noise_covers_of_a_transposed_song_are_transposed(seed: int, key
     assert np.linalg.norm(plain, axis=2).max() <= 1 + 1e-5  # means of unit frames
 
 
-def test_a_pure_tone_is_heard_at_its_partials_alone() -> None:
+def test_a_tone_is_heard_at_its_partials_and_where_it_may_be_one() -> None:
     none = np.zeros(1)
     sine = kernels(np.random.default_rng(0), np.array([False]), none, none)
     np.testing.assert_allclose(sine[0], np.eye(12), atol=1e-12)
     rich = kernels(np.random.default_rng(0), np.array([False]), np.array([0.7]), none)[0, 0]
     assert set(np.flatnonzero(rich > 1e-12).tolist()) == set(PARTIALS.tolist())
     assert rich.argmax() == 0
+    below = kernels(np.random.default_rng(0), np.array([False]), none, np.array([0.7]))[0, 0]
+    assert set(np.flatnonzero(below > 1e-12).tolist()) == set((-PARTIALS % 12).tolist())
     dull, low = (kernels(np.random.default_rng(0), np.array([x]), np.array([0.7]), none)[0, 0] for x in (False, True))
     assert low[7] / low[4] == pytest.approx(dull[7] / dull[4])
     assert low[0] < dull[0]

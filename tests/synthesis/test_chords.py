@@ -83,3 +83,10 @@ def test_a_chord_changes_with_the_harmony_not_with_every_passing_tone() -> None:
         64,
     )
     np.testing.assert_array_equal(estimate_chords(passing, 64), meant)
+
+
+def test_what_sounds_lowest_decides() -> None:
+    start, layer = np.zeros(4), np.array([HIGH, HIGH, HIGH, LOW])
+    for high, low, third in ((63, 52, 4), (64, 51, 3)):  # a clash of both thirds, one of them in the bass
+        notes = on_grid(start, start + 16, np.array([60, 67, high, low]), np.ones(4), layer, 16)
+        assert estimate_chords(notes, 16)[:, 1].tolist() == [third] * 16
