@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from covsearch.dataset.sample import sample_root, sample_split
-from covsearch.synthesis.scores import held_out_ids, melody_grams, setting_song, without_held_out
+from covsearch.synthesis.scores import _source_id, held_out_ids, melody_grams, setting_song, without_held_out
 from covsearch.synthesis.setting import Setting
 from covsearch.synthesis.song import HIGH, LOW, MELODY
 
@@ -48,3 +52,58 @@ def test_a_setting_is_melody_bass_and_what_is_between() -> None:
     assert sorted(set(song.notes.layer.tolist())) == [MELODY, HIGH, LOW]
     short = setting("y", 0)
     assert setting_song(Setting(**{**vars(short), "parts": (short.parts[0][:8],)})) is None
+
+
+def test_no_performance_of_a_training_work_is_held_out() -> None:
+    part = sample_split().part_of()
+    with (sample_root() / "renderings.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    ids = [_source_id(row) for row in rows]
+    assert len(set(ids)) == len(ids)
+    held = held_out_ids()
+    assert all((source in held) == (part[row["wid"]] != "train") for source, row in zip(ids, rows, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("file", "number", "source"),
+    [
+        ("bach/bwv344.mxl", "344", "bach/bwv344"),
+        ("oneills1850/0626-0635.abc", "630", "oneill/630"),
+        ("airdsAirs/book2.abc", "370", "aird/2/370"),
+        ("ryansMammoth/BattleTheCashJig.abc", "1", "ryan/BattleTheCashJig"),
+    ],
+)
+def test_a_performances_source_is_named_as_the_corpus_names_it(file: str, number: str, source: str) -> None:
+    assert _source_id({"source_file": file, "number": number}) == source
+
+
+def test_a_tune_that_shares_a_quarter_of_its_runs_is_left_out_and_one_that_shares_less_is_not() -> None:
+    held, other = setting("held", 0), setting("other", 1)
+
+    def sharing(notes: int) -> Setting:
+        melody = held.melody[:notes] + other.melody[notes:]
+        return replace(other, source_id=f"shares {notes}", titles=(f"shares {notes}",), melody=melody)
+
+    grams = len(melody_grams(held.pitches))
+    some = [sharing(notes) for notes in (8, 14, 30, 64)]
+    kept = [one.source_id for one in without_held_out([held, *some], {"held"})]
+    shared = [len(melody_grams(one.pitches) & melody_grams(held.pitches)) / grams for one in some]
+    assert kept == [one.source_id for one, share in zip(some, shared, strict=True) if share <= 0.25]
+    assert kept == ["shares 8", "shares 14"]
+
+
+@pytest.mark.parametrize(("bar", "steps"), [("6/8", 12), ("4/4", 16), ("2/4", 8), ("3/2", 24), ("", 16)])
+def test_a_bar_is_so_many_semiquavers(bar: str, steps: int) -> None:
+    song = setting_song(replace(setting("x", 0), bar=bar))
+    assert song is not None
+    assert song.bar == steps
+    assert (song.notes.layer == MELODY).all()
+
+
+def test_settings_that_are_no_songs_are_left_out() -> None:
+    tune = setting("x", 0)
+    few = (*tune.parts[0][:18], (31.0, 1.0, 60))  # long enough, with 19 notes
+    endless = (*tune.parts[0], (1000.0, 1.0, 60))
+    for part in (few, endless, ()):
+        assert setting_song(replace(tune, parts=(part,))) is None
+    assert setting_song(replace(tune, parts=((*few, (30.0, 1.0, 62)),))) is not None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from collection import write_collection
+from numpy.typing import NDArray
 from songs import make_song
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
@@ -108,3 +111,51 @@ def test_features_that_covers_are_not_made_of_are_refused() -> None:
             check_features(wrong)
     with pytest.raises(UsageError, match="choose --loss supcon or batch, not pairs"):
         TrainConfig(synthesize="music21")
+
+
+def test_a_source_is_heard_as_much_as_it_has_notes_and_the_store_as_it_has_works(
+    slow: tuple[FrameStore, dict[str, Pairs]],
+) -> None:
+    store, pairs = slow
+    makers = [CoverMaker([make_song(0)]), CoverMaker([make_song(1), make_song(2, bars=24)])]
+    batches = MixedBatches(store, pairs["train"], [SongCollection("x", maker) for maker in makers], TRAINING)
+    own = len({store.wids[i] for i in [*pairs["train"].a.tolist(), *pairs["train"].b.tolist()]})
+    np.testing.assert_allclose(batches.shares, [own / (own + 3), 3 / (own + 3) / 4, 3 / (own + 3) * 3 / 4])
+
+
+class Listening(CoverMaker):
+    """Remembers the hardness of every batch that it makes."""
+
+    def make(
+        self, which: Sequence[int], rng: np.random.Generator, *, hardness: float, frames: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        heard.append(hardness)
+        return super().make(which, rng, hardness=hardness, frames=frames)
+
+
+heard: list[float] = []
+
+
+def test_covers_are_short_all_of_one_source_and_harder_from_batch_to_batch(
+    slow: tuple[FrameStore, dict[str, Pairs]],
+) -> None:
+    training = replace(TRAINING, epoch_steps=12, first_hardness=0.2, last_hardness=0.8)
+    songs = [SongCollection("x", Listening([make_song(s) for s in range(6)]))]
+    batches, model = MixedBatches(slow[0], slow[1]["train"], songs, training), Siamese(MODEL)
+    heard.clear()
+    due, covers = [], 0
+    for step, batch in enumerate(batches(model, np.random.default_rng(0), 1 / 3)):
+        if len(heard) == covers:
+            continue
+        covers += 1
+        due.append(0.2 + 0.6 * (1 / 3 + step / 12 / 3))
+        assert sorted(batch.works.bincount(minlength=6).tolist()) == [0, 0, 2, 2, 2, 2]
+        assert int(batch.lengths.max()) <= training.cover_frames
+        assert len(batch.a) == 8 * 7 // 2
+        assert int((batch.label == 0).sum()) == 4
+        for row, length in zip(batch.frames, batch.lengths.tolist(), strict=True):
+            assert (row[length:] == 0).all()
+    assert step == 11
+    assert 0 < covers < 12
+    assert heard == pytest.approx(due)
+    assert heard == sorted(heard)
