@@ -159,9 +159,12 @@ def _beats(path: Path, midi: Any) -> tuple[Rows, int, int]:
 def _table(path: Path, columns: int) -> Rows:
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     try:
-        return np.array([[float(word) for word in line.split()[:columns]] for line in lines if line.strip()])
+        table = np.array([[float(word) for word in line.split()[:columns]] for line in lines if line.strip()])
     except ValueError as e:
         raise ArtefactError(f"{path}: expected {columns} numbers a line: {e}") from e
+    if table.ndim != 2 or table.shape[1] != columns or not np.isfinite(table).all():
+        raise ArtefactError(f"{path}: expected {columns} finite numbers a line, got a table of shape {table.shape}")
+    return table
 
 
 def _step(seconds: Rows, beats: Rows, offset: int) -> Rows:

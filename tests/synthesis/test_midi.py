@@ -97,7 +97,6 @@ def test_annotations_that_are_none_are_refused(tmp_path: Path, name: str, text: 
         midi.read_midi(path)
 
 
-@pytest.mark.xfail(raises=IndexError, reason="a table without rows or of two columns is indexed all the same")
 @pytest.mark.parametrize("text", ["", "0.0 1.0\n0.5 0.0\n"])
 def test_beats_without_rows_or_bars_are_refused(tmp_path: Path, text: str) -> None:
     path = write(tmp_path / "a.mid", {"x": tune(60)})
