@@ -31,6 +31,7 @@ from rich.table import Table
 from benchmarks.provenance import provenance, write_result
 from covsearch.build import publish
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.performance import Performance
 from covsearch.index.generation import MODEL_FILES
 from covsearch.index.head import Head
@@ -100,6 +101,7 @@ def build(home: Path, count: int, seed: int) -> float:
         fingerprint="cnn-00000000",
         features=FeatureConfig(),
         subset="generated",
+        frame_rate=DATACOS_RATE,
     )
     return time.perf_counter() - started
 

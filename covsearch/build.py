@@ -50,6 +50,10 @@ class BuildReport:
     features : FeatureConfig
     subset : str
         Of the dataset.
+    frame_rate : float
+        Of its files, frames/s.
+    rate_is_known : bool
+        Whether that was given or known, not assumed.
     """
 
     performances: int
@@ -60,6 +64,8 @@ class BuildReport:
     model: str
     features: FeatureConfig
     subset: str
+    frame_rate: float
+    rate_is_known: bool
 
 
 def build_index(
@@ -69,6 +75,7 @@ def build_index(
     *,
     subset: str | None = None,
     strict: bool = False,
+    frame_rate: float | None = None,
     progress: Progress = silent,
 ) -> BuildReport:
     """Embed every performance of a dataset and publish them as the workspace's current generation.
@@ -84,6 +91,8 @@ def build_index(
         Needed when the folder holds several.
     strict : bool
         Refuse to skip a performance.
+    frame_rate : float, optional
+        Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
     progress : Progress
 
     Raises
@@ -100,7 +109,8 @@ def build_index(
     with builder_lock(workspace):
         checkpoint = load_checkpoint(model or bundled_checkpoint())
         config = checkpoint.config.features
-        dataset = open_dataset(dataset_dir or sample_root(), config.names, subset=subset, strict=strict)
+        root = dataset_dir or sample_root()
+        dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
         store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
         generation = publish(
             workspace,
@@ -112,6 +122,7 @@ def build_index(
             fingerprint=checkpoint.fingerprint,
             features=config,
             subset=dataset.subset,
+            frame_rate=dataset.frame_rate,
             locked=True,
         )
     manifest = generation.manifest
@@ -125,6 +136,8 @@ def build_index(
         manifest.model,
         manifest.features,
         manifest.subset,
+        manifest.frame_rate,
+        dataset.rate_is_known,
     )
 
 
@@ -139,6 +152,7 @@ def publish(
     fingerprint: str,
     features: FeatureConfig,
     subset: str,
+    frame_rate: float,
     locked: bool = False,
 ) -> Generation:
     """Make vectors and metadata the workspace's current generation, in one step and for good.
@@ -162,6 +176,8 @@ def publish(
         What the model sees.
     subset : str
         Of the dataset.
+    frame_rate : float
+        Of its files, frames/s.
     locked : bool
         Whether the caller already holds :func:`~covsearch.index.publish.builder_lock`.
 
@@ -192,6 +208,7 @@ def publish(
                 dim=EMBEDDING_DIM,
                 model=fingerprint,
                 features=features,
+                frame_rate=frame_rate,
                 recipe=RECIPE,
                 files={},
             )

@@ -7,6 +7,7 @@ A configuration goes to TOML and comes back equal; an unknown key or a value out
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -32,7 +33,7 @@ def _at_least(name: str, value: float, least: float) -> None:
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    """What a branch sees of a performance: which chroma, at most how many frames.
+    """What a branch sees of a performance: which chroma, at which frame rate, at most how many frames.
 
     Attributes
     ----------
@@ -40,6 +41,10 @@ class FeatureConfig:
         ``hpcp``, ``crema``, ``cens`` or ``hpcp+crema``; a ``+`` stacks features on the last axis.
     frames : int
         Longest sequence, in frames after block means; the report uses 2,000.
+    rate : float
+        Frames/s after block means, as nearly as whole blocks of stored frames come to it; a track that would have
+        more than `frames` gets larger blocks. 0 is the report's way: every track in blocks just large enough for
+        `frames`, whatever frame rate that is.
     key : str
         ``played`` leaves every performance in its key (the report); ``normalised`` brings its estimated tonic to C
         (:mod:`covsearch.features.key`), since a plain CNN does not know that a key does not matter.
@@ -49,12 +54,15 @@ class FeatureConfig:
 
     features: str = "hpcp"
     frames: int = 2000
+    rate: float = 0.0
     key: str = "played"
 
     def __post_init__(self) -> None:
         _one_of("features", self.features, self.ALLOWED)
         _one_of("key", self.key, ("played", "normalised"))
         _at_least("frames", self.frames, 1)
+        if not 0 <= self.rate < math.inf:
+            raise UsageError(f"rate must be a number of frames a second, or 0 for none, not {self.rate}")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from covsearch.config import EMBEDDING_DIM
+from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.errors import UsageError
 from covsearch.features.frames import pad
 from covsearch.features.pack import frames_of
@@ -49,7 +50,7 @@ def embed_frames(model: Siamese, sequences: Sequence[NDArray[np.float16]]) -> ND
     return vectors
 
 
-def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path]) -> NDArray[np.float32]:
+def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: float) -> NDArray[np.float32]:
     """Embed one performance from its HDF5 files.
 
     Parameters
@@ -57,6 +58,8 @@ def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path]) -> NDArray[np
     checkpoint : Checkpoint
     files : mapping
         Feature name -> file; every feature of the checkpoint is needed.
+    frame_rate : float
+        Of the files, frames/s (:mod:`covsearch.dataset.frame_rate`).
 
     Returns
     -------
@@ -65,7 +68,7 @@ def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path]) -> NDArray[np
     Raises
     ------
     UsageError
-        When a feature that the model was trained on is missing.
+        When a feature that the model was trained on is missing, or the frame rate is no positive number.
     FeatureFileError
         When a file is refused.
     """
@@ -73,7 +76,7 @@ def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path]) -> NDArray[np
     missing = sorted(set(config.names) - set(files))
     if missing:
         raise UsageError(f"model {checkpoint.fingerprint} needs {config.features}: no file with {missing} was given")
-    frames = frames_of(files, config).astype(np.float16)
+    frames = frames_of(files, config, check_frame_rate(frame_rate)).astype(np.float16)
     vector: NDArray[np.float32] = embed_frames(checkpoint.model, [frames])[0]
     return vector
 

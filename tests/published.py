@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from covsearch import build
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.head import Head
@@ -77,4 +78,5 @@ def publish(workspace: Workspace, count: int = 40, seed: int = 0, titles: Sequen
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",
+        frame_rate=DATACOS_RATE,
     )

@@ -49,7 +49,7 @@ def test_a_built_index_has_each_performances_own_embedding_head_and_metadata(
     np.testing.assert_array_equal(collection.flat.head.alpha, checkpoint.alpha)
     assert collection.flat.head.beta == checkpoint.beta
     for pid in ("P_1", "P_9", "P_10", "P_24"):
-        expected = embed_files(checkpoint, dataset.files[pid])
+        expected = embed_files(checkpoint, dataset.files[pid], dataset.frame_rate)
         np.testing.assert_allclose(collection.flat.vectors[collection.rows[pid]], expected, atol=1e-5)
     searcher = open_searcher(workspace)
     assert searcher.query("P_22").query == dataset.performances["P_22"]
@@ -60,7 +60,10 @@ def test_p_is_what_the_network_says(toy: Path, model: Path, workspace: Workspace
     """From files to p by the whole network, and from the index without it."""
     build_index(toy, model, workspace)
     checkpoint, dataset = load_checkpoint(model), open_dataset(toy)
-    a, b = (torch.from_numpy(embed_files(checkpoint, dataset.files[pid]))[None] for pid in ("P_22", "P_3"))
+    a, b = (
+        torch.from_numpy(embed_files(checkpoint, dataset.files[pid], dataset.frame_rate))[None]
+        for pid in ("P_22", "P_3")
+    )
     with torch.inference_mode():
         expected = float(torch.sigmoid(checkpoint.model.head(a, b))[0])
     matches = {m.performance.pid: m.p for m in open_searcher(workspace).query("P_22", 23).matches}
@@ -179,6 +182,7 @@ def test_ids_that_do_not_fit_are_refused_and_nothing_is_written(
             fingerprint=FINGERPRINT,
             features=FeatureConfig(),
             subset="generated",
+            frame_rate=86.13,
         )
     assert not workspace.index.exists()
 
@@ -197,4 +201,5 @@ def test_metadata_of_another_performance_is_refused(workspace: Workspace, tmp_pa
             fingerprint=FINGERPRINT,
             features=FeatureConfig(),
             subset="generated",
+            frame_rate=86.13,
         )

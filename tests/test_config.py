@@ -15,7 +15,7 @@ configs = st.builds(
     pooling=st.sampled_from(["masked", "unmasked"]),
     norm=st.sampled_from(["batch", "group"]),
     alpha=st.sampled_from(["signed", "positive"]),
-    features=st.builds(FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, 10**6)),
+    features=st.builds(FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, 10**6), st.floats(0, 1e9)),
 )
 
 
@@ -33,6 +33,8 @@ def test_toml_gives_back_what_went_in(model: ModelConfig, seed: int, rate: float
     [
         (FeatureConfig, {"features": "mfcc"}, r"features must be one of \['cens', 'crema', 'hpcp', 'hpcp\+crema'\]"),
         (FeatureConfig, {"frames": 0}, "frames must be at least 1, not 0"),
+        (FeatureConfig, {"rate": -1.0}, "rate must be a number of frames a second, or 0 for none, not -1.0"),
+        (FeatureConfig, {"rate": float("nan")}, "rate must be a number of frames a second"),
         (ModelConfig, {"norm": "layer"}, r"norm must be one of \['batch', 'group'\], not 'layer'"),
         (TrainConfig, {"learning_rate": 1.5}, "learning_rate must lie between 0 and 1, not 1.5"),
         (TrainConfig, {"learning_rate": float("nan")}, "learning_rate must lie between"),
@@ -49,3 +51,8 @@ def test_width_and_names() -> None:
     assert FeatureConfig("hpcp+crema").names == ("hpcp", "crema")
     assert FeatureConfig("hpcp+crema").width == 24
     assert FeatureConfig("cens").width == 12
+
+
+def test_a_configuration_of_before_there_was_a_rate_is_the_reports_way() -> None:
+    old = '[features]\nfeatures = "crema"\nframes = 128\nkey = "normalised"\n'
+    assert from_toml(old, features=FeatureConfig) == {"features": FeatureConfig("crema", 128, 0.0, "normalised")}

@@ -36,7 +36,8 @@ def test_store_files_and_frames_agree(toy: Path, tmp_path: Path, checkpoint: Che
     for i in (0, 7, 23):
         alone = embed_frames(checkpoint.model, [store.frames(i)])[0]
         np.testing.assert_allclose(vectors[i], alone, atol=1e-5)
-        np.testing.assert_allclose(embed_files(checkpoint, dataset.files[store.pids[i]]), alone, atol=1e-5)
+        from_files = embed_files(checkpoint, dataset.files[store.pids[i]], dataset.frame_rate)
+        np.testing.assert_allclose(from_files, alone, atol=1e-5)
 
 
 def test_torchs_threads_are_put_back(toy: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
@@ -53,4 +54,10 @@ def test_store_of_another_configuration_is_refused(toy: Path, tmp_path: Path, ch
 
 def test_missing_feature_is_named(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"needs hpcp: no file with \['hpcp'\]"):
-        embed_files(checkpoint, {"crema": tmp_path / "x.h5"})
+        embed_files(checkpoint, {"crema": tmp_path / "x.h5"}, 86.13)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_frame_rate_that_cannot_be(checkpoint: Checkpoint, toy: Path, rate: float) -> None:
+    with pytest.raises(UsageError, match="frame rate must be a positive number"):
+        embed_files(checkpoint, open_dataset(toy).files["P_1"], rate)

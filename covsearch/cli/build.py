@@ -22,11 +22,18 @@ _LISTED = 5  # skipped performances that the summary names
 @click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
 @click.option("--subset", help="Which subset, when the folder holds several.")
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
 @click.pass_obj
 def build_index(
-    workspace: Workspace, dataset: Path | None, subset: str | None, model: Path | None, strict: bool, as_json: bool
+    workspace: Workspace,
+    dataset: Path | None,
+    subset: str | None,
+    model: Path | None,
+    frame_rate: float | None,
+    strict: bool,
+    as_json: bool,
 ) -> None:
     """Embed a collection and publish it; until that is done, queries are answered from the index before.
 
@@ -41,13 +48,15 @@ def build_index(
     from covsearch import build
 
     with stderr_progress() as progress:
-        report = build.build_index(dataset, model, workspace, subset=subset, strict=strict, progress=progress)
+        report = build.build_index(
+            dataset, model, workspace, subset=subset, strict=strict, frame_rate=frame_rate, progress=progress
+        )
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _summary(report))
 
 
 def _summary(report: BuildReport) -> str:
     seen = report.features
-    features = f"{seen.features}, at most {seen.frames:,} frames, key {seen.key}"
+    features = f"{seen.features}, {_rate(report)}at most {seen.frames:,} frames, key {seen.key}"
     lines = [
         f"Indexed {report.performances:,} performances of {report.works:,} works in {report.seconds:.1f} s.",
         f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
@@ -58,3 +67,11 @@ def _summary(report: BuildReport) -> str:
     if len(report.skipped) > _LISTED:
         lines.append(f"  and {len(report.skipped) - _LISTED:,} more; --json lists all")
     return "\n".join(lines)
+
+
+def _rate(report: BuildReport) -> str:
+    """At how many frames a second the model sees the files, where it has a frame rate of its own."""
+    if not report.features.rate:
+        return ""
+    assumed = "" if report.rate_is_known else ", assumed: say --frame-rate if it is not"
+    return f"{report.features.rate:.2f} frames/s (of {report.frame_rate:.2f}{assumed}), "

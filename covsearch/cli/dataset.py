@@ -48,9 +48,9 @@ def info(
     covsearch dataset info da-tacos --check --strict      exit code 4 unless every file is sound
     covsearch dataset info da-tacos --plot figures        needs the extra 'plots'
     """
-    found = open_dataset(directory or sample_root(), subset=subset, strict=strict)
+    found = open_dataset(directory or sample_root(), subset=subset, strict=strict, frame_rate=frame_rate)
     with stderr_progress() as progress:
-        described = describe(found, check=check, frame_rate=frame_rate, strict=strict, progress=progress)
+        described = describe(found, check=check, strict=strict, progress=progress)
         drawn = _draw(described, plot, progress) if plot else []
     click.echo(json.dumps(described.as_json(), indent=1)) if as_json else _print(described)
     for path in drawn:
@@ -64,14 +64,14 @@ def _draw(described: DatasetInfo, folder: Path, progress: Progress) -> list[Path
 
 
 def _print(described: DatasetInfo) -> None:
-    console = stdout()
+    console, rate = stdout(), described.dataset.frame_rate
     for name, value in _facts(described):
         console.print(plain(f"{name:13} {value}"))
-    rows = [_length_row(name, lengths, described.frame_rate) for name, lengths in described.lengths.items()]
+    rows = [_length_row(name, lengths, rate) for name, lengths in described.lengths.items()]
     columns = ("feature", ">files", *(f">{name}" for name in ("frames: min", *_LENGTHS[1:])))
     console.print(table((*columns, *(f">{name}" for name in ("minutes: min", *_LENGTHS[1:]))), rows))
-    known = "given or known" if described.rate_is_known else "assumed, see --frame-rate"
-    console.print(plain(f"minutes at {described.frame_rate:.2f} frames/s ({known}); lengths of {_source(described)}"))
+    known = "given or known" if described.dataset.rate_is_known else "assumed, see --frame-rate"
+    console.print(plain(f"minutes at {rate:.2f} frames/s ({known}); lengths of {_source(described)}"))
     groups = group_reasons(described.skipped)
     console.print(plain(f"skipped: {len(described.skipped):,}" if groups else "skipped: nothing"))
     for reason, paths in groups:

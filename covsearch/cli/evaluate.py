@@ -21,6 +21,7 @@ from covsearch.workspace import Workspace
 @click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
 @click.option("--subset", help="Which subset, when the folder holds several.")
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
 @click.option("--pairs", type=click.Choice(KINDS), default="balanced", show_default=True, help="Which held-out pairs.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of draws and the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -34,6 +35,7 @@ def eval_pairs(
     dataset: Path | None,
     subset: str | None,
     model: Path | None,
+    frame_rate: float | None,
     pairs: str,
     seed: int,
     as_json: bool,
@@ -52,7 +54,9 @@ def eval_pairs(
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
     with stderr_progress() as progress:
-        report = evaluate_pairs(dataset, model, workspace, subset=subset, pairs=pairs, seed=seed, progress=progress)
+        report = evaluate_pairs(
+            dataset, model, workspace, subset=subset, pairs=pairs, frame_rate=frame_rate, seed=seed, progress=progress
+        )
     show_report(
         report,
         as_json=as_json,

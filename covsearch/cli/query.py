@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
 from covsearch.search import THRESHOLD, Match, QueryResult, Searcher, open_catalogue, open_searcher
@@ -27,6 +28,7 @@ CAPTION = "p near 0: cover · p near 1: not · known ✓: listed under the query
 @click.command()
 @click.argument("pid", required=False)
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
+@click.option("--frame-rate", type=float, help="Frames a second of --file [as the indexed files].")
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
 @click.option("--candidates", type=int, help="Rank only so many cosine neighbours [all, exactly].")
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
@@ -36,6 +38,7 @@ def query(
     workspace: Workspace,
     pid: str | None,
     files: tuple[Path, ...],
+    frame_rate: float | None,
     top: int,
     candidates: int | None,
     as_json: bool,
@@ -59,8 +62,13 @@ def query(
         raise UsageError("expected a performance id (like P_22) or --file, one of the two")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
+    if pid is not None and frame_rate is not None:
+        raise UsageError("--frame-rate is of --file; what is in the index was read when it was built")
     searcher = open_searcher(workspace)
-    result = searcher.query(pid, top, candidates) if pid is not None else query_files(searcher, files, top, candidates)
+    if pid is not None:
+        result = searcher.query(pid, top, candidates)
+    else:
+        result = query_files(searcher, files, top, candidates, frame_rate)
     if as_json:
         click.echo(json.dumps(_answer(result, files, top), indent=2))
     elif as_csv:
@@ -95,25 +103,31 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     stdout().print(table(columns, ((*_identity(hit.performance), hit.versions) for hit in hits)))
 
 
-def query_files(searcher: Searcher, paths: Sequence[Path], top: int, candidates: int | None) -> QueryResult:
-    """Embed a performance from its feature files with the index's own model, and query with it."""
+def query_files(
+    searcher: Searcher, paths: Sequence[Path], top: int, candidates: int | None, frame_rate: float | None = None
+) -> QueryResult:
+    """Embed a performance from its feature files with the index's own model, and query with it.
+
+    The files have the frame rate of those in the index, unless another one is given.
+    """
+    rate = searcher.generation.manifest.frame_rate if frame_rate is None else check_frame_rate(frame_rate)
     for path in paths:
         if not path.is_file():
             raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
     from rich.console import Console
 
     with Console(stderr=True).status("embedding with the index's model"):  # loading torch takes seconds
-        vector, model = _embed(searcher.generation.model_folder, paths)
+        vector, model = _embed(searcher.generation.model_folder, paths, rate)
     return searcher.query_vector(vector, model=model, top=top, candidates=candidates)
 
 
-def _embed(model_folder: Path, paths: Sequence[Path]) -> tuple[NDArray[np.float32], str]:
+def _embed(model_folder: Path, paths: Sequence[Path], frame_rate: float) -> tuple[NDArray[np.float32], str]:
     from covsearch.embed import embed_files  # torch, which a query by PID does without
     from covsearch.models import load_checkpoint
 
     checkpoint = load_checkpoint(model_folder)
     files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
-    return embed_files(checkpoint, files), checkpoint.fingerprint
+    return embed_files(checkpoint, files, frame_rate), checkpoint.fingerprint
 
 
 def _file_with(feature: str, paths: Sequence[Path]) -> Path:

@@ -23,6 +23,7 @@ _CHOICES = (
     click.option("--model", "branch", default=None, help="Branch to train: cnn.", show_default="cnn"),
     click.option("--features", type=click.Choice(FeatureConfig.ALLOWED), help="Chroma the branch sees [hpcp]."),
     click.option("--frames", type=int, help="Longest sequence, after block means [2000]."),
+    click.option("--rate", type=float, help="Frames a second the branch sees; 0 is blocks just enough for --frames."),
     click.option("--key", type=click.Choice(["played", "normalised"]), help="normalised brings every track to C."),
     click.option("--pooling", type=click.Choice(["masked", "unmasked"]), help="unmasked is the report's baseline."),
     click.option("--norm", type=click.Choice(["batch", "group"]), help="Normalisation inside the blocks [batch]."),
@@ -56,6 +57,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
 @click.option("--subset", help="Which subset, when the folder holds several.")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
 @click.option("--out", type=click.Path(path_type=Path), help="Checkpoint folder [HOME/models/...].")
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @_choices
@@ -68,6 +70,7 @@ def train(
     /,
     dataset: Path | None,
     subset: str | None,
+    frame_rate: float | None,
     out: Path | None,
     preset: str,
     strict: bool,
@@ -87,7 +90,8 @@ def train(
     """
     config, training = configure(preset, explicit)
     with stderr_progress() as progress:
-        folder, trained = run_training(Source(dataset, subset, strict), config, training, workspace, out, progress)
+        source = Source(dataset, subset, strict, frame_rate)
+        folder, trained = run_training(source, config, training, workspace, out, progress)
     _draw(folder, trained, plot)
     result = {"checkpoint": str(folder), **summary(trained)}
     click.echo(json.dumps(result) if as_json else "\n".join(f"{k:20} {v}" for k, v in result.items()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.dataset.chroma import CHROMA
+from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
 from covsearch.dataset.metadata import read_metadata
@@ -39,6 +40,10 @@ class Dataset:
         What is there, or should be, and was left out.
     metadata : Path or None
         The JSON that titles come from; None when there is none.
+    frame_rate : float
+        Frames/s of the stored chroma.
+    rate_is_known : bool
+        Whether the caller or the subset's name said the frame rate; else it is assumed to be Da-TACOS's.
     """
 
     root: Path
@@ -47,6 +52,8 @@ class Dataset:
     files: Mapping[str, Mapping[str, Path]]
     skipped: tuple[Skipped, ...] = ()
     metadata: Path | None = None
+    frame_rate: float = DATACOS_RATE
+    rate_is_known: bool = False
 
     @property
     def works(self) -> Mapping[str, tuple[str, ...]]:
@@ -63,7 +70,12 @@ class Dataset:
 
 
 def open_dataset(
-    root: Path | str, features: Sequence[str] = (), *, subset: str | None = None, strict: bool = False
+    root: Path | str,
+    features: Sequence[str] = (),
+    *,
+    subset: str | None = None,
+    strict: bool = False,
+    frame_rate: float | None = None,
 ) -> Dataset:
     """Find the performances of a Da-TACOS folder by its names and its metadata JSON.
 
@@ -78,6 +90,8 @@ def open_dataset(
         Needed when the folder holds several.
     strict : bool
         Refuse to skip anything.
+    frame_rate : float, optional
+        Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
 
     Returns
     -------
@@ -88,7 +102,7 @@ def open_dataset(
     NotFoundError
         When the folder, the subset, a feature, or any usable performance is not there.
     UsageError
-        For an unknown feature, or several subsets and none named.
+        For an unknown feature, several subsets and none named, or a frame rate that is no positive number.
     ArtefactError
         For damaged metadata; with `strict` for the first thing that would be skipped.
     """
@@ -97,6 +111,7 @@ def open_dataset(
         raise UsageError(f"unknown features {unknown}; known are {sorted(CHROMA)}")
     layout = _layout(Path(root))
     subset = _choose_subset(layout, subset)
+    rate, rate_is_known = frame_rate_of(subset, frame_rate)
     wanted = tuple(features) or tuple(CHROMA)
     skipped = list(layout.skipped)
     found = _find_files(layout, subset, wanted, skipped)
@@ -109,7 +124,7 @@ def open_dataset(
     performances, files = _join(found, records, tuple(features), layout.root, skipped)
     left_out = tuple(dict.fromkeys(skipped))  # a folder may have been listed twice
     _check_outcome(layout, subset, left_out, bool(performances), metadata, strict)
-    return Dataset(layout.root, subset, performances, files, left_out, metadata)
+    return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, rate_is_known)
 
 
 def _layout(root: Path) -> Layout:

@@ -78,5 +78,5 @@ def _draw_lengths(info: DatasetInfo, readable: Mapping[str, NDArray[np.int64]], 
     """Of the first feature: all are made from the same audio and equally long but for a frame."""
     for name, lengths in readable.items():
         title = f"{name.upper()}, {info.dataset.subset}: {len(lengths):,} performances"
-        return plots.length_histogram(lengths, folder / "lengths.png", frame_rate=info.frame_rate, title=title)
+        return plots.length_histogram(lengths, folder / "lengths.png", frame_rate=info.dataset.frame_rate, title=title)
     return None

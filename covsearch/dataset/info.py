@@ -16,16 +16,8 @@ from numpy.typing import NDArray
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
 from covsearch.dataset.layout import Skipped, relative
-from covsearch.errors import FeatureFileError, UsageError
+from covsearch.errors import FeatureFileError
 from covsearch.progress import Progress, silent
-
-DATACOS_RATE = 44_100 / 512  # frames/s; no file says its rate, so it is known by subset or assumed
-FRAME_RATES = {
-    "benchmark": DATACOS_RATE,
-    "coveranalysis": DATACOS_RATE,
-    "sample": 44_100 / 4096,
-    "covers80_dev": 44_100 / 4096,
-}
 
 
 @dataclass(frozen=True)
@@ -39,10 +31,6 @@ class DatasetInfo:
         Feature -> frames of every performance whose file was not refused, NDArray[int64] of shape (n,).
     skipped : tuple of Skipped
         What the dataset left out, and the files that were refused.
-    frame_rate : float
-        Frames a second.
-    rate_is_known : bool
-        Whether the caller or the subset's name said so; else it is assumed to be Da-TACOS's.
     checked : bool
         Whether every value was read, or headers only.
     """
@@ -50,8 +38,6 @@ class DatasetInfo:
     dataset: Dataset
     lengths: Mapping[str, NDArray[np.int64]]
     skipped: tuple[Skipped, ...]
-    frame_rate: float
-    rate_is_known: bool
     checked: bool
 
     @property
@@ -80,7 +66,7 @@ class DatasetInfo:
             "works": len(self.dataset.works),
             "performances": len(self.dataset.performances),
             "cliques": {str(size): works for size, works in self.cliques.items()},
-            "frame_rate": {"value": self.frame_rate, "known": self.rate_is_known},
+            "frame_rate": {"value": self.dataset.frame_rate, "known": self.dataset.rate_is_known},
             "features": {name: self._feature(lengths) for name, lengths in self.lengths.items()},
             "years": {"first": years[0], "last": years[-1], "known": len(years)} if years else None,
             "instrumental": {"yes": instrumental, "known": known},
@@ -90,7 +76,7 @@ class DatasetInfo:
 
     def _feature(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
         frames = spread(lengths)
-        minutes = {name: value / self.frame_rate / 60 for name, value in frames.items()}
+        minutes = {name: value / self.dataset.frame_rate / 60 for name, value in frames.items()}
         return {"files": len(lengths), "frames": frames, "minutes": minutes}
 
 
@@ -106,7 +92,6 @@ def describe(
     dataset: Dataset,
     *,
     check: bool = False,
-    frame_rate: float | None = None,
     strict: bool = False,
     progress: Progress = silent,
 ) -> DatasetInfo:
@@ -117,21 +102,15 @@ def describe(
     dataset : Dataset
     check : bool
         Read every value instead of the headers.
-    frame_rate : float, optional
-        Frames a second; by default what is known of the subset, else Da-TACOS's 86.13.
     strict : bool
         Stop at the first refused file.
     progress : Progress
 
     Raises
     ------
-    UsageError
-        For a frame rate that is no positive number.
     FeatureFileError
         With `strict`, for the first refused file.
     """
-    if frame_rate is not None and not 0 < frame_rate < float("inf"):
-        raise UsageError(f"the frame rate must be a positive number of frames a second, not {frame_rate}")
     lengths: dict[str, list[int]] = {name: [] for name in dataset.features}
     skipped = list(dataset.skipped)
     jobs = [(pid, name) for pid, files in dataset.files.items() for name in sorted(files)]
@@ -148,8 +127,6 @@ def describe(
         dataset=dataset,
         lengths={name: np.array(frames, dtype=np.int64) for name, frames in lengths.items()},
         skipped=tuple(skipped),
-        frame_rate=frame_rate or FRAME_RATES.get(dataset.subset, DATACOS_RATE),
-        rate_is_known=frame_rate is not None or dataset.subset in FRAME_RATES,
         checked=check,
     )
 

@@ -18,7 +18,7 @@ from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
 from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
 from covsearch.evaluate.metrics import THRESHOLD
 from covsearch.evaluate.pairs import PairReport, PairScores, compare, head_scores
-from covsearch.evaluate.protocol import candidates, choose_pairs, read_origin
+from covsearch.evaluate.protocol import assumed_rate, candidates, choose_pairs, read_origin
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.head import Head
@@ -104,6 +104,7 @@ def evaluate_pairs(
     *,
     subset: str | None = None,
     pairs: str = "balanced",
+    frame_rate: float | None = None,
     seed: int = 0,
     replicates: int = REPLICATES,
     progress: Progress = silent,
@@ -123,6 +124,8 @@ def evaluate_pairs(
         Needed when the folder holds several.
     pairs : str
         ``balanced`` or ``all``, see :func:`covsearch.evaluate.protocol.choose_pairs`.
+    frame_rate : float, optional
+        Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
     seed : int
         Of drawn pairs, the random baseline and the bootstrap.
     replicates : int
@@ -140,12 +143,12 @@ def evaluate_pairs(
     ArtefactError
         When checkpoint and dataset do not belong together, or one is damaged.
     UsageError
-        When these pairs cannot be formed.
+        When these pairs cannot be formed, or the frame rate is no positive number.
     """
     checkpoint = load_checkpoint(model or bundled_checkpoint())
     origin = read_origin(checkpoint.folder)
     features = checkpoint.config.features
-    dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset)
+    dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset, frame_rate=frame_rate)
     store = pack_cached(workspace.cache, candidates(dataset, origin, pairs), features, progress=progress)
     held_out = choose_pairs(dataset, origin, store.pids, pairs, seed)
     works = np.unique(store.wids, return_inverse=True)[1]  # numbers: a million names are slow to sort
@@ -175,7 +178,13 @@ def evaluate_pairs(
         seed=seed,
         replicates=replicates,
         redrawn=draws.redrawn,
-        notes=(*held_out.notes, *_skipped_note(store), *_base_rate(held_out.pairs), *_verdict(reports[0])),
+        notes=(
+            *held_out.notes,
+            *_skipped_note(store),
+            *assumed_rate(dataset, bool(features.rate)),
+            *_base_rate(held_out.pairs),
+            *_verdict(reports[0]),
+        ),
     )
 
 

@@ -325,3 +325,10 @@ def _distinct(total: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]
     while len(found) < n:
         found = np.union1d(found, rng.integers(total, size=n))
     return np.sort(rng.choice(found, n, replace=False))
+
+
+def assumed_rate(dataset: Dataset, matters: bool) -> list[str]:
+    """The note that the frame rate is only assumed, where something that was computed depends on it."""
+    if dataset.rate_is_known or not matters:
+        return []
+    return [f"{dataset.frame_rate:.2f} frames/s assumed of the files: say --frame-rate if it is not"]

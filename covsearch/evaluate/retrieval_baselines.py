@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import Dataset
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import UsageError
 from covsearch.evaluate.baselines import MEAN_CHROMA, PITCH_CLASSES
@@ -23,7 +24,6 @@ from covsearch.evaluate.retrieval import Distances
 from covsearch.features.frames import means_of, unit_norm
 from covsearch.progress import Progress, silent
 
-FRAME_RATE = 44_100 / 512 / 32  # 2.69 frames/s: Da-TACOS's rate in means of 32 frames
 WINDOW = 75  # frames of 2D-FTM, 28 s
 POWER = 1.96  # of chroma before 2D-FTM: as published; on covers80_dev MAP is 0.44 with it and 0.39 without
 RANDOM, FTM = "random", "2D-FTM"
@@ -64,14 +64,13 @@ def slow_frames(chroma: NDArray[np.float32], frame_rate: float) -> NDArray[np.fl
     NDArray[float32], shape (L, 12)
         Unit L2 norm, then means of the whole number of frames that comes nearest to 2.7 frames/s.
     """
-    return means_of(unit_norm(chroma), round(frame_rate / FRAME_RATE))
+    return means_of(unit_norm(chroma), round(frame_rate / SLOW_RATE))
 
 
 def describe_all(
     dataset: Dataset,
     pids: Sequence[str],
     feature: str,
-    frame_rate: float,
     describe: Mapping[str, Callable[[NDArray[np.float32]], Described]],
     progress: Progress = silent,
 ) -> dict[str, list[Described]]:
@@ -82,8 +81,6 @@ def describe_all(
     dataset : Dataset
     pids : sequence of str
     feature : str
-    frame_rate : float
-        Of the files, frames/s.
     describe : mapping
         Name of a method -> its `describe`.
     progress : Progress
@@ -102,7 +99,7 @@ def describe_all(
     def work(pid: str) -> list[Described]:
         wid = dataset.performances[pid].wid
         chroma = read_chroma(dataset.files[pid][feature], feature, pid=pid, wid=wid)
-        frames = slow_frames(chroma, frame_rate)
+        frames = slow_frames(chroma, dataset.frame_rate)
         return [make(frames) for make in describe.values()]
 
     kept: list[list[Described]] = []

@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.info import DATACOS_RATE, FRAME_RATES
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.embed import embed_store
-from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import LEVEL, REPLICATES, Interval, percentile_interval
-from covsearch.evaluate.protocol import read_origin, searched
+from covsearch.evaluate.protocol import assumed_rate, read_origin, searched
 from covsearch.evaluate.retrieval import (
     Distances,
     Ranks,
@@ -169,7 +167,7 @@ def evaluate_retrieval(
         Keys of :data:`~covsearch.evaluate.retrieval_baselines.RETRIEVAL_BASELINES`. They hear the first of the
         model's features.
     frame_rate : float, optional
-        Frames a second of the files, for the baselines; by default what is known of the subset, else Da-TACOS's.
+        Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
     seed : int
         Of the random baseline and the bootstrap.
     replicates : int
@@ -190,22 +188,18 @@ def evaluate_retrieval(
         When nothing in the collection has a cover, or an option cannot be.
     """
     methods = find_retrieval_baselines(baselines)
-    if frame_rate is not None and not 0 < frame_rate < float("inf"):
-        raise UsageError(f"the frame rate must be a positive number of frames a second, not {frame_rate}")
     checkpoint = load_checkpoint(model or bundled_checkpoint())
     origin = read_origin(checkpoint.folder)
     features = checkpoint.config.features
-    dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset)
+    dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset, frame_rate=frame_rate)
     found = searched(dataset, origin, part, keep)
     store = pack_cached(workspace.cache, found.dataset, features, progress=progress)
-    rate = frame_rate or FRAME_RATES.get(dataset.subset, DATACOS_RATE)
     describers = {name: method.describe for name, method in methods.items() if method.describe}
-    described = describe_all(dataset, store.pids, features.names[0], rate, describers, progress) if describers else {}
+    described = describe_all(dataset, store.pids, features.names[0], describers, progress) if describers else {}
     systems: dict[str, Distances] = {checkpoint.fingerprint: _head_distances(checkpoint, store, progress)}
     for name, method in methods.items():
         systems[name] = method.distances(described.get(name, []), len(store), seed)
     reports = _rank_all(systems, store, seed, replicates, progress)
-    assumed = frame_rate is None and dataset.subset not in FRAME_RATES and describers
     return RetrievalReport(
         model=checkpoint.fingerprint,
         features=features.features,
@@ -220,7 +214,7 @@ def evaluate_retrieval(
         notes=(
             *found.notes,
             *_skipped_note(store),
-            *([f"{rate:.2f} frames/s assumed for the baselines: say --frame-rate if it is not"] if assumed else []),
+            *assumed_rate(dataset, bool(describers or features.rate)),
             *_verdict(reports),
         ),
     )

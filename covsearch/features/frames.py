@@ -51,23 +51,25 @@ def unit_norm(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def block_means(sequence: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+def block_means(sequence: NDArray[np.float32], frames: int, least: int = 1) -> NDArray[np.float32]:
     """Shorten a sequence to at most `frames` frames by means over equal blocks.
 
-    The block is the smallest that suffices, ``ceil(T / frames)``; the last block may be shorter and is the mean
-    of what is there. A sequence that is short enough comes back as it is.
+    The block is the smallest that suffices, ``ceil(T / frames)``, but not below `least`; the last block may be
+    shorter and is the mean of what is there. With blocks of one frame a sequence comes back as it is.
 
     Parameters
     ----------
     sequence : NDArray[float32], shape (T, F)
     frames : int
+    least : int
+        Frames of the smallest block allowed.
 
     Returns
     -------
     NDArray[float32], shape (L, F)
         With ``L = ceil(T / block) <= frames``.
     """
-    return means_of(sequence, -(-len(sequence) // frames))
+    return means_of(sequence, max(least, -(-len(sequence) // frames)))
 
 
 def means_of(sequence: NDArray[np.float32], block: int) -> NDArray[np.float32]:
@@ -90,18 +92,20 @@ def means_of(sequence: NDArray[np.float32], block: int) -> NDArray[np.float32]:
     return sums / np.diff(starts, append=len(sequence)).astype(np.float32)[:, None]
 
 
-def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) -> NDArray[np.float32]:
+def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig, frame_rate: float) -> NDArray[np.float32]:
     """One performance's stored chroma as the frames a branch sees.
 
-    Features are cut to the shorter length; each is unit-normed frame by frame, shortened to ``config.frames`` by
-    block means and rolled to the common pitch origin; then they are stacked on the last axis and, where the
-    configuration says so, transposed together to one key.
+    Features are cut to the shorter length; each is unit-normed frame by frame, brought to ``config.rate`` and at
+    most ``config.frames`` by block means and rolled to the common pitch origin; then they are stacked on the last
+    axis and, where the configuration says so, transposed together to one key.
 
     Parameters
     ----------
     chroma : mapping
         Feature name -> (T, 12), values as in the dataset.
     config : FeatureConfig
+    frame_rate : float
+        Of `chroma`, frames/s; matters only where ``config.rate`` is not 0.
 
     Returns
     -------
@@ -117,7 +121,8 @@ def prepare(chroma: Mapping[str, NDArray[np.float32]], config: FeatureConfig) ->
     shortest, longest = min(lengths.values()), max(lengths.values())
     if longest - shortest > MAX_LENGTH_DIFFERENCE * longest:
         raise ArtefactError(f"features of one recording must be equally long (2 %), not {lengths} frames")
-    short = {name: block_means(unit_norm(chroma[name][:shortest]), config.frames) for name in config.names}
+    block = round(min(frame_rate / config.rate, shortest)) if config.rate else 1
+    short = {name: block_means(unit_norm(chroma[name][:shortest]), config.frames, block) for name in config.names}
     # rolling the few block means equals rolling the many frames
     frames = np.concatenate([align_pitch_origin(means, name) for name, means in short.items()], axis=1)
     return to_c(frames) if config.key == "normalised" else frames

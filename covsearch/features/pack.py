@@ -37,6 +37,7 @@ class _Job:
     wid: str
     files: Mapping[str, Path]
     config: FeatureConfig
+    frame_rate: float
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,13 @@ def stamp(path: Path) -> FileStamp:
 
 
 def frames_of(
-    files: Mapping[str, Path], config: FeatureConfig, pid: str | None = None, wid: str | None = None
+    files: Mapping[str, Path],
+    config: FeatureConfig,
+    frame_rate: float,
+    pid: str | None = None,
+    wid: str | None = None,
 ) -> NDArray[np.float32]:
-    """Read one performance's files into the frames a branch sees, (L, F) float32.
+    """Read one performance's files, which have `frame_rate` frames/s, into the frames a branch sees, (L, F) float32.
 
     Raises
     ------
@@ -68,7 +73,8 @@ def frames_of(
     ArtefactError
         When its features are not equally long.
     """
-    return prepare({name: read_chroma(files[name], name, pid=pid, wid=wid) for name in config.names}, config)
+    chroma = {name: read_chroma(files[name], name, pid=pid, wid=wid) for name in config.names}
+    return prepare(chroma, config, frame_rate)
 
 
 def _work(jobs: list[_Job]) -> list[_Result]:
@@ -79,7 +85,7 @@ def _pack_one(job: _Job) -> _Result:
     used = {name: job.files[name] for name in job.config.names}
     try:
         stamps = {name: stamp(path) for name, path in used.items()}
-        frames = frames_of(used, job.config, job.pid, job.wid).astype(np.float16)
+        frames = frames_of(used, job.config, job.frame_rate, job.pid, job.wid).astype(np.float16)
     except FeatureFileError as e:
         return _Result(job, None, {}, (e.path, e.reason))
     except ArtefactError as e:
@@ -126,14 +132,15 @@ def pack(
     ArtefactError
         With `strict`, for the first refused file; without, when no performance could be packed.
     """
-    _check_configuration(folder, config)
+    made_from = _settings(dataset, config)
+    _check_configuration(folder, made_from)
     kept = _kept(folder, dataset, config)
     skipped: list[Skipped] = []
     if len(kept) < len(dataset.performances):
-        with _locked(folder, config, progress) as data:
+        with _locked(folder, made_from, progress) as data:
             kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
             todo = [
-                _Job(pid, performance.wid, dataset.files[pid], config)
+                _Job(pid, performance.wid, dataset.files[pid], config, dataset.frame_rate)
                 for pid, performance in dataset.performances.items()
                 if pid not in kept
             ]
@@ -148,7 +155,7 @@ def pack(
 
 
 @contextmanager
-def _locked(folder: Path, config: FeatureConfig, progress: Progress) -> Iterator[BinaryIO]:
+def _locked(folder: Path, settings: str, progress: Progress) -> Iterator[BinaryIO]:
     """The store's data file, open for appending and locked; the kernel frees the lock when the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / FRAMES).open("ab") as data:
@@ -158,13 +165,25 @@ def _locked(folder: Path, config: FeatureConfig, progress: Progress) -> Iterator
             progress("waiting for another process to pack this collection", 0, 1)
             fcntl.flock(data, fcntl.LOCK_EX)
             progress("waiting for another process to pack this collection", 1, 1)
-        (folder / CONFIG).write_text(to_toml(features=config), encoding="utf-8")
+        (folder / CONFIG).write_text(settings, encoding="utf-8")
         yield data
 
 
-def _check_configuration(folder: Path, config: FeatureConfig) -> None:
+@dataclass(frozen=True)
+class _Source:
+    """What the files are, as far as the frames made from them depend on it."""
+
+    frame_rate: float
+
+
+def _settings(dataset: Dataset, config: FeatureConfig) -> str:
+    """TOML of all that decides which frames come from which chroma."""
+    return to_toml(features=config, source=_Source(dataset.frame_rate))
+
+
+def _check_configuration(folder: Path, settings: str) -> None:
     path = folder / CONFIG
-    if path.is_file() and path.read_text(encoding="utf-8") != to_toml(features=config):
+    if path.is_file() and path.read_text(encoding="utf-8") != settings:
         raise ArtefactError(f"{folder} holds frames of another configuration; delete it or name another folder")
 
 
@@ -249,8 +268,8 @@ def _below(path: Path, root: Path) -> str:
 
 
 def store_folder(cache: Path, dataset: Dataset, config: FeatureConfig) -> Path:
-    """Where the store of `dataset` with `config` is kept: one folder a collection and configuration."""
-    key = f"{dataset.root.resolve()}\n{dataset.subset}\n{to_toml(features=config)}"
+    """Where the store of `dataset` with `config` is kept: one folder a collection, frame rate and configuration."""
+    key = f"{dataset.root.resolve()}\n{dataset.subset}\n{_settings(dataset, config)}"
     return cache / f"{dataset.subset}-{config.features}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 

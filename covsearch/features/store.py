@@ -4,7 +4,7 @@ A store is a folder::
 
     frames.f16       every performance's (L, F) frames, float16, one after the other
     entries.jsonl    one line a performance: pid, wid, first frame, frames, and size, mtime and sha256 of its files
-    config.toml      the feature configuration, so that a store is never read as another
+    config.toml      the feature configuration and the files' frame rate, so that a store is never read as another
 
 Lines are only ever appended, after their frames: a killed run leaves a store that the next run goes on with.
 """

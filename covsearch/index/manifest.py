@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from covsearch.config import FeatureConfig
+from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.errors import ArtefactError, UsageError
 
-FORMAT = 1  # raised whenever an older reader would misread what a newer builder wrote
+FORMAT = 2  # raised whenever an older reader would misread what a newer builder wrote
 MEND = "run `covsearch build-index`"
 MAX_BYTES = 2**20
 
@@ -35,7 +36,8 @@ FIELDS = {
     "works": "number of works among them",
     "dim": "length of a vector",
     "model": "fingerprint of the model that made the vectors",
-    "features": "what the model sees: which features, how many frames at most, in which key",
+    "features": "what the model sees: which features, at which frame rate, how many frames at most, in which key",
+    "frame_rate": "frames a second of the files that were indexed, and of those that are queried with",
     "recipe": "kind of the FAISS index",
     "files": "size and SHA-256 of every file, by its path from the workspace",
 }
@@ -54,6 +56,7 @@ class Manifest:
     dim: int
     model: str
     features: FeatureConfig
+    frame_rate: float
     recipe: Mapping[str, Any]
     files: Mapping[str, StoredFile]
 
@@ -95,9 +98,11 @@ def parse_manifest(text: str) -> Manifest:
 def _build(values: dict[str, Any]) -> Manifest:
     if sorted(values) != sorted(FIELDS):
         raise TypeError(f"fields {sorted(values)}, expected {sorted(FIELDS)}")
-    kinds = {"format": int, "count": int, "works": int, "dim": int, "features": dict, "recipe": dict, "files": dict}
+    kinds: dict[str, type] = dict.fromkeys(("format", "count", "works", "dim"), int)
+    kinds |= {"frame_rate": float, "features": dict, "recipe": dict, "files": dict}
     for name, value in values.items():
         _expect(name, value, kinds.get(name, str))
+    check_frame_rate(values["frame_rate"])
     return Manifest(**{**values, "features": FeatureConfig(**values["features"]), "files": _files(values["files"])})
 
 

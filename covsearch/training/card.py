@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from covsearch import __version__
-from covsearch.config import ModelConfig, TrainConfig
+from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.dataset.pairs import Pairs, write_pairs
 from covsearch.dataset.splits import Split, write_split
 from covsearch.features.store import FrameStore
@@ -83,6 +83,11 @@ def summary(trained: Trained) -> dict[str, Any]:
     }
 
 
+def _heard(features: FeatureConfig) -> str:
+    rate = f"{features.rate:.2f} frames/s, " if features.rate else ""
+    return f"{features.features}, {rate}at most {features.frames} frames, key {features.key}"
+
+
 def model_card(trained: Trained) -> str:
     """The card: data, split, seed, metrics and limits, in Markdown."""
     facts = summary(trained)
@@ -95,7 +100,7 @@ def model_card(trained: Trained) -> str:
 | | |
 |---|---|
 | Model | {trained.config.branch}, {parameters:,} parameters, {trained.config.pooling} pooling, {trained.config.norm} norm, head with {head} |
-| Input | {trained.config.features.features}, at most {trained.config.features.frames} frames, key {trained.config.features.key} |
+| Input | {_heard(trained.config.features)} |
 | Data | {store.subset}: {len(store):,} performances of {len(set(store.wids)):,} works |
 | Split | by {training.split}, seed {training.seed}; pairs: {json.dumps(facts["pairs"])} |
 | Trained | {facts["epochs"]} epochs in {facts["seconds"]} s, best validation accuracy in epoch {facts["best_epoch"]} |

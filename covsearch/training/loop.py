@@ -107,7 +107,8 @@ def train(
     torch.manual_seed(training.seed)
     model = Siamese(config)
     optimizer = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay)
-    key = to_toml(model=config, train=training) + f"# {len(store)} performances of {store.subset}\n"
+    seen = f"# {len(store)} performances of {store.subset}, {store.lengths.sum()} frames\n"
+    key = to_toml(model=config, train=training) + seen
     folder.mkdir(parents=True, exist_ok=True)
     state = load_state(folder, key, model, optimizer) or TrainingState([], {})
     while len(state.history) < training.epochs and not _out_of_patience(state, training.patience):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,19 @@ class Source:
         Needed when the folder holds several.
     strict : bool
         Stop at the first file that would be skipped.
+    frame_rate : float or None
+        Frames/s of the files; None is what is known of the subset, else Da-TACOS's 86.13.
     """
 
     dataset: Path | None = None
     subset: str | None = None
     strict: bool = False
+    frame_rate: float | None = None
+
+    def open(self, features: Sequence[str]) -> Dataset:
+        """The performances that have all `features`."""
+        root = self.dataset or sample_root()
+        return open_dataset(root, features, subset=self.subset, strict=self.strict, frame_rate=self.frame_rate)
 
 
 def run_training(
@@ -77,8 +85,7 @@ def run_training(
         When the loss needs an extra that is not installed.
     """
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
-    names = config.features.names
-    dataset = open_dataset(source.dataset or sample_root(), names, subset=source.subset, strict=source.strict)
+    dataset = source.open(config.features.names)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     if (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")

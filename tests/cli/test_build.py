@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from covsearch.cli import cli
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.errors import ArtefactError, CovsearchError, NotFoundError
+from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.publish import builder_lock
 from covsearch.models import Siamese, load_checkpoint, save_checkpoint
 from covsearch.search import open_searcher
@@ -59,7 +60,23 @@ def test_json_lists_everything(toy: Path, model: Path, tmp_path: Path) -> None:
         "model": load_checkpoint(model).fingerprint,
         "features": asdict(FeatureConfig("hpcp", 120)),
         "subset": "toy",
+        "frame_rate": 44_100 / 512,
+        "rate_is_known": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "2.69 frames/s (of 86.13, assumed: say --frame-rate if it is not), at most 120 frames"),
+        (["--frame-rate", "21.5"], "2.69 frames/s (of 21.50), at most 120 frames"),
+    ],
+)
+def test_a_model_with_its_own_frame_rate_says_it(toy: Path, tmp_path: Path, options: list[str], said: str) -> None:
+    config = ModelConfig(features=FeatureConfig("hpcp", 120, SLOW_RATE))
+    save_checkpoint(tmp_path / "slow", Siamese(config).eval(), config)
+    line = arguments(tmp_path / "home", toy, tmp_path / "slow", *options)
+    assert said in CliRunner().invoke(cli, line, catch_exceptions=False).stdout
 
 
 def test_what_cannot_be_built_leaves_the_index_before(toy: Path, model: Path, tmp_path: Path) -> None:
@@ -72,6 +89,7 @@ def test_what_cannot_be_built_leaves_the_index_before(toy: Path, model: Path, tm
         (arguments(home, toy, tmp_path / "nowhere"), NotFoundError, "expected a checkpoint folder"),
         (arguments(home, tmp_path / "empty", model), NotFoundError, "no Da-TACOS feature folder"),
         (arguments(home, toy, model, "--subset", "benchmark"), NotFoundError, "no subset 'benchmark'"),
+        (arguments(home, toy, model, "--frame-rate", "0"), UsageError, "must be a positive number"),
     ]
     for line, error, message in failures:
         result = CliRunner().invoke(cli, line)

@@ -245,6 +245,29 @@ def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_p
     assert together["matches"] == json.loads(stdout(workspace, "query", *options, "--json"))["matches"]
 
 
+def test_a_file_is_read_at_the_frame_rate_of_the_indexed_ones_unless_another_is_said(tmp_path: Path) -> None:
+    config = ModelConfig(features=FeatureConfig("hpcp", 120, rate=5.0))
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
+    root, workspace = write_collection(tmp_path / "data", works=4), Workspace(tmp_path / "home")
+    build_index(root, tmp_path / "model", workspace, frame_rate=20)
+    assert open_searcher(workspace).generation.manifest.frame_rate == 20
+    file = ("query", "--file", str(open_dataset(root).files["P_5"]["hpcp"]), "--top", "12", "--json")
+    answers = [json.loads(stdout(workspace, *file, *more))["matches"] for more in ((), ("--frame-rate", "10"))]
+    same, other = ({match["pid"]: match["distance"] for match in matches}["P_5"] for matches in answers)
+    assert same == pytest.approx(0, abs=1e-6)
+    assert abs(other) > 1e-5
+
+
+def test_a_frame_rate_that_cannot_be_or_has_no_file_is_exit_2(embedded: tuple[Workspace, Path], failure: Any) -> None:
+    workspace, root = embedded
+    file = str(open_dataset(root).files["P_5"]["hpcp"])
+    code, err = failure(workspace, "query", "--file", file, "--frame-rate", "0")
+    assert (code, "must be a positive number of frames a second, not 0.0" in err) == (2, True)
+    code, err = failure(workspace, "query", "P_5", "--frame-rate", "10")
+    assert (code, "--frame-rate is of --file" in err) == (2, True)
+
+
 def test_a_missing_feature_and_a_file_that_is_none_are_exit_4(
     embedded: tuple[Workspace, Path], tmp_path: Path, failure: Any
 ) -> None:

@@ -33,6 +33,16 @@ def test_trains_and_answers_in_json(tmp_path: Path) -> None:
     assert load_checkpoint(out).config.features.frames == 256
 
 
+def test_the_branch_sees_frames_at_its_own_rate(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    out = tmp_path / "mine"
+    run(tmp_path, "--dataset", str(root), "--out", str(out), *QUICK, "--rate", "2.5", "--frame-rate", "10")
+    assert load_checkpoint(out).config.features.rate == 2.5
+    assert "| Input | hpcp, 2.50 frames/s, at most 256 frames, key normalised |" in (out / "README.md").read_text()
+    (store,) = (tmp_path / "cache").glob("*/entries.jsonl")
+    assert json.loads(store.read_text().splitlines()[0])["frames"] == 30  # 120 in blocks of four
+
+
 def test_curves_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
     root = write_collection(tmp_path / "toy", works=15, frames=120)
@@ -47,6 +57,8 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
         (["--dataset", "nowhere"], 3, "nowhere is not there; expected a Da-TACOS folder"),
         (["--epochs", "0"], 2, "epochs must be at least 1, not 0"),
         (["--model", "rnn"], 2, "model must be one of"),
+        (["--rate", "-1"], 2, "rate must be a number of frames a second, or 0"),
+        (["--frame-rate", "0"], 2, "must be a positive number of frames a second"),
         (["--lr", "7"], 2, "learning_rate must lie between 0 and 1"),
         (["--features", "mfcc"], 2, "'mfcc' is not one of"),
     ],

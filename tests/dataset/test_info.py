@@ -8,7 +8,7 @@ import pytest
 from benchmarks.hostile import BROKEN_FILES, chroma, write_file, write_single_file
 from benchmarks.hostile_trees import feature_file, metadata_file, write_tree
 from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.info import DATACOS_RATE, describe, group_reasons
+from covsearch.dataset.info import describe, group_reasons
 from covsearch.dataset.layout import Skipped
 from covsearch.errors import FeatureFileError
 
@@ -65,17 +65,6 @@ def test_single_files_without_a_feature_count_for_the_others(tmp_path: Path) -> 
     }
     assert [s.reason.partition(";")[0] for s in info.skipped] == ["has no dataset 'crema'"]
     assert info.as_json()["features"]["crema"] == {"files": 0, "frames": {}, "minutes": {}}
-
-
-def test_the_frame_rate_is_given_known_or_assumed(tmp_path: Path) -> None:
-    write_tree(tmp_path)
-    assert (describe(open_dataset(tmp_path), frame_rate=10).frame_rate) == 10
-    (tmp_path / "da-tacos_benchmark_subset_hpcp").rename(tmp_path / "mine_subset_hpcp")
-    info = describe(open_dataset(tmp_path))
-    assert (info.frame_rate, info.rate_is_known) == (DATACOS_RATE, False)
-    (tmp_path / "mine_subset_hpcp").rename(tmp_path / "sample_subset_hpcp")
-    info = describe(open_dataset(tmp_path))
-    assert (info.frame_rate, info.rate_is_known) == (44100 / 4096, True)
 
 
 def test_all_hostile_files_together_are_skipped(tmp_path: Path) -> None:

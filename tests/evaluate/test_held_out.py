@@ -58,7 +58,7 @@ def test_equals_reading_embedding_and_scoring_pair_by_pair(world: tuple[Path, Pa
     with (folder / "pairs.csv").open() as f:
         rows = [row for row in csv.DictReader(f) if row["part"] == "test"]
     pids = {row[side] for row in rows for side in ("pid_a", "pid_b")}
-    vectors = {pid: embed_files(checkpoint, files[pid]).astype(np.float64) for pid in pids}
+    vectors = {pid: embed_files(checkpoint, files[pid], 86.13).astype(np.float64) for pid in pids}
     means = {pid: slow_mean(files[pid]["hpcp"]) for pid in pids}
     squares = [(vectors[row["pid_a"]] - vectors[row["pid_b"]]) ** 2 for row in rows]
     p = [1 / (1 + np.exp(-(checkpoint.alpha @ square + checkpoint.beta))) for square in squares]

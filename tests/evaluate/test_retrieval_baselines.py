@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import FeatureFileError, UsageError
 from covsearch.evaluate import retrieval_baselines as methods
 from covsearch.evaluate.baselines import key_invariant_distance
@@ -87,20 +88,18 @@ def test_frames_are_means_of_whole_blocks_of_unit_frames(rate: float, block: int
 
 
 def test_every_file_is_read_once_in_the_order_asked_for(toy: Path) -> None:
-    dataset = open_dataset(toy, ("hpcp",))
+    dataset = open_dataset(toy, ("hpcp",), frame_rate=SLOW_RATE)
     pids = ("P_5", "P_2")
     lengths = {"length": lambda frames: np.array(len(frames)), "mean": lambda frames: frames.mean(axis=0)}
     told: list[tuple[int, int]] = []
-    kept = methods.describe_all(
-        dataset, pids, "hpcp", methods.FRAME_RATE, lengths, lambda stage, done, total: told.append((done, total))
-    )
+    kept = methods.describe_all(dataset, pids, "hpcp", lengths, lambda stage, done, total: told.append((done, total)))
     assert [int(n) for n in kept["length"]] == [248, 248]
     assert kept["mean"][0].shape == (12,)
     assert not np.allclose(kept["mean"][0], kept["mean"][1])
     assert told == [(1, 2), (2, 2)]
     dataset.files["P_2"]["hpcp"].write_bytes(b"not HDF5")
     with pytest.raises(FeatureFileError, match="P_2_hpcp"):
-        methods.describe_all(dataset, pids, "hpcp", 1.0, lengths)
+        methods.describe_all(dataset, pids, "hpcp", lengths)
 
 
 def test_names_are_checked_and_kept_in_order() -> None:
@@ -110,18 +109,18 @@ def test_names_are_checked_and_kept_in_order() -> None:
 
 
 def evaluate_all(root: Path, rate: float) -> dict[str, float]:
-    dataset = open_dataset(root, ("hpcp",))
+    dataset = open_dataset(root, ("hpcp",), frame_rate=rate)
     pids = tuple(dataset.performances)
     works = [dataset.performances[pid].wid for pid in pids]
     chosen = methods.find_retrieval_baselines(["2D-FTM", "mean chroma"])
     describe = {name: method.describe for name, method in chosen.items() if method.describe}
-    kept = methods.describe_all(dataset, pids, "hpcp", rate, describe)
+    kept = methods.describe_all(dataset, pids, "hpcp", describe)
     ranks = {name: rank_covers(m.distances(kept[name], len(pids), 0), works) for name, m in chosen.items()}
     return {name: retrieval_metrics(found).map for name, found in ranks.items()}
 
 
 def test_transposed_versions_are_found(tmp_path: Path) -> None:
-    found = evaluate_all(write_collection(tmp_path / "some", works=6, frames=300), methods.FRAME_RATE)
+    found = evaluate_all(write_collection(tmp_path / "some", works=6, frames=300), SLOW_RATE)
     assert min(found.values()) > 0.95
 
 

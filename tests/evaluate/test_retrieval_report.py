@@ -35,7 +35,8 @@ def test_equals_embedding_and_sorting_query_by_query(world: tuple[Path, Path]) -
     report = evaluate(root, folder)
     checkpoint, dataset = load_checkpoint(folder), open_dataset(root, ("hpcp",))
     works = {pid: p.wid for pid, p in dataset.performances.items() if p.wid in TEST}
-    vectors = {pid: embed_files(checkpoint, dataset.files[pid]).astype(np.float64) for pid in works}
+    rate = dataset.frame_rate
+    vectors = {pid: embed_files(checkpoint, dataset.files[pid], rate).astype(np.float64) for pid in works}
     precision, first = [], []
     for query in works:
         others = sorted(

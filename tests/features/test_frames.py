@@ -52,7 +52,7 @@ def test_pitch_origin_is_c_everywhere() -> None:
 def test_features_are_stacked_on_one_pitch_axis() -> None:
     c_major = np.zeros((50, 12), dtype=np.float32)
     c_major[:, [0, 4, 7]] = 1
-    both = prepare({"hpcp": np.roll(c_major, 3, axis=1), "crema": c_major}, FeatureConfig("hpcp+crema"))
+    both = prepare({"hpcp": np.roll(c_major, 3, axis=1), "crema": c_major}, FeatureConfig("hpcp+crema"), 86.13)
     assert both.shape == (50, 24)
     np.testing.assert_array_equal(both[:, :12], both[:, 12:])
 
@@ -60,13 +60,40 @@ def test_features_are_stacked_on_one_pitch_axis() -> None:
 def test_features_of_nearly_equal_length_are_cut_to_the_shorter() -> None:
     rng = np.random.default_rng(0)
     hpcp, crema = rng.random((15227, 12), dtype=np.float32), rng.random((15226, 12), dtype=np.float32)
-    assert prepare({"hpcp": hpcp, "crema": crema}, FeatureConfig("hpcp+crema")).shape == (1904, 24)
+    assert prepare({"hpcp": hpcp, "crema": crema}, FeatureConfig("hpcp+crema"), 86.13).shape == (1904, 24)
 
 
 def test_features_of_different_recordings_are_refused() -> None:
     hpcp, crema = np.ones((100, 12), np.float32), np.ones((90, 12), np.float32)
     with pytest.raises(ArtefactError, match=r"must be equally long.*'hpcp': 100, 'crema': 90"):
-        prepare({"hpcp": hpcp, "crema": crema}, FeatureConfig("hpcp+crema"))
+        prepare({"hpcp": hpcp, "crema": crema}, FeatureConfig("hpcp+crema"), 86.13)
+
+
+@given(
+    st.integers(1, 3000),
+    st.floats(1, 200),
+    st.floats(0.5, 20),
+    st.integers(20, 200),
+)
+def test_a_rate_decides_the_block_up_to_the_most_frames(length: int, stored: float, rate: float, most: int) -> None:
+    x = np.random.default_rng(length).random((length, 12), dtype=np.float32)
+    block = max(1, round(stored / rate), -(-length // most))
+    unit = unit_norm(x)
+    slow = [np.roll(unit[i : i + block].mean(axis=0), 9) for i in range(0, length, block)]
+    frames = prepare({"hpcp": x}, FeatureConfig("hpcp", most, rate), stored)
+    assert len(frames) <= most
+    np.testing.assert_allclose(frames, slow, atol=1e-5)
+
+
+def test_without_a_rate_the_stored_one_does_not_matter() -> None:
+    x = {"hpcp": np.random.default_rng(0).random((500, 12), dtype=np.float32)}
+    config = FeatureConfig("hpcp", 100)
+    np.testing.assert_array_equal(prepare(x, config, 86.13), prepare(x, config, 10.77))
+
+
+def test_a_rate_below_one_frame_a_track_gives_one_frame() -> None:
+    x = {"hpcp": np.random.default_rng(0).random((500, 12), dtype=np.float32)}
+    assert prepare(x, FeatureConfig("hpcp", 100, 1e-320), 86.13).shape == (1, 12)
 
 
 def test_padding_is_on_the_right_and_long_tracks_are_cut() -> None:

@@ -51,8 +51,8 @@ def test_silence_and_flat_chroma_stay_where_they_are() -> None:
 
 def test_prepare_normalises_only_when_told() -> None:
     hpcp = np.roll(scale(C_MAJOR), 3 + 5, axis=1)  # F major, bin 0 = A
-    played = prepare({"hpcp": hpcp}, FeatureConfig("hpcp"))
-    normalised = prepare({"hpcp": hpcp}, FeatureConfig("hpcp", key="normalised"))
+    played = prepare({"hpcp": hpcp}, FeatureConfig("hpcp"), 86.13)
+    normalised = prepare({"hpcp": hpcp}, FeatureConfig("hpcp", key="normalised"), 86.13)
     assert major_tonic(played) == 5
     assert major_tonic(normalised) == 0
     np.testing.assert_array_equal(np.roll(played, -5, axis=1), normalised)

@@ -30,7 +30,7 @@ def test_store_holds_every_performances_frames(toy: Path, tmp_path: Path) -> Non
     assert store.pids == tuple(f"P_{i}" for i in range(1, 25))
     assert store.wids[:4] == ("W_1", "W_1", "W_1", "W_2")
     for i, pid in enumerate(store.pids):
-        expected = prepare({"hpcp": read_chroma(dataset.files[pid]["hpcp"], "hpcp")}, CONFIG)
+        expected = prepare({"hpcp": read_chroma(dataset.files[pid]["hpcp"], "hpcp")}, CONFIG, dataset.frame_rate)
         np.testing.assert_array_equal(store.frames(i), expected.astype(np.float16))
         assert store.lengths[i] == len(expected)
 
@@ -74,7 +74,7 @@ def test_touched_file_is_known_by_its_hash_and_changed_file_is_read(
     assert seen == [changed]
     assert store.lengths[1] == 90  # ceil(180 / 2)
     np.testing.assert_array_equal(
-        store.frames(1), prepare({"hpcp": read_chroma(changed, "hpcp")}, CONFIG).astype(np.float16)
+        store.frames(1), prepare({"hpcp": read_chroma(changed, "hpcp")}, CONFIG, dataset.frame_rate).astype(np.float16)
     )
 
 
@@ -131,6 +131,16 @@ def test_one_configuration_a_folder(toy: Path, tmp_path: Path) -> None:
     assert store_folder(tmp_path, dataset, CONFIG) != store_folder(tmp_path, dataset, FeatureConfig("hpcp", 50))
 
 
+def test_one_frame_rate_a_folder(toy: Path, tmp_path: Path) -> None:
+    config = FeatureConfig("hpcp", 100, rate=5)
+    fast, slow = (open_dataset(toy, ["hpcp"], frame_rate=rate) for rate in (20, 40))
+    assert store_folder(tmp_path, fast, config) != store_folder(tmp_path, slow, config)
+    assert pack(fast, config, tmp_path / "store").lengths[:2].tolist() == [60, 62]  # 240 and 248 frames in fours
+    assert pack(slow, config, tmp_path / "slow").lengths[:2].tolist() == [30, 31]
+    with pytest.raises(ArtefactError, match="holds frames of another configuration"):
+        pack(slow, config, tmp_path / "store")
+
+
 def test_a_second_packer_waits_for_the_first(toy: Path, tmp_path: Path) -> None:
     dataset = open_dataset(toy, ["hpcp"])
     stages: list[tuple[str, int]] = []
@@ -141,7 +151,7 @@ def test_a_second_packer_waits_for_the_first(toy: Path, tmp_path: Path) -> None:
         waiting.set()
 
     with ThreadPoolExecutor(1) as pool:
-        with pack_module._locked(tmp_path / "store", CONFIG, silent):
+        with pack_module._locked(tmp_path / "store", pack_module._settings(dataset, CONFIG), silent):
             second = pool.submit(pack, dataset, CONFIG, tmp_path / "store", progress=progress)
             assert waiting.wait(10)
             assert not second.done()
@@ -152,7 +162,7 @@ def test_a_second_packer_waits_for_the_first(toy: Path, tmp_path: Path) -> None:
 def test_a_whole_store_is_read_while_another_process_holds_it(toy: Path, tmp_path: Path) -> None:
     dataset = open_dataset(toy, ["hpcp"])
     first = pack(dataset, CONFIG, tmp_path / "store")
-    with pack_module._locked(tmp_path / "store", CONFIG, silent):
+    with pack_module._locked(tmp_path / "store", pack_module._settings(dataset, CONFIG), silent):
         assert pack(dataset, CONFIG, tmp_path / "store").entries == first.entries
 
 
