@@ -13,6 +13,7 @@ import numpy as np
 from covsearch import plots
 from covsearch.config import FeatureConfig
 from covsearch.errors import MissingExtraError
+from covsearch.models import BRANCHES
 from covsearch.progress import stderr_progress
 from covsearch.training.card import Trained, summary
 from covsearch.training.presets import PRESETS, configure
@@ -20,7 +21,7 @@ from covsearch.training.run import Source, run_training
 from covsearch.workspace import Workspace
 
 _CHOICES = (
-    click.option("--model", "branch", default=None, help="Branch to train: cnn.", show_default="cnn"),
+    click.option("--model", "branch", help=f"Branch to train, one of {', '.join(sorted(BRANCHES))} [cnn]."),
     click.option("--features", type=click.Choice(FeatureConfig.ALLOWED), help="Chroma the branch sees [hpcp]."),
     click.option("--frames", type=int, help="Longest sequence, after block means [2000]."),
     click.option("--rate", type=float, help="Frames a second the branch sees; 0 is blocks just enough for --frames."),
@@ -81,12 +82,14 @@ def train(
     """Train a branch and its head on balanced pairs; run it again to go on after an interruption.
 
     The preset chooses everything that is not said: `default` is what works best here, `report` is the original
-    protocol (20 epochs of Adam 5e-4, padding pooled like music, no augmentation).
+    protocol (20 epochs of Adam 5e-4, padding pooled like music, no augmentation), `invariant` is for the branch of
+    that name, which `--model invariant` alone chooses too.
 
     \b
     covsearch train --out models/mine
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
     covsearch train --dataset da-tacos --split pairs --seed 3
+    covsearch train --dataset da-tacos --model invariant
     """
     config, training = configure(preset, explicit)
     with stderr_progress() as progress:

@@ -12,6 +12,7 @@ from covsearch.config import ModelConfig
 from covsearch.errors import UsageError
 from covsearch.models.cnn import ResidualCNN
 from covsearch.models.head import WeightedSquaredDistance
+from covsearch.models.invariant import InvariantCNN
 
 
 class Branch(Protocol):
@@ -24,7 +25,7 @@ class Branch(Protocol):
         """To how many frames a batch of tracks of these lengths is padded."""
 
 
-BRANCHES: dict[str, type[nn.Module]] = {"cnn": ResidualCNN}
+BRANCHES: dict[str, type[nn.Module]] = {"cnn": ResidualCNN, "invariant": InvariantCNN}
 
 
 def branch_class(name: str) -> type[nn.Module]:

@@ -28,6 +28,7 @@ _KEY = {
     "played": "It hears performances in their own keys, unable to ignore them: it misses transposed versions.",
     "normalised": "It hears performances brought to C by an estimated key: where that is wrong, versions are missed.",
 }
+_INVARIANT = "It hears a song alike in all 12 keys, and so not in which key it is."
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ in `metrics.jsonl`.
 
 - p near 0 means cover, p near 1 non-cover; 0.5 is not calibrated.
 - The branch sees chroma only: no timbre, no words, no rhythm beyond it.
-- {_KEY[trained.config.features.key]}
+- {_INVARIANT if trained.config.branch == "invariant" else _KEY[trained.config.features.key]}
 - Trained on {facts["pairs"]["train"]} pairs of one collection; expect less on music unlike it.
 
 ## Choices

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import UsageError
 from covsearch.models import branch_class
 
@@ -25,6 +26,19 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
         "weight_decay": 0.02,
     },
+    # a branch that needs no key and no fixed length; 2,048 frames are 12 minutes 41 seconds
+    "invariant": {
+        "branch": "invariant",
+        "rate": SLOW_RATE,
+        "frames": 2048,
+        "alpha": "positive",
+        "loss": "supcon",
+        "vary_time": True,
+        "epochs": 60,
+        "learning_rate": 2e-3,
+        "schedule": "cosine",
+        "weight_decay": 0.02,
+    },
 }
 
 
@@ -34,7 +48,7 @@ def configure(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Tr
     Parameters
     ----------
     preset : str
-        A key of :data:`PRESETS`.
+        A key of :data:`PRESETS`. ``default`` with a branch that has a preset of its own is that preset.
     explicit : mapping
         Names of fields of :class:`ModelConfig`, :class:`FeatureConfig` or :class:`TrainConfig`; None values
         count as not said.
@@ -46,7 +60,10 @@ def configure(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Tr
     """
     if preset not in PRESETS:
         raise UsageError(f"preset must be one of {sorted(PRESETS)}, not {preset!r}")
-    values = {**PRESETS[preset], **{name: value for name, value in explicit.items() if value is not None}}
+    said = {name: value for name, value in explicit.items() if value is not None}
+    if preset == "default" and said.get("branch") in PRESETS:
+        preset = said["branch"]
+    values = {**PRESETS[preset], **said}
     features = FeatureConfig(**_fields(FeatureConfig, values))
     branch_class(values.get("branch", ModelConfig.branch))
     model = ModelConfig(**_fields(ModelConfig, values), features=features)

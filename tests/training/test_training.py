@@ -159,6 +159,17 @@ def test_leaky_protocol_says_so(tmp_path: Path) -> None:
     assert read_split(out / "split.json").test == ()
 
 
+def test_the_branch_of_a_preset_alone_chooses_that_preset() -> None:
+    by_name = configure("invariant", {"seed": 3})
+    assert configure("default", {"seed": 3, "branch": "invariant"}) == by_name
+    model, training = by_name
+    assert (model.branch, model.features.frames, model.features.key) == ("invariant", 2048, "played")
+    assert model.features.rate == pytest.approx(2.69, abs=0.01)
+    assert (training.loss, training.epochs, training.vary_time) == ("supcon", 60, True)
+    assert configure("default", {"branch": "cnn"}) == configure("default", {})
+    assert configure("report", {"branch": "invariant"})[0].features.frames == 2000
+
+
 def test_presets() -> None:
     model, training = configure("report", {})
     assert (model.pooling, model.alpha, model.norm) == ("unmasked", "signed", "batch")
@@ -169,7 +180,7 @@ def test_presets() -> None:
     assert (model.pooling, training.seed, training.loss) == ("unmasked", 7, "supcon")
     assert (model.features.key, model.features.frames) == ("normalised", 128)
     assert training.epochs == PRESETS["default"]["epochs"]
-    with pytest.raises(UsageError, match=r"preset must be one of \['default', 'report'\]"):
+    with pytest.raises(UsageError, match=r"preset must be one of \['default', 'invariant', 'report'\]"):
         configure("paper", {})
     with pytest.raises(UsageError, match="epochs must be at least 1"):
         configure("report", {"epochs": 0})
