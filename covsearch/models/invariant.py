@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from covsearch.config import EMBEDDING_DIM, ModelConfig
 from covsearch.dataset.chroma import BINS
+from covsearch.models.circular import CircularConv
 from covsearch.models.norm import make_norm
 from covsearch.models.pooling import StatisticsPooling
 
@@ -24,25 +25,33 @@ KERNELS = (5, 3, 3, 3)  # in time
 STRIDE = 8  # of the last feature map: 2 by the first convolution's stride, 2 by each of two poolings
 
 
+class Halve(nn.Module):
+    """The larger of every two frames: (..., T) -> (..., T / 2)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Halve `x`, whose T is even; max_pool2d, and torch.maximum backwards, take longer."""
+        even, odd = x[..., ::2], x[..., 1::2]
+        return even + F.relu(odd - even)
+
+
 class CircularBlock(nn.Module):
-    """Convolution over all 12 pitches in a circle and `kernel` frames, normalisation, ReLU, maximum of `pool` frames.
+    """Convolution over all 12 pitches in a circle and `kernel` frames, normalisation, ReLU and `pool`.
 
     No bias: the normalisation behind the convolution would cancel it.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, norm: str, *, stride: int = 1, pool: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, norm: str, stride: int, pool: nn.Module) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, (BINS, kernel), stride=(1, stride), padding=(0, kernel // 2), bias=False)
+        self.conv = CircularConv(inputs, outputs, kernel, stride)
         self.norm = make_norm(norm, outputs)
-        self.stride, self.pool = stride, nn.MaxPool2d((1, pool))
+        self.stride, self.pool = stride, pool
 
     def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Map `x` (B, inputs, 12, T), `mask` (B, 1, 1, T) to (B, outputs, 12, T // (stride pool)) and its mask."""
-        circle = F.pad(x, (0, 0, BINS // 2 - 1, BINS // 2), mode="circular")  # (B, inputs, 23, T)
-        h = self.conv(circle.contiguous(memory_format=torch.channels_last))  # (B, outputs, 12, T / stride)
+        """Map `x` (B, 12, inputs, T), `mask` (B, 1, 1, T) to (B, 12, outputs, T / stride, pooled) and its mask."""
         if mask is not None:
             mask = mask[..., :: self.stride]
-        h = self.pool(F.relu(self.norm(h, mask)))
+        h = self.conv(x).transpose(1, 2)  # (B, outputs, 12, T / stride)
+        h = self.pool(F.relu(self.norm(h, mask)).transpose(1, 2))
         return h, None if mask is None else self.pool(mask)
 
 
@@ -64,9 +73,9 @@ class InvariantCNN(nn.Module):
         self.masked = config.pooling == "masked"
         self.frames = config.features.frames
         sizes = itertools.pairwise((config.features.width // BINS, *WIDTHS))
-        strides, pools = (2, 1, 1, 1), (1, 2, 2, 1)
+        strides, pools = (2, 1, 1, 1), (nn.Identity(), Halve(), Halve(), nn.Identity())
         self.blocks = nn.ModuleList(
-            CircularBlock(i, o, kernel, config.norm, stride=stride, pool=pool)
+            CircularBlock(i, o, kernel, config.norm, stride, pool)
             for (i, o), kernel, stride, pool in zip(sizes, KERNELS, strides, pools, strict=True)
         )
         self.pooling = StatisticsPooling()
@@ -80,15 +89,15 @@ class InvariantCNN(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Embed `frames` (B, T, F), zero behind each of `lengths` (B,), as unit vectors (B, 128)."""
         x = F.pad(frames, (0, 0, 0, -frames.shape[1] % STRIDE))
-        x = x.view(*x.shape[:2], -1, BINS).permute(0, 2, 3, 1)  # (B, F / 12, 12, T)
+        x = x.view(*x.shape[:2], -1, BINS).permute(0, 3, 2, 1)  # (B, 12, F / 12, T)
         mask = None
         if self.masked:
             real = torch.arange(x.shape[3], device=x.device) < lengths[:, None]
             mask = real.to(x.dtype)[:, None, None]  # (B, 1, 1, T)
         x = standardise(x, mask)
         for block in self.blocks:
-            x, mask = block(x, mask)  # (B, C, 12, T / 2^k)
-        pooled = self.pooling(x.amax(2), None if mask is None else mask[:, :, 0])  # (B, 3C)
+            x, mask = block(x, mask)  # (B, 12, C, T / 2^k)
+        pooled = self.pooling(x.amax(1), None if mask is None else mask[:, :, 0])  # (B, 3C)
         return F.normalize(self.dense(self.dropout(pooled)), dim=1)  # (B, 128)
 
 
@@ -97,18 +106,18 @@ def standardise(x: Tensor, mask: Tensor | None) -> Tensor:
 
     Parameters
     ----------
-    x : Tensor, shape (B, C, 12, T)
+    x : Tensor, shape (B, 12, C, T)
     mask : Tensor, shape (B, 1, 1, T), or None
         One where a frame is real; None is everywhere.
 
     Returns
     -------
-    Tensor, shape (B, C, 12, T)
+    Tensor, shape (B, 12, C, T)
         Zero where masked.
     """
-    x = x - x.mean(2, keepdim=True)
+    x = x - x.mean(1, keepdim=True)
     if mask is None:
-        return x / (x.square().mean((2, 3), keepdim=True).sqrt() + 1e-6)
+        return x / (x.square().mean((1, 3), keepdim=True).sqrt() + 1e-6)
     x = x * mask
-    power = x.square().sum((2, 3), keepdim=True) / (BINS * mask.sum(3, keepdim=True))  # (B, C, 1, 1)
+    power = x.square().sum((1, 3), keepdim=True) / (BINS * mask.sum(3, keepdim=True))  # (B, 1, C, 1)
     return x / (power.sqrt() + 1e-6)

@@ -33,7 +33,7 @@ class MaskedBatchNorm(_BatchNorm):
         variance = centred.square().sum(over) / count  # (C,)
         self._track(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
         scale = torch.rsqrt(variance + self.eps) * self.weight
-        return centred * scale.view(shape) + self.bias.view(shape) * mask
+        return torch.addcmul(self.bias.view(shape) * mask, centred, scale.view(shape))
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor) -> None:
