@@ -72,10 +72,22 @@ def test_vectors_are_unit_and_tell_tracks_apart() -> None:
     assert np.linalg.norm(vectors[0] - vectors[1]) > 1e-3
 
 
-def test_silence_and_a_single_frame_are_finite() -> None:
-    silent = np.zeros((40, 12), np.float16)
-    vectors = embed_frames(MODELS["hpcp", "batch"], [silent, track(0, 1), np.zeros((1, 12), np.float16)])
-    assert np.isfinite(vectors).all()
+@pytest.mark.parametrize("which", sorted(MODELS))
+def test_silence_and_a_single_frame_are_finite(which: tuple[str, str]) -> None:
+    width = 24 if "+" in which[0] else 12
+    tracks = [np.zeros((40, width), np.float16), track(0, 1, width), np.zeros((1, width), np.float16)]
+    for batch in (tracks, *([one] for one in tracks)):
+        vectors = embed_frames(MODELS[which], batch)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)  # so neither NaN nor infinite
+
+
+def test_a_training_step_with_silence_and_a_single_frame_has_a_finite_gradient() -> None:
+    branch = InvariantCNN(ModelConfig("invariant")).train()
+    x = torch.zeros(3, 40, 12)
+    x[2, 0] = torch.rand(12)
+    branch(x, torch.tensor([40, 1, 1]))[:, 0].sum().backward()
+    assert all(bool(torch.isfinite(p.grad).all()) for p in branch.parameters())
+    assert all(bool(torch.isfinite(buffer).all()) for buffer in branch.buffers())
 
 
 def test_reordering_pitches_other_than_by_rotation_matters() -> None:
@@ -92,6 +104,28 @@ def test_a_gradient_reaches_every_parameter(norm: str) -> None:
     branch(x, torch.tensor([40, 33, 17, 8])).square().mul(torch.rand(4, 128)).sum().backward()
     missing = [name for name, p in branch.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert missing == []
+
+
+@pytest.mark.parametrize("norm", ["batch", "group"])
+@pytest.mark.parametrize("lengths", [[40, 40], [40, 1]], ids=["full", "padded"])
+def test_a_step_in_lower_precision_has_float32_vectors_and_nearly_the_same_gradient(
+    norm: str, lengths: list[int]
+) -> None:
+    x = torch.from_numpy(np.stack([track(seed, 40) for seed in range(2)]).astype(np.float32))
+    x[1, lengths[1] :] = 0
+    weights = torch.rand(2, 128, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for half in (False, True):
+        torch.manual_seed(0)
+        branch = InvariantCNN(ModelConfig("invariant", norm=norm)).train()
+        branch.dropout.p = 0.0
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            vectors = branch(x, torch.tensor(lengths))
+        assert vectors.dtype == torch.float32
+        torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
+        (vectors * weights).sum().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in branch.parameters()]))
+    assert float(nn.functional.cosine_similarity(*gradients, dim=0)) > 0.98
 
 
 def test_lower_precision_gives_nearly_the_same_vector() -> None:
@@ -122,6 +156,31 @@ def test_the_masked_norm_over_pitch_and_time_equals_torch_where_nothing_is_maske
     real = torch.cat([x[0], x[1, :, :, :10], x[2]], dim=2).flatten(1)  # (32, real frames x 12)
     expected = (x - real.mean(1)[:, None, None]) * torch.rsqrt(real.var(1, unbiased=False) + ours.eps)[:, None, None]
     torch.testing.assert_close(got, expected * mask, atol=1e-5, rtol=1e-4)
+
+
+def test_the_masked_norm_learns_what_torchs_does_from_the_real_frames() -> None:
+    """A track that is all padding takes the masked way, of whose result the others must be torch's own."""
+    x = torch.randn(3, 32, 12, 20) * 2 + 1
+    mask = torch.tensor([1.0, 0.0, 1.0])[:, None, None, None].expand(3, 1, 1, 20)
+    ours, theirs = make_norm("batch", 32), nn.BatchNorm2d(32)
+    a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
+    got, expected = ours(a, mask)[[0, 2]], theirs(b[[0, 2]])
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+    for output in (got, expected):
+        (output**3).sum().backward()
+    torch.testing.assert_close(a.grad, b.grad, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad, atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, 7, 20])
+def test_group_norm_over_pitch_and_time_equals_torchs_on_the_cut_track(length: int) -> None:
+    x = torch.randn(2, 32, 12, 20)
+    mask = (torch.arange(20) < length).float().expand(2, 1, 1, 20)
+    got = make_norm("group", 32)(x, mask)
+    torch.testing.assert_close(got[..., :length], nn.GroupNorm(8, 32)(x[..., :length]), atol=1e-5, rtol=1e-4)
+    assert got[..., length:].abs().sum() == 0
 
 
 def test_the_pooled_moments_are_those_of_the_real_frames() -> None:
