@@ -84,9 +84,9 @@ def run_training(
         When the folder already holds a finished checkpoint, or an unfinished training with other choices; or the
         model cannot be made.
     NotFoundError, ArtefactError
-        When the dataset is missing or unreadable.
+        When the dataset or a folder of songs is missing or unreadable.
     MissingExtraError
-        When the loss needs an extra that is not installed.
+        When the loss or the songs need an extra that is not installed.
     """
     if training.synthesize:
         check_features(config.features)
@@ -96,12 +96,10 @@ def run_training(
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     if (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
+    songs = open_collections(training.synthesize.split(JOIN), workspace.cache, progress) if training.synthesize else []
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = choose_pairs(dataset, store, training)
-    batches = None
-    if training.synthesize:
-        collections = open_collections(training.synthesize.split(JOIN), workspace.cache, progress)
-        batches = MixedBatches(store, pairs["train"], collections, training)
+    batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
     report = train(store, pairs, config, training, out, progress, batches)
     trained = Trained(report, config, training, store, pairs, split)
     write_checkpoint(out, trained)

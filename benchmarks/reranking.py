@@ -1,0 +1,92 @@
+"""What is gained over one vector a track: windows by Chamfer similarity, and local scaling of hubs.
+
+By MAP on the bundled sample's validation works, where such a choice may be made, and zero-shot on the real recordings
+of ``../shared/data/covers80_dev`` where they are at hand. Every performance is compared with every other.
+
+Run as ``python -m benchmarks.reranking``; writes ``benchmarks/results/reranking.json`` and ``.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.provenance import RESULTS, provenance, write_result
+from benchmarks.retrieval import REAL
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.sample import sample_root
+from covsearch.embed import embed_store, embed_windows
+from covsearch.evaluate.hub_correction import hub_corrected
+from covsearch.evaluate.protocol import read_origin, searched
+from covsearch.evaluate.retrieval import Distances, rank_covers, retrieval_metrics
+from covsearch.evaluate.retrieval_systems import head_distances
+from covsearch.evaluate.window_distances import window_distances
+from covsearch.features.frames import seen_rate
+from covsearch.features.pack import pack_cached
+from covsearch.features.windows import WindowRecipe
+from covsearch.index.head import Head
+from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
+from covsearch.workspace import find_workspace
+
+NEIGHBOURS = (3, 5, 10)
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=bundled_checkpoint(), help="checkpoint folder [bundled]")
+    checkpoint = load_checkpoint(parser.parse_args().model)
+    runs = {"sample, validation works": measure(checkpoint, sample_root(), "validation")}
+    if REAL.is_dir():
+        runs["covers80_dev"] = measure(checkpoint, REAL, None)
+    command = shlex.join(["python", "-m", "benchmarks.reranking", *sys.argv[1:]])
+    write_result("reranking", {"provenance": provenance(command, None), "model": checkpoint.fingerprint, "map": runs})
+    table = markdown(checkpoint.fingerprint, runs)
+    (RESULTS / "reranking.md").write_text(table, encoding="utf-8")
+    print(table)
+
+
+def measure(checkpoint: Checkpoint, root: Path, part: str | None) -> dict[str, float]:
+    """MAP of every way to rank the performances of a collection, or of a `part` of the one trained on."""
+    features = checkpoint.config.features
+    dataset = searched(open_dataset(root, features.names), read_origin(checkpoint.folder), part).dataset
+    store = pack_cached(find_workspace().cache, dataset, features)
+    vectors = embed_store(checkpoint, store)
+    windows, cuts = embed_windows(checkpoint, store, WindowRecipe(seen_rate(features, dataset.frame_rate)))
+    ways = rankings(Head(checkpoint.alpha, checkpoint.beta), vectors, window_distances(windows, cuts.first))
+    return {name: retrieval_metrics(rank_covers(way, store.wids)).map for name, way in ways.items()}
+
+
+def rankings(head: Head, vectors: NDArray[np.float32], chamfer: Distances) -> dict[str, Distances]:
+    """Name -> distances; the vectors are (N, 128)."""
+    learned = head_distances(head, vectors)
+
+    def cosine(queries: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(1 - vectors[queries] @ vectors.T, dtype=np.float64)
+
+    hubs = {f"one vector, local scaling, k = {k}": hub_corrected(learned, len(vectors), k) for k in NEIGHBOURS}
+    return {
+        "one vector, learned head": learned,
+        "one vector, cosine": cosine,
+        "windows": chamfer,
+        "windows and one vector, cosine": lambda queries: chamfer(queries) + cosine(queries),
+        **hubs,
+    }
+
+
+def markdown(model: str, runs: dict[str, dict[str, Any]]) -> str:
+    """One row a way, one column a collection."""
+    lines = [f"| {model}, MAP | {' | '.join(runs)} |", f"|---|{'---:|' * len(runs)}"]
+    first = next(iter(runs.values()))
+    lines += [f"| {way} | {' | '.join(f'{found[way]:.3f}' for found in runs.values())} |" for way in first]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
