@@ -15,8 +15,9 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.features.windows import Cuts, WindowRecipe
-from covsearch.index.generation import MODEL_FILES, Generation
+from covsearch.index.generation import CURRENT, MANIFEST, MODEL_FILES, Generation, read_current, read_generation
 from covsearch.index.head import Head
+from covsearch.index.manifest import digest
 from covsearch.index.windows import Windows
 from covsearch.workspace import Workspace
 
@@ -94,6 +95,22 @@ def publish(
         frame_rate=DATACOS_RATE,
         windows=make_windows(rng, count) if windows else None,
     )
+
+
+def reseal(workspace: Workspace) -> None:
+    """Give the current generation a manifest and a CURRENT that fit its files, so that only their contents speak."""
+    generation = read_generation(workspace, current_name(workspace), None)
+    files = {path: digest(workspace.home / path) for path in generation.manifest.files}
+    path = generation.folder / MANIFEST
+    path.write_text(replace(generation.manifest, files=files).to_json())
+    (workspace.index / CURRENT).write_text(f"{generation.name} {digest(path).sha256}\n")
+
+
+def current_name(workspace: Workspace) -> str:
+    """Of the generation that CURRENT names, whatever state it is in."""
+    current = read_current(workspace)
+    assert current is not None
+    return current[0]
 
 
 def publish_dataset(
