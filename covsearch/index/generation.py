@@ -104,7 +104,7 @@ def open_generation(workspace: Workspace) -> Generation:
     """
     current = read_current(workspace)
     if current is None:
-        raise NotFoundError(f"no index in {workspace.home} ({CURRENT} is missing in {workspace.index}): {MEND} first")
+        raise NotFoundError(f"no index in {workspace.home}{_left_without_current(workspace)}: {MEND} first")
     generation = read_generation(workspace, *current)
     check_files(workspace, current[1], generation.manifest.files)
     return generation
@@ -134,6 +134,12 @@ def read_generation(workspace: Workspace, name: str, sha256: str | None) -> Gene
     if sorted(manifest.files) != sorted(stored_paths(name, windows=manifest.windows is not None)):
         raise ArtefactError(f"{path}: does not list {name}'s files; {MEND}")
     return Generation(workspace, name, manifest)
+
+
+def _left_without_current(workspace: Workspace) -> str:
+    """What to say of generations that no CURRENT names: a first build that did not end, or a CURRENT that was lost."""
+    left = sorted(path.name for path in workspace.index.glob("gen-*"))
+    return f", {workspace.index / CURRENT} is missing beside {left[-1]}" if left else ""
 
 
 def _manifest_text(path: Path, sha256: str | None) -> str:

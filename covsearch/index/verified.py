@@ -1,9 +1,10 @@
 """What was compared with its checksum once, so that the next open need not read it all again.
 
-The first open of a generation reads every file and compares its SHA-256 with the manifest's. Then ``index/verified.json``
-remembers size, times and inode of each file beside the manifest's checksum, and while nothing of that differs, later
-opens trust them. Whoever writes to a file changes its ctime, which no program can set back, so a change is found by the
-next open; what changes beneath the file system (a failing disk) is found by ``covsearch verify``, which always reads.
+The first open of a generation reads every file and compares its SHA-256 with the manifest's. Then
+``index/verified.json`` remembers size, times and inode of each file beside the manifest's checksum, and while nothing
+of that differs, later opens trust them. Whoever writes to a file changes its ctime, which no program can set back, so
+a change is found by the next open; what changes beneath the file system (a failing disk) is found by ``covsearch
+verify``, which always reads.
 """
 
 from __future__ import annotations
