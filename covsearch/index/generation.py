@@ -92,6 +92,16 @@ def read_current(workspace: Workspace) -> tuple[str, str] | None:
     return line[1].decode(), line[2].decode()
 
 
+def follow_current(workspace: Workspace) -> tuple[str, str]:
+    """As :func:`read_current`, and a NotFoundError where nothing was published."""
+    current = read_current(workspace)
+    if current is None:
+        left = sorted(path.name for path in workspace.index.glob("gen-*"))  # a first build died, or CURRENT was lost
+        beside = f", {workspace.index / CURRENT} is missing beside {left[-1]}" if left else ""
+        raise NotFoundError(f"no index in {workspace.home}{beside}: {MEND} first")
+    return current
+
+
 def open_generation(workspace: Workspace) -> Generation:
     """The generation that ``CURRENT`` names, all its files as its manifest says.
 
@@ -102,11 +112,9 @@ def open_generation(workspace: Workspace) -> Generation:
     ArtefactError
         When a file is missing, has another size or content than the manifest says, or belongs to another build.
     """
-    current = read_current(workspace)
-    if current is None:
-        raise NotFoundError(f"no index in {workspace.home}{_left_without_current(workspace)}: {MEND} first")
-    generation = read_generation(workspace, *current)
-    check_files(workspace, current[1], generation.manifest.files)
+    name, sha256 = follow_current(workspace)
+    generation = read_generation(workspace, name, sha256)
+    check_files(workspace, sha256, generation.manifest.files)
     return generation
 
 
@@ -134,12 +142,6 @@ def read_generation(workspace: Workspace, name: str, sha256: str | None) -> Gene
     if sorted(manifest.files) != sorted(stored_paths(name, windows=manifest.windows is not None)):
         raise ArtefactError(f"{path}: does not list {name}'s files; {MEND}")
     return Generation(workspace, name, manifest)
-
-
-def _left_without_current(workspace: Workspace) -> str:
-    """What to say of generations that no CURRENT names: a first build that did not end, or a CURRENT that was lost."""
-    left = sorted(path.name for path in workspace.index.glob("gen-*"))
-    return f", {workspace.index / CURRENT} is missing beside {left[-1]}" if left else ""
 
 
 def _manifest_text(path: Path, sha256: str | None) -> str:

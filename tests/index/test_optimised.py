@@ -84,7 +84,7 @@ def double(pids: list[str]) -> None:
 CASES = {
     "NaN in a vector": (setting("embeddings.safetensors", "vectors", (3, 5), np.nan), "holds NaN or infinity"),
     "127 dimensions": (tensors("embeddings.safetensors", narrower), r"expected float32 \(40, 128\)"),
-    "NaN in the head": (setting("head.safetensors", "alpha", (5,), np.nan), r"head\.safetensors: head: alpha and beta must be finite"),
+    "NaN in the head": (setting("head.safetensors", "alpha", (5,), np.nan), r"head\.safetensors: head: .* be finite"),
     "129 weights": (tensors("head.safetensors", longer), r"alpha must have shape \(128,\)"),
     "FAISS of 128": (other_index(EMBEDDING_DIM, 40), "expected 40 rows of 129 dimensions"),
     "FAISS of 39": (other_index(EMBEDDING_DIM + 1, 39), "expected 40 rows of 129 dimensions"),
