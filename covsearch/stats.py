@@ -79,7 +79,7 @@ def _windows(generation: Generation) -> int | None:
 def _generations(workspace: Workspace) -> Iterator[tuple[str, int]]:
     """Every generation on disk, the oldest first."""
     names = {path.stem for folder in (workspace.index, workspace.db) for path in folder.iterdir()}
-    for name in sorted(filter(NAME.fullmatch, names)):
+    for name in sorted(filter(NAME.fullmatch, names), key=lambda name: (len(name), name)):
         yield name, _bytes_below(workspace.index / name) + _bytes_below(workspace.db / f"{name}.sqlite3")
 
 
