@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from benchmarks import mutations
 from benchmarks.mutated_workspace import KINDS, POINTER, SWAP, artefacts, build_two, keep
 from benchmarks.mutated_workspace import mutations as all_mutations
 from benchmarks.mutations import CRASH, OTHER_WHOLE, REFUSED, SILENT, UNCHANGED
+from benchmarks.provenance import RESULTS
 
 
 def test_everything_is_refused_by_name_and_the_harness_sees_what_is_not() -> None:
@@ -60,3 +62,14 @@ def test_an_error_that_is_no_refusal_is_a_crash(tmp_path: Path) -> None:
     workspace, old = build_two(tmp_path, 0)
     mutation = next(all_mutations(workspace, old, 1, 1, np.random.default_rng(0)))
     assert mutations.classify(RuntimeError("x"), mutation) == f"{CRASH}: RuntimeError"
+
+
+def test_the_committed_results_are_of_enough_mutations_and_none_got_through() -> None:
+    result = json.loads((RESULTS / "mutations.json").read_text(encoding="utf-8"))
+    assert (RESULTS / "mutations.md").read_text(encoding="utf-8") == mutations.markdown(result)
+    assert result["mutations"] >= 500
+    found = {(row["artefact"], row["kind"]) for row in result["rows"] if row["looked_at"]}
+    assert found == {(path, kind) for path in artefacts() for kind in KINDS}
+    assert (result["silent_changes"], result["not_as_it_should"]) == (0, [])
+    assert (len(result["commands"]), result["commands_not_refused"]) == (len(found) - 1, 0)
+    assert all(map(mutations.refused, result["commands"]))
