@@ -55,7 +55,8 @@ def other_head(g: Generation) -> None:
 
 def other_row(g: Generation) -> None:
     index = faiss.read_index(str(g.folder / "index.faiss"))
-    rows = index.reconstruct_n(0, index.ntotal)
+    rows = np.empty((index.ntotal, index.d), np.float32)
+    index.reconstruct_n(0, index.ntotal, rows)
     rows[6, 128] += 0.01
     index.reset()
     index.add(rows)
@@ -177,7 +178,8 @@ def test_a_configuration_with_more_than_the_model_agrees(generation: Generation)
 
 def test_rounding_of_the_last_number_is_allowed(generation: Generation) -> None:
     index = faiss.read_index(str(generation.folder / "index.faiss"))
-    rows = index.reconstruct_n(0, index.ntotal)
+    rows = np.empty((index.ntotal, index.d), np.float32)
+    index.reconstruct_n(0, index.ntotal, rows)
     rows[:, 128] = np.nextafter(rows[:, 128], np.float32(9))
     index.reset()
     index.add(rows)

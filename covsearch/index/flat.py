@@ -83,8 +83,9 @@ class FlatIndex:
         ArtefactError
             With the first row that is another one.
         """
-        stored = self._index.reconstruct_n(0, len(self))  # (n, 129)
-        expected = _rows(self.vectors, self.head)
+        expected = _rows(self.vectors, self.head)  # (n, 129)
+        stored = np.empty_like(expected)  # given, as without it FAISS answers in tensors once its torch helpers are in
+        self._index.reconstruct_n(0, len(self), stored)
         # the last number is a sum, which another processor may round otherwise
         allowed = _ERROR * (self.vectors * self.vectors @ np.abs(self.head.alpha))
         same = np.abs(stored[:, -1] - expected[:, -1]) <= allowed  # NaN compares false
