@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from covsearch import build
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
-from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.features.windows import Cuts, WindowRecipe
 from covsearch.index.generation import MODEL_FILES, Generation
@@ -96,6 +98,15 @@ def publish(
     )
 
 
+def origin_of(dataset: Dataset, pid: str, rate: float) -> Origin:
+    """What a build notes of the files of a performance."""
+    files = {
+        name: OriginFile(str(path.relative_to(dataset.root)), hashlib.sha256(path.read_bytes()).hexdigest())
+        for name, path in dataset.files[pid].items()
+    }
+    return Origin(str(dataset.root), dataset.subset, rate, files)
+
+
 def publish_dataset(
     workspace: Workspace, root: Path, *, windows: bool = False, features: str = "hpcp", rate: float = SLOW_RATE
 ) -> Windows:
@@ -116,6 +127,7 @@ def publish_dataset(
         subset=dataset.subset,
         frame_rate=rate,
         windows=made if windows else None,
+        origins={pid: origin_of(dataset, pid, rate) for pid in dataset.performances},
         source=root,
     )
     return made

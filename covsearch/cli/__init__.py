@@ -19,6 +19,7 @@ from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
 
 COMMANDS = {
+    "add": ("covsearch.cli.update", "add", "Add performances to the index, without training or building it again."),
     "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
     "compare": ("covsearch.cli.compare", "compare", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
@@ -35,6 +36,7 @@ COMMANDS = {
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
     "model": ("covsearch.cli.model", "model", "Look into a trained model."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
+    "remove": ("covsearch.cli.update", "remove", "Remove performances from the index."),
     "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),
 }
 

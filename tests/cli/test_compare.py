@@ -64,7 +64,7 @@ def test_json_has_everything_and_the_path_in_seconds(workspace: Workspace) -> No
     assert alignment["path"] == found.path.tolist()
     passages = [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in found.passages]
     assert answer["windows"] == {"similarity": found.similarity, "passages": passages}
-    assert answer["settings"] == {"frame_rate": found.rate, "generation": "gen-0001", "model": found.model}
+    assert answer["settings"] == {"frame_rates": list(found.rates), "generation": "gen-0001", "model": found.model}
 
 
 def test_without_windows_a_note_says_how_to_get_them(root: Path, tmp_path: Path) -> None:
