@@ -141,10 +141,10 @@ def add_performances(
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
         checkpoint = load_checkpoint(before.model_folder)
-        for opened in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
+        for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
             dataset = opened if opened.rate_is_known else replace(opened, frame_rate=before.manifest.frame_rate)
             given.update(dataset.performances)
-            new = _pack(workspace, dataset, _fresh(rows, dataset), checkpoint, strict, progress)
+            new = _pack(workspace, dataset, _fresh(rows, dataset), checkpoint, whole, progress)
             skipped.update(dict.fromkeys(new.skipped if new else dataset.skipped))
             if new:
                 rows += _embed(checkpoint, dataset, new, rows.windows, progress)
@@ -266,14 +266,12 @@ def _unchanged(workspace: Workspace, current: Generation) -> Generation:
 
 def _open(
     paths: Sequence[Path], features: Sequence[str], subset: str | None, strict: bool, frame_rate: float | None
-) -> list[Dataset]:
-    """Folders one by one, then the files."""
+) -> list[tuple[Dataset, bool]]:
+    """Folders one by one, then the files; with each, whether nothing of it may be skipped."""
     folders = [path for path in paths if path.is_dir()]
-    files = [path for path in paths if not path.is_dir()]
-    datasets = [
-        open_dataset(folder, features, subset=subset, strict=strict, frame_rate=frame_rate) for folder in folders
-    ]
-    return [*datasets, *open_files(files, features, frame_rate=frame_rate)]
+    files = open_files([path for path in paths if path not in folders], features, frame_rate=frame_rate)
+    opened = [open_dataset(path, features, subset=subset, strict=strict, frame_rate=frame_rate) for path in folders]
+    return [*((dataset, strict) for dataset in opened), *((dataset, True) for dataset in files)]
 
 
 def _pack(

@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -41,6 +41,9 @@ COMMANDS = {
 }
 
 
+INTERRUPTED = 130  # as shells say of a process that SIGINT ended
+
+
 class Commands(click.Group):
     """A group that imports a command only when it runs."""
 
@@ -48,7 +51,8 @@ class Commands(click.Group):
         """Run the command; a reader of our stdout that leaves early (``... | head``) is not a failure."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout:  # None where it was closed before we started
+                sys.stdout.flush()
         except BrokenPipeError:  # caught here, as click would exit with 1
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
@@ -103,11 +107,22 @@ def main() -> None:
         e.show()
         sys.exit(e.exit_code)
     except CovsearchError as e:
-        click.echo(f"Error: {e}", err=True)
-        sys.exit(e.exit_code)
+        _fail(f"Error: {e}", e.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted: what was published before is untouched; run the command again to go on.", err=True)
-        sys.exit(1)
+        _fail("Interrupted: nothing half-made was published; run the command again to go on.", INTERRUPTED)
     except OSError as e:
-        click.echo(f"Error: {e.strerror or e}: {e.filename or 'no file named'}", err=True)
-        sys.exit(1)
+        where = f": {e.filename}" if e.filename else ""
+        _fail(f"Error: {e.strerror or e}{where}", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Say why and end, also where nobody can be told: a full disk behind stderr must not hide the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is sys.stderr:
+                click.echo(message, err=True)
+            elif stream:
+                stream.flush()
+        except OSError:  # what is left in the buffer would fail again when the interpreter ends, with an exit code of 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
