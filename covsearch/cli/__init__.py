@@ -9,8 +9,10 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -44,18 +46,30 @@ COMMANDS = {
 INTERRUPTED = 130  # as shells say of a process that SIGINT ended
 
 
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """A reader of our stdout that leaves early (``... | head``) is not a failure."""
+    try:
+        yield
+    except BrokenPipeError:  # caught here, as click would exit with 1
+        _discard(sys.stdout)
+        raise click.exceptions.Exit(0) from None
+
+
 class Commands(click.Group):
     """A group that imports a command only when it runs."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line, which for ``--help`` is all there is to do."""
+        with _reader_may_leave():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader of our stdout that leaves early (``... | head``) is not a failure."""
-        try:
+        """Run the command, and see that what it printed has left this process."""
+        with _reader_may_leave():
             result = super().invoke(ctx)
             if sys.stdout:  # None where it was closed before we started
                 sys.stdout.flush()
-        except BrokenPipeError:  # caught here, as click would exit with 1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
         return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -116,13 +130,19 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    """Say why and end, also where nobody can be told: a full disk behind stderr must not hide the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is sys.stderr:
-                click.echo(message, err=True)
-            elif stream:
-                stream.flush()
-        except OSError:  # what is left in the buffer would fail again when the interpreter ends, with an exit code of 120
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Say why and end, with the same exit code where nobody can be told."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        _discard(sys.stdout)
+    try:
+        click.echo(message, err=True)
+    except OSError:
+        _discard(sys.stderr)
     sys.exit(code)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is left in a buffer nowhere: it would fail again when the interpreter ends, with the exit code 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

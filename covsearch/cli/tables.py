@@ -17,7 +17,7 @@ class _Stdout(Console):
 
     def on_broken_pipe(self) -> None:
         """Let the BrokenPipeError that is being handled go on."""
-        raise  # noqa: PLE0704, called from where it is caught
+        raise
 
 
 def stdout() -> Console:

@@ -7,6 +7,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -259,7 +260,7 @@ def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
         yield from map(_pack_one, todo)
         return
     # spawn: forking a process that has started torch's threads can deadlock
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         chunks = iter(todo[i : i + _CHUNK] for i in range(0, len(todo), _CHUNK))
         with _without_interrupts():  # the first chunks start the workers
             pending = [pool.submit(_work, chunk) for chunk in islice(chunks, 4 * workers)]
@@ -270,6 +271,18 @@ def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
                 yield from results
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the parent was killed; it would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
