@@ -32,7 +32,7 @@ class Materials:
 def prepare(folder: Path, seed: int) -> Materials:
     """Make everything below `folder`."""
     sample = open_dataset(sample_root())
-    wids = [wid for wid, pids in sample.works.items() if len(pids) > 1][:LARGE]
+    wids = [wid for wid, pids in sample.works.items() if len(pids) == 2][:LARGE]
     small = _copied(sample, wids[:SMALL], folder / "small")
     large = _copied(sample, wids, folder / "large")
     models = [_untrained(folder / f"model-{number}", seed + number) for number in range(2)]

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.kill_collection import Materials
 from benchmarks.kill_state import Answers, answers_of, read_answers
 from covsearch import build
+from covsearch.db.write import write_catalogue
 from covsearch.index.generation import Generation
 from covsearch.search import read_newest
 from covsearch.workspace import Workspace
@@ -120,7 +121,7 @@ def build_while_building(folder: Path, m: Materials) -> dict[str, Any]:
     inside, go_on = folder / "inside", folder / "go-on"
 
     def held() -> None:
-        original = build.write_catalogue
+        original = write_catalogue
 
         def wait(*args: Any, **kwargs: Any) -> None:
             inside.touch()
@@ -128,7 +129,7 @@ def build_while_building(folder: Path, m: Materials) -> dict[str, Any]:
                 time.sleep(0.01)
             original(*args, **kwargs)
 
-        build.write_catalogue = wait  # type: ignore[attr-defined]
+        setattr(build, "write_catalogue", wait)  # noqa: B010, mypy knows that it is not build's own
         _build(m.large, m.other_model, home)
 
     first = _fork(held)
