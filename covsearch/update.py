@@ -141,6 +141,9 @@ def add_performances(
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
         checkpoint = load_checkpoint(before.model_folder)
+        if checkpoint.fingerprint != before.manifest.model:
+            came = f"index was built with model {before.manifest.model}, its copy is {checkpoint.fingerprint}"
+            raise ArtefactError(f"{before.model_folder}: {came}; {MEND}")
         for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
             dataset = opened if opened.rate_is_known else replace(opened, frame_rate=before.manifest.frame_rate)
             given.update(dataset.performances)

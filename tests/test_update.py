@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from collection import melody, write_collection, write_feature
+from published import random_head, unit_vectors
 
-from covsearch import compare
+from covsearch import build, compare
 from covsearch.build import build_index
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
@@ -321,6 +322,28 @@ def test_damage_is_not_copied_into_a_new_generation(toy: Path, workspace: Worksp
     with pytest.raises(ArtefactError, match=r"embeddings\.safetensors"):
         remove_performances(workspace, ["P_1"])
     assert names(workspace) == before
+
+
+def test_an_index_of_another_model_than_its_copy_is_refused(toy: Path, tmp_path: Path) -> None:
+    """As one whose files were put together by hand would be: its checksums hold."""
+    workspace = Workspace(tmp_path / "home")
+    config = ModelConfig(features=FeatureConfig("hpcp", 100))
+    rng = np.random.default_rng(0)
+    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
+    build.publish(
+        workspace,
+        ["P_1"],
+        unit_vectors(rng, 1),
+        random_head(rng),
+        open_dataset(toy).performances,
+        model_folder=tmp_path / "model",
+        fingerprint="cnn-00000000",
+        features=config.features,
+        subset="toy",
+        frame_rate=SLOW_RATE,
+    )
+    with pytest.raises(ArtefactError, match=r"built with model cnn-00000000, its copy is cnn-.*build-index"):
+        add_performances(workspace, [toy])
 
 
 def test_an_update_needs_an_index_and_makes_no_folders_without_one(toy: Path, tmp_path: Path) -> None:
