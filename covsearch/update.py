@@ -32,7 +32,7 @@ from covsearch.index.manifest import MEND, digest
 from covsearch.index.publish import builder_lock, remove_orphans
 from covsearch.index.windows import Windows
 from covsearch.progress import Progress, silent
-from covsearch.search import open_in
+from covsearch.search import open_in, read_newest
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # torch comes with it; removing does without
@@ -129,21 +129,16 @@ def add_performances(
     CovsearchError
         When a PID is in the index with another file or other metadata, or another build is running.
     """
-    from covsearch.models import load_checkpoint
-
     started = time.perf_counter()
     if not paths:
         raise UsageError("expected at least one folder or file to add")
-    open_generation(workspace)  # the lock would make folders where nothing was ever built
+    _check_built(workspace)
     with builder_lock(workspace):
         before, head, rows = _read(workspace)
         old = set(rows.pids)
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
-        checkpoint = load_checkpoint(before.model_folder)
-        if checkpoint.fingerprint != before.manifest.model:
-            came = f"index was built with model {before.manifest.model}, its copy is {checkpoint.fingerprint}"
-            raise ArtefactError(f"{before.model_folder}: {came}; {MEND}")
+        checkpoint = _own_model(before)
         for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
             dataset = opened if opened.rate_is_known else replace(opened, frame_rate=before.manifest.frame_rate)
             given.update(dataset.performances)
@@ -188,7 +183,7 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
         raise UsageError("expected at least one performance id (like P_22) to remove")
     if wrong := [pid for pid in pids if not is_pid(pid)]:
         raise UsageError(f"{wrong[0]!r} is no performance id (like P_22)")
-    open_generation(workspace)
+    _check_built(workspace)
     with builder_lock(workspace):
         before, head, rows = _read(workspace)
         gone = set(pids) & set(rows.pids)
@@ -238,6 +233,22 @@ def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
     pids, flat, catalogue = searcher.collection.pids, searcher.collection.flat, searcher.catalogue
     rows = _Rows(pids, flat.vectors, searcher.windows, catalogue.get(pids), catalogue.origins(pids))
     return generation, flat.head, rows
+
+
+def _check_built(workspace: Workspace) -> None:
+    """Refuse to go on where nothing was ever built, before the lock makes folders there."""
+    read_newest(workspace, lambda generation: generation)
+
+
+def _own_model(generation: Generation) -> Checkpoint:
+    """The model that made a generation's vectors."""
+    from covsearch.models import load_checkpoint
+
+    checkpoint = load_checkpoint(generation.model_folder)
+    if checkpoint.fingerprint != generation.manifest.model:
+        came = f"index was built with model {generation.manifest.model}, its copy is {checkpoint.fingerprint}"
+        raise ArtefactError(f"{generation.model_folder}: {came}; {MEND}")
+    return checkpoint
 
 
 def _publish(workspace: Workspace, before: Generation, head: Head, rows: _Rows) -> Generation:

@@ -122,6 +122,33 @@ def test_adding_the_same_again_publishes_nothing(toy: Path, workspace: Workspace
     assert names(workspace) == before
 
 
+def test_any_order_of_adding_and_removing_gives_what_is_left(toy: Path, workspace: Workspace) -> None:
+    """The index is the set of its performances, whatever was done to it: each has its own vector, title and files."""
+    files = {pid: by_feature["hpcp"] for pid, by_feature in open_dataset(toy).files.items()}
+    add_performances(workspace, [toy], frame_rate=SLOW_RATE)
+    whole = open_searcher(workspace, windows=True)
+    own = whole.collection.flat.vectors
+    rng = np.random.default_rng(5)
+    left = set(files)
+    for _ in range(8):
+        some = [str(pid) for pid in rng.choice(list(files), rng.integers(1, 9), replace=False)]
+        if rng.random() < 0.5:
+            left -= set(some)
+            remove_performances(workspace, some)
+        else:
+            left |= set(some)
+            add_performances(workspace, [files[pid] for pid in some], frame_rate=SLOW_RATE)
+        searcher = open_searcher(workspace, windows=True)
+        assert set(searcher.collection.pids) == left
+        rows = [whole.collection.rows[pid] for pid in searcher.collection.pids]
+        np.testing.assert_allclose(searcher.collection.flat.vectors, own[rows], atol=1e-6)
+        pids = searcher.collection.pids
+        assert searcher.catalogue.get(pids) == {pid: whole.catalogue.get([pid])[pid] for pid in pids}
+        assert searcher.windows is not None
+        assert whole.windows is not None
+        np.testing.assert_allclose(searcher.windows.vectors, whole.windows.take(rows).vectors, atol=1e-6)
+
+
 def test_moved_files_are_the_same_where_their_content_is(toy: Path, workspace: Workspace, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere"
     (tmp_path / "first").rename(moved)
