@@ -268,7 +268,7 @@ def cross_similarity(
     aligned: NDArray[np.float64],
     path: Path,
     *,
-    rate: float,
+    rates: tuple[float, float],
     span: int,
     names: tuple[str, str],
     title: str,
@@ -282,22 +282,22 @@ def cross_similarity(
     aligned : NDArray[float64], shape (K, 2)
         The path in seconds; K may be 0.
     path : Path
-    rate : float
-        Frames/s of `similarity`.
+    rates : (float, float)
+        Frames/s of either axis of `similarity`.
     span : int
         Frames; half of it lies before the first entry's middle.
     names : (str, str)
         Of the performances: below the first axis of `similarity`, and beside the second.
     title : str
     """
-    begin = (span - 1) / 2 / rate
-    right, top = (begin + size / rate for size in similarity.shape)
+    left, bottom = ((span - 1) / 2 / rate for rate in rates)
+    right, top = left + similarity.shape[0] / rates[0], bottom + similarity.shape[1] / rates[1]
     width = 7.2
-    height = float(np.clip(width * (top - begin) / (right - begin), 2.6, 9.0)) + 0.6
+    height = float(np.clip(width * (top - bottom) / (right - left), 2.6, 9.0)) + 0.6
     figure, (ax,) = subplots(width=width, height=height)
     low, high = np.quantile(similarity, (0.5, 0.998)).tolist()  # so that what stands out is dark, and the rest is not
     shades = {"cmap": "Greys", "vmin": low, "vmax": max(high, low + 1e-6)}
-    ax.imshow(similarity.T, origin="lower", extent=(begin, right, begin, top), aspect="equal", **shades)
+    ax.imshow(similarity.T, origin="lower", extent=(left, right, bottom, top), aspect="equal", **shades)
     ax.plot(*aligned.T, color=COLOURS[1], linewidth=2)
     # parse_math: a title with two dollar signs is no formula
     ax.set_xlabel(_shortened(names[0], width), parse_math=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from covsearch.dataset.ids import is_pid
 from covsearch.dataset.performance import Performance
 from covsearch.db.catalogue import Catalogue, Found
-from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.generation import Generation, open_generation, read_current
 from covsearch.index.manifest import MEND
 from covsearch.workspace import Workspace
@@ -258,19 +258,21 @@ def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
         When a file is missing, corrupt or belongs to another build.
     """
 
-    def read(generation: Generation) -> Searcher:
-        from covsearch.index.collection import read_collection
-        from covsearch.index.windows_file import read_windows
+    return read_newest(workspace, lambda generation: open_in(generation, windows=windows))
 
-        parts = read_windows(generation) if windows else None
-        return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
-    return _read_current(workspace, read)
+def open_in(generation: Generation, *, windows: bool = False) -> Searcher:
+    """Open one generation for queries; parameters and errors are those of :func:`open_searcher`."""
+    from covsearch.index.collection import read_collection
+    from covsearch.index.windows_file import read_windows
+
+    parts = read_windows(generation) if windows else None
+    return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
 
 def open_catalogue(workspace: Workspace) -> Catalogue:
     """Open only the metadata of the current generation, which is quicker; raises as :func:`open_searcher`."""
-    return _read_current(workspace, _catalogue)
+    return read_newest(workspace, _catalogue)
 
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:
@@ -289,12 +291,16 @@ def _catalogue(generation: Generation) -> Catalogue:
     return catalogue
 
 
-def _read_current(workspace: Workspace, read: Callable[[Generation], T]) -> T:
-    """Read from the current generation; again from the newer one where builds removed it meanwhile."""
+def read_newest(workspace: Workspace, read: Callable[[Generation], T]) -> T:
+    """What `read` makes of the current generation; of the newer one where builds removed that meanwhile.
+
+    A generation stays for one build after its own, and two may end while it is read: whatever reads a generation's
+    files, and not only what was opened, belongs inside of `read`.
+    """
     while True:
         current = read_current(workspace)
         try:
             return read(open_generation(workspace))
-        except (ArtefactError, FileNotFoundError):
+        except (CovsearchError, OSError):
             if read_current(workspace) == current:
                 raise

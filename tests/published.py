@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from covsearch import build
 from covsearch.config import EMBEDDING_DIM, FeatureConfig, ModelConfig, fingerprint, to_toml
-from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.features.windows import Cuts, WindowRecipe
 from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation
@@ -125,6 +127,15 @@ def current_name(workspace: Workspace) -> str:
     return current[0]
 
 
+def origin_of(dataset: Dataset, pid: str, rate: float) -> Origin:
+    """What a build notes of the files of a performance."""
+    files = {
+        name: OriginFile(str(path.relative_to(dataset.root)), hashlib.sha256(path.read_bytes()).hexdigest())
+        for name, path in dataset.files[pid].items()
+    }
+    return Origin(str(dataset.root), dataset.subset, rate, files)
+
+
 def publish_dataset(
     workspace: Workspace, root: Path, *, windows: bool = False, features: str = "hpcp", rate: float = SLOW_RATE
 ) -> Windows:
@@ -146,6 +157,7 @@ def publish_dataset(
         subset=dataset.subset,
         frame_rate=rate,
         windows=made if windows else None,
+        origins={pid: origin_of(dataset, pid, rate) for pid in dataset.performances},
         source=root,
     )
     return made

@@ -73,7 +73,7 @@ def _answer(found: Comparison) -> dict[str, Any]:
             "path": found.path.tolist(),
         },
         "windows": {"similarity": found.similarity, "passages": [dataclasses.asdict(p) for p in found.passages]},
-        "settings": {"frame_rate": found.rate, "generation": found.generation, "model": found.model},
+        "settings": {"frame_rates": list(found.rates), "generation": found.generation, "model": found.model},
     }
 
 

@@ -16,6 +16,7 @@ from covsearch.cli.performances import headline, performance_json
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
+from covsearch.index.generation import Generation
 from covsearch.index.manifest import MEND
 from covsearch.search import (
     HEAD,
@@ -26,7 +27,8 @@ from covsearch.search import (
     QueryResult,
     Searcher,
     open_catalogue,
-    open_searcher,
+    open_in,
+    read_newest,
 )
 from covsearch.workspace import Workspace
 
@@ -86,11 +88,14 @@ def query(
         raise UsageError("expected --json or --csv, not both")
     if pid is not None and frame_rate is not None:
         raise UsageError("--frame-rate is of --file; what is in the index was read when it was built")
-    searcher = open_searcher(workspace, windows=rerank == WINDOWS)
-    if pid is not None:
-        result = searcher.query(pid, top, candidates, rerank=rerank)
-    else:
-        result = query_files(searcher, files, top, candidates, frame_rate)
+
+    def ask(generation: Generation) -> QueryResult:
+        searcher = open_in(generation, windows=rerank == WINDOWS)
+        if pid is not None:
+            return searcher.query(pid, top, candidates, rerank=rerank)
+        return query_files(searcher, files, top, candidates, frame_rate)
+
+    result = read_newest(workspace, ask)
     if as_json:
         click.echo(json.dumps(_answer(result, files, top), indent=2))
     elif as_csv:

@@ -64,7 +64,7 @@ def test_json_has_everything_and_the_path_in_seconds(workspace: Workspace) -> No
     assert alignment["path"] == found.path.tolist()
     passages = [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in found.passages]
     assert answer["windows"] == {"similarity": found.similarity, "passages": passages}
-    assert answer["settings"] == {"frame_rate": found.rate, "generation": "gen-0001", "model": found.model}
+    assert answer["settings"] == {"frame_rates": list(found.rates), "generation": "gen-0001", "model": found.model}
 
 
 def test_without_windows_a_note_says_how_to_get_them(root: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_damaged_feature_file_is_exit_4(tmp_path: Path, monkeypatch: pytest.Mo
     assert "P_2_hpcp.h5: cannot be read as HDF5" in capsys.readouterr().err
 
 
-def test_an_index_that_names_no_folder_is_of_the_bundled_sample(tmp_path: Path) -> None:
+def test_an_index_that_knows_no_files_says_so(tmp_path: Path) -> None:
     publish(Workspace(tmp_path))
     result = CliRunner().invoke(cli, ["--home", str(tmp_path), "compare", "P_1", "P_2"])
-    assert "has no subset 'generated'; it has ['sample']" in str(result.exception)
+    assert "P_1: nobody noted where its files are; say with --dataset" in str(result.exception)

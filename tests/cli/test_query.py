@@ -19,12 +19,13 @@ from published import FINGERPRINT, publish, reseal
 
 from covsearch.build import build_index
 from covsearch.cli import cli, main
+from covsearch.cli import query as query_command
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.performance import Performance
 from covsearch.models import Siamese, save_checkpoint
 from covsearch.plots import clock
-from covsearch.search import open_searcher
+from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
 
 
@@ -297,6 +298,32 @@ def test_a_query_by_files_ranks_as_the_query_by_id_but_knows_no_covers(embedded:
     table = stdout(workspace, "query", *options, "--top", "3")
     assert table.splitlines()[0] == " + ".join(Path(path).name for path in reversed(files))
     assert "✓" not in "".join(table.splitlines()[4:7])
+
+
+def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two builds end after the vectors were read and before the model is."""
+    root = write_collection(tmp_path / "data", works=2)
+    config = ModelConfig(features=FeatureConfig("hpcp", 120))
+    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
+    workspace = Workspace(tmp_path / "home")
+    build_index(root, tmp_path / "model", workspace)
+    asked: list[str] = []
+    original = query_command._embed
+
+    def overtaken(searcher: Searcher, *rest: Any) -> Any:
+        asked.append(searcher.generation.name)
+        if len(asked) == 1:
+            build_index(root, tmp_path / "model", workspace)
+            build_index(root, tmp_path / "model", workspace)
+        return original(searcher, *rest)
+
+    monkeypatch.setattr(query_command, "_embed", overtaken)
+    file = str(open_dataset(root).files["P_5"]["hpcp"])
+    answer = json.loads(stdout(workspace, "query", "--file", file, "--json"))
+    assert asked == ["gen-0001", "gen-0003"]
+    assert answer["settings"]["generation"] == "gen-0003"
 
 
 def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_path: Path) -> None:
