@@ -28,8 +28,9 @@ from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.generation import Generation, open_generation
 from covsearch.index.head import Head
-from covsearch.index.manifest import MEND, digest
+from covsearch.index.manifest import MEND
 from covsearch.index.publish import builder_lock, remove_orphans
+from covsearch.index.verified import check_content
 from covsearch.index.windows import Windows
 from covsearch.progress import Progress, silent
 from covsearch.search import open_in, read_newest
@@ -227,8 +228,7 @@ def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
     """The current generation, after its checksums; the caller holds the lock, so it stays."""
     generation = open_generation(workspace)
     for path, stored in generation.manifest.files.items():
-        if digest(workspace.home / path) != stored:
-            raise ArtefactError(f"{workspace.home / path}: has not the content that its manifest says; {MEND}")
+        check_content(workspace.home / path, stored)
     searcher = open_in(generation, windows=generation.manifest.windows is not None)
     pids, flat, catalogue = searcher.collection.pids, searcher.collection.flat, searcher.catalogue
     rows = _Rows(pids, flat.vectors, searcher.windows, catalogue.get(pids), catalogue.origins(pids))

@@ -17,6 +17,7 @@ from collection import write_collection
 
 from covsearch.build import build_index
 from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.index.verified import STAMP
 from covsearch.models import Siamese, save_checkpoint
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
@@ -50,9 +51,9 @@ def build_command(built: Path, home: Path) -> list[str]:
 
 
 def content(home: Path) -> dict[str, bytes]:
-    """Every published file, without the cache and the lock, which say nothing to a reader."""
+    """Every published file, without the cache, the lock and the stamp of checked files: a reader needs none of them."""
     files = [path for folder in ("index", "db") for path in (home / folder).rglob("*") if path.is_file()]
-    return {str(path.relative_to(home)): path.read_bytes() for path in files if path.name != ".lock"}
+    return {str(path.relative_to(home)): path.read_bytes() for path in files if path.name not in (".lock", STAMP)}
 
 
 def shell(line: str) -> tuple[int, str]:
