@@ -20,6 +20,7 @@ from covsearch.workspace import find_workspace
 
 COMMANDS = {
     "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
+    "calibrate": ("covsearch.cli.calibrate", "calibrate", "Fit what a model's p is worth on its validation pairs."),
     "compare": ("covsearch.cli.compare", "compare", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
     "eval-pairs": (
