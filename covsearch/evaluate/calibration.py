@@ -223,7 +223,8 @@ class _Diagram:
         below = np.cumsum(share)[self._last]  # equal p, equal bin
         place = np.clip(np.ceil(below * bins - 1e-9).astype(np.int64) - 1, 0, bins - 1)
         mass, said, so = (
-            np.bincount(place, weights=share * x, minlength=bins) for x in (1.0, self._p, self._label)
+            np.bincount(place, weights=values, minlength=bins).astype(np.float64)
+            for values in (share, share * self._p, share * self._label)
         )
         some = mass > 0
         return Reliability(said[some] / mass[some], so[some] / mass[some], mass[some])
