@@ -17,6 +17,13 @@ from covsearch.embed import embed_store
 from covsearch.errors import UsageError
 from covsearch.evaluate.calibration import REPLICATES, CalibrationScore, Fitted, fit_calibration, judge_calibration
 from covsearch.evaluate.figures import diagrams
+from covsearch.evaluate.first_matches import (
+    FirstMatches,
+    QueryScore,
+    first_matches,
+    fit_expected,
+    judge_first_matches,
+)
 from covsearch.evaluate.pairs import head_scores
 from covsearch.evaluate.protocol import (
     MAX_NON_COVERS,
@@ -39,8 +46,8 @@ from covsearch.progress import Progress, silent
 from covsearch.training.card import calibrate_card
 from covsearch.workspace import Workspace
 
-__all__ = ["COLUMNS", "CalibrationReport", "ScoredPairs", "calibrate", "describe", "draw", "facts"]
-COLUMNS = ("pairs", "accuracy at 0.5", "calibrated", "ECE before", "after [95 % CI]")
+__all__ = ["COLUMNS", "CalibrationReport", "Judged", "ScoredPairs", "calibrate", "describe", "draw", "facts"]
+COLUMNS = ("part", "pairs", "accuracy at 0.5", "calibrated", "ECE before", "temperature", "Platt [95 % CI]")
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class ScoredPairs:
         Numbers of the works of both sides.
     performances : int
         Of which the pairs are.
+    first : FirstMatches or None
+        What comes first where the performances query each other; None for a list of some of their pairs.
     """
 
     score: NDArray[np.float64]
@@ -63,6 +72,7 @@ class ScoredPairs:
     work_a: NDArray[np.int64]
     work_b: NDArray[np.int64]
     performances: int
+    first: FirstMatches | None
 
     @property
     def covers(self) -> int:
@@ -78,6 +88,37 @@ class ScoredPairs:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """How a calibration does on one part of a checkpoint's split.
+
+    Attributes
+    ----------
+    name : str
+    pairs : int
+        How many were judged.
+    score : CalibrationScore
+    queries : QueryScore or None
+        Of first matches; None where there was only a list of pairs.
+    """
+
+    name: str
+    pairs: int
+    score: CalibrationScore
+    queries: QueryScore | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the diagrams, ready for :func:`json.dumps`."""
+        queries = asdict(self.queries) if self.queries else None
+        return {"part": self.name, "pairs": self.pairs, **self.score.as_json(), "first_matches": queries}
+
+    def row(self) -> tuple[str, ...]:
+        """The figures as text, one for each of :data:`COLUMNS`."""
+        s = self.score
+        errors = (f"{s.before.ece:.3f}", f"{s.temperature.ece:.3f}", f"{s.after.ece:.3f} {s.after.ci:.3f}")
+        return (self.name, f"{self.pairs:,}", f"{s.accuracy:.3f}", f"{s.accuracy_calibrated:.3f}", *errors)
+
+
+@dataclass(frozen=True)
 class CalibrationReport:
     """A calibration and how it does.
 
@@ -86,44 +127,20 @@ class CalibrationReport:
     folder : Path
         The checkpoint, into which it was written.
     calibration : Calibration
-    validation : CalibrationScore
-        On the pairs it was fitted on.
-    test : CalibrationScore or None
-        On the checkpoint's list of test pairs, which nothing was fitted on; None where it has none.
-    test_pairs : int
-        How many those are.
+    parts : tuple of Judged
+        ``validation``, all pairs that it was fitted on; ``test``, on whose list of pairs nothing was fitted, unless the
+        checkpoint has none.
     """
 
     folder: Path
     calibration: Calibration
-    validation: CalibrationScore
-    test: CalibrationScore | None
-    test_pairs: int
+    parts: tuple[Judged, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
-        return {
-            "checkpoint": str(self.folder),
-            "calibration": {**asdict(self.calibration), "calibrated_threshold": self.calibration.calibrated_threshold},
-            "validation": self.validation.as_json(),
-            "test": self.test and {"pairs": self.test_pairs, **self.test.as_json()},
-        }
-
-    def rows(self) -> list[tuple[str, ...]]:
-        """The figures as text, one for each of :data:`COLUMNS`."""
-        fitted = self.calibration.covers + self.calibration.non_covers
-        named = [(f"validation, fitted on: {fitted:,}", self.validation), (f"test: {self.test_pairs:,}", self.test)]
-        return [
-            (
-                name,
-                f"{s.accuracy:.3f}",
-                f"{s.accuracy_calibrated:.3f}",
-                f"{s.before.ece:.3f}",
-                f"{s.after.ece:.3f} {s.after.ci:.3f}",
-            )
-            for name, s in named
-            if s is not None
-        ]
+        calibration = {**asdict(self.calibration), "calibrated_threshold": self.calibration.calibrated_threshold}
+        parts = [part.as_json() for part in self.parts]
+        return {"checkpoint": str(self.folder), "calibration": calibration, "parts": parts}
 
 
 def calibrate(
@@ -178,10 +195,11 @@ def calibrate(
         )
     pairs, fitted_on = _validation(checkpoint, dataset, origin, workspace, seed, progress)
     fitted = fit_calibration(pairs.score, pairs.label)
-    validation = pairs.judge(fitted, seed, progress)
+    score = pairs.judge(fitted, seed, progress)
     calibration = Calibration(
         model=checkpoint.fingerprint,
         **asdict(fitted),
+        expected=fit_expected(pairs.first, fitted) if pairs.first else 1.0,
         subset=dataset.subset,
         pairs=fitted_on,
         works=len(np.union1d(pairs.work_a, pairs.work_b)),
@@ -189,15 +207,22 @@ def calibrate(
         covers=pairs.covers,
         non_covers=len(pairs.label) - pairs.covers,
         seed=seed,
-        ece_before=validation.before.ece,
-        ece_temperature=validation.temperature.ece,
-        ece_after=validation.after.ece,
+        ece_before=score.before.ece,
+        ece_temperature=score.temperature.ece,
+        ece_after=score.after.ece,
     )
     held_out = _test(checkpoint, dataset, origin, workspace, seed, progress)
-    test = held_out.judge(calibration, seed, progress) if held_out else None
+    parts = [_judged("validation", pairs, calibration, score)]
+    if held_out:
+        parts.append(_judged("test", held_out, calibration, held_out.judge(calibration, seed, progress)))
     write_calibration(checkpoint.folder, calibration)
-    calibrate_card(checkpoint.folder, describe(calibration, test))
-    return CalibrationReport(checkpoint.folder, calibration, validation, test, len(held_out.label) if held_out else 0)
+    calibrate_card(checkpoint.folder, describe(calibration, parts[1].score if held_out else None))
+    return CalibrationReport(checkpoint.folder, calibration, tuple(parts))
+
+
+def _judged(name: str, pairs: ScoredPairs, calibration: Calibration, score: CalibrationScore) -> Judged:
+    queries = judge_first_matches(pairs.first, calibration) if pairs.first else None
+    return Judged(name, len(pairs.label), score, queries)
 
 
 def describe(calibration: Calibration, test: CalibrationScore | None) -> str:
@@ -222,7 +247,7 @@ def _validation(
     part = only(dataset, {pids[i] for i in np.concatenate([listed.a, listed.b]).tolist()})
     store = _pack(checkpoint, part, workspace, progress)
     pairs, _ = recorded_pairs(dataset, origin, store.pids, "validation")
-    return _scored(checkpoint, store, pairs, progress), "validation list"
+    return _scored(checkpoint, store, pairs, progress, whole=False), "validation list"
 
 
 def _test(
@@ -233,19 +258,23 @@ def _test(
         return None
     store = _pack(checkpoint, candidates(dataset, origin, "balanced"), workspace, progress)
     pairs = choose_pairs(dataset, origin, store.pids, "balanced", seed).pairs
-    return _scored(checkpoint, store, pairs, progress)
+    return _scored(checkpoint, store, pairs, progress, whole=origin.by == "works")
 
 
 def _pack(checkpoint: Checkpoint, dataset: Dataset, workspace: Workspace, progress: Progress) -> FrameStore:
     return pack_cached(workspace.cache, dataset, checkpoint.config.features, progress=progress)
 
 
-def _scored(checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, progress: Progress) -> ScoredPairs:
-    head = Head(checkpoint.alpha, checkpoint.beta)
-    score = head_scores(embed_store(checkpoint, store, progress), pairs, head, checkpoint.fingerprint).score
+def _scored(
+    checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, progress: Progress, *, whole: bool = True
+) -> ScoredPairs:
+    """`pairs` of positions in `store`; with `whole` its performances are a collection that can be queried."""
+    head, vectors = Head(checkpoint.alpha, checkpoint.beta), embed_store(checkpoint, store, progress)
+    score = head_scores(vectors, pairs, head, checkpoint.fingerprint).score
     works = np.unique(store.wids, return_inverse=True)[1]
+    first = first_matches(vectors, works, head) if whole else None
     performances = len(np.union1d(pairs.a, pairs.b))
-    return ScoredPairs(score, pairs.label, works[pairs.a], works[pairs.b], performances)
+    return ScoredPairs(score, pairs.label, works[pairs.a], works[pairs.b], performances, first)
 
 
 def draw(report: CalibrationReport, path: Path) -> Path:
@@ -262,9 +291,7 @@ def draw(report: CalibrationReport, path: Path) -> Path:
     MissingExtraError
         Without matplotlib.
     """
-    calibration = report.calibration
-    panels = [(f"{calibration.subset}: validation, fitted on", diagrams(report.validation))]
-    if report.test:
-        panels.append((f"{calibration.subset}: test pairs", diagrams(report.test)))
+    subset = report.calibration.subset
+    panels = [(f"{subset}: {part.pairs:,} {part.name} pairs", diagrams(part.score)) for part in report.parts]
     file = path if path.suffix in plots.SUFFIXES else path / "reliability.png"
-    return plots.reliability_diagrams(panels, file, title=calibration.model)
+    return plots.reliability_diagrams(panels, file, title=report.calibration.model)

@@ -161,7 +161,8 @@ class Searcher:
         rerank : str
             ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows.
         expected : float, optional
-            How many covers the collection may be expected to have before anything is heard, 1 by default. With N
+            How many covers the collection may be expected to have before anything is heard, by default what the
+            calibration says. With N
             performances to search, the odds against each are N to that, and calibrated p is at these odds; a match is
             decided to be a cover when calibrated p is below the calibrated threshold. Without a calibration that is
             when p is below 0.5.
@@ -299,7 +300,7 @@ class Searcher:
             if expected is not None:
                 raise UsageError(f"the index ({self.generation.name}) has no calibration to shift: {CALIBRATE}")
             return _Judged((p < THRESHOLD).tolist(), None, THRESHOLD, None)
-        count = 1.0 if expected is None else expected
+        count = calibration.expected if expected is None else expected
         if not 0 < count < float("inf"):
             raise UsageError(f"the covers to expect must be a number above 0, not {expected}")
         calibrated = calibration.probability(scores, max(searched, 1) / count)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from covsearch import calibrate as calibrating
 from covsearch import plots
+from covsearch.calibrate import CalibrationReport
 from covsearch.cli.tables import plain, stdout, table
+from covsearch.evaluate import first_matches
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -53,10 +56,22 @@ def calibrate(
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=1))
     else:
-        console = stdout()
-        for line in calibrating.facts(report.calibration):
-            console.print(plain(line))
-        columns = [calibrating.COLUMNS[0], *(f">{name}" for name in calibrating.COLUMNS[1:])]
-        console.print(table(columns, report.rows(), caption="at even odds; 95 % by bootstrap over works"))
+        _print(report)
     if plot:
         click.echo(f"drew {calibrating.draw(report, plot)}", err=True)
+
+
+def _print(report: CalibrationReport) -> None:
+    console = stdout()
+    for line in calibrating.facts(report.calibration):
+        console.print(plain(line))
+    rows = [part.row() for part in report.parts]
+    console.print(table(_numbers(calibrating.COLUMNS), rows, caption="at even odds; 95 % by bootstrap over works"))
+    queries = [(part.name, *part.queries.row()) for part in report.parts if part.queries]
+    if queries:
+        console.print(table(_numbers(first_matches.COLUMNS), queries, caption="at the odds of those works' collection"))
+
+
+def _numbers(columns: Sequence[str]) -> list[str]:
+    """All columns but the first aligned to the right."""
+    return [columns[0], *(f">{name}" for name in columns[1:])]

@@ -47,7 +47,7 @@ UNCALIBRATED = f"p is not calibrated: {CALIBRATE}"
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
 @click.option("--candidates", type=int, help="Rank only so many: of cosine neighbours [all], by windows [100].")
 @click.option("--rerank", type=click.Choice(RERANKS), default=HEAD, show_default=True, help="What orders candidates.")
-@click.option("--expect", type=float, help="Covers to expect in the collection, which moves calibrated p [1].")
+@click.option("--expect", type=float, help="Covers to expect in the collection [as calibrated].")
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
 @click.pass_obj
@@ -289,11 +289,8 @@ def _meaning(result: QueryResult) -> str:
     """What calibrated p is, below the table."""
     if not result.calibrated:
         return UNCALIBRATED
-    covers = "cover" if result.expected == 1 else "covers"
-    return (
-        f"calibrated: p when {result.expected:g} {covers} among {result.searched:,} can be expected (--expect); "
-        f"cover below {result.threshold:.3f}"
-    )
+    among = f"covers expected among {result.searched:,} (--expect)"
+    return f"calibrated: p with {result.expected:.3g} {among} · cover below {result.threshold:.3f}"
 
 
 def _likely(match: Match) -> tuple[str, ...]:

@@ -38,6 +38,10 @@ class Calibration:
         What temperature scaling, σ(s / temperature), would use; for comparison.
     threshold : float
         In (0, 1), of the uncalibrated p = σ(s): below it a pair is decided to be a cover.
+    expected : float
+        How many covers a query is to expect in a collection, unless it is told: as many as make the chances of first
+        matches right on average where the validation works query each other. More than there are covers, since the
+        pairs that come first are no typical ones; 1 where the fit was on a list, which has no first matches.
     subset : str
         The collection.
     pairs : str
@@ -60,6 +64,7 @@ class Calibration:
     intercept: float
     temperature: float
     threshold: float
+    expected: float
     subset: str
     pairs: str
     works: int
@@ -72,7 +77,7 @@ class Calibration:
     ece_after: float
 
     def __post_init__(self) -> None:
-        for name in ("slope", "temperature"):
+        for name in ("slope", "temperature", "expected"):
             if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name} must be greater than 0 and finite, not {getattr(self, name)}")
         if not math.isfinite(self.intercept):
@@ -113,7 +118,7 @@ def facts(calibration: Calibration) -> list[str]:
         f"{c.model}: calibrated on {WHAT[c.pairs]} of {c.subset}: {c.covers:,} covers, {c.non_covers:,} non-covers, "
         f"{c.works:,} works, at even odds",
         f"cover below p = {c.threshold:.4f} · Platt: p is taken for σ({c.slope:.4f} s {c.intercept:+.4f}), "
-        f"s = logit p · temperature {c.temperature:.4f}",
+        f"s = logit p · temperature {c.temperature:.4f} · a query expects {c.expected:.2f} covers",
         f"ECE on these pairs: {c.ece_before:.3f}, with temperature {c.ece_temperature:.3f}, "
         f"with Platt {c.ece_after:.3f}",
     ]
