@@ -300,5 +300,5 @@ def _resampled(
         share[label == COVER], share[label != COVER] = covers / covers.sum() / 2, others / others.sum() / 2
         for name, diagram in diagrams.items():
             errors[name][k] = diagram.binned(share, BINS).ece
-        progress("bootstrap over works", k + 1, replicates)
+        progress("bootstrap of the calibration", k + 1, replicates)
     return errors
