@@ -20,7 +20,7 @@ from covsearch.evaluate.calibration import CalibrationScore, judge_calibration
 from covsearch.evaluate.first_matches import QueryScore, first_matches, judge_first_matches
 from covsearch.evaluate.metrics import THRESHOLD, accuracy
 from covsearch.evaluate.pairs import PairReport, PairScores, compare, head_scores
-from covsearch.evaluate.protocol import HELD_OUT_PAIRS, assumed_rate, candidates, choose_pairs, read_origin
+from covsearch.evaluate.protocol import HELD_OUT_PAIRS, HeldOut, assumed_rate, candidates, choose_pairs, read_origin
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration
@@ -203,7 +203,6 @@ def evaluate_pairs(
     )
     assert systems[0].probability is not None
     calibration = read_calibration(checkpoint.folder, checkpoint.fingerprint)
-    queried = vectors if held_out.protocol != HELD_OUT_PAIRS else None
     return PairsReport(
         model=checkpoint.fingerprint,
         features=features.features,
@@ -226,27 +225,28 @@ def evaluate_pairs(
             *_verdict(reports[0]),
             *([] if calibration else [f"p is not calibrated: `covsearch calibrate --model {checkpoint.folder}`"]),
         ),
-        calibrated=calibration
-        and _calibrated(
-            calibration, systems[0], held_out.pairs, works, queried, Head(checkpoint.alpha, checkpoint.beta), seed
-        ),
+        calibrated=_calibrated(calibration, checkpoint, systems[0], held_out, works, vectors, seed)
+        if calibration
+        else None,
     )
 
 
 def _calibrated(
     calibration: Calibration,
+    checkpoint: Checkpoint,
     model: PairScores,
-    pairs: Pairs,
+    held_out: HeldOut,
     works: NDArray[np.int64],
-    vectors: NDArray[np.float32] | None,
-    head: Head,
+    vectors: NDArray[np.float32],
     seed: int,
 ) -> CalibratedPairs:
-    """Judge the calibration on the pairs, and on queries where there are `vectors` to query."""
+    """Judge the calibration on the pairs, and on queries where training saw none of them."""
     assert model.probability is not None
-    sides = works[pairs.a], works[pairs.b]
-    score = judge_calibration(model.score, pairs.label, *sides, calibration, seed=seed)
-    queries = None if vectors is None else judge_first_matches(first_matches(vectors, works, head), calibration)
+    pairs, head = held_out.pairs, Head(checkpoint.alpha, checkpoint.beta)
+    score = judge_calibration(model.score, pairs.label, works[pairs.a], works[pairs.b], calibration, seed=seed)
+    queries = None
+    if held_out.protocol != HELD_OUT_PAIRS:
+        queries = judge_first_matches(first_matches(vectors, works, head), calibration)
     return CalibratedPairs(accuracy(model.probability, pairs.label, calibration.threshold), score, queries)
 
 
