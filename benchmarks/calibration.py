@@ -126,7 +126,7 @@ def markdown(reports: list[PairsReport]) -> str:
     lines += [
         "",
         "Pairs are covers + non-covers, none of which was fitted on. In the accuracies every pair counts the same; the",
-        "expected calibration error (15 bins of equal mass) is at even odds: covers and non-covers weigh one half each.",
+        "expected calibration error (15 bins of equal mass) is at even odds: both kinds weigh one half each.",
         "95 % by bootstrap over works, whose noise adds to the error: the value itself is often near the lower end.",
         "",
         _line(("model", "collection", *first_matches.COLUMNS[1:])),
@@ -140,8 +140,8 @@ def markdown(reports: list[PairsReport]) -> str:
     lines += [
         "",
         "First matches where all performances query each other: how many are covers, their mean calibrated chance of",
-        "being one at the odds of that collection, how many `covsearch query` calls covers (to the other queries it says",
-        "that no cover was found), and how many of those are.",
+        "being one at the odds of that collection, how many `covsearch query` calls covers (to the other queries it",
+        "says that no cover was found), and how many of those are.",
     ]
     return "\n".join(lines) + "\n"
 

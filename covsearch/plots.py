@@ -227,7 +227,7 @@ def reliability_diagrams(
             ax.plot(predicted, observed, marker=".", markersize=8, label=label, **line_style(k))
         ax.set(xlabel="p (0 = cover, 1 = non-cover)", ylabel="non-covers, at even odds", title=name, aspect="equal")
         ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-        ax.legend(frameon=False, loc="upper left", fontsize="small")
+        ax.legend(frameon=False, loc="lower right", fontsize="small")
     figure.suptitle(title)
     return save(figure, path)
 

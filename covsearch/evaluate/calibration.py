@@ -138,6 +138,7 @@ def fit_calibration(score: ArrayLike, label: ArrayLike) -> Fitted:
     Platt (1999); Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
     values, labels = checked(score, label, both_classes=True)
+    threshold = best_threshold(values, labels)
     slope, intercept = _logistic(values, labels, intercept=True)
     inverse, _ = _logistic(values, labels, intercept=False)
     if not (slope > 0 and inverse > 0):
@@ -145,18 +146,21 @@ def fit_calibration(score: ArrayLike, label: ArrayLike) -> Fitted:
             f"on these pairs covers do not score below non-covers (slope {slope:.3g}, without "
             f"intercept {inverse:.3g}): calibrating would turn the ranking round; train the model again"
         )
-    return Fitted(slope, intercept, 1 / inverse, best_threshold(values, labels))
+    return Fitted(slope, intercept, 1 / inverse, threshold)
 
 
 def _logistic(score: NDArray[np.float64], label: NDArray[np.int64], *, intercept: bool) -> tuple[float, float]:
     """Slope and intercept of a logistic regression on Platt's targets, without a penalty."""
+    middle, spread = float(score.mean()) if intercept else 0.0, float(score.std())
+    score = (score - middle) / spread  # any scale of scores is as good for the solver
     own = np.where(label == COVER, 1 - 1 / (np.sum(label == COVER) + 2), 1 - 1 / (np.sum(label != COVER) + 2))
     weight = class_weights(label) * len(label)
     twice = np.concatenate([score, score])[:, None]  # (2N, 1): once as it is labelled, once a little as it is not
     targets = np.concatenate([label, NON_COVER - label])
     model = LogisticRegression(C=np.inf, fit_intercept=intercept, solver="newton-cholesky", tol=1e-10)
     model.fit(twice, targets, sample_weight=np.concatenate([weight * own, weight * (1 - own)]))
-    return float(model.coef_[0, 0]), float(np.atleast_1d(model.intercept_)[0])
+    slope = float(model.coef_[0, 0]) / spread
+    return slope, float(np.atleast_1d(model.intercept_)[0]) - slope * middle
 
 
 def best_threshold(score: ArrayLike, label: ArrayLike) -> float:
