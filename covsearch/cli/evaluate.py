@@ -65,18 +65,16 @@ def eval_pairs(
         heading=f"{report.subset}, {report.protocol}: {report.covers:,} covers, {len(report.label) - report.covers:,} "
         f"non-covers of {report.performances:,} performances, {report.works:,} works",
         columns=COLUMNS,
-        caption=f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works"
-        + _calibrated(report),
+        caption=f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works",
+        below=_calibrated(report),
         drawn=draw_pairs(report, plot) if plot else [],
     )
 
 
-def _calibrated(report: PairsReport) -> str:
-    """Accuracy and expected calibration error of a calibrated model, below the table."""
+def _calibrated(report: PairsReport) -> list[str]:
+    """Accuracy and expected calibration error of a calibrated model, for below the table."""
     if report.calibrated is None:
-        return ""
+        return []
     usual, own, score = report.systems[0].accuracy, report.calibrated.accuracy, report.calibrated.score
-    return (
-        f"\naccuracy {usual:.3f} at 0.5, {own:.3f} at the calibrated {score.threshold:.3f}; "
-        f"ECE {score.before.ece:.3f}, calibrated {score.after.ece:.3f}"
-    )
+    accuracy = f"accuracy {usual:.3f} at 0.5, {own:.3f} at the calibrated {score.threshold:.3f}"
+    return [f"{accuracy}; ECE {score.before.ece:.3f}, calibrated {score.after.ece:.3f}"]

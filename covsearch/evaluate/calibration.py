@@ -24,6 +24,7 @@ from covsearch.index.head import Head
 from covsearch.progress import Progress, silent
 
 BINS = 15
+HOTTEST = 1e6
 REPLICATES = 200  # of the expected calibration error, each of which bins all pairs anew
 
 
@@ -141,12 +142,13 @@ def fit_calibration(score: ArrayLike, label: ArrayLike) -> Fitted:
     threshold = best_threshold(values, labels)
     slope, intercept = _logistic(values, labels, intercept=True)
     inverse, _ = _logistic(values, labels, intercept=False)
-    if not (slope > 0 and inverse > 0):
+    if not slope > 0:
         raise ArtefactError(
-            f"on these pairs covers do not score below non-covers (slope {slope:.3g}, without "
-            f"intercept {inverse:.3g}): calibrating would turn the ranking round; train the model again"
+            f"on these pairs covers do not score below non-covers (slope {slope:.3g}): calibrating would turn the "
+            "ranking round; train the model again"
         )
-    return Fitted(slope, intercept, 1 / inverse, threshold)
+    # where nearly all s have one sign, no temperature is better than the hottest: p = 0.5 for every pair
+    return Fitted(slope, intercept, 1 / max(inverse, 1 / HOTTEST), threshold)
 
 
 def _logistic(score: NDArray[np.float64], label: NDArray[np.int64], *, intercept: bool) -> tuple[float, float]:

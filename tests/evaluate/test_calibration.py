@@ -14,6 +14,7 @@ from published import made_up_calibration
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.evaluate.calibration import (
     BINS,
+    HOTTEST,
     best_threshold,
     class_weights,
     fit_calibration,
@@ -87,6 +88,17 @@ def test_a_model_that_ranks_the_wrong_way_round_is_refused() -> None:
         fit_calibration(s, label)
     with pytest.raises(ArtefactError, match=r"all 6 pairs score 0\.7: no threshold"):
         fit_calibration([0.7] * 6, [0, 1] * 3)
+
+
+def test_a_bias_that_no_temperature_can_mend_is_platts_to_mend() -> None:
+    """Few covers, whose softened targets are the softest, ask for p above 0.5; s far below 0 has none to give."""
+    s, label = drawn(2000, 1.0, 0.0)
+    kept = np.concatenate([np.flatnonzero(label == 0)[:5], np.flatnonzero(label == 1)])
+    s, label = s[kept], label[kept]
+    fitted, shifted = fit_calibration(s, label), fit_calibration(s - 60, label)
+    assert shifted.temperature == HOTTEST
+    assert shifted.slope == pytest.approx(fitted.slope, rel=1e-5)
+    assert shifted.intercept == pytest.approx(fitted.intercept + 60 * fitted.slope, rel=1e-5)
 
 
 @pytest.mark.parametrize("label", [[0, 0, 0], [1, 1, 1]])
