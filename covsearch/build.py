@@ -26,6 +26,7 @@ from covsearch.errors import ArtefactError
 from covsearch.features.frames import seen_rate
 from covsearch.features.store import FrameStore
 from covsearch.features.windows import WindowRecipe
+from covsearch.index.calibration import CALIBRATION, read_calibration
 from covsearch.index.collection import check_vectors, write_collection
 from covsearch.index.flat import RECIPE
 from covsearch.index.generation import MODEL_FILES, Generation
@@ -193,7 +194,7 @@ def publish(
     performances : mapping
         Metadata of (at least) every PID.
     model_folder : Path
-        The model's checkpoint; weights and configuration are copied into the generation.
+        The model's checkpoint; weights, configuration and calibration, if it has one, are copied into the generation.
     fingerprint : str
         Of that checkpoint.
     features : FeatureConfig
@@ -214,7 +215,7 @@ def publish(
     Raises
     ------
     ArtefactError
-        When ids, vectors and metadata do not fit each other.
+        When ids, vectors and metadata do not fit each other, or the calibration is another model's.
     CovsearchError
         When another build is running in the workspace.
     """
@@ -229,6 +230,8 @@ def publish(
         write_catalogue(new.database, stored, origins)
         for name in MODEL_FILES:
             shutil.copyfile(model_folder / name, new.folder / "model" / name)
+        if read_calibration(model_folder, fingerprint):
+            shutil.copyfile(model_folder / CALIBRATION, new.folder / "model" / CALIBRATION)
         return new.publish(
             Manifest(
                 format=FORMAT,

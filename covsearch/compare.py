@@ -21,6 +21,7 @@ from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.alignment import Alignment, align
 from covsearch.features.frames import means_of, seen_rate
 from covsearch.features.pack import frames_of
+from covsearch.index.calibration import Calibration
 from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.search import THRESHOLD, Searcher, open_in, read_newest, unknown_pid
@@ -58,6 +59,10 @@ class Comparison:
         Windows of which each is the other's most alike, the most alike first; empty where the index has none.
     generation, model : str
         What the distance comes from.
+    calibration : Calibration or None
+        The model's.
+    calibrated : float or None
+        Calibrated p at even odds, those of a suspicion; a query's are the odds of a whole collection.
     """
 
     a: Performance
@@ -70,11 +75,18 @@ class Comparison:
     passages: tuple[Passage, ...]
     generation: str
     model: str
+    calibration: Calibration | None = None
+    calibrated: float | None = None
+
+    @property
+    def cover(self) -> bool:
+        """Whether p is below the calibrated threshold, or below 0.5 where there is none."""
+        return self.p < (self.calibration.threshold if self.calibration else THRESHOLD)
 
     @property
     def verdict(self) -> str:
         """``cover`` or ``non-cover``, what the model says."""
-        return "cover" if self.p < THRESHOLD else "non-cover"
+        return "cover" if self.cover else "non-cover"
 
     @property
     def is_cover(self) -> bool:
@@ -141,6 +153,7 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
     rows = [_row(searcher, pid) for pid in (a, b)]
     vectors = searcher.collection.flat.vectors[rows]
     distance = head.distances(vectors[0], vectors[1:])
+    calibration = searcher.calibration
     performances = searcher.catalogue.get([a, b])
     (frames_a, frames_b), rates = _read_frames(searcher, [performances[a], performances[b]], dataset_dir)
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
@@ -155,6 +168,8 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
         passages=passages(*windows) if windows else (),
         generation=generation.name,
         model=generation.manifest.model,
+        calibration=calibration,
+        calibrated=float(calibration.probability(distance + head.beta)[0]) if calibration else None,
     )
 
 

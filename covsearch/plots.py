@@ -205,6 +205,33 @@ def probability_histogram(
     return save(figure, path)
 
 
+def reliability_diagrams(
+    panels: Sequence[tuple[str, Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]]]],
+    path: Path,
+    *,
+    title: str,
+) -> Path:
+    """What p says beside what is so, one panel a collection of pairs; on the diagonal p means what it says.
+
+    Parameters
+    ----------
+    panels : sequence of (str, sequence of (str, NDArray[float64], NDArray[float64]))
+        Title of the panel; legend, mean p and share of non-covers (at even odds) of each bin, both (B,), ascending p.
+    path : Path
+    title : str
+    """
+    figure, axes = subplots(len(panels), width=4.6 * len(panels) + 0.4, height=5.2)
+    for ax, (name, curves) in zip(axes, panels, strict=True):
+        ax.plot([0, 1], [0, 1], color="grey", linestyle=":")
+        for k, (label, predicted, observed) in enumerate(curves):
+            ax.plot(predicted, observed, marker=".", markersize=8, label=label, **line_style(k))
+        ax.set(xlabel="p (0 = cover, 1 = non-cover)", ylabel="non-covers, at even odds", title=name, aspect="equal")
+        ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        ax.legend(frameon=False, loc="lower right", fontsize="small")
+    figure.suptitle(title)
+    return save(figure, path)
+
+
 def rank_histogram(systems: Sequence[tuple[str, NDArray[np.int64]]], path: Path, *, size: int, title: str) -> Path:
     """How the rank of each query's first cover spreads, in bins that widen with the rank.
 

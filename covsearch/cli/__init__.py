@@ -23,6 +23,7 @@ from covsearch.workspace import find_workspace
 COMMANDS = {
     "add": ("covsearch.cli.update", "add", "Add performances to the index, without training or building it again."),
     "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
+    "calibrate": ("covsearch.cli.calibrate", "calibrate", "Fit what a model's p is worth on its validation pairs."),
     "compare": ("covsearch.cli.compare", "compare", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
     "doctor": ("covsearch.cli.doctor", "doctor", "Versions, machine and workspace health, for a bug report."),

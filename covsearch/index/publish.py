@@ -17,7 +17,16 @@ from pathlib import Path
 
 from covsearch.errors import ArtefactError, CovsearchError
 from covsearch.index import durable, verified
-from covsearch.index.generation import CURRENT, MANIFEST, NAME, Generation, files_of, read_current, stored_paths
+from covsearch.index.generation import (
+    CALIBRATED,
+    CURRENT,
+    MANIFEST,
+    NAME,
+    Generation,
+    files_of,
+    read_current,
+    stored_paths,
+)
 from covsearch.index.manifest import Manifest, digest
 from covsearch.workspace import Workspace
 
@@ -73,9 +82,9 @@ class Draft:
 
         The draft's files have their final names afterwards; generations older than the previous one are removed.
         """
-        windows = manifest.windows is not None
-        written = [*(self.folder / file for file in files_of(windows=windows)), self.database]
-        files = dict(zip(stored_paths(self.name, windows=windows), map(digest, written), strict=True))
+        parts = {"windows": manifest.windows is not None, "calibrated": (self.folder / CALIBRATED).is_file()}
+        written = [*(self.folder / file for file in files_of(**parts)), self.database]
+        files = dict(zip(stored_paths(self.name, **parts), map(digest, written), strict=True))
         generation = Generation(self.workspace, self.name, replace(manifest, files=files))
         path = self.folder / MANIFEST
         path.write_text(generation.manifest.to_json(), encoding="utf-8")
