@@ -193,8 +193,8 @@ def markdown(result: dict[str, Any]) -> str:
     rows = [outcome for row in result["operations"].values() for outcome in (*row["named"], *row["random"])]
     origin = result["provenance"]
     lines = [
-        f"{len(rows)} kills with SIGKILL, {broken(rows)} of them broke the index or what came after. `{origin['command']}`, "
-        f"seed {origin['seed']}, {origin['date'][:10]}, {origin['cpu']}, Python {origin['python']}, "
+        f"{len(rows)} kills with SIGKILL, {broken(rows)} of them broke the index or what came after. "
+        f"`{origin['command']}`, seed {origin['seed']}, {origin['date'][:10]}, {origin['cpu']}, Python {origin['python']}, "
         f"covsearch {origin['versions']['covsearch']}.",
         "",
         "| operation | kills at named steps | at random moments | answered as before | as after | broken |"
