@@ -194,8 +194,8 @@ def markdown(result: dict[str, Any]) -> str:
     origin = result["provenance"]
     lines = [
         f"{len(rows)} kills with SIGKILL, {broken(rows)} of them broke the index or what came after. "
-        f"`{origin['command']}`, seed {origin['seed']}, {origin['date'][:10]}, {origin['cpu']}, Python {origin['python']}, "
-        f"covsearch {origin['versions']['covsearch']}.",
+        f"`{origin['command']}`, seed {origin['seed']}, {origin['date'][:10]}, {origin['cpu']}, "
+        f"Python {origin['python']}, covsearch {origin['versions']['covsearch']}.",
         "",
         "| operation | kills at named steps | at random moments | answered as before | as after | broken |"
         " next one failed | litter left by it |",
