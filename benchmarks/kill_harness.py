@@ -189,8 +189,14 @@ def broken(outcomes: list[dict[str, Any]]) -> int:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Both tables of `result`, for people."""
+    """The tables of `result`, for people."""
+    rows = [outcome for row in result["operations"].values() for outcome in (*row["named"], *row["random"])]
+    origin = result["provenance"]
     lines = [
+        f"{len(rows)} kills with SIGKILL, {broken(rows)} of them broke the index or what came after. "
+        f"`{origin['command']}`, seed {origin['seed']}, {origin['date'][:10]}, {origin['cpu']}, "
+        f"Python {origin['python']}, covsearch {origin['versions']['covsearch']}.",
+        "",
         "| operation | kills at named steps | at random moments | answered as before | as after | broken |"
         " next one failed | litter left by it |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
