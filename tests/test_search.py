@@ -104,7 +104,7 @@ def test_a_query_from_outside_is_calibrated_too(tmp_path: Path) -> None:
 
 def test_anothers_calibration_is_refused_by_a_build_and_by_a_search(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    with pytest.raises(ArtefactError, match=r"is of model cnn-99999999, the weights beside it are cnn-0123abcd"):
+    with pytest.raises(ArtefactError, match=f"is of model cnn-99999999, the weights beside it are {FINGERPRINT}"):
         publish(workspace, calibration=made_up_calibration(model="cnn-99999999"))
     assert not (workspace.index / "CURRENT").exists()
     generation = publish(workspace, calibration=made_up_calibration())
