@@ -205,9 +205,9 @@ class TrainConfig:
     mask_frames: bool = False
     synthesize: str = ""
     epoch_steps: int = 100
-    cover_frames: int = 240
-    first_hardness: float = 0.5
-    last_hardness: float = 0.9
+    cover_frames: int = 280
+    first_hardness: float = 0.1
+    last_hardness: float = 0.7
     average: float = 0.0
     keep: str = "best"
     clip: float = 0.0
