@@ -5,9 +5,11 @@ on the same split and pairs, and judged on held-out test pairs and, unheard, on 
 collections: the bundled sample, and as many works as Da-TACOS has of covers synthesised from notes
 (``--synthesize``; without it only the sample). ``--dataset DIR`` studies a collection of your own, as Da-TACOS.
 
-A track is brought to at most ``--frames`` frames, 256 unless said otherwise, for all models alike; the report's
-18,000 are a matter of patience. Each run is one file under ``--out``: a killed study goes on at the run it was in, and
-several processes may share the work (``--only``, ``--seeds``, ``--threads 1``). ``--summarise`` trains nothing.
+A track is brought to at most ``--frames`` frames, 256 unless said otherwise, for all models alike. The report has
+2,000, and an epoch of its 3,000 pairs then takes eight times as long; ``--dataset da-tacos/ --frames 2000`` is the same
+study at the report's length on the report's data. Each run is one file under ``--out``: a killed study goes on at the
+run it was in, and several processes may share the work (``--only``, ``--seeds``, ``--threads 1``). One folder holds
+runs of one length and number of epochs. ``--summarise`` trains nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from benchmarks.hybrid_study.summary import summarise
 from benchmarks.hybrid_study.synthetic import Recipe, choose_songs, write_collection
 from benchmarks.provenance import RESULTS, provenance, write_result
 from benchmarks.retrieval import REAL
+from covsearch.config import TrainConfig
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.sample import sample_root
@@ -37,6 +40,7 @@ from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import open_collections
 
 NAME = "hybrid_study"
+SETTINGS = "settings.json"
 SAMPLE, SYNTHETIC = "sample", "synthetic"
 
 
@@ -46,6 +50,7 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
+    settings = settle(args)
     if not args.summarise:
         for name, dataset in collections(args):
             study(name, dataset, args)
@@ -53,7 +58,7 @@ def main() -> None:
     found = finished(args.out)
     if not found:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
-    result = {"provenance": provenance(command, 0), "frames": args.frames, "collections": summarise(found)}
+    result = {"provenance": provenance(command, 0), **settings, "collections": summarise(found)}
     write_result(NAME, result)
     table = markdown(result)
     (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")
@@ -69,13 +74,26 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--collection", choices=(SAMPLE, SYNTHETIC), help="only this one [both]")
     parser.add_argument("--seeds", default="5", help="how many, from 0, or which: 0,3 [5]")
     parser.add_argument("--only", default="", help="variants whose name has this in it, as in 'q = 7'")
-    parser.add_argument("--epochs", type=int, help="in place of the report's 20")
-    parser.add_argument("--frames", type=int, default=256, help="of a track at most [256]")
+    parser.add_argument("--epochs", type=int, default=TrainConfig.epochs, help="[the report's %(default)s]")
+    parser.add_argument("--frames", type=int, default=256, help="of a track at most [%(default)s]")
     parser.add_argument("--threads", type=int, help="of torch [its own choice]")
     work = Path(tempfile.gettempdir()) / "covsearch-hybrid-study"
     parser.add_argument("--out", type=Path, default=work, help=f"keeps runs and collections [{work}]")
     parser.add_argument("--summarise", action="store_true", help="of finished runs only")
     return parser
+
+
+def settle(args: argparse.Namespace) -> dict[str, int]:
+    """What all runs of a folder have in common: kept there, and the end of a program that would mix two kinds."""
+    path = args.out / SETTINGS
+    given = {"frames": args.frames, "epochs": args.epochs}
+    found: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else given
+    if args.summarise:
+        return found
+    if found != given:
+        sys.exit(f"{args.out} holds runs with {found}, not with {given}: go on with those, or name another --out")
+    path.write_text(json.dumps(given), encoding="utf-8")
+    return given
 
 
 def collections(args: argparse.Namespace) -> Iterator[tuple[str, Dataset]]:

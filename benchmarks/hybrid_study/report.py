@@ -8,13 +8,18 @@ from benchmarks.hybrid_study.runs import CNN
 
 NOTES = """
 Mean ± standard deviation over seeds [95 % interval of the mean, Student's t]. Within a seed all models have the same
-split by works, training, validation and test pairs. `calibrated`: at the threshold that is right most often on
-validation pairs. `real`: covers80_dev, 87 recordings that no model has heard. Roughness: mean absolute second
-difference of the validation accuracy from epoch 4 on; a smoother curve has less. Differences are to the CNN, paired
-over seeds; p of the paired t test, Holm: for as many models as are compared. `detectable`: the least true difference in
-AUC that this test would find at 5 % with probability 0.8. Within seeds: in how many of them the 95 % interval of the
-difference, by a bootstrap over works, is above or below zero. CPU seconds of a training and milliseconds a track of
-{frames} frames, on one thread of a machine that did other work: read them as ratios.
+split by works, training, validation and test pairs. A seed draws them all from one collection, so that seeds share
+works and t is somewhat too sure of itself; a collection that ships its split (the sample) keeps it in every seed, and
+only non-covers, initial weights and order differ. Every track has at most {frames} frames; the report has 2,000, which
+`--frames 2000` is.
+
+`calibrated`: at the threshold that is right most often on validation pairs. `real`: covers80_dev, 87 recordings that no
+model has heard. Roughness: mean absolute second difference of the validation curve from epoch 4 on, of accuracy and of
+loss; a smoother curve has less. Differences are to the CNN, paired over seeds; p of the paired t test, Holm: for as
+many models as are compared; Wilcoxon's p cannot be below 2 / 2^seeds. `detectable`: the least true difference in AUC
+that this t test would find at 5 % with probability 0.8, were the seeds to differ as much as they do. Within seeds: in
+how many of them the 95 % interval of the difference, by a bootstrap over works, is above or below zero. CPU seconds of
+a training and milliseconds a track of {frames} frames, on a machine that did other work: read them as ratios.
 """
 
 
@@ -34,14 +39,15 @@ def _section(name: str, found: dict[str, Any]) -> str:
 
 def _models(models: dict[str, Any]) -> list[str]:
     lines = [
-        "| model | seeds | AUC | accuracy at 0.5 | calibrated | real AUC | real MAP | roughness | parameters "
+        "| model | seeds | AUC | accuracy at 0.5 | calibrated | real AUC | real MAP | roughness | of loss | parameters "
         "| train, CPU s | embed, ms |",
-        "|---|---:|---|---|---|---|---|---|---:|---:|---:|",
+        "|---|---:|---|---|---|---|---|---|---|---:|---:|---:|",
     ]
     for name, m in models.items():
         cells = [_mean(m["auc"], interval=True)]
         cells += [_mean(m.get(key)) for key in ("accuracy", "accuracy_calibrated", "real_auc", "real_map")]
-        cells += [_mean(m["accuracy_roughness"], digits=4), f"{m['parameters']:,}"]
+        cells += [_mean(m[key], digits=4) for key in ("accuracy_roughness", "loss_roughness")]
+        cells += [f"{m['parameters']:,}"]
         cells += [f"{m['train_cpu_seconds']:.0f}", f"{m['embed_cpu_ms']:.2f}"]
         lines.append(f"| {name} | {m['seeds']} | {' | '.join(cells)} |")
     return lines
@@ -57,8 +63,8 @@ def _mean(value: dict[str, float] | None, *, interval: bool = False, digits: int
 def _differences(differences: dict[str, Any]) -> list[str]:
     lines = [
         f"| less {CNN} | AUC | p (Holm) | Wilcoxon | detectable | within seeds | calibrated accuracy | p | real AUC "
-        "| p | roughness | p |",
-        "|---|---|---:|---:|---:|---|---|---:|---|---:|---|---:|",
+        "| p | roughness | p | of loss | p |",
+        "|---|---|---:|---:|---:|---|---|---:|---|---:|---|---:|---|---:|",
     ]
     adjusted = holm([d["auc"]["p"] for d in differences.values()])
     for (name, d), p in zip(differences.items(), adjusted, strict=True):
@@ -67,7 +73,7 @@ def _differences(differences: dict[str, Any]) -> list[str]:
         auc = d["auc"]
         cells = [_signed(auc), f"{auc['p']:.3f} ({p:.3f})", f"{auc['p_wilcoxon']:.3f}", f"{auc['detectable']:.3f}"]
         cells.append(f"{above} above, {below} below of {d['seeds']}")
-        for key in ("accuracy_calibrated", "real_auc", "accuracy_roughness"):
+        for key in ("accuracy_calibrated", "real_auc", "accuracy_roughness", "loss_roughness"):
             cells += [_signed(d[key]), f"{d[key]['p']:.3f}"] if key in d else ["", ""]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
@@ -87,7 +93,7 @@ def holm(p: list[float]) -> list[float]:
 
 
 def answer(found: dict[str, Any]) -> str:
-    """Which models differ from the CNN in AUC after Holm's adjustment, and what could have been found."""
+    """Which models are told from the CNN by AUC after Holm's adjustment, and what could have been found."""
     differences = found["differences"]
     adjusted = holm([d["auc"]["p"] for d in differences.values()])
     said = []
@@ -100,7 +106,7 @@ def answer(found: dict[str, Any]) -> str:
         if names:
             said.append(f"{word} than the CNN in AUC: {', '.join(names)}")
     least = max(d["auc"]["detectable"] for d in differences.values())
-    verdict = "; ".join(said) if said else "no model differs from the CNN in AUC"
+    verdict = "; ".join(said) if said else "no model can be told from the CNN by AUC"
     return (
         f"After Holm's adjustment, {verdict}. A true difference of {least:.3f} would have been found with probability "
         "0.8 in every comparison."

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 
 from benchmarks.hybrid_study.runs import CNN, VARIANTS
 from covsearch.evaluate.bootstrap import bootstrap_over_works, percentile_interval
@@ -106,13 +106,22 @@ def paired(differences: NDArray[np.float64]) -> dict[str, float]:
 
 def detectable(std: float, n: int) -> float:
     """The true difference that a two-sided paired t test at 5 % with `n` pairs finds with probability 0.8."""
-    critical = float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
+    return float(optimize.brentq(lambda effect: power(effect, n) - POWER, 0.0, 30.0)) * std
 
-    def missing(effect: float) -> float:
-        shift = effect * n**0.5
-        return POWER - float(stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift))
 
-    return float(optimize.brentq(missing, 1e-9, 30.0)) * std
+def power(effect: float, n: int) -> float:
+    """How often the two-sided t test at 5 % of `n` normal differences rejects a mean of `effect` standard deviations.
+
+    The normal tails are averaged over the sample's standard deviation; scipy's noncentral t is NaN in the far tail.
+    """
+    freedom, shift = n - 1, effect * n**0.5
+    critical = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) / freedom**0.5
+
+    def rejected(chi: float) -> float:
+        tails = stats.norm.sf(critical * chi - shift) + stats.norm.cdf(-critical * chi - shift)
+        return float(stats.chi.pdf(chi, freedom) * tails)
+
+    return float(integrate.quad(rejected, 0, freedom**0.5 + 8, limit=200)[0])
 
 
 def within_seed(run: dict[str, Any], cnn: dict[str, Any]) -> dict[str, float]:
