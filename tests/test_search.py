@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from published import FINGERPRINT, made_up_calibration, make_performances, publish, unit_vectors
+from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
 from covsearch import search
 from covsearch.dataset.performance import Performance
@@ -104,7 +104,7 @@ def test_a_query_from_outside_is_calibrated_too(tmp_path: Path) -> None:
 
 def test_anothers_calibration_is_refused_by_a_build_and_by_a_search(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    with pytest.raises(ArtefactError, match=r"is of model cnn-99999999, the weights beside it are cnn-0123abcd"):
+    with pytest.raises(ArtefactError, match=rf"is of model cnn-99999999, the weights beside it are {FINGERPRINT}"):
         publish(workspace, calibration=made_up_calibration(model="cnn-99999999"))
     assert not (workspace.index / "CURRENT").exists()
     generation = publish(workspace, calibration=made_up_calibration())
@@ -232,7 +232,8 @@ def test_a_database_of_another_size_of_collection_is_refused(workspace: Workspac
     publish(other, count=39)
     path = workspace.db / "gen-0001.sqlite3"
     data = (other.db / "gen-0001.sqlite3").read_bytes()
-    path.write_bytes(data.ljust(path.stat().st_size, b"\0"))
+    path.write_bytes(data)
+    reseal(workspace)
     with pytest.raises(ArtefactError, match=r"gen-0001\.sqlite3: expected 40 performances, found 39; run `covsearch"):
         open_searcher(workspace)
 
@@ -240,6 +241,7 @@ def test_a_database_of_another_size_of_collection_is_refused(workspace: Workspac
 def test_a_vector_without_metadata_is_refused(workspace: Workspace, searcher: Searcher, tmp_path: Path) -> None:
     ids = workspace.index / "gen-0001" / "ids.json"
     ids.write_text(ids.read_text().replace('"P_22"', '"P_77"'))
+    reseal(workspace)
     with pytest.raises(ArtefactError, match="P_77 has a vector but no metadata"):
         open_searcher(workspace).query("P_1", top=39)
 

@@ -64,7 +64,7 @@ def test_what_is_written_reads_back_equal(tmp_path: Path) -> None:
 
 def test_another_models_calibration_is_refused(tmp_path: Path) -> None:
     write_calibration(tmp_path, made_up_calibration())
-    expected = r"is of model cnn-0123abcd, the weights beside it are cnn-9999abcd: run `covsearch calibrate` again"
+    expected = rf"is of model {FINGERPRINT}, the weights beside it are cnn-9999abcd: run `covsearch calibrate` again"
     with pytest.raises(ArtefactError, match=expected):
         read_calibration(tmp_path, "cnn-9999abcd")
 
