@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     import numpy as np
     from numpy.typing import NDArray
 
-    from covsearch.index.calibration import Calibration
     from covsearch.index.collection import Collection
     from covsearch.index.flat import Ranking
     from covsearch.index.windows import Passage, Windows
@@ -137,7 +136,7 @@ class Searcher:
         self.catalogue = catalogue
         self.collection = collection
         self.windows = windows
-        self.calibration = _calibration(generation)
+        self.calibration = generation.calibration()
 
     def query(
         self,
@@ -368,12 +367,6 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     near = catalogue.nearest(pid)
     meant = f": did you mean {' or '.join(near)}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
-
-
-def _calibration(generation: Generation) -> Calibration | None:
-    from covsearch.index.calibration import read_calibration
-
-    return read_calibration(generation.model_folder, generation.manifest.model) if generation.calibrated else None
 
 
 def _catalogue(generation: Generation) -> Catalogue:

@@ -15,6 +15,7 @@ from covsearch.index.head import Head
 
 CALIBRATION = "calibration.toml"
 MAX_BYTES = 2**16
+MEND = "run `covsearch calibrate` again, or delete it"
 WHAT = {
     "all validation works": "all pairs of the performances of its validation works",
     "validation list": "its list of validation pairs",
@@ -131,7 +132,7 @@ def write_calibration(folder: Path, calibration: Calibration) -> Path:
     return path
 
 
-def read_calibration(folder: Path, model: str) -> Calibration | None:
+def read_calibration(folder: Path, model: str, mend: str = MEND) -> Calibration | None:
     """Read what :func:`write_calibration` wrote; None where a model was never calibrated.
 
     Parameters
@@ -140,6 +141,8 @@ def read_calibration(folder: Path, model: str) -> Calibration | None:
         A checkpoint, or a generation's copy of one.
     model : str
         The fingerprint of its weights.
+    mend : str
+        What to do about a file that is refused.
 
     Raises
     ------
@@ -150,15 +153,12 @@ def read_calibration(folder: Path, model: str) -> Calibration | None:
     if not path.is_file():
         return None
     if path.stat().st_size > MAX_BYTES:
-        raise ArtefactError(f"{path}: expected at most {MAX_BYTES} bytes, found {path.stat().st_size}")
+        raise ArtefactError(f"{path}: expected at most {MAX_BYTES} bytes, found {path.stat().st_size}; {mend}")
     try:
         text = path.read_text(encoding="utf-8")
         calibration: Calibration = from_toml(text, calibration=Calibration)["calibration"]
     except (UsageError, TypeError, UnicodeDecodeError) as e:
-        raise ArtefactError(f"{path}: expected a calibration: {e}; run `covsearch calibrate` again") from e
+        raise ArtefactError(f"{path}: expected a calibration: {e}; {mend}") from e
     if calibration.model != model:
-        raise ArtefactError(
-            f"{path}: is of model {calibration.model}, the weights beside it are {model}: "
-            "run `covsearch calibrate` again, or delete it"
-        )
+        raise ArtefactError(f"{path}: is of model {calibration.model}, the weights beside it are {model}: {mend}")
     return calibration

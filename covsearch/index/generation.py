@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.errors import ArtefactError, NotFoundError
-from covsearch.index.calibration import CALIBRATION
+from covsearch.index.calibration import CALIBRATION, Calibration, read_calibration
 from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
 from covsearch.index.verified import check_files
 from covsearch.workspace import Workspace
@@ -65,6 +65,16 @@ class Generation:
     def calibrated(self) -> bool:
         """Whether the model was calibrated when the generation was built."""
         return lists_calibration(self.name, self.manifest)
+
+    def calibration(self) -> Calibration | None:
+        """The calibration of the model; None where it has none.
+
+        Raises
+        ------
+        ArtefactError
+            When it is damaged, or another model's.
+        """
+        return read_calibration(self.model_folder, self.manifest.model, MEND) if self.calibrated else None
 
     @property
     def database(self) -> Path:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from collection import write_collection
-from published import made_up_calibration, model_folder, publish, publish_dataset
+from published import WEIGHTS, config_text, made_up_calibration, model_folder, publish, publish_dataset
 
 from covsearch import compare as comparing
 from covsearch.cli import cli, main
+from covsearch.config import FeatureConfig, fingerprint
 from covsearch.index.calibration import write_calibration
 from covsearch.plots import clock
 from covsearch.workspace import Workspace
@@ -55,7 +56,8 @@ def test_it_says_how_likely_in_which_key_and_where(workspace: Workspace) -> None
 
 
 def test_of_a_calibrated_model_p_is_told_at_even_odds(tmp_path: Path, root: Path) -> None:
-    calibration = made_up_calibration(threshold=0.999)
+    own = fingerprint(config_text(FeatureConfig("hpcp", key="normalised")), WEIGHTS)
+    calibration = made_up_calibration(threshold=0.999, model=own)
     write_calibration(model_folder(tmp_path / "models" / "made-up"), calibration)
     publish_dataset(Workspace(tmp_path), root, windows=True)
     found = comparing.compare(Workspace(tmp_path), "P_1", "P_4")
