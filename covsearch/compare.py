@@ -206,8 +206,8 @@ def _read_frames(
     dataset = _open_source(generation, dataset_dir)
     config = replace(manifest.features, frames=sys.maxsize, rate=SLOW_RATE, key="played")
     frames = [
-        frames_of(_files(dataset, performance, config), config, dataset.frame_rate, performance.pid, performance.wid)
-        for performance in performances
+        frames_of(_files(dataset, p, config), config, dataset.frame_rate, p.pid, p.wid, dataset.root)
+        for p in performances
     ]
     block = -(-max(map(len, frames)) // FRAMES)
     return [means_of(sequence, block) for sequence in frames], seen_rate(config, dataset.frame_rate) / block

@@ -125,5 +125,5 @@ def choose_pairs(
     if training.split == "pairs":
         return None, pairs_leaky(store.wids, sizes, training.seed)
     shipped = dataset.root / SPLIT
-    split = read_split(shipped) if shipped.is_file() else draw_split(store.wids, training.seed)
+    split = read_split(shipped, dataset.root) if shipped.exists() else draw_split(store.wids, training.seed)
     return split, pairs_by_work(store.wids, split, sizes, training.seed)
