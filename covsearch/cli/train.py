@@ -109,10 +109,14 @@ def train(
     config, training = configure(preset, {**explicit, "synthesize": JOIN.join(sources) or None})
     with stderr_progress() as progress:
         source = Source(dataset, subset, strict, frame_rate)
-        folder, trained = run_training(source, config, training, workspace, out, progress)
+        folder, trained = run_training(source, config, training, workspace, out, progress, _warn)
     _draw(folder, trained, plot)
     result = {"checkpoint": str(folder), **summary(trained)}
     click.echo(json.dumps(result) if as_json else "\n".join(f"{k:20} {v}" for k, v in result.items()))
+
+
+def _warn(line: str) -> None:
+    click.echo(f"Warning: {line}", err=True)
 
 
 def _draw(folder: Path, trained: Trained, wanted: bool | None) -> None:
