@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hostile import BROKEN_FILES, chroma, write_file
+from benchmarks.hostile import chroma, write_file
+from benchmarks.hostile_hdf5 import BROKEN_FILES
 
 CLIQUES = {"W_14": ("P_15", "P_22"), "W_2": ("P_3",)}
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from covsearch import __version__
+from covsearch.cli.shown import shown
 from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
 
@@ -101,11 +102,11 @@ def main() -> None:
         e.show()
         sys.exit(e.exit_code)
     except CovsearchError as e:
-        click.echo(f"Error: {e}", err=True)
+        click.echo(shown(f"Error: {e}"), err=True)
         sys.exit(e.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted: what was published before is untouched; run the command again to go on.", err=True)
         sys.exit(1)
     except OSError as e:
-        click.echo(f"Error: {e.strerror or e}: {e.filename or 'no file named'}", err=True)
+        click.echo(shown(f"Error: {e.strerror or e}: {e.filename or 'no file named'}"), err=True)
         sys.exit(1)

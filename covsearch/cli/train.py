@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from covsearch import plots
+from covsearch.cli.shown import shown
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError
 from covsearch.models import BRANCHES
@@ -116,7 +117,7 @@ def train(
 
 
 def _warn(line: str) -> None:
-    click.echo(f"Warning: {line}", err=True)
+    click.echo(shown(f"Warning: {line}"), err=True)
 
 
 def _draw(folder: Path, trained: Trained, wanted: bool | None) -> None:

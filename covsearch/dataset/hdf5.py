@@ -32,6 +32,7 @@ FLOATS = (
 )
 MAX_FILE_BYTES = 128 * 2**20  # a benchmark performance with all seven features has a few MB
 MAX_NAME_BYTES = 64  # of the attributes that hold a PID or WID
+LOWEST, HIGHEST = 1e-15, 1e15  # of the highest value: squares of all that float32 holds would be 0 or infinity
 # what h5py raises on damaged files; none of these may reach a caller
 H5PY_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError, MemoryError)
 
@@ -55,8 +56,8 @@ def read_chroma(
     Returns
     -------
     NDArray[float32], shape (T, 12)
-        C-contiguous, finite, >= 0, not all zero; single all-zero frames are silence. Bin 0 is the feature's
-        own ``first_bin``. A file with (12, T), as CREMA has in coveranalysis, is transposed.
+        C-contiguous, finite, >= 0, the highest value 1e-15 to 1e15; single all-zero frames are silence. Bin 0 is the
+        feature's own ``first_bin``. A file with (12, T), as CREMA has in coveranalysis, is transposed.
 
     Raises
     ------
@@ -172,7 +173,9 @@ def _shape_and_dtype(dataset: Any) -> tuple[tuple[int, int], np.dtype[Any]]:
         raise RefusedError("holds a scalar or nothing; expected (frames, 12)")
     shape = space.get_simple_extent_dims()
     if len(shape) != 2 or (shape[0] == BINS) == (shape[1] == BINS):
-        raise RefusedError(f"has shape {shape}; expected (frames, 12) or (12, frames) with frames other than 12")
+        raise RefusedError(
+            f"has shape {str(shape)[:60]}; expected (frames, 12) or (12, frames) with frames other than 12"
+        )
     if 0 in shape:
         raise RefusedError(f"has shape {shape}: no frames")
     return shape, dtype
@@ -201,3 +204,5 @@ def _check_values(frames: NDArray[np.float32]) -> None:
         raise RefusedError(f"has negative values (down to {low:.3g}); chroma is >= 0")
     if high == 0:
         raise RefusedError(f"is silent: all {len(frames)} frames are zero")
+    if not LOWEST <= high <= HIGHEST:
+        raise RefusedError(f"has {high:.3g} as its highest value; expected {LOWEST:g} to {HIGHEST:g}")
