@@ -156,7 +156,7 @@ class Snapshot(io.RawIOBase):
 def read_bytes(path: Path, limit: int, root: Path | None = None) -> bytes:
     """The whole of a regular file of at most `limit` bytes; parameters and refusals are :class:`Snapshot`'s."""
     with Snapshot(path, limit, root) as file:
-        data = file.read()
+        data: bytes = file.read(file.size) or b""
         file.check_unchanged()
     return data
 
