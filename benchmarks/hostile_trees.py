@@ -19,11 +19,15 @@ CLIQUES = {"W_14": ("P_15", "P_22"), "W_2": ("P_3",)}
 
 @dataclass(frozen=True)
 class BrokenTree:
-    """How to make a folder, the exit code it must end with, and what the message must match."""
+    """How to make a folder, the exit code and message that the command on it must end with, and the command.
+
+    ``DIR`` in `command` stands for the folder.
+    """
 
     build: Callable[[Path], None]
     exit_code: int
     message: str
+    command: tuple[str, ...] = ("dataset", "info", "DIR", "--strict", "--check")
 
 
 def feature_file(root: Path, pid: str, wid: str, feature: str = "hpcp", subset: str = "benchmark") -> Path:
