@@ -229,9 +229,9 @@ def _read_frames(
     frames, rates = [], []
     for performance in performances:
         origin = origins.get(performance.pid)
-        files = _files(performance, origin, config.names, dataset_dir)
+        files, root = _files(performance, origin, config.names, dataset_dir)
         rate = origin.frame_rate if origin else searcher.generation.manifest.frame_rate
-        frames.append(frames_of(files, config, rate, performance.pid, performance.wid))
+        frames.append(frames_of(files, config, rate, performance.pid, performance.wid, root))
         rates.append(seen_rate(config, rate))
     block = -(-max(map(len, frames)) // FRAMES)
     return [means_of(sequence, block) for sequence in frames], (rates[0] / block, rates[1] / block)
@@ -239,18 +239,22 @@ def _read_frames(
 
 def _files(
     performance: Performance, origin: Origin | None, names: Sequence[str], dataset_dir: Path | None
-) -> Mapping[str, Path]:
-    """The feature files of a performance: in the dataset that is named, or else where they were when it was indexed."""
+) -> tuple[Mapping[str, Path], Path]:
+    """The feature files of a performance: in the dataset that is named, or else where they were when it was indexed.
+
+    With them the folder that they must lie in.
+    """
+    root = Path(origin.folder) if origin and origin.folder else sample_root()
     before = _indexed_files(origin, names)
     there = all(path.is_file() for path in before.values()) and bool(before)
     if dataset_dir:
         files = _files_in(dataset_dir, performance, origin, names, needed=not there)
         if files:
-            return files
+            return files, dataset_dir
     if not there:
         where = f"{next(iter(before.values()))} is not there" if before else "nobody noted where its files are"
         raise NotFoundError(f"{performance.pid}: {where}; say with --dataset in which folder they are now")
-    return before
+    return before, root
 
 
 def _indexed_files(origin: Origin | None, names: Sequence[str]) -> dict[str, Path]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covsearch.config import FeatureConfig, ModelConfig, TrainConfig, from_toml, to_toml
+from covsearch.config import MAX_FRAMES, FeatureConfig, ModelConfig, TrainConfig, from_toml, to_toml
 from covsearch.errors import UsageError
 
 configs = st.builds(
@@ -19,7 +19,9 @@ configs = st.builds(
     q_layers=st.integers(1, 100),
     readout=st.sampled_from(["report", "residual"]),
     quantum_device=st.text(max_size=8),
-    features=st.builds(FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, 10**6), st.floats(0, 1e9)),
+    features=st.builds(
+        FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, MAX_FRAMES), st.floats(0, 1e9)
+    ),
 )
 
 
@@ -36,6 +38,11 @@ def test_toml_gives_back_what_went_in(model: ModelConfig, seed: int, rate: float
     ("cls", "values", "message"),
     [
         (FeatureConfig, {"features": "mfcc"}, r"features must be one of \['cens', 'crema', 'hpcp', 'hpcp\+crema'\]"),
+        (
+            ModelConfig,
+            {"features": FeatureConfig("hpcp", MAX_FRAMES + 1)},
+            "features.frames must be 1 to 200000, not 200001",
+        ),
         (FeatureConfig, {"frames": 0}, "frames must be at least 1, not 0"),
         (FeatureConfig, {"rate": -1.0}, "rate must be a number of frames a second, or 0 for none, not -1.0"),
         (FeatureConfig, {"rate": float("nan")}, "rate must be a number of frames a second"),
@@ -65,3 +72,21 @@ def test_width_and_names() -> None:
 def test_a_configuration_of_before_there_was_a_rate_is_the_reports_way() -> None:
     old = '[features]\nfeatures = "crema"\nframes = 128\nkey = "normalised"\n'
     assert from_toml(old, features=FeatureConfig) == {"features": FeatureConfig("crema", 128, 0.0, "normalised")}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[model]\nfrom = " + "[" * 100_000, "nested too deeply|is not TOML"),
+        ("[model]\nqubits = 1" + "0" * 5000, "is not TOML: .*(integer string conversion|digits)"),
+        ("[model]\nqubits = 2020-13-45", "is not TOML"),
+        ("[model]\nqubits = true", "model.qubits must be int, not True"),
+        ("[model]\nbranch = 'a\0b'", "is not TOML"),
+        ("[model]\nfeatures = 7", "model.features. must be a table, not int"),
+        ("model = 3", ". must be a table, not int"),
+        ("[model]\n[model]", "is not TOML"),
+    ],
+)
+def test_strangers_configurations_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        from_toml(text, model=ModelConfig)

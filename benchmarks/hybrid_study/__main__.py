@@ -58,7 +58,7 @@ def main() -> None:
     found = finished(args.out)
     if not found:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
-    result = {"provenance": provenance(command, 0), **settings, "collections": summarise(found)}
+    result: dict[str, Any] = {"provenance": provenance(command, 0), **settings, "collections": summarise(found)}
     write_result(NAME, result)
     table = markdown(result)
     (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")

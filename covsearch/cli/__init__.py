@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from covsearch import __version__
+from covsearch.cli.shown import shown
 from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
 
@@ -141,7 +142,7 @@ def _fail(message: str, code: int) -> NoReturn:
     except OSError:
         _discard(sys.stdout)
     try:
-        click.echo(message, err=True)
+        click.echo(shown(message), err=True)
     except OSError:
         _discard(sys.stderr)
     sys.exit(code)

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from covsearch.cli.shown import shown
+
 _WIDTH = 110  # where stdout is no terminal, whose width rich would ask for
 
 
@@ -29,8 +31,7 @@ def stdout() -> Console:
 def plain(value: object) -> Text:
     """`value` as it is: no markup, and no control characters that a title could command the terminal with."""
     text = "" if value is None else str(value)
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return Text(shown)
+    return Text(shown(text.replace("\n", "\N{REPLACEMENT CHARACTER}")))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str | None = None) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 
 from covsearch import plots
 from covsearch.calibrate import calibrate
+from covsearch.cli.shown import shown
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import ArtefactError, MissingExtraError, UsageError
 from covsearch.models import BRANCHES
@@ -111,7 +112,7 @@ def train(
     config, training = configure(preset, {**explicit, "synthesize": JOIN.join(sources) or None})
     with stderr_progress() as progress:
         source = Source(dataset, subset, strict, frame_rate)
-        folder, trained = run_training(source, config, training, workspace, out, progress)
+        folder, trained = run_training(source, config, training, workspace, out, progress, _warn)
         calibrated = _calibrate(folder, source, workspace, training.seed, progress)
     _draw(folder, trained, plot)
     result = {"checkpoint": str(folder), **summary(trained), **calibrated}
@@ -142,6 +143,10 @@ def _calibrate(
         "test_ece": test.before.ece,
         "test_ece_calibrated": test.after.ece,
     }
+
+
+def _warn(line: str) -> None:
+    click.echo(shown(f"Warning: {line}"), err=True)
 
 
 def _draw(folder: Path, trained: Trained, wanted: bool | None) -> None:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig, to_toml
 from covsearch.dataset.datacos import Dataset, Skipped
-from covsearch.dataset.hdf5 import read_chroma
+from covsearch.dataset.hdf5 import MAX_FILE_BYTES, read_chroma
 from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features.frames import prepare
 from covsearch.features.store import CONFIG, ENTRIES, FRAMES, Entry, FileStamp, FrameStore, read_entries
+from covsearch.guard.files import RefusedError, Snapshot
 from covsearch.progress import Progress, silent
 
 _CHUNK = 8  # performances a worker takes at once: ~0.2 s of work, ~0.8 MB sent back
@@ -40,6 +41,7 @@ class _Job:
     files: Mapping[str, Path]
     config: FeatureConfig
     frame_rate: float
+    root: Path
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,10 @@ class _Result:
     refused: tuple[Path, str] | None = None
 
 
-def stamp(path: Path) -> FileStamp:
-    """Size, mtime and sha256 of a file."""
-    status = path.stat()
-    with path.open("rb") as f:
-        return FileStamp(status.st_size, status.st_mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
+def stamp(path: Path, root: Path) -> FileStamp:
+    """Size, mtime and sha256 of a file of the dataset at `root`; refuses what :class:`Snapshot` refuses."""
+    with Snapshot(path, MAX_FILE_BYTES, root) as f:
+        return FileStamp(f.size, f.mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
 
 
 def frames_of(
@@ -65,8 +66,11 @@ def frames_of(
     frame_rate: float,
     pid: str | None = None,
     wid: str | None = None,
+    root: Path | None = None,
 ) -> NDArray[np.float32]:
     """Read one performance's files, which have `frame_rate` frames/s, into the frames a branch sees, (L, F) float32.
+
+    What `pid`, `wid` and `root` are is told by :func:`covsearch.dataset.hdf5.read_chroma`.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def frames_of(
     ArtefactError
         When its features are not equally long.
     """
-    chroma = {name: read_chroma(files[name], name, pid=pid, wid=wid) for name in config.names}
+    chroma = {name: read_chroma(files[name], name, pid=pid, wid=wid, root=root) for name in config.names}
     return prepare(chroma, config, frame_rate)
 
 
@@ -86,8 +90,8 @@ def _work(jobs: list[_Job]) -> list[_Result]:
 def _pack_one(job: _Job) -> _Result:
     used = {name: job.files[name] for name in job.config.names}
     try:
-        stamps = {name: stamp(path) for name, path in used.items()}
-        frames = frames_of(used, job.config, job.frame_rate, job.pid, job.wid).astype(np.float16)
+        stamps = {name: _stamp_or_refuse(path, job.root) for name, path in used.items()}
+        frames = frames_of(used, job.config, job.frame_rate, job.pid, job.wid, job.root).astype(np.float16)
     except FeatureFileError as e:
         return _Result(job, None, {}, (e.path, e.reason))
     except ArtefactError as e:
@@ -95,6 +99,13 @@ def _pack_one(job: _Job) -> _Result:
     except OSError as e:
         return _Result(job, None, {}, (Path(e.filename or used[job.config.names[0]]), e.strerror or str(e)))
     return _Result(job, frames, stamps)
+
+
+def _stamp_or_refuse(path: Path, root: Path) -> FileStamp:
+    try:
+        return stamp(path, root)
+    except RefusedError as e:
+        raise FeatureFileError(path, str(e)) from e
 
 
 def pack(
@@ -142,7 +153,7 @@ def pack(
         with _locked(folder, made_from, progress) as data:
             kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
             todo = [
-                _Job(pid, performance.wid, dataset.files[pid], config, dataset.frame_rate)
+                _Job(pid, performance.wid, dataset.files[pid], config, dataset.frame_rate, dataset.root)
                 for pid, performance in dataset.performances.items()
                 if pid not in kept
             ]
@@ -205,16 +216,16 @@ def _kept(folder: Path, dataset: Dataset, config: FeatureConfig) -> dict[str, En
 def _unchanged(entry: Entry, dataset: Dataset, config: FeatureConfig) -> bool:
     if set(entry.files) != set(config.names) or entry.wid != dataset.performances[entry.pid].wid:
         return False
-    return all(_same(old, dataset.files[entry.pid][name]) for name, old in entry.files.items())
+    return all(_same(old, dataset.files[entry.pid][name], dataset.root) for name, old in entry.files.items())
 
 
-def _same(old: FileStamp, path: Path) -> bool:
+def _same(old: FileStamp, path: Path, root: Path) -> bool:
     try:
         status = path.stat()
         if (status.st_size, status.st_mtime_ns) == (old.size, old.mtime_ns):
             return True
-        return status.st_size == old.size and stamp(path).sha256 == old.sha256
-    except OSError:
+        return status.st_size == old.size and stamp(path, root).sha256 == old.sha256
+    except (OSError, RefusedError):
         return False
 
 

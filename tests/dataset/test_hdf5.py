@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hostile import BROKEN_FILES, DATASETS, chroma, write_file, write_single_file
+from benchmarks.hostile import DATASETS, chroma, write_file, write_single_file
+from benchmarks.hostile_hdf5 import BROKEN_FILES
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
 from covsearch.errors import FeatureFileError
@@ -24,6 +25,11 @@ VALUE_FAULTS = {
     "a gzip bomb",
     "a short chunk",
     "a flipped bit",
+    "minus infinity",
+    "beyond what can be squared",
+    "too small to square",
+    "a flood of filters",
+    "chunks in one place",
 }
 
 
