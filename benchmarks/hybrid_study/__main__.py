@@ -58,11 +58,12 @@ def main() -> None:
     found = finished(args.out)
     if not found:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
-    result = {"provenance": provenance(command, 0), **settings, "collections": summarise(found)}
+    summary = summarise(found)
+    result = {"provenance": provenance(command, 0), **settings, "collections": summary}
     write_result(NAME, result)
     table = markdown(result)
     (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")
-    draw_figures(found, result["collections"], RESULTS, NAME)
+    draw_figures(found, summary, RESULTS, NAME)
     print(table)
 
 
