@@ -9,7 +9,8 @@ A track is brought to at most ``--frames`` frames, 256 unless said otherwise, fo
 2,000, and an epoch of its 3,000 pairs then takes eight times as long; ``--dataset da-tacos/ --frames 2000`` is the same
 study at the report's length on the report's data. Each run is one file under ``--out``: a killed study goes on at the
 run it was in, and several processes may share the work (``--only``, ``--seeds``, ``--threads 1``). One folder holds
-runs of one length and number of epochs; a run that was not judged on the real covers is done again once they are there. ``--summarise`` trains nothing.
+runs of one length and number of epochs; a run that was not judged on the real covers is done again once they are
+there. ``--summarise`` trains nothing.
 """
 
 from __future__ import annotations
@@ -73,9 +74,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--works", type=int, default=1000, help="of the synthesised collection [1000]")
     parser.add_argument("--dataset", type=Path, action="append", default=[], help="a Da-TACOS folder, in their place")
     parser.add_argument("--collection", choices=(SAMPLE, SYNTHETIC), help="only this one [both]")
-    parser.add_argument(
-        "--real", type=Path, default=REAL, help="judged on, never trained on [../shared's covers80_dev]"
-    )
+    parser.add_argument("--real", type=Path, default=REAL, help="only judged on [../shared's covers80_dev]")
     parser.add_argument("--seeds", default="5", help="how many, from 0, or which: 0,3 [5]")
     parser.add_argument("--only", default="", help="variants whose name has this in it, as in 'q = 7'")
     parser.add_argument("--epochs", type=int, default=TrainConfig.epochs, help="[the report's %(default)s]")
