@@ -9,7 +9,8 @@ A track is brought to at most ``--frames`` frames, 256 unless said otherwise, fo
 2,000, and an epoch of its 3,000 pairs then takes eight times as long; ``--dataset da-tacos/ --frames 2000`` is the same
 study at the report's length on the report's data. Each run is one file under ``--out``: a killed study goes on at the
 run it was in, and several processes may share the work (``--only``, ``--seeds``, ``--threads 1``). One folder holds
-runs of one length and number of epochs. ``--summarise`` trains nothing.
+runs of one length and number of epochs; a run that was not judged on the real covers is done again once they are
+there. ``--summarise`` trains nothing.
 """
 
 from __future__ import annotations
@@ -58,11 +59,12 @@ def main() -> None:
     found = finished(args.out)
     if not found:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
-    result: dict[str, Any] = {"provenance": provenance(command, 0), **settings, "collections": summarise(found)}
+    summary = summarise(found)
+    result = {"provenance": provenance(command, 0), **settings, "collections": summary}
     write_result(NAME, result)
     table = markdown(result)
     (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")
-    draw_figures(found, result["collections"], RESULTS, NAME)
+    draw_figures(found, summary, RESULTS, NAME)
     print(table)
 
 
@@ -72,6 +74,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--works", type=int, default=1000, help="of the synthesised collection [1000]")
     parser.add_argument("--dataset", type=Path, action="append", default=[], help="a Da-TACOS folder, in their place")
     parser.add_argument("--collection", choices=(SAMPLE, SYNTHETIC), help="only this one [both]")
+    parser.add_argument("--real", type=Path, default=REAL, help="only judged on [../shared's covers80_dev]")
     parser.add_argument("--seeds", default="5", help="how many, from 0, or which: 0,3 [5]")
     parser.add_argument("--only", default="", help="variants whose name has this in it, as in 'q = 7'")
     parser.add_argument("--epochs", type=int, default=TrainConfig.epochs, help="[the report's %(default)s]")
@@ -118,13 +121,15 @@ def synthetic(args: argparse.Namespace) -> Path:
 
 
 def study(name: str, dataset: Dataset, args: argparse.Namespace) -> None:
-    """Train every run of one collection that has no file yet."""
-    real = open_dataset(REAL, ["hpcp"]) if REAL.is_dir() else None
+    """Train every run of one collection that is not finished."""
+    real = open_dataset(args.real, ["hpcp"]) if args.real.is_dir() else None
+    if real is None:
+        print(f"{args.real} is not there: no model is judged on real covers", file=sys.stderr)
     material = Material(dataset, real, args.frames, args.out / "cache")
     for seed in wanted_seeds(args.seeds):
         for variant in (v for v in VARIANTS if args.only in v):
             path = run_path(args.out, name, variant, seed)
-            if path.is_file():
+            if is_finished(path, judged=real is not None):
                 continue
             with stderr_progress() as progress:
                 done = run(variant, seed, material, epochs=args.epochs, progress=progress)
@@ -132,6 +137,11 @@ def study(name: str, dataset: Dataset, args: argparse.Namespace) -> None:
             fresh.write_text(json.dumps({"collection": name, **done}), encoding="utf-8")
             fresh.replace(path)
             print(f"{name}, {variant}, seed {seed}: AUC {done['test']['auc']:.3f}", file=sys.stderr)
+
+
+def is_finished(path: Path, *, judged: bool) -> bool:
+    """Whether a run is there, and was `judged` on real covers where that is asked for."""
+    return path.is_file() and (not judged or json.loads(path.read_text(encoding="utf-8"))["real"] is not None)
 
 
 def wanted_seeds(text: str) -> list[int]:

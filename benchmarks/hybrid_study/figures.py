@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import roc_curve
 
 from benchmarks.hybrid_study.runs import CNN, VARIANTS
@@ -42,6 +43,7 @@ def _curves(ax: Axes, runs: list[dict[str, Any]], variant: str) -> None:
     mean, std = curves.mean(axis=0), curves.std(axis=0)
     ax.plot(epochs, mean, color=COLOURS[variant], label=variant)
     ax.fill_between(epochs, mean - std, mean + std, color=COLOURS[variant], alpha=0.12, linewidth=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
     ax.set_ylabel("validation accuracy at 0.5")
 

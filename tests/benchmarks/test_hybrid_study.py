@@ -308,6 +308,28 @@ def test_runs_of_another_length_are_not_mixed(tmp_path: Path, results: Path, mon
     assert json.loads((results / "hybrid_study.json").read_text())["frames"] == 40
 
 
+def test_runs_that_were_not_judged_on_real_covers_are_done_again(
+    tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = write_toy(tmp_path / "toy", works=4, versions=2, frames=30)
+    trained: list[bool] = []
+
+    def run(variant: str, seed: int, material: Material, **_: Any) -> dict[str, Any]:
+        trained.append(material.real is not None)
+        done = fake_run(variant, seed, 0.6 + 0.01 * seed)
+        return done if material.real else {**done, "real": None}
+
+    monkeypatch.setattr(study, "run", run)
+    arguments = ["--dataset", str(toy), "--seeds", "2", "--only", "cnn", "--out", str(tmp_path / "out")]
+    start(monkeypatch, *arguments, "--real", str(tmp_path / "nowhere"))
+    assert "nowhere is not there: no model is judged on real covers" in capsys.readouterr().err
+    start(monkeypatch, *arguments, "--real", str(tmp_path / "nowhere"))
+    assert trained == [False, False]
+    for _ in range(2):
+        start(monkeypatch, *arguments)
+    assert trained == [False, False, True, True]
+
+
 def test_seeds_by_number_or_by_name() -> None:
     assert study.wanted_seeds("3") == [0, 1, 2]
     assert study.wanted_seeds("0,3") == [0, 3]
