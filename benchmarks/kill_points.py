@@ -64,7 +64,7 @@ STEPS = {
     "copy the model": Step(((shutil, "copyfile"),)),
     "write a binary file": Step(((Path, "write_bytes"),), _half_bytes),
     "write a text file": Step(((Path, "write_text"),), _half_text),
-    "take a checksum": Step(((publish, "digest"), (update, "digest"))),
+    "take a checksum": Step(((publish, "digest"), (update, "check_content"))),
     "flush the folder": Step(((durable, "sync_tree"),)),
     "flush one": Step(((durable, "sync"),)),
     "give the final name": Step(((Path, "rename"),)),
