@@ -133,7 +133,7 @@ def _ids(folder: Path, data: bytes) -> None:
 
 
 def _config(folder: Path, data: bytes) -> None:
-    text = text_artefact(_written(folder, "config.toml", data), 2**16)
+    text = text_artefact(_written(folder, "config.toml", data), 2**13)
     found = from_toml(text, model=ModelConfig)
     assert from_toml(to_toml(**found), model=ModelConfig) == found
 
@@ -179,7 +179,7 @@ def _beside(name: str) -> Callable[[Path, bytes], None]:
 TARGETS: dict[str, Target] = {
     "HDF5": Target(_hdf5, _hdf5_seeds),
     "metadata JSON": Target(_metadata, _metadata_seeds),
-    "pairs CSV": Target(_pairs, lambda _: [HEAD + b"P_1,P_2,0,test\nP_1,P_3,1,test\n", HEAD + b'"P_1",P_3,1,"test"\r\n']),
+    "pairs CSV": Target(_pairs, lambda _: [HEAD + b"P_1,P_2,0,test\nP_1,P_3,1,test\n", HEAD + b'"P_1",P_3,1,test\r\n']),
     "split JSON": Target(
         _split, lambda _: [b'{"train": ["W_1"], "validation": ["W_2"], "test": ["W_3"], "seed": 0, "by": "works"}']
     ),
