@@ -7,6 +7,7 @@ A configuration goes to TOML and comes back equal; an unknown key or a value out
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import tomllib
 from dataclasses import dataclass, field
@@ -276,6 +277,27 @@ def from_toml(text: str, **classes: type[Any]) -> dict[str, Any]:
     if missing:
         raise UsageError(f"configuration has no table {missing}; it has {sorted(tables)}")
     return {name: _build(cls, tables[name], name) for name, cls in classes.items()}
+
+
+def fingerprint(text: str, weights: bytes) -> str:
+    """What a model is called by its content: ``cnn-3f2a9c51``, the branch and a hash of configuration and weights.
+
+    Parameters
+    ----------
+    text : str
+        Its ``config.toml``; only the table ``model`` counts.
+    weights : bytes
+        Its ``model.safetensors``.
+
+    Raises
+    ------
+    UsageError
+        As :func:`from_toml`.
+    """
+    branch = from_toml(text, model=ModelConfig)["model"].branch
+    # the table as it was written: a field that came later, at its default, does not rename what it does not change
+    table = tomli_w.dumps({"model": tomllib.loads(text)["model"]})
+    return f"{branch}-{hashlib.sha256(table.encode() + weights).hexdigest()[:8]}"
 
 
 def _build(cls: type[T], values: Any, where: str) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,17 @@ def unheard(line: str) -> None:
 
 def silent(stage: str, done: int, total: int) -> None:
     """Show nothing: the default of every library function that reports progress."""
+
+
+def patient(progress: Progress, seconds: float = 2.0) -> Progress:
+    """`progress` that shows nothing before `seconds` have passed: for work that is mostly quick."""
+    began = time.monotonic()
+
+    def update(stage: str, done: int, total: int) -> None:
+        if time.monotonic() - began >= seconds:
+            progress(stage, done, total)
+
+    return update
 
 
 @contextmanager

@@ -5,23 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import build
-from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.config import EMBEDDING_DIM, FeatureConfig, ModelConfig, fingerprint, to_toml
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.features.windows import Cuts, WindowRecipe
-from covsearch.index.generation import MODEL_FILES, Generation
+from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation
 from covsearch.index.head import Head
+from covsearch.index.manifest import digest
 from covsearch.index.windows import Windows
 from covsearch.workspace import Workspace
 
 WORDS = ("love", "yesterday", "Haupt", "Blut", "train", "señorita", "Über", "blue", "moon", "Björk")
-FINGERPRINT = "cnn-0123abcd"
+WEIGHTS = b"stands for weights\n"
+
+
+def config_text(features: FeatureConfig) -> str:
+    """The configuration of a model that sees `features`."""
+    return to_toml(model=ModelConfig(features=features))
+
+
+FINGERPRINT = fingerprint(config_text(FeatureConfig()), WEIGHTS)
 
 
 def unit_vectors(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
@@ -56,11 +66,11 @@ def make_performances(rng: np.random.Generator, count: int, versions: int = 3) -
     return made
 
 
-def model_folder(folder: Path) -> Path:
-    """A checkpoint's two files, whose content does not matter where nothing is embedded."""
+def model_folder(folder: Path, features: FeatureConfig | None = None) -> Path:
+    """A checkpoint's two files; the weights are none, as nothing is embedded."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in MODEL_FILES:
-        (folder / name).write_text(f"stands for {name}\n")
+    (folder / "model.safetensors").write_bytes(WEIGHTS)
+    (folder / "config.toml").write_text(config_text(features or FeatureConfig()))
     return folder
 
 
@@ -96,6 +106,25 @@ def publish(
     )
 
 
+def reseal(workspace: Workspace, **changes: Any) -> None:
+    """Give the current generation a manifest and a CURRENT that fit its files, so that only their contents speak.
+
+    `changes` are other fields of the manifest.
+    """
+    generation = read_generation(workspace, current_name(workspace), None)
+    files = {path: digest(workspace.home / path) for path in generation.manifest.files}
+    path = generation.folder / MANIFEST
+    path.write_text(replace(generation.manifest, files=files, **changes).to_json())
+    (workspace.index / CURRENT).write_text(f"{generation.name} {digest(path).sha256}\n")
+
+
+def current_name(workspace: Workspace) -> str:
+    """Of the generation that CURRENT names, whatever state it is in."""
+    current = read_current(workspace)
+    assert current is not None
+    return current[0]
+
+
 def publish_dataset(
     workspace: Workspace, root: Path, *, windows: bool = False, features: str = "hpcp", rate: float = SLOW_RATE
 ) -> Windows:
@@ -104,15 +133,16 @@ def publish_dataset(
     dataset = open_dataset(root)
     count = len(dataset.performances)
     made = make_windows(rng, count)
+    seen = FeatureConfig(features, key="normalised")
     build.publish(
         workspace,
         list(dataset.performances),
         unit_vectors(rng, count),
         random_head(rng),
         dataset.performances,
-        model_folder=model_folder(workspace.home / "models" / "made-up"),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(features, key="normalised"),
+        model_folder=model_folder(workspace.home / "models" / "made-up", seen),
+        fingerprint=fingerprint(config_text(seen), WEIGHTS),
+        features=seen,
         subset=dataset.subset,
         frame_rate=rate,
         windows=made if windows else None,

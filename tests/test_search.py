@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from published import FINGERPRINT, make_performances, publish, unit_vectors
+from published import FINGERPRINT, make_performances, publish, reseal, unit_vectors
 
 from covsearch import search
 from covsearch.dataset.performance import Performance
@@ -172,7 +172,8 @@ def test_a_database_of_another_size_of_collection_is_refused(workspace: Workspac
     publish(other, count=39)
     path = workspace.db / "gen-0001.sqlite3"
     data = (other.db / "gen-0001.sqlite3").read_bytes()
-    path.write_bytes(data.ljust(path.stat().st_size, b"\0"))
+    path.write_bytes(data)
+    reseal(workspace)
     with pytest.raises(ArtefactError, match=r"gen-0001\.sqlite3: expected 40 performances, found 39; run `covsearch"):
         open_searcher(workspace)
 
@@ -180,6 +181,7 @@ def test_a_database_of_another_size_of_collection_is_refused(workspace: Workspac
 def test_a_vector_without_metadata_is_refused(workspace: Workspace, searcher: Searcher, tmp_path: Path) -> None:
     ids = workspace.index / "gen-0001" / "ids.json"
     ids.write_text(ids.read_text().replace('"P_22"', '"P_77"'))
+    reseal(workspace)
     with pytest.raises(ArtefactError, match="P_77 has a vector but no metadata"):
         open_searcher(workspace).query("P_1", top=39)
 

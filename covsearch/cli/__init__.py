@@ -23,6 +23,7 @@ COMMANDS = {
     "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
     "compare": ("covsearch.cli.compare", "compare", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
+    "doctor": ("covsearch.cli.doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
     "eval-pairs": (
         "covsearch.cli.evaluate",
         "eval_pairs",
@@ -36,7 +37,9 @@ COMMANDS = {
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
     "model": ("covsearch.cli.model", "model", "Look into a trained model."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
+    "stats": ("covsearch.cli.stats", "stats", "Say what is in the workspace."),
     "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),
+    "verify": ("covsearch.cli.verify", "verify", "Check that every file of the index is what was built."),
 }
 
 

@@ -16,6 +16,7 @@ from covsearch.cli.performances import headline, performance_json
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
+from covsearch.index.manifest import MEND
 from covsearch.search import (
     HEAD,
     RERANKS,
@@ -161,7 +162,9 @@ def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> _Emb
     from covsearch.models import load_checkpoint
 
     checkpoint = load_checkpoint(searcher.generation.model_folder)
-    config = checkpoint.config.features
+    config, built = checkpoint.config.features, searcher.generation.manifest.features
+    if config != built:
+        raise ArtefactError(f"index was built with {built}, the model in it sees {config}: {MEND}")
     files = {name: _file_with(name, paths) for name in config.names}
     parts = None
     if searcher.windows is not None:

@@ -75,6 +75,23 @@ class Catalogue:
         with self._database.session() as session:
             return session.scalars(select(func.count()).select_from(PerformanceRow)).one()
 
+    def check(self) -> None:
+        """Look for damage in the database; see :meth:`covsearch.db.session.ReadOnlyDatabase.check`."""
+        self._database.check()
+
+    def rows(self) -> tuple[tuple[int, str], ...]:
+        """Row of its vector and PID of every performance, by row."""
+        with self._database.session() as session:
+            found = session.execute(select(PerformanceRow.id, PerformanceRow.pid).order_by(PerformanceRow.id))
+            return tuple((id_, pid) for id_, pid in found)
+
+    def clique_sizes(self) -> dict[int, int]:
+        """How many works have one performance, two, and so on."""
+        versions = select(func.count().label("n")).select_from(PerformanceRow).group_by(PerformanceRow.wid).subquery()
+        query = select(versions.c.n, func.count()).group_by(versions.c.n).order_by(versions.c.n)
+        with self._database.session() as session:
+            return dict(map(tuple, session.execute(query)))
+
     def get(self, pids: Sequence[str]) -> dict[str, Performance]:
         """The performances named `pids`, by PID; unknown ones are left out."""
         found: dict[str, Performance] = {}

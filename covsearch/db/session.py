@@ -42,6 +42,24 @@ class ReadOnlyDatabase:
         if came != SCHEMA:
             raise ArtefactError(f"{path}: has schema {came}, this covsearch reads schema {SCHEMA}: {MEND}")
 
+    def check(self) -> None:
+        """Let SQLite look for damage: broken pages, indexes that miss rows, keys that point to nothing.
+
+        Raises
+        ------
+        ArtefactError
+            With the first finding.
+        """
+        with self.session() as session:
+            connection = session.connection()
+            found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if found == "ok" and orphans:
+            table, row, other, _ = orphans[0]
+            found = f"row {row} of {table} belongs to no row of {other}"
+        if found != "ok":
+            raise ArtefactError(f"{self.path}: {' '.join(found.split())}; {MEND}")
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A session; SQLite's failures inside it become :class:`~covsearch.errors.ArtefactError`."""
@@ -58,7 +76,9 @@ def _engine(path: Path) -> Engine:
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # ATTACH and VACUUM INTO would write other files
+        return connection
 
     # QueuePool keeps one connection, so the file stays readable when later builds have removed its name
     return create_engine("sqlite://", creator=connect, poolclass=QueuePool)

@@ -111,10 +111,11 @@ def _read_ids(path: Path, count: int) -> tuple[str, ...]:
         pids = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as e:
         raise ArtefactError(f"{path}: is not JSON: {e}; {MEND}") from e
-    if not isinstance(pids, list) or not all(isinstance(pid, str) for pid in pids):
+    if not isinstance(pids, list) or set(map(type, pids)) != {str}:  # map and set: every open waits for this
         raise ArtefactError(f"{path}: expected an array of PIDs; {MEND}")
-    if not len(set(pids)) == len(pids) == count:
-        raise ArtefactError(f"{path}: expected {count} different PIDs, found {len(set(pids))}; {MEND}")
+    different = len(set(pids))
+    if not different == len(pids) == count:
+        raise ArtefactError(f"{path}: expected {count} different PIDs, found {different}; {MEND}")
     return tuple(pids)
 
 

@@ -75,6 +75,24 @@ class FlatIndex:
         """The FAISS index as ``faiss.read_index`` reads it from a file."""
         return bytes(faiss.serialize_index(self._index))
 
+    def check_rows(self) -> None:
+        """Check that the FAISS index holds the vectors, and what the head makes of them.
+
+        Raises
+        ------
+        ArtefactError
+            With the first row that is another one.
+        """
+        expected = _rows(self.vectors, self.head)  # (n, 129)
+        stored = np.empty_like(expected)  # given, as without it FAISS answers in tensors once its torch helpers are in
+        self._index.reconstruct_n(0, len(self), stored)
+        # the last number is a sum, which another processor may round otherwise
+        allowed = _ERROR * (self.vectors * self.vectors @ np.abs(self.head.alpha))
+        same = np.abs(stored[:, -1] - expected[:, -1]) <= allowed  # NaN compares false
+        same &= (stored[:, :-1] == self.vectors).all(axis=1)
+        if not same.all():
+            raise ArtefactError(f"row {int(same.argmin())} is not [v, Σ α v²] of that row's vector under the head")
+
     def rank(self, u: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
         """The `k` nearest rows under the head, exactly.
 
@@ -130,15 +148,20 @@ class FlatIndex:
         return Ranking(rows[order], distances[order])
 
 
-def _augmented(vectors: NDArray[np.float32], head: Head) -> Any:
-    """``[v, Σ α v²]`` of every row in a new index."""
+def _rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+    """``[v, Σ α v²]`` of every row, (n, 129)."""
     weighted = (np.square(vectors, dtype=np.float64) * head.alpha).sum(axis=1)
     with np.errstate(over="ignore"):
         rows = np.concatenate([vectors, weighted[:, None].astype(np.float32)], axis=1)
     if not np.isfinite(rows).all():
         raise ArtefactError("vectors times the head's weights are not finite in float32; train the model again")
+    return rows
+
+
+def _augmented(vectors: NDArray[np.float32], head: Head) -> Any:
+    """A new index of :func:`_rows`."""
     index = faiss.IndexFlatIP(EMBEDDING_DIM + 1)
-    index.add(rows)
+    index.add(_rows(vectors, head))
     return index
 
 

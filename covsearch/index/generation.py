@@ -9,9 +9,11 @@ from pathlib import Path
 
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
+from covsearch.index.verified import check_files
 from covsearch.workspace import Workspace
 
 NAME = re.compile(r"gen-[0-9]{4,9}")
+_LINE = re.compile(rb"(gen-[0-9]{4,9}) ([0-9a-f]{64})\n")  # to the byte: no other text of CURRENT is one
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 MODEL_FILES = ("model.safetensors", "config.toml")
@@ -32,7 +34,7 @@ OPTIONAL = {
 
 @dataclass(frozen=True)
 class Generation:
-    """A published generation whose files have the sizes that its manifest names.
+    """A published generation.
 
     Attributes
     ----------
@@ -78,53 +80,77 @@ def read_current(workspace: Workspace) -> tuple[str, str] | None:
     Raises
     ------
     ArtefactError
-        When ``CURRENT`` holds anything else.
+        When ``CURRENT`` holds anything but the one line that a build writes.
     """
     path = workspace.index / CURRENT
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        words = file.read(200).decode("utf-8", "replace").split()
-    if len(words) != 2 or not NAME.fullmatch(words[0]):
+        line = _LINE.fullmatch(file.read(200))
+    if line is None:
         raise ArtefactError(f"{path}: expected a generation's name and checksum; {MEND}")
-    return words[0], words[1]
+    return line[1].decode(), line[2].decode()
+
+
+def follow_current(workspace: Workspace) -> tuple[str, str]:
+    """As :func:`read_current`, and a NotFoundError where nothing was published."""
+    current = read_current(workspace)
+    if current is None:
+        left = sorted(path.name for path in workspace.index.glob("gen-*"))  # a first build died, or CURRENT was lost
+        beside = f", {workspace.index / CURRENT} is missing beside {left[-1]}" if left else ""
+        raise NotFoundError(f"no index in {workspace.home}{beside}: {MEND} first")
+    return current
 
 
 def open_generation(workspace: Workspace) -> Generation:
-    """The generation that ``CURRENT`` names, its manifest checked, and its files' presence and sizes.
+    """The generation that ``CURRENT`` names, all its files as its manifest says.
 
     Raises
     ------
     NotFoundError
         When nothing was built in this workspace.
     ArtefactError
-        When a file is missing, has another size than the manifest says, or belongs to another build.
+        When a file is missing, has another size or content than the manifest says, or belongs to another build.
     """
-    current = read_current(workspace)
-    if current is None:
-        raise NotFoundError(f"no index in {workspace.home}: {MEND} first")
-    name, sha256 = current
-    manifest = parse_manifest(_manifest_text(workspace.index / name / MANIFEST, sha256))
+    name, sha256 = follow_current(workspace)
+    generation = read_generation(workspace, name, sha256)
+    check_files(workspace, sha256, generation.manifest.files)
+    return generation
+
+
+def read_generation(workspace: Workspace, name: str, sha256: str | None) -> Generation:
+    """Generation `name` by its manifest alone; its files are not looked at.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    name : str
+        ``gen-0001``.
+    sha256 : str or None
+        Of the manifest; None where nothing tells it, as of a generation that is not the current one.
+
+    Raises
+    ------
+    ArtefactError
+        When the manifest is missing, is another one, or does not list the files of `name`.
+    """
+    path = workspace.index / name / MANIFEST
+    try:
+        manifest = parse_manifest(_manifest_text(path, sha256))
+    except ArtefactError as e:
+        raise ArtefactError(f"{path}: {e}") from e
     if sorted(manifest.files) != sorted(stored_paths(name, windows=manifest.windows is not None)):
-        raise ArtefactError(f"{workspace.index / name / MANIFEST}: does not list {name}'s files; {MEND}")
-    for path, stored in manifest.files.items():
-        _check_size(workspace.home / path, stored.size)
+        raise ArtefactError(f"{path}: does not list {name}'s files; {MEND}")
     return Generation(workspace, name, manifest)
 
 
-def _manifest_text(path: Path, sha256: str) -> str:
-    _check_size(path, None)
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ArtefactError(f"{path}: is not the manifest that {CURRENT} names; {MEND}")
-    return data.decode("utf-8", "replace")
-
-
-def _check_size(path: Path, size: int | None) -> None:
-    """Refuse a file that is not there or has another size; a manifest (size None) may not be huge."""
+def _manifest_text(path: Path, sha256: str | None) -> str:
     if not path.is_file():
-        raise ArtefactError(f"{path}: a file of the index is missing; {MEND}")
-    came = path.stat().st_size
-    if came > MAX_BYTES if size is None else came != size:
-        expected = f"at most {MAX_BYTES}" if size is None else f"{size}"
-        raise ArtefactError(f"{path}: expected {expected} bytes, found {came}; {MEND}")
+        named = f", which {CURRENT} names" if sha256 else ""
+        raise ArtefactError(f"a file of the index is missing{named}; {MEND}")
+    if path.stat().st_size > MAX_BYTES:
+        raise ArtefactError(f"expected at most {MAX_BYTES} bytes, found {path.stat().st_size}; {MEND}")
+    data = path.read_bytes()
+    if sha256 not in (None, hashlib.sha256(data).hexdigest()):
+        raise ArtefactError(f"is not the manifest that {CURRENT} names; {MEND}")
+    return data.decode("utf-8", "replace")

@@ -90,4 +90,7 @@ def load_head(path: Path) -> Head:
         raise ArtefactError(f"{path}: expected safetensors: {e}; run `covsearch build-index`") from e
     if sorted(tensors) != ["alpha", "beta"] or tensors["beta"].shape != (1,):
         raise ArtefactError(f"{path}: expected alpha and beta, got {sorted(tensors)}; run `covsearch build-index`")
-    return Head(tensors["alpha"], float(tensors["beta"][0]))
+    try:
+        return Head(tensors["alpha"], float(tensors["beta"][0]))
+    except ArtefactError as e:
+        raise ArtefactError(f"{path}: {e}") from e

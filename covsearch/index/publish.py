@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from covsearch.errors import ArtefactError, CovsearchError
-from covsearch.index import durable
+from covsearch.index import durable, verified
 from covsearch.index.generation import CURRENT, MANIFEST, NAME, Generation, files_of, read_current, stored_paths
 from covsearch.index.manifest import Manifest, digest
 from covsearch.workspace import Workspace
@@ -108,8 +108,11 @@ def draft(workspace: Workspace) -> Iterator[Draft]:
 def remove_orphans(workspace: Workspace) -> None:
     """Remove all but the current generation and the one before it; the caller holds :func:`builder_lock`.
 
+    So are stamps that readers did not finish; one that is just being written is only not remembered.
+
     Where ``CURRENT`` cannot be read nothing is removed: a generation may still be wanted by hand.
     """
+    _remove(workspace.index.glob(f"{verified.DRAFT}*"))
     try:
         current = read_current(workspace)
     except ArtefactError:

@@ -5,19 +5,16 @@ Weights are only ever read from safetensors, which holds arrays and nothing that
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tomli_w
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from covsearch.config import ModelConfig, from_toml, to_toml
+from covsearch.config import ModelConfig, fingerprint, from_toml, to_toml
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.guard.files import RefusedError, read_bytes, text_artefact
 from covsearch.guard.tensors import Declared, read_header
@@ -110,10 +107,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise ArtefactError(f"{folder / CONFIG}: {e}") from e
     weights = _read_weights(folder / WEIGHTS, model)
     _fill(model, weights, folder / WEIGHTS)
-    # the table as it was written: a field that came later, at its default, does not rename what it does not change
-    table = tomli_w.dumps({"model": tomllib.loads(text)["model"]})
-    digest = hashlib.sha256(table.encode() + weights).hexdigest()
-    return Checkpoint(model.eval(), config, f"{config.branch}-{digest[:8]}", folder)
+    return Checkpoint(model.eval(), config, fingerprint(text, weights), folder)
 
 
 def _check_files(folder: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from collection import write_collection
-from published import FINGERPRINT, publish
+from published import FINGERPRINT, publish, reseal
 
 from covsearch.build import build_index
 from covsearch.cli import cli, main
@@ -231,6 +231,15 @@ def test_no_index_names_the_command(tmp_path: Path, failure: Any, arguments: lis
     assert (code, err) == (3, f"Error: no index in {tmp_path}: run `covsearch build-index` first\n")
 
 
+def test_a_lost_current_is_named(tmp_path: Path, failure: Any) -> None:
+    publish(Workspace(tmp_path))
+    current = tmp_path / "index" / "CURRENT"
+    current.unlink()
+    code, err = failure(Workspace(tmp_path), "query", "P_22")
+    assert code == 3
+    assert f"{current} is missing beside gen-0001: run `covsearch build-index` first" in err
+
+
 @pytest.mark.parametrize("name", ["index/gen-0001/head.safetensors", "db/gen-0001.sqlite3", "index/CURRENT"])
 def test_a_damaged_index_is_exit_4_and_names_the_file(tmp_path: Path, failure: Any, name: str) -> None:
     publish(Workspace(tmp_path))
@@ -348,13 +357,31 @@ def test_a_model_that_is_not_the_index_own_is_exit_4(
     config = ModelConfig(features=open_searcher(workspace).generation.manifest.features)
     save_checkpoint(tmp_path / "other", Siamese(config).eval(), config)
     own.write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
+    reseal(workspace)
     try:
         code, err = failure(workspace, "query", *[word for path in features for word in ("--file", path)])
     finally:
         own.write_bytes(before)
+        reseal(workspace)
     assert code == 4
     assert "index was built with model cnn-" in err
     assert "run `covsearch build-index`" in err
+
+
+def test_a_model_that_sees_other_features_than_the_index_is_exit_4(
+    embedded: tuple[Workspace, Path], failure: Any
+) -> None:
+    workspace, root = embedded
+    built = open_searcher(workspace).generation.manifest.features
+    files = [word for path in open_dataset(root).files["P_5"].values() for word in ("--file", str(path))]
+    reseal(workspace, features=FeatureConfig("cens", 121))
+    try:
+        code, err = failure(workspace, "query", *files)
+    finally:
+        reseal(workspace, features=built)
+    assert code == 4
+    assert "index was built with FeatureConfig(features='cens', frames=121" in err
+    assert f"the model in it sees {built}: run `covsearch build-index`" in err
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,11 @@ def test_a_clique_is_in_natural_order(catalogue: Catalogue) -> None:
     assert catalogue.clique("W_99") == ()
 
 
+def test_rows_and_sizes_of_cliques_count_every_performance(catalogue: Catalogue) -> None:
+    assert catalogue.rows() == tuple(enumerate(p.pid for p in SONGS))
+    assert catalogue.clique_sizes() == {1: 2, 2: 3}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

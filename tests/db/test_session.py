@@ -21,13 +21,33 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "statement", ["DELETE FROM performances", "PRAGMA user_version = 7", "CREATE TABLE more (a)", "VACUUM"]
+    "statement",
+    [
+        "DELETE FROM performances",
+        "UPDATE performances SET title = ''",
+        "INSERT INTO performance_text(rowid, title) VALUES (1000, 'x')",
+        "PRAGMA user_version = 7",
+        "CREATE TABLE more (a)",
+        "DROP TABLE works",
+    ],
 )
 def test_a_query_connection_cannot_write(database: Path, statement: str) -> None:
     before = database.read_bytes()
     with pytest.raises(ArtefactError, match="readonly") as caught, ReadOnlyDatabase(database).session() as session:
         session.execute(text(statement))
     assert isinstance(caught.value.__cause__, OperationalError)
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("statement", ["VACUUM", "VACUUM INTO '{}'", "ATTACH '{}' AS other"])
+def test_a_query_connection_can_neither_compact_nor_write_another_file(database: Path, statement: str) -> None:
+    before = database.read_bytes()
+    with (
+        pytest.raises(ArtefactError, match="too many attached databases - max 0"),
+        ReadOnlyDatabase(database).session() as session,
+    ):
+        session.connection().exec_driver_sql(statement.format(database.parent / "other"))
+    assert [path.name for path in database.parent.iterdir()] == ["db"]
     assert database.read_bytes() == before
 
 
@@ -56,6 +76,21 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "db").write_bytes(b"SQLite format 4" * 500)
     with pytest.raises(ArtefactError, match="SQLite cannot read it: file is not a database; run `covsearch"):
         ReadOnlyDatabase(tmp_path / "db")
+
+
+def test_damage_that_checksums_cannot_tell_of_is_found(database: Path) -> None:
+    ReadOnlyDatabase(database).check()
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute("UPDATE performances SET wid = 'W_9' WHERE id = 7")
+    connection.close()
+    with pytest.raises(ArtefactError, match=r"db: row 7 of performances belongs to no row of works; run `covsearch"):
+        ReadOnlyDatabase(database).check()
+    data = database.read_bytes()
+    title = data.rindex(b"Title Title")
+    database.write_bytes(data[: title - 400] + b"\0" * 400 + data[title:])
+    with pytest.raises(ArtefactError):
+        ReadOnlyDatabase(database).check()
 
 
 def test_a_missing_file_is_refused_and_not_made(tmp_path: Path) -> None:

@@ -204,3 +204,19 @@ def test_the_checks_hold_under_python_O() -> None:
     )
     run = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split("\n")[:2] == ["index refused", "query refused"]
+
+
+def test_rows_are_compared_in_numpy_also_where_faiss_answers_in_tensors() -> None:
+    """pytorch-metric-learning imports FAISS's helpers for torch, which change what FAISS returns."""
+    code = (
+        "import warnings; warnings.simplefilter('error')\n"
+        "import numpy as np; import faiss.contrib.torch_utils\n"
+        "from covsearch.index.flat import FlatIndex; from covsearch.index.head import Head\n"
+        "vectors = np.eye(3, 128, dtype=np.float32)\n"
+        "head = Head(np.linspace(-1, 2, 128).astype(np.float32), 0.0)\n"
+        "FlatIndex(vectors, head).check_rows()\n"
+        "try: FlatIndex(vectors[::-1].copy(), head, FlatIndex(vectors, head)._index).check_rows()\n"
+        "except Exception as e: print(type(e).__name__, e)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "ArtefactError row 0 is not [v, Σ α v²] of that row's vector under the head\n"

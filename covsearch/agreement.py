@@ -1,0 +1,113 @@
+"""Do the files of a generation belong together? A build writes what fits; this looks again, without trusting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from covsearch.config import ModelConfig, fingerprint, from_toml
+from covsearch.dataset.ids import is_pid, natural_key
+from covsearch.db.catalogue import Catalogue
+from covsearch.errors import ArtefactError, UsageError
+from covsearch.index.collection import Collection, check_unit, read_collection
+from covsearch.index.generation import MODEL_FILES, WINDOWS, Generation
+from covsearch.index.manifest import MEND
+from covsearch.index.windows_file import read_windows
+
+
+def agreements(generation: Generation) -> Iterator[str]:
+    """Compare the files of a generation with each other, whose checksums are right.
+
+    Yields
+    ------
+    str
+        What agrees with what, one after the other.
+
+    Raises
+    ------
+    ArtefactError
+        At the first thing that does not agree; names the file, and what mends it.
+    """
+    collection, folder = read_collection(generation), generation.folder
+    with _named(folder / "ids.json"):
+        _check_ids(collection.pids)
+    with _named(folder / "embeddings.safetensors"):
+        check_unit(collection.pids, collection.flat.vectors)
+    yield "ids in order, one vector each, finite and of length 1"
+    with _named(folder / "index.faiss"):
+        collection.flat.check_rows()
+    yield "FAISS rows are those vectors under the head"
+    with _named(generation.database):
+        _check_database(generation, collection)
+    yield "database sound, same performances in the same rows"
+    if generation.manifest.windows is not None:
+        with _named(folder / WINDOWS):
+            _check_windows(generation, collection)
+        yield "windows of every performance, finite and of length 1"
+    with _named(generation.model_folder):
+        _check_model(generation)
+    yield "model is the one that the manifest names"
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file's name and what mends it into the message, where they are not."""
+    try:
+        yield
+    except ArtefactError as e:
+        if str(path) in str(e):
+            raise
+        raise ArtefactError(f"{path}: {e}; {MEND}") from e
+
+
+def _check_ids(pids: Sequence[str]) -> None:
+    odd = next((pid for pid in pids if not is_pid(pid)), None)
+    if odd is not None:
+        raise ArtefactError(f"{odd!r} is no performance id (like P_22)")
+    if list(pids) != sorted(pids, key=lambda pid: (natural_key(pid), pid)):
+        raise ArtefactError("PIDs are not in natural order")
+
+
+def _check_database(generation: Generation, collection: Collection) -> None:
+    catalogue, manifest = Catalogue(generation.database), generation.manifest
+    catalogue.check()
+    expected, came = tuple(enumerate(collection.pids)), catalogue.rows()
+    if came != expected:
+        odd = next((a, b) for a, b in zip_longest(expected, came) if a != b)
+        raise ArtefactError(f"expected {_row(odd[0])}, found {_row(odd[1])}")
+    works = sum(catalogue.clique_sizes().values())
+    if works != manifest.works:
+        raise ArtefactError(f"expected {manifest.works} works, found {works}")
+
+
+def _row(row: tuple[int, str] | None) -> str:
+    return "no more rows" if row is None else f"{row[1]} in row {row[0]}"
+
+
+def _check_windows(generation: Generation, collection: Collection) -> None:
+    windows = read_windows(generation)
+    first, start = windows.cuts.first, windows.cuts.start
+    owners = np.repeat(np.arange(len(windows)), np.diff(first)).tolist()
+    check_unit([f"a window of {collection.pids[row]}" for row in owners], windows.vectors)
+    later = np.diff(start) > 0
+    later[first[1:-1] - 1] = True  # where the next performance begins
+    if start[first[:-1]].any() or not later.all():
+        raise ArtefactError("the windows of a performance do not begin at 0 and go on from there")
+
+
+def _check_model(generation: Generation) -> None:
+    manifest = generation.manifest
+    weights, text = ((generation.model_folder / name).read_bytes() for name in MODEL_FILES)
+    try:
+        config = from_toml(text.decode("utf-8", "replace"), model=ModelConfig)["model"]
+        came = fingerprint(text.decode(), weights)
+    except (UsageError, UnicodeDecodeError) as e:
+        raise ArtefactError(f"config.toml: {e}") from e
+    if came != manifest.model:
+        raise ArtefactError(f"index was built with model {manifest.model}, the model in it is {came}")
+    if config.features != manifest.features:
+        raise ArtefactError(f"index was built with {manifest.features}, the model in it sees {config.features}")

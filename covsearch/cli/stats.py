@@ -1,0 +1,83 @@
+"""``covsearch stats``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covsearch.stats import Stats
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.pass_obj
+def stats(workspace: Workspace, as_json: bool) -> None:
+    """Say what is in the workspace: performances, works, pairs of covers, model, features, sizes on disk.
+
+    \b
+    covsearch stats
+    covsearch --home ~/covers stats --json
+    """
+    from covsearch.stats import read_stats
+
+    found = read_stats(workspace)
+    if as_json:
+        click.echo(json.dumps(_answer(found), indent=2))
+        return
+    from covsearch.cli.tables import plain, stdout
+
+    for name, value in _facts(found):
+        stdout().print(plain(f"{name:12} {value}"), soft_wrap=True)
+
+
+def _answer(found: Stats) -> dict[str, Any]:
+    m = found.manifest
+    return {
+        "home": found.home,
+        "generation": found.generation,
+        "created": m.created,
+        "covsearch": m.covsearch,
+        "source": m.source,
+        "subset": m.subset,
+        "frame_rate": m.frame_rate,
+        "performances": m.count,
+        "works": m.works,
+        "works_of_one_performance": found.alone,
+        "cover_pairs": found.cover_pairs,
+        "clique_sizes": found.works,
+        "model": m.model,
+        "features": dataclasses.asdict(m.features),
+        "dim": m.dim,
+        "windows": found.windows,
+        "window_recipe": m.windows and dataclasses.asdict(m.windows),
+        "bytes": found.bytes_of,
+    }
+
+
+def _facts(found: Stats) -> Iterator[tuple[str, str]]:
+    m = found.manifest
+    yield "workspace", found.home
+    yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
+    yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}, {m.frame_rate:.2f} frames/s"
+    yield "performances", f"{m.count:,} of {m.works:,} works, of which {found.alone:,} have one performance only"
+    yield "cover pairs", f"{found.cover_pairs:,}"
+    f = m.features
+    rate = f", {f.rate:.2f} frames/s" if f.rate else ""
+    yield "model", f"{m.model} sees {f.features}{rate}, at most {f.frames:,} frames, key {f.key}"
+    yield "windows", _windows(found)
+    for name, size in found.bytes_of.items():
+        yield name, f"{size / 1e6:,.1f} MB{' (current)' if name == found.generation else ''}"
+
+
+def _windows(found: Stats) -> str:
+    recipe = found.manifest.windows
+    if found.windows is None or recipe is None:
+        return "none; `covsearch build-index --windows` adds them"
+    return f"{found.windows:,} of {recipe.seconds:.0f} s, one every {recipe.hop / recipe.rate:.0f} s"
