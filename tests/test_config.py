@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,4 +93,31 @@ def test_a_configuration_of_before_there_was_a_rate_is_the_reports_way() -> None
 )
 def test_strangers_configurations_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
+        from_toml(text, model=ModelConfig)
+
+
+toml_values = st.recursive(
+    st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["cnn", "hpcp", "exact", "batch"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+fields = st.sampled_from([*ModelConfig.__dataclass_fields__, *FeatureConfig.__dataclass_fields__, "x"])
+
+
+@given(st.dictionaries(fields, toml_values | st.dictionaries(fields, toml_values, max_size=3), max_size=4))
+def test_any_table_is_a_configuration_or_refused(table: dict[str, Any]) -> None:
+    try:
+        model = from_toml(tomli_w.dumps({"model": table}), model=ModelConfig)["model"]
+    except UsageError:
+        return
+    assert from_toml(to_toml(model=model), model=ModelConfig)["model"] == model
+
+
+@given(st.text() | st.text(alphabet="[]{}=.'\"\\\n#model 0123456789_+-:Tinfaxl"))
+def test_any_text_is_a_configuration_or_refused(text: str) -> None:
+    with contextlib.suppress(UsageError):
         from_toml(text, model=ModelConfig)

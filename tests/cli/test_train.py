@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from collection import write_collection
 
+from benchmarks.hostile_songs import SOUND
 from covsearch import cli as command_line
 from covsearch.cli import cli
 from covsearch.dataset.splits import read_split
@@ -112,6 +113,35 @@ def test_options_reach_the_training(tmp_path: Path) -> None:
     said = tomllib.loads((tmp_path / "mine" / "config.toml").read_text())["train"]
     assert (said["loss"], said["batch_works"], said["batch_versions"]) == ("batch", 4, 2)
     assert (said["temperature"], said["mask_frames"], said["rotate_keys"]) == (0.2, True, False)
+
+
+def test_songs_that_are_left_out_are_told_on_stderr(tmp_path: Path) -> None:
+    pytest.importorskip("pretty_midi", reason="needs the extra 'scores'")
+    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
+    root, songs = write_collection(tmp_path / "toy", works=15, frames=120), tmp_path / "songs"
+    songs.mkdir()
+    for k in range(4):
+        (songs / f"{k}.mid").write_bytes(SOUND)
+    (songs / "5\x1b[2J.mid").write_bytes(b"RIFF")
+    choices = [
+        "--preset",
+        "invariant",
+        "--epochs",
+        "1",
+        "--epoch-steps",
+        "1",
+        "--batch-works",
+        "2",
+        "--no-plot",
+        "--json",
+    ]
+    words = ["--home", str(tmp_path), "train", "--dataset", str(root), "--synthesize", str(songs), *choices]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
+    assert "1 of 5 MIDI files are left out; the first, " in line
+    assert "5\N{REPLACEMENT CHARACTER}[2J.mid: is no MIDI file that can be read: does not begin with MThd" in line
+    assert "checkpoint" in json.loads(done.stdout)
 
 
 @pytest.mark.parametrize(

@@ -224,3 +224,22 @@ def test_a_run_that_dies_while_it_notes_its_configuration_is_gone_on_with(
         with pytest.raises(KeyboardInterrupt):
             pack(dataset, CONFIG, tmp_path / "store", workers=1)
     assert len(pack(dataset, CONFIG, tmp_path / "store", workers=1)) == 24
+
+
+def test_what_is_no_feature_file_by_now_is_neither_hashed_nor_read(toy: Path, tmp_path: Path) -> None:
+    """Between the scan and the packing a file may become a link out of the dataset, a FIFO or endless."""
+    dataset = open_dataset(toy, ["hpcp"])
+    link, fifo, huge = (dataset.files[pid]["hpcp"] for pid in ("P_1", "P_2", "P_3"))
+    (tmp_path / "else.h5").write_bytes(link.read_bytes())
+    link.unlink()
+    link.symlink_to(tmp_path / "else.h5")
+    fifo.unlink()
+    os.mkfifo(fifo)
+    os.truncate(huge, 10 * 2**40)
+    store = pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    assert {Path(s.path).name: s.reason.split(";")[0] for s in store.skipped} == {
+        link.name: "is a symbolic link out of the dataset: not followed",
+        fifo.name: "is not a regular file",
+        huge.name: "has 10,995,116,277,760 bytes",
+    }
+    assert len(store) == len(dataset.performances) - 3
