@@ -60,7 +60,9 @@ Builder = Callable[[Path], None]
 BROKEN_FILES: dict[str, tuple[Builder, str]] = {}
 
 
-def _broken(kind: str, reason: str) -> Callable[[Builder], Builder]:
+def broken(kind: str, reason: str) -> Callable[[Builder], Builder]:
+    """Register a builder under the name of its kind, with what the reason of its refusal must match."""
+
     def register(build: Builder) -> Builder:
         BROKEN_FILES[kind] = (build, reason)
         return build
@@ -68,7 +70,9 @@ def _broken(kind: str, reason: str) -> Callable[[Builder], Builder]:
     return register
 
 
-def _with_values(values: NDArray[Any], **options: Any) -> Builder:
+def with_values(values: NDArray[Any], **options: Any) -> Builder:
+    """A file whose HPCP is `values`; options are h5py's."""
+
     def build(path: Path) -> None:
         with h5py.File(path, "w") as file:
             file.create_dataset("hpcp", data=values, **options)
@@ -76,13 +80,16 @@ def _with_values(values: NDArray[Any], **options: Any) -> Builder:
     return build
 
 
-def _with_value(value: float, dtype: str = "f4") -> Builder:
+def with_value(value: float, dtype: str = "f4") -> Builder:
+    """A file that is sound but for one value in frame 7."""
     values = chroma(60).astype(dtype)
     values[7, 3] = value
-    return _with_values(values, compression="gzip")
+    return with_values(values, compression="gzip")
 
 
-def _with_attribute(name: str, value: Any) -> Builder:
+def with_attribute(name: str, value: Any) -> Builder:
+    """A file that is sound but for one attribute of its root."""
+
     def build(path: Path) -> None:
         write_file(path, {"hpcp": chroma(60)})
         with h5py.File(path, "a") as file:
@@ -91,7 +98,9 @@ def _with_attribute(name: str, value: Any) -> Builder:
     return build
 
 
-def _of_type(kind: Any) -> Builder:
+def of_type(kind: Any) -> Builder:
+    """A file whose HPCP is of another HDF5 type."""
+
     def build(path: Path) -> None:
         with h5py.File(path, "w") as file:
             space = h5py.h5s.create_simple((60, 12))
@@ -120,122 +129,122 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "an array type": (h5py.h5t.array_create(h5py.h5t.IEEE_F32LE, (2,)), "values are arrays"),
 }
 for _name, (_kind, _reason) in _TYPES.items():
-    BROKEN_FILES[_name] = (_of_type(_kind), _reason)
+    BROKEN_FILES[_name] = (of_type(_kind), _reason)
 
 _VALUES: dict[str, tuple[Builder, str]] = {
-    "one NaN": (_with_value(np.nan), "NaN or infinite values, first in frame 7"),
-    "one infinity": (_with_value(np.inf), "NaN or infinite values, first in frame 7"),
-    "beyond float32": (_with_value(1e300, "f8"), "NaN or infinite values, first in frame 7"),
-    "one negative value": (_with_value(-0.25), r"negative values \(down to -0.25\)"),
-    "all frames zero": (_with_values(np.zeros((60, 12), np.float32)), "is silent: all 60 frames are zero"),
-    "no frames": (_with_values(np.zeros((0, 12), np.float32)), r"shape \(0, 12\): no frames"),
-    "rank 1": (_with_values(np.ones(12, np.float32)), r"has shape \(12,\)"),
-    "rank 3": (_with_values(np.ones((60, 12, 1), np.float32)), r"has shape \(60, 12, 1\)"),
-    "both axes 12": (_with_values(np.ones((12, 12), np.float32)), r"has shape \(12, 12\)"),
-    "no axis 12": (_with_values(np.ones((60, 13), np.float32)), r"has shape \(60, 13\)"),
-    "a scalar": (_with_values(np.array(1, np.float32)), "a scalar or nothing"),
-    "fletcher32": (_with_values(chroma(60), chunks=(60, 12), fletcher32=True), "HDF5 filter fletcher32"),
-    "lzf": (_with_values(chroma(60), compression="lzf"), "HDF5 filter lzf"),
-    "scale-offset": (_with_values(chroma(60), scaleoffset=3, chunks=(60, 12)), "HDF5 filter scaleoffset"),
-    "label of another work": (_with_attribute("label", np.bytes_("W_9")), "attribute label says 'W_9'.* W_14"),
-    "track of another file": (_with_attribute("track_id", np.bytes_("P_9")), "attribute track_id says 'P_9'.* P_15"),
-    "a number as label": (_with_attribute("label", 14), "attribute label is not a short text"),
-    "a long label": (_with_attribute("label", np.bytes_("W" * 65)), "attribute label is not a short text"),
-    "a label of variable length": (_with_attribute("label", "W_14"), "attribute label has variable length"),
-    "a list as label": (_with_attribute("label", np.array([b"W_14", b"W_14"])), "attribute label is not a short text"),
+    "one NaN": (with_value(np.nan), "NaN or infinite values, first in frame 7"),
+    "one infinity": (with_value(np.inf), "NaN or infinite values, first in frame 7"),
+    "beyond float32": (with_value(1e300, "f8"), "NaN or infinite values, first in frame 7"),
+    "one negative value": (with_value(-0.25), r"negative values \(down to -0.25\)"),
+    "all frames zero": (with_values(np.zeros((60, 12), np.float32)), "is silent: all 60 frames are zero"),
+    "no frames": (with_values(np.zeros((0, 12), np.float32)), r"shape \(0, 12\): no frames"),
+    "rank 1": (with_values(np.ones(12, np.float32)), r"has shape \(12,\)"),
+    "rank 3": (with_values(np.ones((60, 12, 1), np.float32)), r"has shape \(60, 12, 1\)"),
+    "both axes 12": (with_values(np.ones((12, 12), np.float32)), r"has shape \(12, 12\)"),
+    "no axis 12": (with_values(np.ones((60, 13), np.float32)), r"has shape \(60, 13\)"),
+    "a scalar": (with_values(np.array(1, np.float32)), "a scalar or nothing"),
+    "fletcher32": (with_values(chroma(60), chunks=(60, 12), fletcher32=True), "HDF5 filter fletcher32"),
+    "lzf": (with_values(chroma(60), compression="lzf"), "HDF5 filter lzf"),
+    "scale-offset": (with_values(chroma(60), scaleoffset=3, chunks=(60, 12)), "HDF5 filter scaleoffset"),
+    "label of another work": (with_attribute("label", np.bytes_("W_9")), "attribute label says 'W_9'.* W_14"),
+    "track of another file": (with_attribute("track_id", np.bytes_("P_9")), "attribute track_id says 'P_9'.* P_15"),
+    "a number as label": (with_attribute("label", 14), "attribute label is not a short text"),
+    "a long label": (with_attribute("label", np.bytes_("W" * 65)), "attribute label is not a short text"),
+    "a label of variable length": (with_attribute("label", "W_14"), "attribute label has variable length"),
+    "a list as label": (with_attribute("label", np.array([b"W_14", b"W_14"])), "attribute label is not a short text"),
 }
 BROKEN_FILES.update(_VALUES)
 
 
-@_broken("not HDF5", "file signature not found")
+@broken("not HDF5", "file signature not found")
 def _text(path: Path) -> None:
     path.write_text("frame,C,C#\n" * 100)
 
 
-@_broken("an empty file", "cannot be read as HDF5")
+@broken("an empty file", "cannot be read as HDF5")
 def _empty(path: Path) -> None:
     path.touch()
 
 
-@_broken("truncated", "truncated file")
+@broken("truncated", "truncated file")
 def _truncated(path: Path) -> None:
     write_file(path, {"hpcp": chroma(600)})
     os.truncate(path, path.stat().st_size // 2)
 
 
-@_broken("nothing there", "does not exist")
+@broken("nothing there", "does not exist")
 def _nothing(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-@_broken("a folder", "is a folder")
+@broken("a folder", "is a folder")
 def _folder(path: Path) -> None:
     path.mkdir()
 
 
-@_broken("a FIFO", "is not a regular file")
+@broken("a FIFO", "is not a regular file")
 def _fifo(path: Path) -> None:
     os.mkfifo(path)
 
 
-@_broken("a device", "is not a regular file")
+@broken("a device", "is not a regular file")
 def _device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
-@_broken("another feature", r"has no dataset 'hpcp'; it has \['crema', 'mfcc_htk'\]")
+@broken("another feature", r"has no dataset 'hpcp'; it has \['crema', 'mfcc_htk'\]")
 def _another(path: Path) -> None:
     write_file(path, {"crema": chroma(60), "mfcc_htk": np.zeros((13, 60), np.float32)})
 
 
-@_broken("no dataset at all", "has no dataset 'hpcp'; it has nothing")
+@broken("no dataset at all", "has no dataset 'hpcp'; it has nothing")
 def _none(path: Path) -> None:
     write_file(path, {})
 
 
-@_broken("a group as dataset", "'hpcp' is a group")
+@broken("a group as dataset", "'hpcp' is a group")
 def _group(path: Path) -> None:
     write_file(path, {"hpcp/values": chroma(60)})
 
 
-@_broken("a type as dataset", "'hpcp' is a type")
+@broken("a type as dataset", "'hpcp' is a type")
 def _type(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["hpcp"] = np.dtype("f4")
 
 
-@_broken("null space", "a scalar or nothing")
+@broken("null space", "a scalar or nothing")
 def _null(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["hpcp"] = h5py.Empty("f4")
 
 
-@_broken("a soft link", "is a link to another object or file")
+@broken("a soft link", "is a link to another object or file")
 def _soft(path: Path) -> None:
     write_file(path, {"other": chroma(60)})
     with h5py.File(path, "a") as file:
         file["hpcp"] = h5py.SoftLink("/other")
 
 
-@_broken("a soft-link loop", "is a link to another object or file")
+@broken("a soft-link loop", "is a link to another object or file")
 def _loop(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["hpcp"] = h5py.SoftLink("/hpcp")
 
 
-@_broken("an external link", "is a link to another object or file")
+@broken("an external link", "is a link to another object or file")
 def _external_link(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["hpcp"] = h5py.ExternalLink("/etc/passwd", "/hpcp")
 
 
-@_broken("external storage", "keeps its values in external files")
+@broken("external storage", "keeps its values in external files")
 def _external_storage(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("hpcp", (10, 12), "f4", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
 
 
-@_broken("a virtual dataset", "is a virtual dataset")
+@broken("a virtual dataset", "is a virtual dataset")
 def _virtual(path: Path) -> None:
     layout = h5py.VirtualLayout((60, 12), "f4")
     layout[:] = h5py.VirtualSource("/etc/passwd", "hpcp", (60, 12))
@@ -243,13 +252,13 @@ def _virtual(path: Path) -> None:
         file.create_virtual_dataset("hpcp", layout)
 
 
-@_broken("44.7 GiB from 1.4 kB", r"dataset of 45,\d\d\d MiB is over the limit of 64 MiB")
+@broken("44.7 GiB from 1.4 kB", r"dataset of 45,\d\d\d MiB is over the limit of 64 MiB")
 def _shape_bomb(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("hpcp", (1_000_000_000, 12), "f4", chunks=(1000, 12), compression="gzip")
 
 
-@_broken("1000 times its bytes", r"would inflate \d+ stored bytes to 19200000, over 1000 times")
+@broken("1000 times its bytes", r"would inflate \d+ stored bytes to 19200000, over 1000 times")
 def _ratio_bomb(path: Path) -> None:
     with h5py.File(path, "w") as file:
         # shuffled twice over deflate twice: squeezed beyond what one deflate can do
@@ -262,52 +271,52 @@ def _ratio_bomb(path: Path) -> None:
         dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ones((400_000, 12), np.float32))
 
 
-@_broken("a gzip bomb", "gzip chunk that does not end at its 4,800 bytes")
+@broken("a gzip bomb", "gzip chunk that does not end at its 4,800 bytes")
 def _gzip_bomb(path: Path) -> None:
     with h5py.File(path, "w") as file:
         made = file.create_dataset("hpcp", (100, 12), "f4", chunks=(100, 12), compression="gzip")
         made.id.write_direct_chunk((0, 0), zlib.compress(bytes(4_000_000), 9))
 
 
-@_broken("a swollen chunk", "has a chunk of 50,000 stored bytes for 4,800 bytes")
+@broken("a swollen chunk", "has a chunk of 50,000 stored bytes for 4,800 bytes")
 def _swollen(path: Path) -> None:
     with h5py.File(path, "w") as file:
         made = file.create_dataset("hpcp", (100, 12), "f4", chunks=(100, 12), compression="gzip")
         made.id.write_direct_chunk((0, 0), bytes(50_000))
 
 
-@_broken("a short chunk", "has a chunk of 12 bytes where 4,800 were expected")
+@broken("a short chunk", "has a chunk of 12 bytes where 4,800 were expected")
 def _short(path: Path) -> None:
     with h5py.File(path, "w") as file:
         made = file.create_dataset("hpcp", (100, 12), "f4", chunks=(100, 12), compression="gzip")
         made.id.write_direct_chunk((0, 0), zlib.compress(bytes(12)))
 
 
-@_broken("a huge chunk", "chunk of 458 MiB is over the limit")
+@broken("a huge chunk", "chunk of 458 MiB is over the limit")
 def _huge_chunk(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("hpcp", (60, 12), "f4", chunks=(10_000_000, 12), maxshape=(None, 12))
 
 
-@_broken("a million chunks", "is cut into 1,000,000 chunks")
+@broken("a million chunks", "is cut into 1,000,000 chunks")
 def _crumbs(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("hpcp", (1_000_000, 12), "f4", chunks=(1, 12))
 
 
-@_broken("half written", "has 1 of the 6 chunks its shape needs")
+@broken("half written", "has 1 of the 6 chunks its shape needs")
 def _half(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("hpcp", (60, 12), "f4", chunks=(10, 12))[:10] = 1
 
 
-@_broken("never written", "has no stored values: was it written to the end")
+@broken("never written", "has no stored values: was it written to the end")
 def _never(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("hpcp", (60, 12), "f4")
 
 
-@_broken("a flipped bit", "has a damaged gzip chunk")
+@broken("a flipped bit", "has a damaged gzip chunk")
 def _flipped(path: Path) -> None:
     write_file(path, {"hpcp": chroma(600)})
     with h5py.File(path) as file:

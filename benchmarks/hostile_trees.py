@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.hostile import BROKEN_FILES, chroma, write_file
+from benchmarks.hostile import chroma, write_file
+from benchmarks.hostile_hdf5 import BROKEN_FILES
+from benchmarks.hostile_json import BROKEN_JSON, SOUND
 
+LINK = "is a symbolic link out of the dataset: not followed"
 CLIQUES = {"W_14": ("P_15", "P_22"), "W_2": ("P_3",)}
 
 
 @dataclass(frozen=True)
 class BrokenTree:
-    """How to make a folder, the exit code it must end with, and what the message must match."""
+    """How to make a folder, the exit code and message that the command on it must end with, and the command.
+
+    ``DIR`` in `command` stands for the folder.
+    """
 
     build: Callable[[Path], None]
     exit_code: int
     message: str
+    command: tuple[str, ...] = ("dataset", "info", "DIR", "--strict", "--check")
 
 
 def feature_file(root: Path, pid: str, wid: str, feature: str = "hpcp", subset: str = "benchmark") -> Path:
@@ -32,27 +40,17 @@ def metadata_file(root: Path, subset: str = "benchmark") -> Path:
     return root / "da-tacos_metadata" / f"da-tacos_{subset}_subset_metadata.json"
 
 
-def records() -> dict[str, Any]:
-    """Metadata of the well-formed folder."""
-    return {
-        wid: {
-            pid: {"perf_title": f"Song {pid}", "work_id": wid, "perf_id": pid, "release_year": "1961"} for pid in pids
-        }
-        for wid, pids in CLIQUES.items()
-    }
-
-
 def write_tree(root: Path) -> None:
     """Two works, three performances, HPCP and metadata: nothing wrong with it."""
     for wid, pids in CLIQUES.items():
         for seed, pid in enumerate(pids):
             write_file(feature_file(root, pid, wid), {"hpcp": chroma(200, seed)}, pid, wid)
-    _write_metadata(root, json.dumps(records()))
+    _write_metadata(root, json.dumps(SOUND).encode())
 
 
-def _write_metadata(root: Path, text: str) -> None:
+def _write_metadata(root: Path, content: bytes) -> None:
     metadata_file(root).parent.mkdir(parents=True, exist_ok=True)
-    metadata_file(root).write_text(text, encoding="utf-8")
+    metadata_file(root).write_bytes(content)
 
 
 def _with_file(build: Callable[[Path], None]) -> Callable[[Path], None]:
@@ -64,10 +62,10 @@ def _with_file(build: Callable[[Path], None]) -> Callable[[Path], None]:
     return made
 
 
-def _with_json(text: str) -> Callable[[Path], None]:
+def _with_json(content: Callable[[], bytes]) -> Callable[[Path], None]:
     def made(root: Path) -> None:
         write_tree(root)
-        _write_metadata(root, text)
+        _write_metadata(root, content())
 
     return made
 
@@ -88,9 +86,35 @@ def _other_subset(root: Path) -> None:
     write_file(feature_file(root, "P_9", "W_9", subset="coveranalysis"), {"hpcp": chroma(50)}, "P_9", "W_9")
 
 
-def _link_out(root: Path) -> None:
-    feature_file(root, "P_15", "W_14").unlink()
-    feature_file(root, "P_15", "W_14").symlink_to("/etc/passwd")
+def _replaced(place: Callable[[Path], Path], target: str) -> Callable[[Path], None]:
+    """A sound folder in which a file or folder has become a symbolic link."""
+
+    def made(root: Path) -> None:
+        write_tree(root)
+        shutil.rmtree(place(root)) if place(root).is_dir() else place(root).unlink()
+        place(root).symlink_to(target)
+
+    return made
+
+
+def _file(root: Path) -> Path:
+    return feature_file(root, "P_15", "W_14")
+
+
+def _moved_out(root: Path) -> None:
+    """The work's folder is a link to a sound one beside the dataset."""
+    shutil.copytree(_file(root).parent, root.with_name(f"{root.name}-else"), dirs_exist_ok=True)
+    shutil.rmtree(_file(root).parent)
+    _file(root).parent.symlink_to(root.with_name(f"{root.name}-else"))
+
+
+def _metadata_as(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def made(root: Path) -> None:
+        write_tree(root)
+        metadata_file(root).unlink()
+        make(metadata_file(root))
+
+    return made
 
 
 def _trees_of_files() -> dict[str, BrokenTree]:
@@ -98,6 +122,7 @@ def _trees_of_files() -> dict[str, BrokenTree]:
     by_name = {
         "nothing there": "W_14/P_15: has no feature file",
         "a device": "is a symbolic link out of the dataset: not followed",
+        "a socket": "is not a regular file",
     }
     return {
         f"file: {kind}": BrokenTree(_with_file(build), 4, by_name.get(kind, reason))
@@ -105,26 +130,9 @@ def _trees_of_files() -> dict[str, BrokenTree]:
     }
 
 
-_JSON: dict[str, tuple[str, str]] = {
-    "cut off": (json.dumps(records())[:100], "not Da-TACOS metadata: Unterminated string|Expecting"),
-    "nested 100,000 deep": ('{"W_1": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
-    "a list": ("[]", "the top level must be an object, not list"),
-    "a key twice": ('{"W_14": {}, "W_14": {}}', "the key 'W_14' comes twice"),
-    "a PID in two works": ('{"W_14": {"P_15": {}}, "W_2": {"P_15": {}}}', "P_15 is in W_14 and in W_2"),
-    "a path as WID": ('{"../../etc": {}}', "expected a work like W_14, got '../../etc'"),
-    "another work_id": ('{"W_14": {"P_15": {"work_id": "W_2"}}}', "W_14/P_15 has work_id 'W_2'"),
-    "a number as title": ('{"W_14": {"P_15": {"perf_title": 7}}}', "perf_title of P_15 must be text, not int"),
-    "half a surrogate": ('{"W_14": {"P_15": {"perf_title": "\\ud800"}}}', "half of a surrogate pair"),
-    "terminal commands": ('{"W_14": {"P_15": {"perf_title": "\\u001b[2J"}}}', "has control characters"),
-    "two million works": (
-        "{" + ",".join(f'"W_{i}":{{}}' for i in range(2_000_000)) + "}",
-        r"it has about 4,000,000 values",
-    ),
-}
-
 BROKEN_TREES: dict[str, BrokenTree] = {
     **_trees_of_files(),
-    **{f"metadata: {kind}": BrokenTree(_with_json(text), 4, message) for kind, (text, message) in _JSON.items()},
+    **{f"metadata: {kind}": BrokenTree(_with_json(text), 4, message) for kind, (text, message) in BROKEN_JSON.items()},
     "folder: not there": BrokenTree(lambda root: None, 3, "is not there; expected a Da-TACOS folder"),
     "folder: a file": BrokenTree(lambda root: root.touch(), 3, "is not a folder; expected a Da-TACOS folder"),
     "folder: empty": BrokenTree(lambda root: root.mkdir(), 3, "has no Da-TACOS feature folder; expected da-tacos_"),
@@ -134,7 +142,7 @@ BROKEN_TREES: dict[str, BrokenTree] = {
         _with_change(lambda root: feature_file(root, "P_22", "W_14").unlink()), 4, "W_14/P_22: has no feature file"
     ),
     "folder: a file without record": BrokenTree(
-        _with_change(lambda root: _write_metadata(root, '{"W_2": {"P_3": {}}}')), 4, "is not in the metadata JSON"
+        _with_change(lambda root: _write_metadata(root, b'{"W_2": {"P_3": {}}}')), 4, "is not in the metadata JSON"
     ),
     "folder: a misnamed file": BrokenTree(
         _with_change(
@@ -146,7 +154,28 @@ BROKEN_TREES: dict[str, BrokenTree] = {
     "folder: a performance in two works": BrokenTree(
         _with_change(_second_work), 4, "is in W_99, but the metadata JSON says W_14"
     ),
-    "folder: a link to /etc/passwd": BrokenTree(
-        _with_change(_link_out), 4, "is a symbolic link out of the dataset: not followed"
+    "folder: a name with terminal commands": BrokenTree(
+        _with_change(lambda root: (_file(root).parent / "\x1b[2J\x07.h5").touch()),
+        4,
+        "\N{REPLACEMENT CHARACTER}.* is misnamed",
+    ),
+    "folder: a name that is not UTF-8": BrokenTree(
+        _with_change(lambda root: (_file(root).parent / os.fsdecode(b"\xff.h5")).touch()), 4, " is misnamed"
+    ),
+    "link: a file to /etc/passwd": BrokenTree(_replaced(_file, "/etc/passwd"), 4, LINK),
+    "link: a file to a device": BrokenTree(_replaced(_file, "/dev/zero"), 4, LINK),
+    "link: a file to itself": BrokenTree(_replaced(_file, "P_15_hpcp.h5"), 4, "cannot be followed: Too many levels"),
+    "link: a file to nothing": BrokenTree(_replaced(_file, "nothing"), 4, "cannot be followed: No such file"),
+    "link: a work to a sound one outside": BrokenTree(_with_change(_moved_out), 4, LINK),
+    "link: a work to the root": BrokenTree(_replaced(lambda root: _file(root).parent, ".."), 4, "has no feature file"),
+    "link: a feature folder to /": BrokenTree(
+        _replaced(lambda root: _file(root).parent.parent, "/"), 3, f"no Da-TACOS feature folder .*{LINK}"
+    ),
+    "link: metadata to /etc/passwd": BrokenTree(_replaced(metadata_file, "/etc/passwd"), 4, LINK),
+    "link: metadata's folder to /etc": BrokenTree(_replaced(lambda root: metadata_file(root).parent, "/etc"), 4, LINK),
+    "metadata: a FIFO": BrokenTree(_metadata_as(os.mkfifo), 4, "no metadata JSON"),
+    "metadata: a folder": BrokenTree(_metadata_as(Path.mkdir), 4, "no metadata JSON"),
+    "metadata: two of them": BrokenTree(
+        _with_change(lambda root: shutil.copytree(metadata_file(root).parent, root / "copy")), 4, "has 2 metadata files"
     ),
 }

@@ -17,6 +17,8 @@ import tomli_w
 
 from covsearch.errors import UsageError
 
+MAX_FRAMES = 200_000  # 39 minutes as stored; what a model does with more takes gigabytes
+MAX_SHOTS = 1_000_000
 EMBEDDING_DIM = 128  # the report's D; FAISS, the head and the manifest all rely on it
 
 T = TypeVar("T")
@@ -128,6 +130,7 @@ class ModelConfig:
         _one_of("readout", self.readout, ("report", "residual"))
         _between("qubits", self.qubits, 2, 10)
         _between("q_layers", self.q_layers, 1, 100)
+        _between("features.frames", self.features.frames, 1, MAX_FRAMES)
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ class TrainConfig:
     epoch_steps : int
         Batches an epoch, when covers are synthesised: they never end.
     cover_frames : int
-        Longest stretch of a synthesised cover, 240 being 89 s at 2.69 frames/s.
+        Longest stretch of a synthesised cover, 280 being 104 s at 2.69 frames/s.
     first_hardness, last_hardness : float
         Of the covers synthesised at the beginning and at the end, in [0, 1]: too hard at once, nothing is learned.
     average : float
@@ -206,9 +209,9 @@ class TrainConfig:
     mask_frames: bool = False
     synthesize: str = ""
     epoch_steps: int = 100
-    cover_frames: int = 240
-    first_hardness: float = 0.5
-    last_hardness: float = 0.9
+    cover_frames: int = 280
+    first_hardness: float = 0.1
+    last_hardness: float = 0.7
     average: float = 0.0
     keep: str = "best"
     clip: float = 0.0
@@ -266,7 +269,9 @@ def from_toml(text: str, **classes: type[Any]) -> dict[str, Any]:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
+    except RecursionError as e:
+        raise UsageError("configuration is nested too deeply") from e
+    except ValueError as e:  # TOMLDecodeError, and what dates and numbers raise that cannot be
         raise UsageError(f"configuration is not TOML: {e}") from e
     missing = sorted(set(classes) - set(tables))
     if missing:

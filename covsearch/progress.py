@@ -10,6 +10,14 @@ Progress = Callable[[str, int, int], None]
 """Called as ``progress(stage, done, total)``, as often as is convenient; `stage` is a few words for a person."""
 
 
+Tell = Callable[[str], None]
+"""Called as ``tell(line)`` with a line that a person should know of, though the work goes on."""
+
+
+def unheard(line: str) -> None:
+    """Tell nobody: the default of every library function that has something to tell."""
+
+
 def silent(stage: str, done: int, total: int) -> None:
     """Show nothing: the default of every library function that reports progress."""
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covsearch.config import FeatureConfig, ModelConfig, TrainConfig, from_toml, to_toml
+from covsearch.config import MAX_FRAMES, FeatureConfig, ModelConfig, TrainConfig, from_toml, to_toml
 from covsearch.errors import UsageError
 
 configs = st.builds(
@@ -19,7 +23,9 @@ configs = st.builds(
     q_layers=st.integers(1, 100),
     readout=st.sampled_from(["report", "residual"]),
     quantum_device=st.text(max_size=8),
-    features=st.builds(FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, 10**6), st.floats(0, 1e9)),
+    features=st.builds(
+        FeatureConfig, st.sampled_from(FeatureConfig.ALLOWED), st.integers(1, MAX_FRAMES), st.floats(0, 1e9)
+    ),
 )
 
 
@@ -36,6 +42,11 @@ def test_toml_gives_back_what_went_in(model: ModelConfig, seed: int, rate: float
     ("cls", "values", "message"),
     [
         (FeatureConfig, {"features": "mfcc"}, r"features must be one of \['cens', 'crema', 'hpcp', 'hpcp\+crema'\]"),
+        (
+            ModelConfig,
+            {"features": FeatureConfig("hpcp", MAX_FRAMES + 1)},
+            "features.frames must be 1 to 200000, not 200001",
+        ),
         (FeatureConfig, {"frames": 0}, "frames must be at least 1, not 0"),
         (FeatureConfig, {"rate": -1.0}, "rate must be a number of frames a second, or 0 for none, not -1.0"),
         (FeatureConfig, {"rate": float("nan")}, "rate must be a number of frames a second"),
@@ -65,3 +76,48 @@ def test_width_and_names() -> None:
 def test_a_configuration_of_before_there_was_a_rate_is_the_reports_way() -> None:
     old = '[features]\nfeatures = "crema"\nframes = 128\nkey = "normalised"\n'
     assert from_toml(old, features=FeatureConfig) == {"features": FeatureConfig("crema", 128, 0.0, "normalised")}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[model]\nfrom = " + "[" * 100_000, "nested too deeply|is not TOML"),
+        ("[model]\nqubits = 1" + "0" * 5000, "is not TOML: .*(integer string conversion|digits)"),
+        ("[model]\nqubits = 2020-13-45", "is not TOML"),
+        ("[model]\nqubits = true", "model.qubits must be int, not True"),
+        ("[model]\nbranch = 'a\0b'", "is not TOML"),
+        ("[model]\nfeatures = 7", "model.features. must be a table, not int"),
+        ("model = 3", ". must be a table, not int"),
+        ("[model]\n[model]", "is not TOML"),
+    ],
+)
+def test_strangers_configurations_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        from_toml(text, model=ModelConfig)
+
+
+toml_values = st.recursive(
+    st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["cnn", "hpcp", "exact", "batch"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+fields = st.sampled_from([*ModelConfig.__dataclass_fields__, *FeatureConfig.__dataclass_fields__, "x"])
+
+
+@given(st.dictionaries(fields, toml_values | st.dictionaries(fields, toml_values, max_size=3), max_size=4))
+def test_any_table_is_a_configuration_or_refused(table: dict[str, Any]) -> None:
+    try:
+        model = from_toml(tomli_w.dumps({"model": table}), model=ModelConfig)["model"]
+    except UsageError:
+        return
+    assert from_toml(to_toml(model=model), model=ModelConfig)["model"] == model
+
+
+@given(st.text() | st.text(alphabet="[]{}=.'\"\\\n#model 0123456789_+-:Tinfaxl"))
+def test_any_text_is_a_configuration_or_refused(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        from_toml(text, model=ModelConfig)

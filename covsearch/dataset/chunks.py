@@ -15,6 +15,8 @@ from h5py import h5d, h5s, h5z
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from covsearch.guard.files import RefusedError
+
 MAX_BYTES = 64 * 2**20  # the longest benchmark performance needs 4 MB as float64
 MAX_RATIO = 1000  # near the most that deflate can do (1032): only an all-constant file gets there
 MAX_CHUNKS = 65_536
@@ -28,10 +30,6 @@ OTHER_FILTERS = {
 }
 
 _DamagedError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub takes the class for an instance
-
-
-class RefusedError(ValueError):
-    """Why a dataset is not read; the reader adds the file's name."""
 
 
 @dataclass(frozen=True)

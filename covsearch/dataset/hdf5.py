@@ -7,7 +7,6 @@ header is checked before a value is read, so that a small file cannot ask for gi
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,9 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import BINS, CHROMA
-from covsearch.dataset.chunks import Layout, RefusedError, describe, read_values
+from covsearch.dataset.chunks import Layout, describe, read_values
 from covsearch.errors import FeatureFileError
+from covsearch.guard.files import RefusedError, Snapshot
 
 FLOATS = (
     (h5t.IEEE_F16LE, "<f2"),
@@ -30,12 +30,16 @@ FLOATS = (
     (h5t.IEEE_F32BE, ">f4"),
     (h5t.IEEE_F64BE, ">f8"),
 )
+MAX_FILE_BYTES = 128 * 2**20  # a benchmark performance with all seven features has a few MB
 MAX_NAME_BYTES = 64  # of the attributes that hold a PID or WID
+LOWEST, HIGHEST = 1e-15, 1e15  # of the highest value: squares of all that float32 holds would be 0 or infinity
 # what h5py raises on damaged files; none of these may reach a caller
 H5PY_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError, MemoryError)
 
 
-def read_chroma(path: Path, feature: str, *, pid: str | None = None, wid: str | None = None) -> NDArray[np.float32]:
+def read_chroma(
+    path: Path, feature: str, *, pid: str | None = None, wid: str | None = None, root: Path | None = None
+) -> NDArray[np.float32]:
     """Read the chroma of one performance as it is stored.
 
     Parameters
@@ -46,19 +50,21 @@ def read_chroma(path: Path, feature: str, *, pid: str | None = None, wid: str | 
         A key of :data:`~covsearch.dataset.chroma.CHROMA`.
     pid, wid : str, optional
         What the file's ``track_id`` and ``label`` must say, where it has them.
+    root : Path, optional
+        A folder, its own links resolved, that the file must be in; without, links lead wherever they lead.
 
     Returns
     -------
     NDArray[float32], shape (T, 12)
-        C-contiguous, finite, >= 0, not all zero; single all-zero frames are silence. Bin 0 is the feature's
-        own ``first_bin``. A file with (12, T), as CREMA has in coveranalysis, is transposed.
+        C-contiguous, finite, >= 0, the highest value 1e-15 to 1e15; single all-zero frames are silence. Bin 0 is the
+        feature's own ``first_bin``. A file with (12, T), as CREMA has in coveranalysis, is transposed.
 
     Raises
     ------
     FeatureFileError
         With the reason, for every file that is not exactly that.
     """
-    with _opened(path, feature, pid, wid) as layout:
+    with _opened(path, feature, pid, wid, root) as layout:
         stored = read_values(layout)
         frames = stored if stored.shape[1] == BINS else stored.T
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is refused below
@@ -67,7 +73,9 @@ def read_chroma(path: Path, feature: str, *, pid: str | None = None, wid: str | 
     return frames
 
 
-def inspect_chroma(path: Path, feature: str, *, pid: str | None = None, wid: str | None = None) -> int:
+def inspect_chroma(
+    path: Path, feature: str, *, pid: str | None = None, wid: str | None = None, root: Path | None = None
+) -> int:
     """Number of frames of one performance, from the header alone.
 
     Parameters and refusals are those of :func:`read_chroma`, except what only the values can tell.
@@ -77,22 +85,24 @@ def inspect_chroma(path: Path, feature: str, *, pid: str | None = None, wid: str
     int
         T, at least 1.
     """
-    with _opened(path, feature, pid, wid) as layout:
+    with _opened(path, feature, pid, wid, root) as layout:
         rows, columns = layout.shape
         return rows if columns == BINS else columns
 
 
 @contextmanager
-def _opened(path: Path, feature: str, pid: str | None, wid: str | None) -> Iterator[Layout]:
+def _opened(path: Path, feature: str, pid: str | None, wid: str | None, root: Path | None) -> Iterator[Layout]:
     """The checked dataset of an open file; every failure leaves as a FeatureFileError."""
     name = CHROMA[feature].dataset
     try:
-        size = _regular_file_size(path)
-        with h5py.File(path, "r") as file:
-            _check_attribute(file, "track_id", pid)
-            _check_attribute(file, "label", wid)
-            dataset = _hard_linked(file, name)
-            yield describe(dataset, *_shape_and_dtype(dataset), size)
+        # HDF5 gets the opened bytes instead of a path: there is nothing it could open beside them
+        with Snapshot(path, MAX_FILE_BYTES, root) as stored:
+            with h5py.File(stored, "r") as file:
+                _check_attribute(file, "track_id", pid)
+                _check_attribute(file, "label", wid)
+                dataset = _hard_linked(file, name)
+                yield describe(dataset, *_shape_and_dtype(dataset), stored.size)
+            stored.check_unchanged()
     except RefusedError as e:
         raise FeatureFileError(path, str(e)) from e
     except H5PY_ERRORS as e:
@@ -104,19 +114,6 @@ def _short(e: BaseException) -> str:
     text = str(e) or type(e).__name__
     inner = re.search(r"error message = '(.+?)'", text) or re.search(r"\((.+)\)", text, re.DOTALL)
     return " ".join((inner[1] if inner else text).split())[:120]
-
-
-def _regular_file_size(path: Path) -> int:
-    """Size in bytes; opening a FIFO would wait for ever and a device never ends."""
-    try:
-        found = path.stat()
-    except FileNotFoundError as e:
-        raise RefusedError("does not exist") from e
-    if stat.S_ISDIR(found.st_mode):
-        raise RefusedError("is a folder, not an HDF5 file")
-    if not stat.S_ISREG(found.st_mode):
-        raise RefusedError("is not a regular file")
-    return found.st_size
 
 
 def _check_attribute(file: Any, name: str, expected: str | None) -> None:
@@ -176,7 +173,9 @@ def _shape_and_dtype(dataset: Any) -> tuple[tuple[int, int], np.dtype[Any]]:
         raise RefusedError("holds a scalar or nothing; expected (frames, 12)")
     shape = space.get_simple_extent_dims()
     if len(shape) != 2 or (shape[0] == BINS) == (shape[1] == BINS):
-        raise RefusedError(f"has shape {shape}; expected (frames, 12) or (12, frames) with frames other than 12")
+        raise RefusedError(
+            f"has shape {str(shape)[:60]}; expected (frames, 12) or (12, frames) with frames other than 12"
+        )
     if 0 in shape:
         raise RefusedError(f"has shape {shape}: no frames")
     return shape, dtype
@@ -205,3 +204,5 @@ def _check_values(frames: NDArray[np.float32]) -> None:
         raise RefusedError(f"has negative values (down to {low:.3g}); chroma is >= 0")
     if high == 0:
         raise RefusedError(f"is silent: all {len(frames)} frames are zero")
+    if not LOWEST <= high <= HIGHEST:
+        raise RefusedError(f"has {high:.3g} as its highest value; expected {LOWEST:g} to {HIGHEST:g}")

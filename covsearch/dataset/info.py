@@ -139,8 +139,8 @@ def _measured(dataset: Dataset, jobs: Sequence[tuple[str, str]], check: bool) ->
         path, wid = dataset.files[pid][name], dataset.performances[pid].wid
         try:
             if check:
-                return len(read_chroma(path, name, pid=pid, wid=wid))
-            return inspect_chroma(path, name, pid=pid, wid=wid)
+                return len(read_chroma(path, name, pid=pid, wid=wid, root=dataset.root))
+            return inspect_chroma(path, name, pid=pid, wid=wid, root=dataset.root)
         except FeatureFileError as e:
             return e
 

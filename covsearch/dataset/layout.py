@@ -67,7 +67,7 @@ class Layout:
     metadata : tuple of (str, Path)
         Subset and path of every metadata JSON.
     skipped : tuple of Skipped
-        Folders that cannot be listed and links out of the root.
+        Folders that cannot be listed and links that are not followed.
     """
 
     root: Path
@@ -171,10 +171,22 @@ def _listed(folder: Path | str, root: Path, skipped: list[Skipped]) -> Iterator[
     for entry in listed:
         if entry.name.startswith((".", "__MACOSX")):
             continue
-        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
-            skipped.append(Skipped(relative(entry.path, root), "is a symbolic link out of the dataset: not followed"))
+        refusal = _refusal(entry, root) if entry.is_symlink() else None
+        if refusal:
+            skipped.append(Skipped(relative(entry.path, root), refusal))
             continue
         yield entry
+
+
+def _refusal(link: os.DirEntry[str], root: Path) -> str | None:
+    """Why a symbolic link is not followed; None when it is."""
+    if not Path(os.path.realpath(link.path)).is_relative_to(root):
+        return "is a symbolic link out of the dataset: not followed"
+    try:
+        link.stat()
+    except OSError as e:  # to itself, to nothing, through a file
+        return f"is a symbolic link that cannot be followed: {e.strerror}"
+    return None
 
 
 def relative(path: Path | str, root: Path) -> str:

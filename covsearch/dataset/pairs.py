@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.splits import PARTS, Split
 from covsearch.errors import ArtefactError, UsageError
+from covsearch.guard.files import RefusedError, read_text
 
 COVER, NON_COVER = 0, 1
+COLUMNS = ("pid_a", "pid_b", "label", "part")
+MAX_BYTES = 16 * 2**20  # of a file of pairs: 700,000, where the report has 5,000
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ def write_pairs(path: Path, pids: Sequence[str], parts: Mapping[str, Pairs]) -> 
     """Write pairs as CSV: ``pid_a,pid_b,label,part``, one line a pair."""
     with path.open("w", newline="", encoding="utf-8") as f:
         rows = csv.writer(f, lineterminator="\n")
-        rows.writerow(("pid_a", "pid_b", "label", "part"))
+        rows.writerow(COLUMNS)
         for part, pairs in parts.items():
             columns = zip(pairs.a.tolist(), pairs.b.tolist(), pairs.label.tolist(), strict=True)
             rows.writerows((pids[a], pids[b], label, part) for a, b, label in columns)
@@ -170,12 +174,22 @@ def read_pairs(path: Path, pids: Sequence[str], part: str) -> Pairs:
     """
     position = {pid: i for i, pid in enumerate(pids)}
     try:
-        with path.open(newline="", encoding="utf-8") as f:
-            rows = [row for row in csv.DictReader(f) if row["part"] == part]
-        triples = [(position[row["pid_a"]], position[row["pid_b"]], int(row["label"])) for row in rows]
+        rows = csv.reader(io.StringIO(read_text(path, MAX_BYTES), newline=""), strict=True)
+        if next(rows, []) != list(COLUMNS):
+            raise RefusedError(f"its first line must be {','.join(COLUMNS)}")
+        triples = [_triple(row, position) for row in rows if row[3:] == [part]]
     except KeyError as e:
         raise ArtefactError(f"{path}: {e} is not in this collection: was the checkpoint trained on another?") from e
-    except (OSError, ValueError, csv.Error) as e:
+    except (ValueError, csv.Error) as e:
         raise ArtefactError(f"{path}: expected pairs (pid_a,pid_b,label,part): {e}") from e
     a, b, label = np.array(triples, dtype=np.int64).reshape(-1, 3).T
+    if len({(min(pair), max(pair)) for pair in zip(a.tolist(), b.tolist(), strict=True)}) != len(triples):
+        raise ArtefactError(f"{path}: expected every pair once; some come twice in {part}")
     return Pairs(np.minimum(a, b), np.maximum(a, b), label.copy())
+
+
+def _triple(row: Sequence[str], position: Mapping[str, int]) -> tuple[int, int, int]:
+    a, b, label = position[row[0]], position[row[1]], row[2]
+    if a == b or label not in ("0", "1"):
+        raise RefusedError(f"two performances and 0 (cover) or 1 (not), not {[cell[:40] for cell in row]}")
+    return a, b, int(label)

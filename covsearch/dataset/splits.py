@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from covsearch.dataset.ids import natural_key
+from covsearch.dataset.ids import is_wid, natural_key
 from covsearch.errors import ArtefactError
+from covsearch.guard.documents import parse_json
+from covsearch.guard.files import read_text
 
 PARTS = ("train", "validation", "test")
+MAX_BYTES = 16 * 2**20
+MAX_WORKS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Split:
     def __post_init__(self) -> None:
         everything = [wid for part in PARTS for wid in self.part(part)]
         if len(set(everything)) != len(everything):
-            twice = sorted({wid for wid in everything if everything.count(wid) > 1})[:3]
+            twice = sorted(wid for wid, times in Counter(everything).items() if times > 1)[:3]
             raise ArtefactError(f"a split must keep every work in one part, but {twice} are in two")
 
     def part(self, name: str) -> tuple[str, ...]:
@@ -78,8 +83,14 @@ def write_split(path: Path, split: Split, **about: str) -> None:
     path.write_text(json.dumps({**about, **asdict(split)}, indent=1) + "\n", encoding="utf-8")
 
 
-def read_split(path: Path) -> Split:
+def read_split(path: Path, root: Path | None = None) -> Split:
     """Read what :func:`write_split` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    root : Path, optional
+        A folder, its own links resolved, that the file must be in.
 
     Raises
     ------
@@ -87,8 +98,13 @@ def read_split(path: Path) -> Split:
         When the file is missing, is no JSON, lacks a part, or has a work in two parts.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        train, validation, test = (tuple(str(wid) for wid in content[part]) for part in PARTS)
-        return Split(train, validation, test, int(content["seed"]))
-    except (OSError, ValueError, KeyError, TypeError) as e:
+        content = parse_json(read_text(path, MAX_BYTES, root), MAX_WORKS)
+        for part in PARTS:
+            if not isinstance(content[part], list) or not all(map(is_wid, content[part])):
+                raise TypeError(f"{part} must be an array of works like W_14")
+        if type(content["seed"]) is not int:
+            raise TypeError(f"seed must be a whole number, not {str(content['seed'])[:40]!r}")
+        train, validation, test = (tuple(content[part]) for part in PARTS)
+        return Split(train, validation, test, content["seed"])
+    except (ValueError, KeyError, TypeError) as e:
         raise ArtefactError(f"{path}: expected a split (JSON with train, validation, test, seed): {e!r}") from e

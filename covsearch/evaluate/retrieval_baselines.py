@@ -133,7 +133,7 @@ def describe_all(
 
     def work(pid: str) -> list[tuple[Description, float]]:
         wid = dataset.performances[pid].wid
-        chroma = read_chroma(dataset.files[pid][feature], feature, pid=pid, wid=wid)
+        chroma = read_chroma(dataset.files[pid][feature], feature, pid=pid, wid=wid, root=dataset.root)
         frames = slow_frames(chroma, dataset.frame_rate)
         return [_timed(make, frames) for make in describe.values()]
 

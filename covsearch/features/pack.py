@@ -6,6 +6,8 @@ import fcntl
 import hashlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -19,10 +21,11 @@ from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig, to_toml
 from covsearch.dataset.datacos import Dataset, Skipped
-from covsearch.dataset.hdf5 import read_chroma
+from covsearch.dataset.hdf5 import MAX_FILE_BYTES, read_chroma
 from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features.frames import prepare
 from covsearch.features.store import CONFIG, ENTRIES, FRAMES, Entry, FileStamp, FrameStore, read_entries
+from covsearch.guard.files import RefusedError, Snapshot
 from covsearch.progress import Progress, silent
 
 _CHUNK = 8  # performances a worker takes at once: ~0.2 s of work, ~0.8 MB sent back
@@ -38,6 +41,7 @@ class _Job:
     files: Mapping[str, Path]
     config: FeatureConfig
     frame_rate: float
+    root: Path
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,10 @@ class _Result:
     refused: tuple[Path, str] | None = None
 
 
-def stamp(path: Path) -> FileStamp:
-    """Size, mtime and sha256 of a file."""
-    status = path.stat()
-    with path.open("rb") as f:
-        return FileStamp(status.st_size, status.st_mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
+def stamp(path: Path, root: Path) -> FileStamp:
+    """Size, mtime and sha256 of a file of the dataset at `root`; refuses what :class:`Snapshot` refuses."""
+    with Snapshot(path, MAX_FILE_BYTES, root) as f:
+        return FileStamp(f.size, f.mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
 
 
 def frames_of(
@@ -63,8 +66,11 @@ def frames_of(
     frame_rate: float,
     pid: str | None = None,
     wid: str | None = None,
+    root: Path | None = None,
 ) -> NDArray[np.float32]:
     """Read one performance's files, which have `frame_rate` frames/s, into the frames a branch sees, (L, F) float32.
+
+    What `pid`, `wid` and `root` are is told by :func:`covsearch.dataset.hdf5.read_chroma`.
 
     Raises
     ------
@@ -73,7 +79,7 @@ def frames_of(
     ArtefactError
         When its features are not equally long.
     """
-    chroma = {name: read_chroma(files[name], name, pid=pid, wid=wid) for name in config.names}
+    chroma = {name: read_chroma(files[name], name, pid=pid, wid=wid, root=root) for name in config.names}
     return prepare(chroma, config, frame_rate)
 
 
@@ -84,8 +90,8 @@ def _work(jobs: list[_Job]) -> list[_Result]:
 def _pack_one(job: _Job) -> _Result:
     used = {name: job.files[name] for name in job.config.names}
     try:
-        stamps = {name: stamp(path) for name, path in used.items()}
-        frames = frames_of(used, job.config, job.frame_rate, job.pid, job.wid).astype(np.float16)
+        stamps = {name: _stamp_or_refuse(path, job.root) for name, path in used.items()}
+        frames = frames_of(used, job.config, job.frame_rate, job.pid, job.wid, job.root).astype(np.float16)
     except FeatureFileError as e:
         return _Result(job, None, {}, (e.path, e.reason))
     except ArtefactError as e:
@@ -93,6 +99,13 @@ def _pack_one(job: _Job) -> _Result:
     except OSError as e:
         return _Result(job, None, {}, (Path(e.filename or used[job.config.names[0]]), e.strerror or str(e)))
     return _Result(job, frames, stamps)
+
+
+def _stamp_or_refuse(path: Path, root: Path) -> FileStamp:
+    try:
+        return stamp(path, root)
+    except RefusedError as e:
+        raise FeatureFileError(path, str(e)) from e
 
 
 def pack(
@@ -140,7 +153,7 @@ def pack(
         with _locked(folder, made_from, progress) as data:
             kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
             todo = [
-                _Job(pid, performance.wid, dataset.files[pid], config, dataset.frame_rate)
+                _Job(pid, performance.wid, dataset.files[pid], config, dataset.frame_rate, dataset.root)
                 for pid, performance in dataset.performances.items()
                 if pid not in kept
             ]
@@ -165,8 +178,15 @@ def _locked(folder: Path, settings: str, progress: Progress) -> Iterator[BinaryI
             progress("waiting for another process to pack this collection", 0, 1)
             fcntl.flock(data, fcntl.LOCK_EX)
             progress("waiting for another process to pack this collection", 1, 1)
-        (folder / CONFIG).write_text(settings, encoding="utf-8")
-        yield data
+        if not (folder / CONFIG).is_file():
+            draft = folder / f".tmp-{CONFIG}"  # in one step: half a configuration would be another one for ever
+            draft.write_text(settings, encoding="utf-8")
+            draft.replace(folder / CONFIG)
+        try:
+            yield data
+        except OSError as e:
+            e.filename = e.filename or str(folder)  # a full disk names no file
+            raise
 
 
 @dataclass(frozen=True)
@@ -196,16 +216,16 @@ def _kept(folder: Path, dataset: Dataset, config: FeatureConfig) -> dict[str, En
 def _unchanged(entry: Entry, dataset: Dataset, config: FeatureConfig) -> bool:
     if set(entry.files) != set(config.names) or entry.wid != dataset.performances[entry.pid].wid:
         return False
-    return all(_same(old, dataset.files[entry.pid][name]) for name, old in entry.files.items())
+    return all(_same(old, dataset.files[entry.pid][name], dataset.root) for name, old in entry.files.items())
 
 
-def _same(old: FileStamp, path: Path) -> bool:
+def _same(old: FileStamp, path: Path, root: Path) -> bool:
     try:
         status = path.stat()
         if (status.st_size, status.st_mtime_ns) == (old.size, old.mtime_ns):
             return True
-        return status.st_size == old.size and stamp(path).sha256 == old.sha256
-    except OSError:
+        return status.st_size == old.size and stamp(path, root).sha256 == old.sha256
+    except (OSError, RefusedError):
         return False
 
 
@@ -251,9 +271,10 @@ def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
         yield from map(_pack_one, todo)
         return
     # spawn: forking a process that has started torch's threads can deadlock
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         chunks = iter(todo[i : i + _CHUNK] for i in range(0, len(todo), _CHUNK))
-        pending = [pool.submit(_work, chunk) for chunk in islice(chunks, 4 * workers)]
+        with _without_interrupts():  # the first chunks start the workers
+            pending = [pool.submit(_work, chunk) for chunk in islice(chunks, 4 * workers)]
         try:
             while pending:  # a bounded window: finished frames never pile up in memory
                 results: Iterable[_Result] = pending.pop(0).result()
@@ -261,6 +282,32 @@ def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
                 yield from results
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the parent was killed; it would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold SIGINT back, here for a moment and in processes started meanwhile for good.
+
+    Ctrl-C goes to every process of a terminal's job; each worker would answer with a traceback, and this process ends
+    them anyway.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _below(path: Path, root: Path) -> str:

@@ -16,10 +16,20 @@ from safetensors.torch import load, save
 
 from covsearch.config import ModelConfig, fingerprint, from_toml, to_toml
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.guard.files import RefusedError, read_bytes, text_artefact
+from covsearch.guard.tensors import Declared, read_header
 from covsearch.models.siamese import Siamese
 
 WEIGHTS, CONFIG = "model.safetensors", "config.toml"
-MAX_WEIGHT_BYTES = 256 * 2**20
+MAX_WEIGHT_BYTES = 64 * 2**20  # the largest model has 3 MB
+MAX_CONFIG_BYTES = 2**13  # ours have 1 kB; a key of 30,000 parts in 60 kB takes tomllib 3.7 GB
+PICKLES = {".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".joblib"}
+PICKLED = (
+    "pickled weights can run code and are not read; where you trust the file, convert its state_dict: "
+    "`safetensors.torch.save_file(torch.load(FILE, weights_only=True), '" + WEIGHTS + "')`, "
+    f"and put that into a folder beside a {CONFIG}, as `covsearch train` does"
+)
+_NAMES = {torch.float32: "F32", torch.int64: "I64"}  # what a state_dict of ours has
 
 
 @dataclass(frozen=True)
@@ -83,49 +93,61 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     ------
     NotFoundError
         When the folder or one of its two files is missing.
+    UsageError
+        When the weights are pickled; says how to convert them.
     ArtefactError
         When the weights are no safetensors, do not fit the configuration, or are not finite.
     """
-    if folder.suffix in {".pt", ".pth", ".ckpt"}:
-        raise UsageError(
-            f"{folder}: pickled weights can run code and are not read; save the state_dict with safetensors "
-            f"and put it beside a {CONFIG}, as `covsearch train` does"
-        )
-    for name in (WEIGHTS, CONFIG):
-        if not (folder / name).is_file():
-            raise NotFoundError(f"{folder}: expected a checkpoint folder with {WEIGHTS} and {CONFIG}, no {name}")
-    text = (folder / CONFIG).read_text(encoding="utf-8")
+    _check_files(folder)
+    text = text_artefact(folder / CONFIG, MAX_CONFIG_BYTES)
     try:
         config = from_toml(text, model=ModelConfig)["model"]
         model = Siamese(config)
     except UsageError as e:
         raise ArtefactError(f"{folder / CONFIG}: {e}") from e
-    weights = _read_weights(folder / WEIGHTS)
-    _fill(model, _tensors(weights, folder / WEIGHTS), folder / WEIGHTS)
+    weights = _read_weights(folder / WEIGHTS, model)
+    _fill(model, weights, folder / WEIGHTS)
     return Checkpoint(model.eval(), config, fingerprint(text, weights), folder)
 
 
-def _read_weights(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MAX_WEIGHT_BYTES:
-        raise ArtefactError(f"{path}: {size} bytes of weights; at most {MAX_WEIGHT_BYTES} are read")
-    return path.read_bytes()
+def _check_files(folder: Path) -> None:
+    if folder.suffix.lower() in PICKLES:
+        raise UsageError(f"{folder}: {PICKLED}")
+    pickles = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in PICKLES)
+    if pickles and not (folder / WEIGHTS).exists():
+        raise UsageError(f"{folder / pickles[0]}: {PICKLED}")
+    for name in (WEIGHTS, CONFIG):
+        if not (folder / name).exists():
+            raise NotFoundError(f"{folder}: expected a checkpoint folder with {WEIGHTS} and {CONFIG}, no {name}")
 
 
-def _tensors(weights: bytes, path: Path) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path, model: Siamese) -> bytes:
+    """The file, if its header declares just the tensors of `model`: names, shapes and types."""
     try:
-        return load(weights)
+        weights = read_bytes(path, MAX_WEIGHT_BYTES)
+    except RefusedError as e:
+        raise ArtefactError(f"{path}: {e}") from e
+    try:
+        came = read_header(weights)
+    except RefusedError as e:
+        pickled = weights[:4] == b"PK\x03\x04" or (weights[:1] == b"\x80" and weights[1:2] in b"\2\3\4\5")
+        hint = f"; it looks like a pickle: {PICKLED}" if pickled else ""
+        raise ArtefactError(f"{path}: expected safetensors: {e}{hint}") from e
+    expected = {name: Declared(_NAMES[v.dtype], tuple(v.shape)) for name, v in model.state_dict().items()}
+    if came != expected:
+        odd = sorted(name for name in came.keys() | expected.keys() if came.get(name) != expected.get(name))
+        theirs, ours = (tensors.get(odd[0], "missing") for tensors in (came, expected))
+        first = f"{odd[0][:80]!r} is {theirs} in the file and {ours} in the model"
+        raise ArtefactError(f"{path}: weights do not fit {CONFIG} beside them: {first}")
+    return weights
+
+
+def _fill(model: Siamese, weights: bytes, path: Path) -> None:
+    try:
+        tensors = load(weights)
     except (SafetensorError, KeyError, ValueError) as e:
         raise ArtefactError(f"{path}: expected safetensors: {e}") from e
-
-
-def _fill(model: Siamese, tensors: dict[str, torch.Tensor], path: Path) -> None:
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise ArtefactError(f"{path}: {name} holds NaN or infinity; train again or fetch the file again")
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    came = {name: tuple(value.shape) for name, value in tensors.items()}
-    if expected != came:
-        odd = sorted(set(expected.items()) ^ set(came.items()))[:2]
-        raise ArtefactError(f"{path}: weights do not fit {CONFIG} beside them, first differences {odd}")
     model.load_state_dict(tensors)

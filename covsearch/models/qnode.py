@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pennylane.exceptions import DeviceError
 from torch import Tensor
 
 from covsearch import plots
+from covsearch.config import MAX_SHOTS
 from covsearch.errors import UsageError
 from covsearch.models.quantum import ExactCircuit, compute_dtype, scaled
 
@@ -65,11 +67,14 @@ def parse_device(text: str) -> tuple[str, int | None]:
     Raises
     ------
     UsageError
-        When what follows the colon is no number of shots.
+        When what follows the colon is no number of shots that memory is there for.
     """
     name, colon, shots = text.partition(":")
-    if colon and not (shots.isdecimal() and int(shots) > 0):
-        raise UsageError(f"quantum_device must be NAME or NAME:SHOTS like 'default.qubit:1000', not {text!r}")
+    if colon and not (re.fullmatch("[0-9]{1,7}", shots) and 0 < int(shots) <= MAX_SHOTS):
+        raise UsageError(
+            f"quantum_device must be NAME or NAME:SHOTS like 'default.qubit:1000', not {text!r}; "
+            f"at most {MAX_SHOTS:,} shots"
+        )
     return name, int(shots) if colon else None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.errors import NotFoundError
-from covsearch.progress import Progress, silent
+from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.synthesis.cover import CoverMaker
 from covsearch.synthesis.midi import read_midi_folder
 from covsearch.synthesis.scores import corpus_songs
@@ -25,13 +25,13 @@ class SongCollection:
     name : str
         ``tunes``, or the folder's name.
     maker : CoverMaker
-    refused : int
-        MIDI files that could not be read.
+    refused : tuple of (Path, str)
+        MIDI files that could not be read, and why.
     """
 
     name: str
     maker: CoverMaker
-    refused: int = 0
+    refused: tuple[tuple[Path, str], ...] = ()
 
     @property
     def notes(self) -> int:
@@ -39,7 +39,9 @@ class SongCollection:
         return sum(len(song.notes) for song in self.maker.songs)
 
 
-def open_collections(names: Sequence[str], cache: Path, progress: Progress = silent) -> list[SongCollection]:
+def open_collections(
+    names: Sequence[str], cache: Path, progress: Progress = silent, tell: Tell = unheard
+) -> list[SongCollection]:
     """Read every source.
 
     Parameters
@@ -49,6 +51,8 @@ def open_collections(names: Sequence[str], cache: Path, progress: Progress = sil
     cache : Path
         Keeps what takes long to parse.
     progress : Progress
+    tell : Tell
+        Hears of files that are left out.
 
     Raises
     ------
@@ -67,5 +71,9 @@ def open_collections(names: Sequence[str], cache: Path, progress: Progress = sil
         if not songs:
             path, reason = refused[0]
             raise NotFoundError(f"{name}: none of {len(refused)} MIDI files can be read; the first, {path}: {reason}")
-        found.append(SongCollection(Path(name).resolve().name, CoverMaker(songs), len(refused)))
+        found.append(SongCollection(Path(name).resolve().name, CoverMaker(songs), tuple(refused)))
+        if refused:
+            path, reason = refused[0]
+            total = len(songs) + len(refused)
+            tell(f"{name}: {len(refused):,} of {total:,} MIDI files are left out; the first, {path}: {reason}")
     return found

@@ -16,7 +16,7 @@ from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
 from covsearch.models.checkpoint import WEIGHTS
-from covsearch.progress import Progress, silent
+from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.synthesis.sources import JOIN, open_collections
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
 from covsearch.training.loop import forget_state, train
@@ -59,6 +59,7 @@ def run_training(
     workspace: Workspace,
     out: Path | None = None,
     progress: Progress = silent,
+    tell: Tell = unheard,
 ) -> tuple[Path, Trained]:
     """Open, pack, split, train and write a checkpoint; the same call goes on with a training that was killed.
 
@@ -72,6 +73,8 @@ def run_training(
     out : Path, optional
         The checkpoint folder; ``<home>/models/<branch>-<subset>-seed<seed>`` when not given.
     progress : Progress
+    tell : Tell
+        Hears of songs that are left out.
 
     Returns
     -------
@@ -96,7 +99,8 @@ def run_training(
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     if (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
-    songs = open_collections(training.synthesize.split(JOIN), workspace.cache, progress) if training.synthesize else []
+    names = training.synthesize.split(JOIN) if training.synthesize else []
+    songs = open_collections(names, workspace.cache, progress, tell)
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = choose_pairs(dataset, store, training)
     batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
@@ -125,5 +129,5 @@ def choose_pairs(
     if training.split == "pairs":
         return None, pairs_leaky(store.wids, sizes, training.seed)
     shipped = dataset.root / SPLIT
-    split = read_split(shipped) if shipped.is_file() else draw_split(store.wids, training.seed)
+    split = read_split(shipped, dataset.root) if shipped.exists() else draw_split(store.wids, training.seed)
     return split, pairs_by_work(store.wids, split, sizes, training.seed)

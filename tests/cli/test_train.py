@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import tomllib
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 from click.testing import CliRunner
 from collection import write_collection
 
+from benchmarks.hostile_songs import SOUND
 from covsearch import cli as command_line
 from covsearch.cli import cli
+from covsearch.dataset.splits import read_split
+from covsearch.errors import ArtefactError
+from covsearch.index.calibration import read_calibration
 from covsearch.models import load_checkpoint
 
 QUICK = ["--frames", "256", "--epochs", "1", "--no-plot"]
@@ -32,6 +37,33 @@ def test_trains_and_answers_in_json(tmp_path: Path) -> None:
     assert answer["seed"] == 4
     assert 0 <= answer["test_auc"] <= 1
     assert load_checkpoint(out).config.features.frames == 256
+
+
+def test_training_ends_with_a_calibration(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    options = ["--dataset", str(root), *QUICK, "--json"]
+    out = tmp_path / "mine"
+    answer = json.loads(run(tmp_path, *options, "--out", str(out), "--alpha", "positive"))
+    calibration = read_calibration(out, load_checkpoint(out).fingerprint)
+    assert calibration is not None
+    assert (answer["threshold"], calibration.subset) == (calibration.threshold, "toy")
+    assert calibration.works == len(read_split(out / "split.json").validation)
+    assert 0 <= answer["test_ece_calibrated"] <= 1
+    assert f"cover below p = {calibration.threshold:.3f}" in (out / "README.md").read_text()
+
+
+def test_a_model_that_cannot_be_calibrated_is_one_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ArtefactError("covers do not score below non-covers")
+
+    monkeypatch.setattr(importlib.import_module("covsearch.cli.train"), "calibrate", refuse)
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    arguments = ["--home", str(tmp_path), "train", "--dataset", str(root), "--out", str(tmp_path / "mine"), *QUICK]
+    result = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "not calibrated: covers do not score below" in result.stderr
+    assert json.loads(result.stdout)["threshold"] is None
+    assert "0.5 is not calibrated: `covsearch calibrate" in (tmp_path / "mine" / "README.md").read_text()
 
 
 def test_the_branch_sees_frames_at_its_own_rate(tmp_path: Path) -> None:
@@ -81,6 +113,35 @@ def test_options_reach_the_training(tmp_path: Path) -> None:
     said = tomllib.loads((tmp_path / "mine" / "config.toml").read_text())["train"]
     assert (said["loss"], said["batch_works"], said["batch_versions"]) == ("batch", 4, 2)
     assert (said["temperature"], said["mask_frames"], said["rotate_keys"]) == (0.2, True, False)
+
+
+def test_songs_that_are_left_out_are_told_on_stderr(tmp_path: Path) -> None:
+    pytest.importorskip("pretty_midi", reason="needs the extra 'scores'")
+    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
+    root, songs = write_collection(tmp_path / "toy", works=15, frames=120), tmp_path / "songs"
+    songs.mkdir()
+    for k in range(4):
+        (songs / f"{k}.mid").write_bytes(SOUND)
+    (songs / "5\x1b[2J.mid").write_bytes(b"RIFF")
+    choices = [
+        "--preset",
+        "invariant",
+        "--epochs",
+        "1",
+        "--epoch-steps",
+        "1",
+        "--batch-works",
+        "2",
+        "--no-plot",
+        "--json",
+    ]
+    words = ["--home", str(tmp_path), "train", "--dataset", str(root), "--synthesize", str(songs), *choices]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
+    assert "1 of 5 MIDI files are left out; the first, " in line
+    assert "5\N{REPLACEMENT CHARACTER}[2J.mid: is no MIDI file that can be read: does not begin with MThd" in line
+    assert "checkpoint" in json.loads(done.stdout)
 
 
 @pytest.mark.parametrize(

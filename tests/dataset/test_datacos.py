@@ -209,7 +209,7 @@ def test_links_are_followed_inside_the_root_only(tmp_path: Path) -> None:
     leaves = "is a symbolic link out of the dataset: not followed"
     assert {Path(s.path).name: s.reason for s in dataset.skipped} == {
         "P_3_hpcp.h5": leaves,
-        "P_4_hpcp.h5": "is not a regular file",
+        "P_4_hpcp.h5": "is a symbolic link that cannot be followed: No such file or directory",
         "W_2_hpcp": leaves,
         outside.name: leaves,
     }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hostile import BROKEN_FILES, DATASETS, chroma, write_file, write_single_file
+from benchmarks.hostile import DATASETS, chroma, write_file, write_single_file
+from benchmarks.hostile_hdf5 import BROKEN_FILES
+from covsearch.dataset import hdf5
 from covsearch.dataset.chroma import CHROMA
+from covsearch.dataset.chunks import read_values
 from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
 from covsearch.errors import FeatureFileError
 
@@ -24,6 +28,11 @@ VALUE_FAULTS = {
     "a gzip bomb",
     "a short chunk",
     "a flipped bit",
+    "minus infinity",
+    "beyond what can be squared",
+    "too small to square",
+    "a flood of filters",
+    "chunks in one place",
 }
 
 
@@ -180,3 +189,50 @@ def test_damage_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:
             assert np.isfinite(frames).all()
             assert frames.min() >= 0
     assert min(outcomes.values()) > 50
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.h5"
+    write_file(path, {"hpcp": chroma(60)})
+
+    def read_and_append(layout: Any) -> Any:
+        with path.open("ab") as file:
+            file.write(bytes(100))
+        return read_values(layout)
+
+    monkeypatch.setattr(hdf5, "read_values", read_and_append)
+    with pytest.raises(FeatureFileError, match="was changed while it was read"):
+        read_chroma(path, "hpcp")
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.h5"
+    write_file(path, {"hpcp": chroma(6000)})
+
+    def cut_and_read(layout: Any) -> Any:
+        os.truncate(path, 6000)
+        return read_values(layout)
+
+    monkeypatch.setattr(hdf5, "read_values", cut_and_read)
+    with pytest.raises(FeatureFileError, match="has become shorter"):
+        read_chroma(path, "hpcp")
+
+
+def test_a_file_that_became_a_link_out_of_its_dataset_is_refused(tmp_path: Path) -> None:
+    write_file(tmp_path / "else.h5", {"hpcp": chroma(60)})
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "a.h5").symlink_to(tmp_path / "else.h5")
+    assert inspect_chroma(tmp_path / "dataset" / "a.h5", "hpcp") == 60
+    with pytest.raises(FeatureFileError, match="link out of the dataset: not followed"):
+        read_chroma(tmp_path / "dataset" / "a.h5", "hpcp", root=tmp_path / "dataset")
+
+
+def test_no_descriptor_is_left_open_by_what_is_refused(tmp_path: Path) -> None:
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for i, kind in enumerate(("one NaN", "a soft link", "truncated", "a gzip bomb", "a virtual dataset", "szip")):
+        BROKEN_FILES[kind][0](tmp_path / f"{i}.h5")
+        with pytest.raises(FeatureFileError):
+            read_chroma(tmp_path / f"{i}.h5", "hpcp")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -125,3 +125,56 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("pid_a,pid_b,label,part\nP_1,P_1,cover,test\n")
     with pytest.raises(ArtefactError, match="expected pairs"):
         read_pairs(tmp_path / "pairs.csv", ["P_1"], "test")
+
+
+HEAD = "pid_a,pid_b,label,part\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "its first line must be pid_a,pid_b,label,part"),
+        ("pid_a,pid_b,label\nP_1,P_2,0\n", "its first line must be"),
+        (HEAD + "P_1,P_1,0,test\n", "two performances and 0"),
+        (HEAD + "P_1,P_2,2,test\n", "two performances and 0"),
+        (HEAD + "P_1,P_2,NaN,test\n", "two performances and 0"),
+        (HEAD + "P_1,P_2," + "9" * 5000 + ",test\n", "two performances and 0"),
+        (HEAD + "P_1,P_2,0,test\nP_2,P_1,0,test\n", "every pair once"),
+        (HEAD + '"P_1,P_2,0,test\n', "unexpected end of data"),
+        (HEAD + "P_1,P_2,0," + "x" * 200_000 + "\n", "field larger than field limit"),
+        ("\ufeff" + HEAD, "byte order mark"),
+    ],
+)
+def test_strangers_pairs_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "pairs.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ArtefactError, match=message):
+        read_pairs(tmp_path / "pairs.csv", ["P_1", "P_2"], "test")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1]", "expected a split"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"train": "W_1", "validation": [], "test": [], "seed": 0}', "train must be an array of works"),
+        ('{"train": ["../W_1"], "validation": [], "test": [], "seed": 0}', "train must be an array of works"),
+        ('{"train": [], "validation": [], "test": [[]], "seed": 0}', "test must be an array of works"),
+        ('{"train": [], "validation": [], "test": [], "seed": 0.5}', "seed must be a whole number"),
+        ('{"train": [], "validation": [], "test": [], "seed": NaN}', "NaN is not JSON"),
+        ('{"train": [], "train": [], "validation": [], "test": [], "seed": 0}', "'train' comes twice"),
+        ('{"train": [' + '"W_1",' * 1_000_000 + '"W_1"]}', "at most 1,000,000 are read"),
+    ],
+)
+def test_strangers_splits_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "split.json").write_text(text)
+    with pytest.raises(ArtefactError, match=message):
+        read_split(tmp_path / "split.json")
+
+
+def test_a_split_that_is_a_link_out_of_the_dataset_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    write_split(tmp_path / "split.json", Split(("W_1",), (), ()))
+    (tmp_path / "dataset" / "split.json").symlink_to(tmp_path / "split.json")
+    assert read_split(tmp_path / "dataset" / "split.json").train == ("W_1",)
+    with pytest.raises(ArtefactError, match="link out of the dataset"):
+        read_split(tmp_path / "dataset" / "split.json", tmp_path / "dataset")

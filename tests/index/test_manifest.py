@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
@@ -85,3 +87,28 @@ def test_anything_else_is_refused_with_the_way_out(text: str, message: str) -> N
     with pytest.raises(ArtefactError, match=message) as caught:
         parse_manifest(text)
     assert "run `covsearch build-index`" in str(caught.value)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+places = st.sampled_from(
+    [(name,) for name in [*FIELDS, "x"]]
+    + [("features", name) for name in ("features", "frames", "rate", "key", "x")]
+    + [("windows", name) for name in ("rate", "length", "hop", "x")]
+    + [("files", "index/gen-0001/ids.json"), ("files", "x")]
+)
+
+
+@given(place=places, value=json_values)
+def test_any_value_in_any_place_is_read_or_refused(place: tuple[str, ...], value: Any) -> None:
+    values = json.loads(MANIFEST.to_json())
+    inside = values if len(place) == 1 else values[place[0]]
+    inside[place[-1]] = value
+    try:
+        found = parse_manifest(json.dumps(values))
+    except ArtefactError:
+        return
+    assert json.loads(found.to_json()) == values

@@ -11,9 +11,11 @@ import tomli_w
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks.hostile_models import BROKEN_MODELS
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
-from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.models import Siamese, load_checkpoint, save_checkpoint
+from covsearch.models.checkpoint import PICKLES
 
 
 @pytest.fixture
@@ -68,9 +70,33 @@ def test_missing_folder_and_file(folder: Path, tmp_path: Path) -> None:
         load_checkpoint(folder)
 
 
-def test_pickles_are_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"pickled weights can run code.*safetensors"):
-        load_checkpoint(tmp_path / "model.pt")
+@pytest.mark.parametrize("kind", sorted(BROKEN_MODELS))
+def test_broken_checkpoints_are_refused_with_their_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    model = BROKEN_MODELS[kind]
+    if model.command[0] != "model":
+        pytest.skip("read by eval-pairs: tests/dataset/test_pairs.py, python -m benchmarks.broken_input")
+    model.build(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CovsearchError, match=model.message) as refused:
+        load_checkpoint(tmp_path / "model")
+    assert refused.value.exit_code == model.exit_code
+    assert not (tmp_path / "UNPICKLED").exists()
+
+
+@pytest.mark.parametrize("suffix", sorted(PICKLES))
+def test_pickles_are_refused_with_the_way_out(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(UsageError, match=r"pickled weights can run code.*convert.*safetensors\.torch\.save_file"):
+        load_checkpoint(tmp_path / f"model{suffix}")
+
+
+def test_the_way_out_leads_out(folder: Path, tmp_path: Path) -> None:
+    """What the message says to do with a trusted pickle gives a checkpoint that loads to the same weights."""
+    expected = load_checkpoint(folder)
+    torch.save(expected.model.state_dict(), tmp_path / "model.pt")
+    save_file(torch.load(tmp_path / "model.pt", weights_only=True), folder / "model.safetensors")
+    assert torch.equal(load_checkpoint(folder).model.head.alpha, expected.model.head.alpha)
 
 
 def test_truncated_and_foreign_weights(folder: Path) -> None:

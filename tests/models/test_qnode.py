@@ -72,7 +72,13 @@ def test_threads_take_turns() -> None:
 def test_devices_are_read_with_their_shots() -> None:
     assert parse_device("default.qubit") == ("default.qubit", None)
     assert parse_device("lightning.qubit:1000") == ("lightning.qubit", 1000)
-    for wrong in ("default.qubit:", "default.qubit:many", "default.qubit:0", "default.qubit:-5"):
+    for wrong in (
+        "default.qubit:",
+        "default.qubit:many",
+        "default.qubit:0",
+        "default.qubit:-5",
+        "default.qubit:1000001",
+    ):
         with pytest.raises(UsageError, match=r"NAME or NAME:SHOTS like 'default.qubit:1000', not"):
             parse_device(wrong)
     with pytest.raises(UsageError, match="must be 'exact' or a PennyLane device, not 'abacus'"):

@@ -105,7 +105,6 @@ def test_beats_without_rows_or_bars_are_refused(tmp_path: Path, text: str) -> No
         midi.read_midi(path)
 
 
-@pytest.mark.xfail(reason="np.interp holds every time behind the last beat at that beat")
 def test_notes_of_the_last_beat_keep_their_places(tmp_path: Path) -> None:
     song = midi.read_midi(write(tmp_path / "a.mid", {"x": [(0.25 * k, 0.25, 60) for k in range(16)]}))
     assert song.notes.start.tolist() == list(range(0, 32, 2))
@@ -135,7 +134,7 @@ def test_a_folder_gives_its_songs_and_says_what_was_refused(tmp_path: Path) -> N
     assert refused[1][1] == "expected 1 to 100000 notes, found 0"
     assert seen == [(k, 4) for k in range(1, 5)]
     (collection,) = open_collections([str(tmp_path)], tmp_path / "cache")
-    assert (collection.name, collection.refused, collection.notes) == (tmp_path.name, 2, 32)
+    assert (collection.name, collection.refused, collection.notes) == (tmp_path.name, tuple(refused), 32)
 
 
 def test_a_folder_without_a_song_is_not_found(tmp_path: Path) -> None:
