@@ -91,6 +91,9 @@ def load_head(path: Path) -> Head:
     if sorted(tensors) != ["alpha", "beta"] or tensors["beta"].shape != (1,):
         raise ArtefactError(f"{path}: expected alpha and beta, got {sorted(tensors)}; run `covsearch build-index`")
     try:
-        return Head(tensors["alpha"], float(tensors["beta"][0]))
+        if {tensor.dtype.kind for tensor in tensors.values()} != {"f"}:
+        came = sorted(f"{name} {tensor.dtype}" for name, tensor in tensors.items())
+        raise ArtefactError(f"{path}: expected floats, got {came}; run `covsearch build-index`")
+    return Head(tensors["alpha"], float(tensors["beta"][0]))
     except ArtefactError as e:
         raise ArtefactError(f"{path}: {e}") from e
