@@ -1,4 +1,4 @@
-"""The README's table of what was found, from the results of ``retrieval``."""
+"""The README's tables of what was found, from the results of ``retrieval`` and ``hybrid_study``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.hybrid_study.report import holm
 from benchmarks.provenance import RESULTS
 
 SYSTEMS = {
@@ -55,3 +56,32 @@ def _seconds(cost: dict[str, Any]) -> str:
 def _runs(name: str) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = json.loads((RESULTS / f"{name}.json").read_text())["runs"]
     return runs
+
+
+STUDY_HEADER = """\
+| | AUC | less the CNN's | p, Holm | covers80_dev: AUC | roughness | parameters |
+|---|---|---|---|---|---|---|
+"""
+
+
+def study_table(collection: str) -> str:
+    """The models of ``hybrid_study`` on one of its collections, the CNN first: means over seeds, in Markdown."""
+    found = json.loads((RESULTS / "hybrid_study.json").read_text())["collections"][collection]
+    differences = found["differences"]
+    adjusted = dict(zip(differences, holm([d["auc"]["p"] for d in differences.values()]), strict=True))
+    lines = []
+    for name, model in found["models"].items():
+        cells = [_spread(model["auc"])]
+        if name in differences:
+            auc = differences[name]["auc"]
+            cells += [f"{auc['mean']:+.3f} [{auc['low']:+.3f}, {auc['high']:+.3f}]", f"{adjusted[name]:.3f}"]
+        else:
+            cells += ["", ""]
+        cells += [_spread(model["real_auc"]) if "real_auc" in model else ""]
+        cells += [f"{model['accuracy_roughness']['mean']:.4f}", f"{model['parameters']:,}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |\n")
+    return STUDY_HEADER + "".join(lines)
+
+
+def _spread(value: dict[str, float]) -> str:
+    return f"{value['mean']:.3f} ± {value['std']:.3f}"

@@ -111,3 +111,4 @@ def _check_model(generation: Generation) -> None:
         raise ArtefactError(f"index was built with model {manifest.model}, the model in it is {came}")
     if config.features != manifest.features:
         raise ArtefactError(f"index was built with {manifest.features}, the model in it sees {config.features}")
+    generation.calibration()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,17 @@ from numpy.typing import NDArray
 
 from covsearch import __version__
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
-from covsearch.dataset.datacos import Skipped, open_dataset
+from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.ids import is_pid, natural_key
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError
 from covsearch.features.frames import seen_rate
+from covsearch.features.store import FrameStore
 from covsearch.features.windows import WindowRecipe
+from covsearch.index.calibration import CALIBRATION, read_calibration
 from covsearch.index.collection import check_vectors, write_collection
 from covsearch.index.flat import RECIPE
 from covsearch.index.generation import MODEL_FILES, Generation
@@ -138,6 +142,7 @@ def build_index(
             subset=dataset.subset,
             frame_rate=dataset.frame_rate,
             windows=parts,
+            origins=origins_of(dataset, store, dataset_dir and dataset.root),
             source=dataset_dir and dataset.root,
             locked=True,
         )
@@ -171,6 +176,7 @@ def publish(
     subset: str,
     frame_rate: float,
     windows: Windows | None = None,
+    origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
 ) -> Generation:
@@ -188,7 +194,7 @@ def publish(
     performances : mapping
         Metadata of (at least) every PID.
     model_folder : Path
-        The model's checkpoint; weights and configuration are copied into the generation.
+        The model's checkpoint; weights, configuration and calibration, if it has one, are copied into the generation.
     fingerprint : str
         Of that checkpoint.
     features : FeatureConfig
@@ -199,6 +205,8 @@ def publish(
         Of its files, frames/s.
     windows : Windows, optional
         Of the performances, in the order of `pids`.
+    origins : mapping, optional
+        What each PID was indexed from, where that is known.
     source : Path, optional
         Folder of the dataset; None for the bundled sample.
     locked : bool
@@ -207,7 +215,7 @@ def publish(
     Raises
     ------
     ArtefactError
-        When ids, vectors and metadata do not fit each other.
+        When ids, vectors and metadata do not fit each other, or the calibration is another model's.
     CovsearchError
         When another build is running in the workspace.
     """
@@ -219,9 +227,11 @@ def publish(
         write_collection(new.folder, [p.pid for p in stored], vectors[order], head)
         if windows is not None:
             write_windows(new.folder, [p.pid for p in stored], windows.take(order))
-        write_catalogue(new.database, stored)
+        write_catalogue(new.database, stored, origins)
         for name in MODEL_FILES:
             shutil.copyfile(model_folder / name, new.folder / "model" / name)
+        if read_calibration(model_folder, fingerprint):
+            shutil.copyfile(model_folder / CALIBRATION, new.folder / "model" / CALIBRATION)
         return new.publish(
             Manifest(
                 format=FORMAT,
@@ -240,6 +250,22 @@ def publish(
                 files={},
             )
         )
+
+
+def origins_of(dataset: Dataset, store: FrameStore, folder: Path | None) -> dict[str, Origin]:
+    """What every performance of a packed store was read from; `folder` is None for the bundled sample."""
+    top = None if folder is None else _text(folder)
+    origins = {}
+    for entry in store.entries:
+        paths = {name: dataset.files[entry.pid][name].relative_to(dataset.root) for name in entry.files}
+        files = {name: OriginFile(_text(paths[name]), stamp.sha256) for name, stamp in entry.files.items()}
+        origins[entry.pid] = Origin(top, dataset.subset, dataset.frame_rate, files)
+    return origins
+
+
+def _text(path: Path) -> str:
+    """`path` as text that can be stored; a name that is no UTF-8 becomes one that can be read, but not opened."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def _check_metadata(pids: Sequence[str], performances: Mapping[str, Performance]) -> None:

@@ -11,19 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
-from covsearch.config import FeatureConfig
-from covsearch.dataset.datacos import Dataset, open_dataset
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.files import LOOSE
 from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.alignment import Alignment, align
 from covsearch.features.frames import means_of, seen_rate
 from covsearch.features.pack import frames_of
+from covsearch.index.calibration import Calibration
 from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
-from covsearch.index.windows_file import read_windows
-from covsearch.search import THRESHOLD, Searcher, open_searcher, unknown_pid
+from covsearch.search import THRESHOLD, Searcher, open_in, read_newest, unknown_pid
 from covsearch.workspace import Workspace
 
 FRAMES = 4096  # of a track at most, 25 minutes at 2.69 frames/s: a matrix of 4,096 x 4,096 is 64 MB
@@ -50,14 +51,18 @@ class Comparison:
         The learned weighted squared distance, without the bias.
     alignment : Alignment
         In the key in which they fit best.
-    rate : float
-        Frames/s of `alignment`.
+    rates : (float, float)
+        Frames/s of either performance in `alignment`.
     similarity : float or None
         Chamfer similarity of their windows; None where the index has none.
     passages : tuple of Passage
         Windows of which each is the other's most alike, the most alike first; empty where the index has none.
     generation, model : str
         What the distance comes from.
+    calibration : Calibration or None
+        The model's.
+    calibrated : float or None
+        Calibrated p at even odds, those of a suspicion; a query's are the odds of a whole collection.
     """
 
     a: Performance
@@ -65,16 +70,23 @@ class Comparison:
     p: float
     distance: float
     alignment: Alignment
-    rate: float
+    rates: tuple[float, float]
     similarity: float | None
     passages: tuple[Passage, ...]
     generation: str
     model: str
+    calibration: Calibration | None = None
+    calibrated: float | None = None
+
+    @property
+    def cover(self) -> bool:
+        """Whether p is below the calibrated threshold, or below 0.5 where there is none."""
+        return self.p < (self.calibration.threshold if self.calibration else THRESHOLD)
 
     @property
     def verdict(self) -> str:
         """``cover`` or ``non-cover``, what the model says."""
-        return "cover" if self.p < THRESHOLD else "non-cover"
+        return "cover" if self.cover else "non-cover"
 
     @property
     def is_cover(self) -> bool:
@@ -102,7 +114,7 @@ class Comparison:
     @property
     def path(self) -> NDArray[np.float64]:
         """The aligned path in seconds, (K, 2): the middles of the stretches compared."""
-        return (self.alignment.path.astype(np.float64) + self.alignment.span / 2) / self.rate
+        return (self.alignment.path.astype(np.float64) + self.alignment.span / 2) / self.rates
 
     @property
     def stretch(self) -> Stretch | None:
@@ -110,7 +122,7 @@ class Comparison:
         path = self.alignment.path
         if not len(path):
             return None
-        begin, end = path[0] / self.rate, (path[-1] + self.alignment.span) / self.rate
+        begin, end = path[0] / self.rates, (path[-1] + self.alignment.span) / self.rates
         return Stretch((float(begin[0]), float(end[0])), (float(begin[1]), float(end[1])))
 
 
@@ -136,25 +148,28 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
     """
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
-    searcher = open_searcher(workspace)
+    searcher = read_newest(workspace, _open)
     generation, head = searcher.generation, searcher.collection.flat.head
     rows = [_row(searcher, pid) for pid in (a, b)]
     vectors = searcher.collection.flat.vectors[rows]
     distance = head.distances(vectors[0], vectors[1:])
+    calibration = searcher.calibration
     performances = searcher.catalogue.get([a, b])
-    (frames_a, frames_b), rate = _read_frames(generation, [performances[a], performances[b]], dataset_dir)
-    windows = [read_windows(generation).take([row]) for row in rows] if generation.manifest.windows else None
+    (frames_a, frames_b), rates = _read_frames(searcher, [performances[a], performances[b]], dataset_dir)
+    windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
     return Comparison(
         a=performances[a],
         b=performances[b],
         p=float(head.probability(distance + head.beta)[0]),
         distance=float(distance[0]),
         alignment=align(frames_a, frames_b),
-        rate=rate,
+        rates=rates,
         similarity=chamfer(windows[0].vectors, windows[1].vectors) if windows else None,
         passages=passages(*windows) if windows else (),
         generation=generation.name,
         model=generation.manifest.model,
+        calibration=calibration,
+        calibrated=float(calibration.probability(distance + head.beta)[0]) if calibration else None,
     )
 
 
@@ -181,7 +196,7 @@ def draw(found: Comparison, path: Path) -> Path:
         found.alignment.similarity,
         found.path,
         path if path.suffix in plots.SUFFIXES else path / f"compare_{found.a.pid}_{found.b.pid}.png",
-        rate=found.rate,
+        rates=found.rates,
         span=found.alignment.span,
         names=(_name(found.a), _name(found.b)),
         title=f"p = {found.p:.3f}, {found.verdict} · {found.key}\ntogether {found.together}",
@@ -198,35 +213,70 @@ def _row(searcher: Searcher, pid: str) -> int:
     return searcher.collection.rows[pid]
 
 
+def _open(generation: Generation) -> Searcher:
+    return open_in(generation, windows=generation.manifest.windows is not None)
+
+
 def _read_frames(
-    generation: Generation, performances: Sequence[Performance], dataset_dir: Path | None
-) -> tuple[list[NDArray[np.float32]], float]:
-    """What the model hears of each, as played and at 2.69 frames/s or, of more than 25 minutes, less; and that rate."""
-    manifest = generation.manifest
-    dataset = _open_source(generation, dataset_dir)
-    config = replace(manifest.features, frames=sys.maxsize, rate=SLOW_RATE, key="played")
-    frames = [
-        frames_of(_files(dataset, p, config), config, dataset.frame_rate, p.pid, p.wid, dataset.root)
-        for p in performances
-    ]
+    searcher: Searcher, performances: Sequence[Performance], dataset_dir: Path | None
+) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
+    """What the model hears of each, as played and at 2.69 frames/s or, of more than 25 minutes, less; and those rates.
+
+    The two may be from folders with different frame rates, and then only nearly have one in common.
+    """
+    config = replace(searcher.generation.manifest.features, frames=sys.maxsize, rate=SLOW_RATE, key="played")
+    origins = searcher.catalogue.origins([performance.pid for performance in performances])
+    frames, rates = [], []
+    for performance in performances:
+        origin = origins.get(performance.pid)
+        files, root = _files(performance, origin, config.names, dataset_dir)
+        rate = origin.frame_rate if origin else searcher.generation.manifest.frame_rate
+        frames.append(frames_of(files, config, rate, performance.pid, performance.wid, root))
+        rates.append(seen_rate(config, rate))
     block = -(-max(map(len, frames)) // FRAMES)
-    return [means_of(sequence, block) for sequence in frames], seen_rate(config, dataset.frame_rate) / block
+    return [means_of(sequence, block) for sequence in frames], (rates[0] / block, rates[1] / block)
 
 
-def _open_source(generation: Generation, dataset_dir: Path | None) -> Dataset:
-    """The dataset that the index was built from, or what is named instead."""
-    manifest = generation.manifest
-    root = dataset_dir or (Path(manifest.source) if manifest.source else sample_root())
+def _files(
+    performance: Performance, origin: Origin | None, names: Sequence[str], dataset_dir: Path | None
+) -> tuple[Mapping[str, Path], Path]:
+    """The feature files of a performance: in the dataset that is named, or else where they were when it was indexed.
+
+    With them the folder that they must lie in.
+    """
+    root = Path(origin.folder) if origin and origin.folder else sample_root()
+    before = _indexed_files(origin, names)
+    there = all(path.is_file() for path in before.values()) and bool(before)
+    if dataset_dir:
+        files = _files_in(dataset_dir, performance, origin, names, needed=not there)
+        if files:
+            return files, dataset_dir
+    if not there:
+        where = f"{next(iter(before.values()))} is not there" if before else "nobody noted where its files are"
+        raise NotFoundError(f"{performance.pid}: {where}; say with --dataset in which folder they are now")
+    return before, root
+
+
+def _indexed_files(origin: Origin | None, names: Sequence[str]) -> dict[str, Path]:
+    """Feature -> file, as they were found when the index was made; empty where that is not known."""
+    if origin is None or not set(names) <= set(origin.files):
+        return {}
+    root = Path(origin.folder) if origin.folder else sample_root()
+    return {name: root / origin.files[name].path for name in names}
+
+
+def _files_in(
+    folder: Path, performance: Performance, origin: Origin | None, names: Sequence[str], *, needed: bool
+) -> Mapping[str, Path] | None:
+    """The files of a performance in a dataset; None where it has none and they are not `needed` from there."""
+    subset = origin.subset if origin and origin.subset != LOOSE else None
     try:
-        return open_dataset(root, manifest.features.names, subset=manifest.subset, frame_rate=manifest.frame_rate)
-    except NotFoundError as e:
-        if dataset_dir:
+        dataset = open_dataset(folder, names, subset=subset)
+        if performance.pid in dataset.files:
+            return dataset.files[performance.pid]
+        what = " and ".join(names)
+        raise NotFoundError(f"{folder} has no {what} file of {performance.pid}; name another folder: --dataset")
+    except NotFoundError:
+        if needed or not folder.is_dir():
             raise
-        raise NotFoundError(f"{e}: the index was built from there; say with --dataset where it is now") from e
-
-
-def _files(dataset: Dataset, performance: Performance, config: FeatureConfig) -> Mapping[str, Path]:
-    if performance.pid not in dataset.files:
-        names = " and ".join(config.names)
-        raise NotFoundError(f"{dataset.root} has no {names} file of {performance.pid}; name another folder: --dataset")
-    return dataset.files[performance.pid]
+        return None

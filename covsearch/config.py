@@ -173,7 +173,7 @@ class TrainConfig:
     epoch_steps : int
         Batches an epoch, when covers are synthesised: they never end.
     cover_frames : int
-        Longest stretch of a synthesised cover, 240 being 89 s at 2.69 frames/s.
+        Longest stretch of a synthesised cover, 280 being 104 s at 2.69 frames/s.
     first_hardness, last_hardness : float
         Of the covers synthesised at the beginning and at the end, in [0, 1]: too hard at once, nothing is learned.
     average : float
@@ -209,9 +209,9 @@ class TrainConfig:
     mask_frames: bool = False
     synthesize: str = ""
     epoch_steps: int = 100
-    cover_frames: int = 240
-    first_hardness: float = 0.5
-    last_hardness: float = 0.9
+    cover_frames: int = 280
+    first_hardness: float = 0.1
+    last_hardness: float = 0.7
     average: float = 0.0
     keep: str = "best"
     clip: float = 0.0

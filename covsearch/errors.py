@@ -9,6 +9,8 @@
     │   └── FeatureFileError  4  one HDF5 feature file that was refused; carries the file and the reason
     └── MissingExtraError     1  an optional dependency that is not installed
 
+A command that SIGINT (Ctrl-C) ends has the exit code 130, as shells say of it.
+
 A message says what was expected, what came, and what to do, in one or two lines.
 """
 

@@ -205,6 +205,33 @@ def probability_histogram(
     return save(figure, path)
 
 
+def reliability_diagrams(
+    panels: Sequence[tuple[str, Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]]]],
+    path: Path,
+    *,
+    title: str,
+) -> Path:
+    """What p says beside what is so, one panel a collection of pairs; on the diagonal p means what it says.
+
+    Parameters
+    ----------
+    panels : sequence of (str, sequence of (str, NDArray[float64], NDArray[float64]))
+        Title of the panel; legend, mean p and share of non-covers (at even odds) of each bin, both (B,), ascending p.
+    path : Path
+    title : str
+    """
+    figure, axes = subplots(len(panels), width=4.6 * len(panels) + 0.4, height=5.2)
+    for ax, (name, curves) in zip(axes, panels, strict=True):
+        ax.plot([0, 1], [0, 1], color="grey", linestyle=":")
+        for k, (label, predicted, observed) in enumerate(curves):
+            ax.plot(predicted, observed, marker=".", markersize=8, label=label, **line_style(k))
+        ax.set(xlabel="p (0 = cover, 1 = non-cover)", ylabel="non-covers, at even odds", title=name, aspect="equal")
+        ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        ax.legend(frameon=False, loc="lower right", fontsize="small")
+    figure.suptitle(title)
+    return save(figure, path)
+
+
 def rank_histogram(systems: Sequence[tuple[str, NDArray[np.int64]]], path: Path, *, size: int, title: str) -> Path:
     """How the rank of each query's first cover spreads, in bins that widen with the rank.
 
@@ -268,7 +295,7 @@ def cross_similarity(
     aligned: NDArray[np.float64],
     path: Path,
     *,
-    rate: float,
+    rates: tuple[float, float],
     span: int,
     names: tuple[str, str],
     title: str,
@@ -282,22 +309,22 @@ def cross_similarity(
     aligned : NDArray[float64], shape (K, 2)
         The path in seconds; K may be 0.
     path : Path
-    rate : float
-        Frames/s of `similarity`.
+    rates : (float, float)
+        Frames/s of either axis of `similarity`.
     span : int
         Frames; half of it lies before the first entry's middle.
     names : (str, str)
         Of the performances: below the first axis of `similarity`, and beside the second.
     title : str
     """
-    begin = (span - 1) / 2 / rate
-    right, top = (begin + size / rate for size in similarity.shape)
+    left, bottom = ((span - 1) / 2 / rate for rate in rates)
+    right, top = left + similarity.shape[0] / rates[0], bottom + similarity.shape[1] / rates[1]
     width = 7.2
-    height = float(np.clip(width * (top - begin) / (right - begin), 2.6, 9.0)) + 0.6
+    height = float(np.clip(width * (top - bottom) / (right - left), 2.6, 9.0)) + 0.6
     figure, (ax,) = subplots(width=width, height=height)
     low, high = np.quantile(similarity, (0.5, 0.998)).tolist()  # so that what stands out is dark, and the rest is not
     shades = {"cmap": "Greys", "vmin": low, "vmax": max(high, low + 1e-6)}
-    ax.imshow(similarity.T, origin="lower", extent=(begin, right, begin, top), aspect="equal", **shades)
+    ax.imshow(similarity.T, origin="lower", extent=(left, right, bottom, top), aspect="equal", **shades)
     ax.plot(*aligned.T, color=COLOURS[1], linewidth=2)
     # parse_math: a title with two dollar signs is no formula
     ax.set_xlabel(_shortened(names[0], width), parse_math=False)

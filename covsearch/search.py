@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from covsearch.dataset.ids import is_pid
 from covsearch.dataset.performance import Performance
 from covsearch.db.catalogue import Catalogue, Found
-from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.generation import Generation, open_generation, read_current
 from covsearch.index.manifest import MEND
 from covsearch.workspace import Workspace
@@ -22,9 +22,10 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from covsearch.index.flat import Ranking
     from covsearch.index.windows import Passage, Windows
 
-THRESHOLD = 0.5  # the decision is "cover" iff p is below it
+THRESHOLD = 0.5  # of a model without a calibration: the decision is "cover" iff p is below it
 HEAD, WINDOWS = "head", "windows"
 RERANKS = (HEAD, WINDOWS)
+CALIBRATE = "run `covsearch calibrate`, then `covsearch build-index`"
 CANDIDATES = 100  # that windows re-rank, unless another number is asked for
 
 T = TypeVar("T")
@@ -43,8 +44,12 @@ class Match:
         σ(distance + β) in [0, 1]: near 0 cover, near 1 non-cover.
     distance : float
         The learned weighted squared distance, without the bias; negative only where a weight is.
+    cover : bool
+        What the model decides; see :meth:`Searcher.query`.
     is_cover : bool or None
         Whether the collection lists it under the query's work; None when the query's work is not known.
+    calibrated : float or None
+        Calibrated p at the odds of the collection; None where the model has no calibration.
     similarity : float or None
         Chamfer similarity of windows, where they were what ranked.
     passage : Passage or None
@@ -55,14 +60,16 @@ class Match:
     performance: Performance
     p: float
     distance: float
+    cover: bool
     is_cover: bool | None
+    calibrated: float | None = None
     similarity: float | None = None
     passage: Passage | None = None
 
     @property
     def verdict(self) -> str:
         """``cover`` or ``non-cover``, what the model says."""
-        return "cover" if self.p < THRESHOLD else "non-cover"
+        return "cover" if self.cover else "non-cover"
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,12 @@ class QueryResult:
         How many cosine neighbours the head ranked, None for all; how many of the head's nearest windows ranked.
     generation, model : str
         What was searched: the generation's name and its model's fingerprint.
+    threshold : float
+        Below it calibrated p, or p where the model has no calibration, decides for a cover.
+    expected : float or None
+        How many covers were expected, of which calibrated p depends; None where the model has no calibration.
+    searched : int
+        Performances in the collection, without the query.
     """
 
     query: Performance | None
@@ -89,6 +102,19 @@ class QueryResult:
     candidates: int | None
     generation: str
     model: str
+    threshold: float
+    expected: float | None
+    searched: int
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the model has a calibration."""
+        return self.expected is not None
+
+    @property
+    def found(self) -> bool:
+        """Whether the model takes any match for a cover."""
+        return any(match.cover for match in self.matches)
 
 
 class Searcher:
@@ -110,8 +136,17 @@ class Searcher:
         self.catalogue = catalogue
         self.collection = collection
         self.windows = windows
+        self.calibration = generation.calibration()
 
-    def query(self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str = HEAD) -> QueryResult:
+    def query(
+        self,
+        pid: str,
+        top: int = 10,
+        candidates: int | None = None,
+        *,
+        rerank: str = HEAD,
+        expected: float | None = None,
+    ) -> QueryResult:
         """Rank the collection as covers of one of its performances.
 
         Parameters
@@ -124,14 +159,20 @@ class Searcher:
             rank so many of the head's nearest, instead of 100.
         rerank : str
             ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows.
+        expected : float, optional
+            How many covers the collection may be expected to have before anything is heard, by default what the
+            calibration says. With N
+            performances to search, the odds against each are N to that, and calibrated p is at these odds; a match is
+            decided to be a cover when calibrated p is below the calibrated threshold. Without a calibration that is
+            when p is below 0.5.
 
         Raises
         ------
         NotFoundError
             When no performance is called `pid`; names the nearest ones.
         UsageError
-            When `top` is less than 1 or `candidates` less than `top`, for an unknown `rerank`, or for windows that
-            were not opened.
+            When `top` is less than 1 or `candidates` less than `top`, for an unknown `rerank`, for windows that
+            were not opened, for `expected` that is not above 0, or given though the model has no calibration.
         """
         if rerank not in RERANKS:
             raise UsageError(f"rerank must be one of {sorted(RERANKS)}, not {rerank!r}")
@@ -142,7 +183,7 @@ class Searcher:
         own = self._opened_windows().take([row]) if rerank == WINDOWS else None
         ranked = self._rank(vector, own, top, candidates, row)
         performances = self._performances([pid, *self._pids(ranked.ranking)])
-        return self._result(performances[0], performances[1:], ranked)
+        return self._result(performances[0], performances[1:], ranked, expected)
 
     def query_vector(
         self,
@@ -152,6 +193,7 @@ class Searcher:
         top: int = 10,
         candidates: int | None = None,
         windows: Windows | None = None,
+        expected: float | None = None,
     ) -> QueryResult:
         """Rank the collection as covers of a performance outside of it.
 
@@ -165,6 +207,8 @@ class Searcher:
             As for :meth:`query`.
         windows : Windows, optional
             Its windows; with them, the candidates are ranked by windows.
+        expected : float, optional
+            As for :meth:`query`.
 
         Raises
         ------
@@ -177,7 +221,7 @@ class Searcher:
             built = self.generation.manifest.model
             raise ArtefactError(f"index was built with model {built}, the query's vector with {model}: {MEND}")
         ranked = self._rank(vector, windows, top, candidates, None)
-        return self._result(None, self._performances(self._pids(ranked.ranking)), ranked)
+        return self._result(None, self._performances(self._pids(ranked.ranking)), ranked, expected)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
@@ -217,18 +261,60 @@ class Searcher:
             raise ArtefactError(f"{missing[0]} has a vector but no metadata: the database is another build's; {MEND}")
         return [found[pid] for pid in pids]
 
-    def _result(self, query: Performance | None, found: list[Performance], ranked: _Ranked) -> QueryResult:
+    def _result(
+        self, query: Performance | None, found: list[Performance], ranked: _Ranked, expected: float | None
+    ) -> QueryResult:
         head, distances = self.collection.flat.head, ranked.ranking.distances
-        chances = head.probability(distances + head.beta).tolist()
+        scores = distances + head.beta
+        chances = head.probability(scores)
+        searched = len(self.collection.pids) - (query is not None)
+        judged = self._judge(scores, chances, searched, expected)
         unknown = [None] * len(found)
-        columns = (found, chances, distances.tolist(), ranked.similarity or unknown, ranked.passage or unknown)
         matches = tuple(
-            Match(rank, performance, p, distance, performance.wid == query.wid if query else None, similarity, passage)
-            for rank, (performance, p, distance, similarity, passage) in enumerate(zip(*columns, strict=True), start=1)
+            Match(rank, performance, p, distance, cover, performance.wid == query.wid if query else None, *rest)
+            for rank, (performance, p, distance, cover, *rest) in enumerate(
+                zip(
+                    found,
+                    chances.tolist(),
+                    distances.tolist(),
+                    judged.cover,
+                    judged.calibrated or unknown,
+                    ranked.similarity or unknown,
+                    ranked.passage or unknown,
+                    strict=True,
+                ),
+                start=1,
+            )
         )
-        manifest = self.generation.manifest
         by = HEAD if ranked.similarity is None else WINDOWS
-        return QueryResult(query, matches, by, ranked.candidates, self.generation.name, manifest.model)
+        generation = self.generation
+        asked = (by, ranked.candidates, generation.name, generation.manifest.model)
+        return QueryResult(query, matches, *asked, judged.threshold, judged.expected, searched)
+
+    def _judge(
+        self, scores: NDArray[np.float64], p: NDArray[np.float64], searched: int, expected: float | None
+    ) -> _Judged:
+        calibration = self.calibration
+        if calibration is None:
+            if expected is not None:
+                raise UsageError(f"the index ({self.generation.name}) has no calibration to shift: {CALIBRATE}")
+            return _Judged((p < THRESHOLD).tolist(), None, THRESHOLD, None)
+        count = calibration.expected if expected is None else expected
+        if not 0 < count < float("inf"):
+            raise UsageError(f"the covers to expect must be a number above 0, not {expected}")
+        calibrated = calibration.probability(scores, max(searched, 1) / count)
+        threshold = calibration.calibrated_threshold
+        return _Judged((calibrated < threshold).tolist(), calibrated.tolist(), threshold, count)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What a model decides of every match, by which threshold, and what it expected."""
+
+    cover: list[bool]
+    calibrated: list[float] | None
+    threshold: float
+    expected: float | None
 
 
 @dataclass(frozen=True)
@@ -258,19 +344,21 @@ def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
         When a file is missing, corrupt or belongs to another build.
     """
 
-    def read(generation: Generation) -> Searcher:
-        from covsearch.index.collection import read_collection
-        from covsearch.index.windows_file import read_windows
+    return read_newest(workspace, lambda generation: open_in(generation, windows=windows))
 
-        parts = read_windows(generation) if windows else None
-        return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
-    return _read_current(workspace, read)
+def open_in(generation: Generation, *, windows: bool = False) -> Searcher:
+    """Open one generation for queries; parameters and errors are those of :func:`open_searcher`."""
+    from covsearch.index.collection import read_collection
+    from covsearch.index.windows_file import read_windows
+
+    parts = read_windows(generation) if windows else None
+    return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
 
 def open_catalogue(workspace: Workspace) -> Catalogue:
     """Open only the metadata of the current generation, which is quicker; raises as :func:`open_searcher`."""
-    return _read_current(workspace, _catalogue)
+    return read_newest(workspace, _catalogue)
 
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:
@@ -289,12 +377,16 @@ def _catalogue(generation: Generation) -> Catalogue:
     return catalogue
 
 
-def _read_current(workspace: Workspace, read: Callable[[Generation], T]) -> T:
-    """Read from the current generation; again from the newer one where builds removed it meanwhile."""
+def read_newest(workspace: Workspace, read: Callable[[Generation], T]) -> T:
+    """What `read` makes of the current generation; of the newer one where builds removed that meanwhile.
+
+    A generation stays for one build after its own, and two may end while it is read: whatever reads a generation's
+    files, and not only what was opened, belongs inside of `read`.
+    """
     while True:
         current = read_current(workspace)
         try:
             return read(open_generation(workspace))
-        except (ArtefactError, FileNotFoundError):
+        except (CovsearchError, OSError):
             if read_current(workspace) == current:
                 raise

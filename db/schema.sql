@@ -1,5 +1,13 @@
 -- Made by `python -m covsearch.db.schema > db/schema.sql`: change covsearch/db/models.py instead.
 
+CREATE TABLE sources (
+    id INTEGER NOT NULL,
+    folder VARCHAR,
+    subset VARCHAR NOT NULL,
+    frame_rate DOUBLE NOT NULL,
+    PRIMARY KEY (id)
+);
+
 CREATE TABLE works (
     wid VARCHAR NOT NULL,
     title VARCHAR NOT NULL,
@@ -16,12 +24,23 @@ CREATE TABLE performances (
     year INTEGER,
     instrumental BOOLEAN,
     artist_mbid VARCHAR,
+    source_id INTEGER,
     PRIMARY KEY (id),
     UNIQUE (pid),
-    FOREIGN KEY(wid) REFERENCES works (wid)
+    FOREIGN KEY(wid) REFERENCES works (wid),
+    FOREIGN KEY(source_id) REFERENCES sources (id)
 );
 
 CREATE INDEX ix_performances_wid ON performances (wid);
+
+CREATE TABLE feature_files (
+    performance_id INTEGER NOT NULL,
+    feature VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    sha256 VARCHAR NOT NULL,
+    PRIMARY KEY (performance_id, feature),
+    FOREIGN KEY(performance_id) REFERENCES performances (id)
+);
 
 CREATE TABLE musicbrainz_matches (
     performance_id INTEGER NOT NULL,
@@ -36,4 +55,4 @@ CREATE VIRTUAL TABLE performance_text USING fts5(
     title, artist, work_title, work_artist, content='', tokenize='unicode61 remove_diacritics 2'
 );
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 
 from covsearch import build
 from covsearch.config import EMBEDDING_DIM, FeatureConfig, ModelConfig, fingerprint, to_toml
-from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.features.windows import Cuts, WindowRecipe
+from covsearch.index.calibration import Calibration, write_calibration
 from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import digest
@@ -81,8 +84,23 @@ def make_windows(rng: np.random.Generator, count: int) -> Windows:
     return Windows(unit_vectors(rng, int(first[-1])), Cuts(first, start, WindowRecipe(3.0, 270, 90)))
 
 
+def made_up_calibration(**values: object) -> Calibration:
+    """Numbers that a fit could have found for the model of :func:`publish`."""
+    fitted = {"slope": 2.0, "intercept": -0.5, "temperature": 0.6, "threshold": 0.4, "expected": 2.0}
+    pairs = {"pairs": "all validation works", "works": 5, "performances": 15, "covers": 15, "non_covers": 90}
+    errors = {"ece_before": 0.2, "ece_temperature": 0.1, "ece_after": 0.05}
+    everything = {"model": FINGERPRINT, "subset": "generated", "seed": 0, **fitted, **pairs, **errors, **values}
+    return Calibration(**everything)  # type: ignore[arg-type]
+
+
 def publish(
-    workspace: Workspace, count: int = 40, seed: int = 0, titles: Sequence[str] = (), *, windows: bool = False
+    workspace: Workspace,
+    count: int = 40,
+    seed: int = 0,
+    titles: Sequence[str] = (),
+    *,
+    windows: bool = False,
+    calibration: Calibration | None = None,
 ) -> Generation:
     """Publish a generated collection in random order; `titles` are given to the first performances."""
     rng = np.random.default_rng(seed)
@@ -91,13 +109,16 @@ def publish(
         performances[f"P_{number}"] = replace(performances[f"P_{number}"], title=title)
     pids = list(rng.permutation(list(performances)))
     vectors, head = unit_vectors(rng, count), random_head(rng)
+    model = model_folder(workspace.home / "models" / "made-up")
+    if calibration:
+        write_calibration(model, calibration)
     return build.publish(
         workspace,
         pids,
         vectors,
         head,
         performances,
-        model_folder=model_folder(workspace.home / "models" / "made-up"),
+        model_folder=model,
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",
@@ -125,6 +146,15 @@ def current_name(workspace: Workspace) -> str:
     return current[0]
 
 
+def origin_of(dataset: Dataset, pid: str, rate: float) -> Origin:
+    """What a build notes of the files of a performance."""
+    files = {
+        name: OriginFile(str(path.relative_to(dataset.root)), hashlib.sha256(path.read_bytes()).hexdigest())
+        for name, path in dataset.files[pid].items()
+    }
+    return Origin(str(dataset.root), dataset.subset, rate, files)
+
+
 def publish_dataset(
     workspace: Workspace, root: Path, *, windows: bool = False, features: str = "hpcp", rate: float = SLOW_RATE
 ) -> Windows:
@@ -146,6 +176,7 @@ def publish_dataset(
         subset=dataset.subset,
         frame_rate=rate,
         windows=made if windows else None,
+        origins={pid: origin_of(dataset, pid, rate) for pid in dataset.performances},
         source=root,
     )
     return made

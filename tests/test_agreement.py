@@ -13,18 +13,19 @@ import faiss
 import numpy as np
 import pytest
 import safetensors.numpy
-from published import WEIGHTS, config_text, publish, reseal
+from published import WEIGHTS, config_text, made_up_calibration, publish, reseal
 
 from covsearch.agreement import agreements
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
+from covsearch.index.calibration import write_calibration
 from covsearch.index.generation import Generation, open_generation
 from covsearch.workspace import Workspace
 
 
 @pytest.fixture
 def generation(tmp_path: Path) -> Generation:
-    return publish(Workspace(tmp_path), windows=True)
+    return publish(Workspace(tmp_path), windows=True, calibration=made_up_calibration())
 
 
 def arrays(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -104,6 +105,10 @@ def no_configuration(g: Generation) -> None:
     (g.model_folder / "config.toml").write_bytes(b"\xff\xfe")
 
 
+def calibration(g: Generation) -> None:
+    write_calibration(g.model_folder, made_up_calibration(model="cnn-99999999"))
+
+
 CASES: dict[str, tuple[Callable[[Generation], None], str]] = {
     "vector of length 2": (longer_vector, r"embeddings\.safetensors: P_4: vector must be finite and of length 1"),
     "another vector": (other_vector, r"index\.faiss: row 3 is not \[v, Σ α v²\]"),
@@ -142,6 +147,7 @@ CASES: dict[str, tuple[Callable[[Generation], None], str]] = {
         r"windows\.safetensors: a window of P_1: vector must be finite",
     ),
     "other weights": (weights, r"model: index was built with model cnn-\w+, the model in it is cnn-"),
+    "another's calibration": (calibration, r"calibration\.toml: is of model cnn-99999999, the weights beside it are"),
     "no configuration": (no_configuration, r"model: config\.toml: "),
 }
 

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from collection import write_collection
 from matplotlib.image import imread
-from published import publish_dataset
+from published import FINGERPRINT, model_folder, origin_of, publish_dataset, random_head, unit_vectors
 
-from covsearch import compare
+from covsearch import build, compare
 from covsearch.compare import draw
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.dataset.sample import sample_root
 from covsearch.errors import FeatureFileError, NotFoundError, UsageError
 from covsearch.index.generation import open_generation
 from covsearch.index.windows import chamfer, passages
@@ -35,7 +37,7 @@ def test_versions_are_found_in_their_key_from_end_to_end(workspace: Workspace) -
     assert found.alignment.semitones == 4
     assert found.key == "P_6 is 4 semitones higher"
     assert compare.compare(workspace, "P_6", "P_5").key == "P_5 is 2 semitones lower"
-    assert found.rate == pytest.approx(SLOW_RATE)
+    assert found.rates == pytest.approx((SLOW_RATE, SLOW_RATE))
     assert found.alignment.score > 3 * found.alignment.chance
     stretch = found.stretch
     assert stretch is not None
@@ -75,7 +77,7 @@ def test_files_of_a_higher_frame_rate_are_heard_at_the_slow_one(tmp_path: Path) 
     root = write_collection(tmp_path / "data", works=2, versions=2, frames=960)
     publish_dataset(Workspace(tmp_path / "home"), root, rate=4 * SLOW_RATE)
     found = compare.compare(Workspace(tmp_path / "home"), "P_1", "P_2")
-    assert found.rate == pytest.approx(SLOW_RATE)
+    assert found.rates == pytest.approx((SLOW_RATE, SLOW_RATE))
     assert found.alignment.similarity.shape == (240 - 8, 242 - 8)
 
 
@@ -84,7 +86,7 @@ def test_tracks_too_long_for_a_matrix_are_heard_more_slowly(
 ) -> None:
     monkeypatch.setattr(compare, "FRAMES", 100)
     found = compare.compare(workspace, "P_1", "P_2")
-    assert found.rate == pytest.approx(SLOW_RATE / 3)
+    assert found.rates == pytest.approx((SLOW_RATE / 3, SLOW_RATE / 3))
     assert found.alignment.similarity.shape == (80 - 8, 83 - 8)
 
 
@@ -109,17 +111,76 @@ def test_the_key_is_told_in_words(workspace: Workspace) -> None:
 def test_files_that_moved_are_named_and_found_again(workspace: Workspace, toy: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     toy.rename(moved)
-    with pytest.raises(NotFoundError, match=r"toy is not there; .*built from there; say with --dataset where it is"):
+    with pytest.raises(NotFoundError, match=r"P_1: .*P_1_hpcp\.h5 is not there; say with --dataset in which folder"):
         compare.compare(workspace, "P_1", "P_2")
     with pytest.raises(NotFoundError, match=r"other is not there; expected a Da-TACOS folder$"):
         compare.compare(workspace, "P_1", "P_2", dataset_dir=tmp_path / "other")
     assert compare.compare(workspace, "P_1", "P_2", dataset_dir=moved).alignment.semitones == 2
 
 
+def test_what_the_named_folder_has_not_is_read_where_it_was(workspace: Workspace, toy: Path, tmp_path: Path) -> None:
+    expected = compare.compare(workspace, "P_1", "P_3").alignment.score
+    other = write_collection(tmp_path / "other", works=1, versions=2)
+    assert compare.compare(workspace, "P_1", "P_3", dataset_dir=other).alignment.score == expected
+    unlike = write_collection(tmp_path / "unlike", works=1, versions=2, subset="unlike")
+    assert compare.compare(workspace, "P_1", "P_3", dataset_dir=unlike).alignment.score == expected
+    toy.rename(tmp_path / "moved")
+    with pytest.raises(NotFoundError, match="has no hpcp file of P_3; name another folder: --dataset"):
+        compare.compare(workspace, "P_1", "P_3", dataset_dir=other)
+    with pytest.raises(NotFoundError, match="has no subset 'toy'"):
+        compare.compare(workspace, "P_1", "P_3", dataset_dir=unlike)
+
+
+def test_performances_of_two_folders_are_each_read_at_their_own_frame_rate(toy: Path, tmp_path: Path) -> None:
+    """P_1 at 2.69 frames/s and P_2 at four times that: P_2's 248 frames are 62 of the slow ones."""
+    dataset = open_dataset(toy)
+    rates = {"P_1": SLOW_RATE, "P_2": 4.4 * SLOW_RATE}
+    rng = np.random.default_rng(0)
+    build.publish(
+        Workspace(tmp_path / "home"),
+        ["P_1", "P_2"],
+        unit_vectors(rng, 2),
+        random_head(rng),
+        dataset.performances,
+        model_folder=model_folder(tmp_path / "model"),
+        fingerprint=FINGERPRINT,
+        features=FeatureConfig(),
+        subset="toy",
+        frame_rate=SLOW_RATE,
+        origins={pid: origin_of(dataset, pid, rate) for pid, rate in rates.items()},
+    )
+    found = compare.compare(Workspace(tmp_path / "home"), "P_1", "P_2")
+    assert found.rates == pytest.approx((SLOW_RATE, 1.1 * SLOW_RATE))
+    span = found.alignment.span
+    assert found.alignment.similarity.shape == (240 - span + 1, 62 - span + 1)
+    path = found.alignment.path
+    np.testing.assert_allclose(found.path[:, 1], (path[:, 1] + span / 2) / (1.1 * SLOW_RATE))
+
+
+def test_performances_of_the_bundled_sample_are_found_in_the_package(tmp_path: Path) -> None:
+    dataset = open_dataset(sample_root())
+    pids = list(dataset.performances)[:2]
+    rng = np.random.default_rng(0)
+    build.publish(
+        Workspace(tmp_path),
+        pids,
+        unit_vectors(rng, 2),
+        random_head(rng),
+        dataset.performances,
+        model_folder=model_folder(tmp_path / "model"),
+        fingerprint=FINGERPRINT,
+        features=FeatureConfig(),
+        subset="sample",
+        frame_rate=dataset.frame_rate,
+        origins={pid: replace(origin_of(dataset, pid, dataset.frame_rate), folder=None) for pid in pids},
+    )
+    assert compare.compare(Workspace(tmp_path), *pids).alignment.score > 0
+
+
 def test_a_file_that_is_gone_or_damaged_is_named(workspace: Workspace, toy: Path) -> None:
     files = open_dataset(toy).files
     files["P_2"]["hpcp"].unlink()
-    with pytest.raises(NotFoundError, match="has no hpcp file of P_2; name another folder: --dataset"):
+    with pytest.raises(NotFoundError, match=r"P_2: .*P_2_hpcp\.h5 is not there; say with --dataset"):
         compare.compare(workspace, "P_1", "P_2")
     files["P_1"]["hpcp"].write_bytes(b"junk")
     with pytest.raises(FeatureFileError, match=r"P_1_hpcp\.h5: cannot be read as HDF5"):

@@ -65,7 +65,7 @@ def test_cross_similarity_has_minutes_on_both_axes_and_the_path_where_it_is(draw
     similarity = np.random.default_rng(0).random((400, 200), dtype=np.float32)
     path = np.array([[1.0, 3.0], [90.0, 60.0]])
     names = ("P_1 · a", "P_2 · b")
-    plots.cross_similarity(similarity, path, Path("a.png"), rate=2.0, span=9, names=names, title="p")
+    plots.cross_similarity(similarity, path, Path("a.png"), rates=(2.0, 2.0), span=9, names=names, title="p")
     (ax,) = drawn[0].axes
     (image,) = ax.images
     np.testing.assert_array_equal(image.get_array(), similarity.T)
@@ -81,7 +81,8 @@ def test_cross_similarity_of_any_shape_and_of_nothing_alike_is_drawn(shape: tupl
     nothing = np.zeros(shape, np.float32)
     path = tmp_path / "a.png"
     assert (
-        plots.cross_similarity(nothing, np.empty((0, 2)), path, rate=2.7, span=1, names=("a", "b"), title="t") == path
+        plots.cross_similarity(nothing, np.empty((0, 2)), path, rates=(2.7, 2.7), span=1, names=("a", "b"), title="t")
+        == path
     )
 
 
@@ -89,7 +90,7 @@ def test_titles_are_cut_to_fit_and_never_read_as_formulas(tmp_path: Path) -> Non
     names = ("P_1 · $\\frac$ money $ " + 40 * "very ", "P_2 · $x_{$")
     path = tmp_path / "a.svg"
     similarity, nowhere = np.ones((300, 20), np.float32), np.empty((0, 2))
-    plots.cross_similarity(similarity, nowhere, path, rate=2.7, span=1, names=names, title="$\\frac$")
+    plots.cross_similarity(similarity, nowhere, path, rates=(2.7, 2.7), span=1, names=names, title="$\\frac$")
     figure = path.read_text()
     assert "<!-- P_1 · $\\frac$ money $ very" in figure
     assert 40 * "very " not in figure

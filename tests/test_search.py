@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from published import FINGERPRINT, make_performances, publish, reseal, unit_vectors
+from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
 from covsearch import search
 from covsearch.dataset.performance import Performance
@@ -50,9 +51,68 @@ def test_every_performance_of_the_same_work_is_a_known_cover(searcher: Searcher)
     assert all(m.is_cover is not None for m in matches)
 
 
-@pytest.mark.parametrize(("p", "verdict"), [(0.0, "cover"), (0.4999, "cover"), (0.5, "non-cover"), (1.0, "non-cover")])
-def test_the_verdict_is_cover_below_one_half(p: float, verdict: str) -> None:
-    assert Match(1, Performance("P_1", "W_1"), p, 0.0, None).verdict == verdict
+@pytest.mark.parametrize(("p", "cover"), [(0.0, True), (0.4999, True), (0.5, False), (1.0, False)])
+def test_without_a_calibration_a_cover_is_below_one_half(searcher: Searcher, p: float, cover: bool) -> None:
+    judged = searcher._judge(np.zeros(1), np.array([p]), 39, None)
+    assert (judged.cover, judged.calibrated, judged.threshold, judged.expected) == ([cover], None, 0.5, None)
+    match = Match(1, Performance("P_1", "W_1"), p, 0.0, cover, None)
+    assert match.verdict == ("cover" if cover else "non-cover")
+    with pytest.raises(UsageError, match=r"gen-0001\) has no calibration to shift: run `covsearch calibrate`, then"):
+        searcher.query("P_22", expected=2.0)
+
+
+@pytest.mark.parametrize("expected", [None, 0.01, 1.0, 12.0, 39.0])
+def test_calibrated_p_is_at_the_odds_of_the_collection_and_changes_no_ranking(
+    searcher: Searcher, tmp_path: Path, expected: float | None
+) -> None:
+    calibration = made_up_calibration(threshold=0.3)
+    publish(Workspace(tmp_path / "calibrated"), calibration=calibration)
+    result = open_searcher(Workspace(tmp_path / "calibrated")).query("P_22", 39, expected=expected)
+    plain = searcher.query("P_22", 39)
+    for match, before in zip(result.matches, plain.matches, strict=True):
+        assert (match.performance, match.p, match.distance) == (before.performance, before.p, before.distance)
+        s = match.distance + searcher.collection.flat.head.beta
+        odds = math.exp(calibration.slope * s + calibration.intercept) * 39 / (expected or calibration.expected)
+        assert match.calibrated == pytest.approx(odds / (1 + odds))
+        assert match.cover == (match.calibrated < calibration.calibrated_threshold)
+    said = [match.calibrated for match in result.matches]
+    assert said == sorted(said, key=float)  # type: ignore[arg-type]
+    assert result.found == any(match.cover for match in result.matches)
+    assert (result.calibrated, result.searched) == (True, 39)
+    assert (result.expected, result.threshold) == (expected or 2.0, calibration.calibrated_threshold)
+    assert (plain.calibrated, plain.expected, plain.threshold) == (False, None, 0.5)
+
+
+@pytest.mark.parametrize("expected", [0.0, -1.0, float("nan"), float("inf")])
+def test_no_covers_or_endless_ones_cannot_be_expected(tmp_path: Path, expected: float) -> None:
+    publish(Workspace(tmp_path), calibration=made_up_calibration())
+    with pytest.raises(UsageError, match="covers to expect must be a number above 0"):
+        open_searcher(Workspace(tmp_path)).query("P_22", expected=expected)
+
+
+def test_a_query_from_outside_is_calibrated_too(tmp_path: Path) -> None:
+    publish(Workspace(tmp_path), calibration=made_up_calibration())
+    searcher = open_searcher(Workspace(tmp_path))
+    vector = searcher.collection.flat.vectors[21]
+    result = searcher.query_vector(vector, model=FINGERPRINT, top=40, expected=5.0)
+    own = {m.performance.pid: m.calibrated for m in searcher.query("P_22", 39, expected=5.0 * 39 / 40).matches}
+    assert result.searched == 40
+    assert {m.performance.pid: m.calibrated for m in result.matches if m.performance.pid != "P_22"} == pytest.approx(
+        own
+    )
+
+
+def test_anothers_calibration_is_refused_by_a_build_and_by_a_search(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with pytest.raises(ArtefactError, match=f"is of model cnn-99999999, the weights beside it are {FINGERPRINT}"):
+        publish(workspace, calibration=made_up_calibration(model="cnn-99999999"))
+    assert not (workspace.index / "CURRENT").exists()
+    generation = publish(workspace, calibration=made_up_calibration())
+    assert generation.calibrated
+    path = generation.model_folder / "calibration.toml"
+    path.write_text(path.read_text().replace("slope", "slipe"))
+    with pytest.raises(ArtefactError):  # whichever notices first: the checksum or the reader
+        open_searcher(workspace)
 
 
 def test_more_than_there_are_gives_all_but_the_query(searcher: Searcher) -> None:

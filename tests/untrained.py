@@ -23,10 +23,11 @@ def write_untrained(
     test: tuple[str, ...] = (),
     features: FeatureConfig = FEATURES,
     seed: int = 0,
+    alpha: str = "signed",
 ) -> Path:
     """A CNN for `features` as it starts, said to be trained on the collection at `root` but for the works `test`."""
     torch.manual_seed(seed)
-    config = ModelConfig(features=features)
+    config = ModelConfig(alpha=alpha, features=features)
     dataset = open_dataset(root, features.names)
     wids = [performance.wid for performance in dataset.performances.values()]
     rest = tuple(wid for wid in dataset.works if wid not in test)

@@ -37,7 +37,7 @@ def play(midi: bytes, length: float) -> npt.NDArray[np.float32]:
     (N,) float32 in [-1, 1], mono at 44.1 kHz, with one second for the last note to ring
     """
     import midirenderer
-    from scipy.signal import resample_poly  # type: ignore[import-untyped]
+    from scipy.signal import resample_poly
 
     with wave.open(io.BytesIO(midirenderer.render_wave_from(_sound_font(), midi))) as sound:
         if sound.getframerate() != RENDER_RATE or sound.getsampwidth() != 2:

@@ -9,8 +9,10 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -20,7 +22,9 @@ from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
 
 COMMANDS = {
+    "add": ("covsearch.cli.update", "add", "Add performances to the index, without training or building it again."),
     "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
+    "calibrate": ("covsearch.cli.calibrate", "calibrate", "Fit what a model's p is worth on its validation pairs."),
     "compare": ("covsearch.cli.compare", "compare", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
     "doctor": ("covsearch.cli.doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
@@ -37,23 +41,40 @@ COMMANDS = {
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
     "model": ("covsearch.cli.model", "model", "Look into a trained model."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
+    "remove": ("covsearch.cli.update", "remove", "Remove performances from the index."),
     "stats": ("covsearch.cli.stats", "stats", "Say what is in the workspace."),
     "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),
     "verify": ("covsearch.cli.verify", "verify", "Check that every file of the index is what was built."),
 }
 
 
+INTERRUPTED = 130  # as shells say of a process that SIGINT ended
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """A reader of our stdout that leaves early (``... | head``) is not a failure."""
+    try:
+        yield
+    except BrokenPipeError:  # caught here, as click would exit with 1
+        _discard(sys.stdout)
+        raise click.exceptions.Exit(0) from None
+
+
 class Commands(click.Group):
     """A group that imports a command only when it runs."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line, which for ``--help`` is all there is to do."""
+        with _reader_may_leave():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader of our stdout that leaves early (``... | head``) is not a failure."""
-        try:
+        """Run the command, and see that what it printed has left this process."""
+        with _reader_may_leave():
             result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:  # caught here, as click would exit with 1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
+            if sys.stdout:  # None where it was closed before we started
+                sys.stdout.flush()
         return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -105,11 +126,28 @@ def main() -> None:
         e.show()
         sys.exit(e.exit_code)
     except CovsearchError as e:
-        click.echo(shown(f"Error: {e}"), err=True)
-        sys.exit(e.exit_code)
+        _fail(f"Error: {e}", e.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted: what was published before is untouched; run the command again to go on.", err=True)
-        sys.exit(1)
+        _fail("Interrupted: nothing half-made was published; run the command again to go on.", INTERRUPTED)
     except OSError as e:
-        click.echo(shown(f"Error: {e.strerror or e}: {e.filename or 'no file named'}"), err=True)
-        sys.exit(1)
+        where = f": {e.filename}" if e.filename else ""
+        _fail(f"Error: {e.strerror or e}{where}", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Say why and end, with the same exit code where nobody can be told."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        _discard(sys.stdout)
+    try:
+        click.echo(shown(message), err=True)
+    except OSError:
+        _discard(sys.stderr)
+    sys.exit(code)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is left in a buffer nowhere: it would fail again when the interpreter ends, with the exit code 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
     from covsearch.build import BuildReport
+    from covsearch.dataset.datacos import Skipped
 
 _LISTED = 5  # skipped performances that the summary names
 
@@ -71,12 +73,16 @@ def _summary(report: BuildReport) -> str:
         f"in {report.seconds:.1f} s.",
         f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
     ]
-    if report.skipped:
-        lines.append(f"Skipped {len(report.skipped):,}:")
-        lines.extend(f"  {skipped.path}: {skipped.reason}" for skipped in report.skipped[:_LISTED])
-    if len(report.skipped) > _LISTED:
-        lines.append(f"  and {len(report.skipped) - _LISTED:,} more; --json lists all")
-    return "\n".join(lines)
+    return "\n".join([*lines, *skipped_lines(report.skipped)])
+
+
+def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
+    """How many were skipped, and the first of them with the reasons."""
+    if not skipped:
+        return []
+    listed = [f"  {one.path}: {one.reason}" for one in skipped[:_LISTED]]
+    more = [f"  and {len(skipped) - _LISTED:,} more; --json lists all"] if len(skipped) > _LISTED else []
+    return [f"Skipped {len(skipped):,}:", *listed, *more]
 
 
 def _windows(report: BuildReport) -> str:

@@ -63,6 +63,8 @@ def _answer(found: Comparison) -> dict[str, Any]:
         "b": performance_json(found.b),
         "p": found.p,
         "verdict": found.verdict,
+        "p_calibrated": found.calibrated,
+        "cover": found.cover,
         "distance": found.distance,
         "is_cover": found.is_cover,
         "semitones": alignment.semitones,
@@ -73,7 +75,7 @@ def _answer(found: Comparison) -> dict[str, Any]:
             "path": found.path.tolist(),
         },
         "windows": {"similarity": found.similarity, "passages": [dataclasses.asdict(p) for p in found.passages]},
-        "settings": {"frame_rate": found.rate, "generation": found.generation, "model": found.model},
+        "settings": {"frame_rates": list(found.rates), "generation": found.generation, "model": found.model},
     }
 
 
@@ -88,11 +90,20 @@ def _show(found: Comparison) -> None:
         console.print(plain(f"{name:10} {value}"))
 
 
+def _calibrated(found: Comparison) -> str:
+    from covsearch.search import CALIBRATE
+
+    if found.calibration is None or found.calibrated is None:
+        return f"no: {CALIBRATE}"
+    return f"{found.calibrated:.4f} at even odds, cover below {found.calibration.calibrated_threshold:.3f}"
+
+
 def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
     from covsearch.plots import clock
 
     listed = "listed as versions of one work" if found.is_cover else "not listed as versions of one work"
     yield "p", f"{found.p:.4f}: {found.verdict} ({listed})"
+    yield "calibrated", _calibrated(found)
     yield "distance", f"{found.distance:z.3f}"
     yield "key", found.key
     yield "together", found.together

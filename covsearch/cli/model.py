@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import click
 
 from covsearch.cli.tables import plain, stdout, table
+from covsearch.index.calibration import facts, read_calibration
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.models.describe import Description, Layer, describe, draw_circuit
+
+UNCALIBRATED = "p is not calibrated: run `covsearch calibrate --model` with this folder"
 
 
 @click.group()
@@ -24,7 +28,7 @@ def model() -> None:
     "--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw the quantum circuit to circuit.png here."
 )
 def show(checkpoint: Path | None, as_json: bool, plot: Path | None) -> None:
-    """Layers, shapes and parameters of CHECKPOINT [the bundled weights], and its quantum circuit when it has one.
+    """Layers, shapes and parameters of CHECKPOINT [the bundled weights], its calibration, and its quantum circuit.
 
     \b
     covsearch model show
@@ -33,11 +37,14 @@ def show(checkpoint: Path | None, as_json: bool, plot: Path | None) -> None:
     """
     loaded = load_checkpoint(checkpoint or bundled_checkpoint())
     drawn = draw_circuit(loaded, plot) if plot else None
-    described = describe(loaded)
+    described, calibration = describe(loaded), read_calibration(loaded.folder, loaded.fingerprint)
     if as_json:
-        click.echo(json.dumps(described.as_json(), indent=1))
+        fitted = calibration and dataclasses.asdict(calibration)
+        click.echo(json.dumps({**described.as_json(), "calibration": fitted}, indent=1))
     else:
         _print(described)
+        for line in facts(calibration) if calibration else [UNCALIBRATED]:
+            stdout().print(plain(line))
     if drawn:
         click.echo(f"drew {drawn}", err=True)
 

@@ -16,17 +16,19 @@ from covsearch.cli.performances import headline, performance_json
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
+from covsearch.index.generation import Generation
 from covsearch.index.manifest import MEND
 from covsearch.search import (
+    CALIBRATE,
     HEAD,
     RERANKS,
-    THRESHOLD,
     WINDOWS,
     Match,
     QueryResult,
     Searcher,
     open_catalogue,
-    open_searcher,
+    open_in,
+    read_newest,
 )
 from covsearch.workspace import Workspace
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 WINDOW_CAPTION = "ordered by similarity of windows, the most alike of which begin where Query ↔ match says"
 CAPTION = "p near 0: cover · p near 1: not · known ✓: listed under the query's work"
+UNCALIBRATED = f"p is not calibrated: {CALIBRATE}"
 
 
 @click.command()
@@ -47,6 +50,7 @@ CAPTION = "p near 0: cover · p near 1: not · known ✓: listed under the query
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
 @click.option("--candidates", type=int, help="Rank only so many: of cosine neighbours [all], by windows [100].")
 @click.option("--rerank", type=click.Choice(RERANKS), default=HEAD, show_default=True, help="What orders candidates.")
+@click.option("--expect", type=float, help="Covers to expect in the collection [as calibrated].")
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
 @click.pass_obj
@@ -58,6 +62,7 @@ def query(
     top: int,
     candidates: int | None,
     rerank: str,
+    expect: float | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -78,6 +83,10 @@ def query(
     like in the other (similarity, 1 is best), and the two most alike are told by where they begin: query ↔ match. The
     index must have been built with --windows.
 
+    Of a calibrated model, calibrated p is a probability, too: near 0 cover, at the odds of finding --expect covers in
+    a collection of this size. Where it is low enough for no match, the answer is "no cover found", and the nearest
+    are shown below it. A p that is not calibrated says what is nearer, not how likely.
+
     A model that sees several features needs one --file each, or one file that holds them all.
     """
     if (pid is None) == (not files):
@@ -86,11 +95,14 @@ def query(
         raise UsageError("expected --json or --csv, not both")
     if pid is not None and frame_rate is not None:
         raise UsageError("--frame-rate is of --file; what is in the index was read when it was built")
-    searcher = open_searcher(workspace, windows=rerank == WINDOWS)
-    if pid is not None:
-        result = searcher.query(pid, top, candidates, rerank=rerank)
-    else:
-        result = query_files(searcher, files, top, candidates, frame_rate)
+
+    def ask(generation: Generation) -> QueryResult:
+        searcher = open_in(generation, windows=rerank == WINDOWS)
+        if pid is not None:
+            return searcher.query(pid, top, candidates, rerank=rerank, expected=expect)
+        return query_files(searcher, files, top, candidates, frame_rate, expect)
+
+    result = read_newest(workspace, ask)
     if as_json:
         click.echo(json.dumps(_answer(result, files, top), indent=2))
     elif as_csv:
@@ -126,7 +138,12 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
 
 
 def query_files(
-    searcher: Searcher, paths: Sequence[Path], top: int, candidates: int | None, frame_rate: float | None = None
+    searcher: Searcher,
+    paths: Sequence[Path],
+    top: int,
+    candidates: int | None,
+    frame_rate: float | None = None,
+    expected: float | None = None,
 ) -> QueryResult:
     """Embed a performance from its feature files with the index's own model, and query with it.
 
@@ -142,7 +159,12 @@ def query_files(
     with Console(stderr=True).status("embedding with the index's model"):  # loading torch takes seconds
         embedded = _embed(searcher, paths, rate)
     return searcher.query_vector(
-        embedded.vector, model=embedded.model, top=top, candidates=candidates, windows=embedded.windows
+        embedded.vector,
+        model=embedded.model,
+        top=top,
+        candidates=candidates,
+        windows=embedded.windows,
+        expected=expected,
     )
 
 
@@ -195,7 +217,9 @@ def _answer(result: QueryResult, files: Sequence[Path], top: int) -> dict[str, A
         "search": "exact" if result.candidates is None else "two-stage",
         "rerank": result.rerank,
         "candidates": result.candidates,
-        "threshold": THRESHOLD,
+        "threshold": result.threshold,
+        "calibrated": result.calibrated,
+        "expected": result.expected,
         "generation": result.generation,
         "model": result.model,
     }
@@ -203,11 +227,17 @@ def _answer(result: QueryResult, files: Sequence[Path], top: int) -> dict[str, A
         {"rank": m.rank, **performance_json(m.performance), **_judgement(m), **_passage(m), "is_cover": m.is_cover}
         for m in result.matches
     ]
-    return {"query": asked, "matches": matches, "settings": settings}
+    return {"query": asked, "found": result.found, "matches": matches, "settings": settings}
 
 
 def _judgement(match: Match) -> dict[str, Any]:
-    return {"p": match.p, "verdict": match.verdict, "distance": match.distance}
+    return {
+        "p": match.p,
+        "verdict": match.verdict,
+        "distance": match.distance,
+        "p_calibrated": match.calibrated,
+        "cover": match.cover,
+    }
 
 
 def _passage(match: Match) -> dict[str, Any]:
@@ -222,11 +252,17 @@ def _csv(matches: Sequence[Match]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     added = list(_passage(matches[0])) if matches else []
-    writer.writerow(["rank", "pid", "wid", "title", "artist", "year", "p", "verdict", "distance", "is_cover", *added])
+    judged = ["p", "verdict", "distance", "p_calibrated", "cover"]
+    writer.writerow(["rank", "pid", "wid", "title", "artist", "year", *judged, "is_cover", *added])
     for m in matches:
-        known = "" if m.is_cover is None else str(m.is_cover).lower()
-        writer.writerow([m.rank, *_identity(m.performance), *_judgement(m).values(), known, *_passage(m).values()])
+        values = [*_judgement(m).values(), m.is_cover, *_passage(m).values()]
+        writer.writerow([m.rank, *_identity(m.performance), *map(_plain, values)])
     return text.getvalue()
+
+
+def _plain(value: object) -> object:
+    """A value in CSV: booleans as JSON has them; the writer leaves None empty."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _identity(p: Performance) -> tuple[str, str, str, str, int | None]:
@@ -238,11 +274,35 @@ def _show(result: QueryResult, files: Sequence[Path]) -> None:
 
     console = stdout()
     console.print(plain(headline(result.query) if result.query else " + ".join(path.name for path in files)))
+    if result.calibrated and not result.found:
+        console.print(plain(_none_found(result)))
     by_windows = result.rerank == WINDOWS
-    judged = (">p", "Known", ">Similarity", ">Query ↔ match") if by_windows else (">p", ">Distance", "Known")
-    rows = ((m.rank, *_identity(m.performance), f"{m.p:.4f}", *_shown(m)) for m in result.matches)
-    columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", *judged)
-    console.print(table(columns, rows, caption=WINDOW_CAPTION if by_windows else CAPTION))
+    judged = ("Known", ">Similarity", ">Query ↔ match") if by_windows else (">Distance", "Known")
+    likely = (">p", ">Calibrated") if result.calibrated else (">p",)
+    rows = ((m.rank, *_identity(m.performance), *_likely(m), *_shown(m)) for m in result.matches)
+    columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", *likely, *judged)
+    ordered = f"{WINDOW_CAPTION}\n" if by_windows else ""
+    console.print(table(columns, rows, caption=f"{ordered}{CAPTION}\n{_meaning(result)}"))
+
+
+def _none_found(result: QueryResult) -> str:
+    """The answer that none of the matches is a cover, and how near the likeliest came."""
+    if not result.matches:
+        return "No cover found: there is nothing else in the index."
+    best = min(result.matches, key=lambda match: match.p)
+    return f"No cover found: the likeliest, {best.performance.pid}, has a chance of {1 - (best.calibrated or 0):.1%}."
+
+
+def _meaning(result: QueryResult) -> str:
+    """What calibrated p is, below the table."""
+    if not result.calibrated:
+        return UNCALIBRATED
+    among = f"covers expected among {result.searched:,} (--expect)"
+    return f"calibrated: p with {result.expected:.3g} {among} · cover below {result.threshold:.3f}"
+
+
+def _likely(match: Match) -> tuple[str, ...]:
+    return (f"{match.p:.4f}",) if match.calibrated is None else (f"{match.p:.4f}", f"{match.calibrated:.4f}")
 
 
 def _shown(match: Match) -> tuple[str, ...]:

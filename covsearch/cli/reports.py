@@ -35,9 +35,16 @@ class Report(Protocol):
 
 
 def show_report(
-    report: Report, *, as_json: bool, heading: str, columns: Sequence[str], caption: str, drawn: Sequence[Path]
+    report: Report,
+    *,
+    as_json: bool,
+    heading: str,
+    columns: Sequence[str],
+    caption: str,
+    drawn: Sequence[Path],
+    below: Sequence[str] = (),
 ) -> None:
-    """Print `report`; the first of `columns` holds names, the others numbers."""
+    """Print `report`; the first of `columns` holds names, the others numbers; `below` are lines under the table."""
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=1))
     else:
@@ -45,5 +52,7 @@ def show_report(
         console.print(heading)
         aligned = [columns[0], *(f">{name}" for name in columns[1:])]
         console.print(table(aligned, (system.row() for system in report.systems), caption=caption))
+        for line in below:
+            console.print(line)
     for line in (*report.notes, *(f"drew {path}" for path in drawn)):
         click.echo(line, err=True)

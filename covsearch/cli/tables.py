@@ -14,10 +14,18 @@ from covsearch.cli.shown import shown
 _WIDTH = 110  # where stdout is no terminal, whose width rich would ask for
 
 
+class _Stdout(Console):
+    """rich ends the process with 1 when its reader leaves; ``| head`` is no failure, and the caller ends it with 0."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the BrokenPipeError that is being handled go on."""
+        raise
+
+
 def stdout() -> Console:
     """A console that neither colours numbers nor cuts a redirected table to 80 columns."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+    console = _Stdout(highlight=False)
+    return console if console.is_terminal else _Stdout(highlight=False, width=_WIDTH)
 
 
 def plain(value: object) -> Text:

@@ -11,11 +11,12 @@ import click
 import numpy as np
 
 from covsearch import plots
+from covsearch.calibrate import calibrate
 from covsearch.cli.shown import shown
 from covsearch.config import FeatureConfig, TrainConfig
-from covsearch.errors import MissingExtraError
+from covsearch.errors import ArtefactError, MissingExtraError, UsageError
 from covsearch.models import BRANCHES
-from covsearch.progress import stderr_progress
+from covsearch.progress import Progress, stderr_progress
 from covsearch.synthesis.sources import JOIN
 from covsearch.training.card import Trained, summary
 from covsearch.training.presets import PRESETS, configure
@@ -99,7 +100,8 @@ def train(
     """Train a branch and its head on balanced pairs; run it again to go on after an interruption.
 
     The preset chooses everything that is not said: `default` is what works best here, `report` is the original
-    protocol (20 epochs of Adam 5e-4, padding pooled like music, no augmentation).
+    protocol (20 epochs of Adam 5e-4, padding pooled like music, no augmentation). At the end the model is calibrated on
+    its validation works, as `covsearch calibrate` does.
 
     \b
     covsearch train --out models/mine
@@ -111,9 +113,36 @@ def train(
     with stderr_progress() as progress:
         source = Source(dataset, subset, strict, frame_rate)
         folder, trained = run_training(source, config, training, workspace, out, progress, _warn)
+        calibrated = _calibrate(folder, source, workspace, training.seed, progress)
     _draw(folder, trained, plot)
-    result = {"checkpoint": str(folder), **summary(trained)}
+    result = {"checkpoint": str(folder), **summary(trained), **calibrated}
     click.echo(json.dumps(result) if as_json else "\n".join(f"{k:20} {v}" for k, v in result.items()))
+
+
+def _calibrate(
+    folder: Path, source: Source, workspace: Workspace, seed: int, progress: Progress
+) -> dict[str, float | None]:
+    """Calibrate what was trained; a model that cannot be, as one that learned nothing, is a model all the same."""
+    try:
+        report = calibrate(
+            folder,
+            source.dataset,
+            workspace,
+            subset=source.subset,
+            frame_rate=source.frame_rate,
+            seed=seed,
+            progress=progress,
+        )
+    except (ArtefactError, UsageError) as e:
+        click.echo(f"not calibrated: {e}", err=True)
+        return {"threshold": None, "test_accuracy_calibrated": None, "test_ece": None, "test_ece_calibrated": None}
+    test = report.parts[-1].score
+    return {
+        "threshold": report.calibration.threshold,
+        "test_accuracy_calibrated": test.accuracy_calibrated,
+        "test_ece": test.before.ece,
+        "test_ece_calibrated": test.after.ece,
+    }
 
 
 def _warn(line: str) -> None:

@@ -121,7 +121,7 @@ def open_dataset(
             raise NotFoundError(f"{root}: subset {subset} has no {name} files; its folders are {there}")
     metadata = _metadata_path(layout, subset)
     records = read_metadata(metadata, layout.root) if metadata else None
-    performances, files = _join(found, records, tuple(features), layout.root, skipped)
+    performances, files = join(found, records, tuple(features), layout.root, skipped)
     left_out = tuple(dict.fromkeys(skipped))  # a folder may have been listed twice
     _check_outcome(layout, subset, left_out, bool(performances), metadata, strict)
     return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, rate_is_known)
@@ -174,7 +174,7 @@ def _metadata_path(layout: Layout, subset: str) -> Path | None:
     return paths[0] if paths else None
 
 
-def _join(
+def join(
     found: Found,
     records: Mapping[str, Performance] | None,
     required: tuple[str, ...],

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from covsearch.dataset.ids import natural_key
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
-from covsearch.db.models import TEXT, MusicBrainzRow, PerformanceRow, WorkRow
+from covsearch.db.models import TEXT, FeatureFileRow, MusicBrainzRow, PerformanceRow, SourceRow, WorkRow
 from covsearch.db.session import ReadOnlyDatabase
 from covsearch.errors import UsageError
 
@@ -36,6 +37,20 @@ _COLUMNS = select(
 ).join(PerformanceRow.work)
 _MATCHES = select(MusicBrainzRow.performance_id, MusicBrainzRow.mbid, MusicBrainzRow.length_ms).order_by(
     MusicBrainzRow.performance_id, MusicBrainzRow.position
+)
+
+_ORIGINS = (
+    select(
+        PerformanceRow.pid,
+        SourceRow.folder,
+        SourceRow.subset,
+        SourceRow.frame_rate,
+        FeatureFileRow.feature,
+        FeatureFileRow.path,
+        FeatureFileRow.sha256,
+    )
+    .join(SourceRow, PerformanceRow.source_id == SourceRow.id)
+    .join(FeatureFileRow, FeatureFileRow.performance_id == PerformanceRow.id)
 )
 
 
@@ -99,6 +114,18 @@ class Catalogue:
             for start in range(0, len(pids), _CHUNK):
                 rows = session.execute(_COLUMNS.where(PerformanceRow.pid.in_(pids[start : start + _CHUNK]))).all()
                 found.update((p.pid, p) for p in _performances(session, rows))
+        return found
+
+    def origins(self, pids: Sequence[str]) -> dict[str, Origin]:
+        """What the performances named `pids` were indexed from, by PID; those of which it is not known are left out."""
+        found: dict[str, Origin] = {}
+        with self._database.session() as session:
+            for start in range(0, len(pids), _CHUNK):
+                rows = session.execute(_ORIGINS.where(PerformanceRow.pid.in_(pids[start : start + _CHUNK])))
+                for pid, folder, subset, frame_rate, feature, path, sha256 in rows:
+                    others = found[pid].files if pid in found else {}
+                    file = OriginFile(path, sha256)
+                    found[pid] = Origin(folder, subset, frame_rate, {**others, feature: file})
         return found
 
     def clique(self, wid: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, MetaData, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA = 1  # PRAGMA user_version; raised with every change below
+SCHEMA = 2  # PRAGMA user_version; raised with every change below
 
 
 class Base(DeclarativeBase):
@@ -22,6 +22,17 @@ class WorkRow(Base):
     artist: Mapped[str] = mapped_column(comment="artist the work is known by; empty where unknown")
 
 
+class SourceRow(Base):
+    """A folder that performances were indexed from, and how its files were read."""
+
+    __tablename__ = "sources"
+
+    id: Mapped[int] = mapped_column(primary_key=True, comment="from 0, in the order of their first performances")
+    folder: Mapped[str | None] = mapped_column(comment="absolute path; NULL for the bundled sample")
+    subset: Mapped[str] = mapped_column(comment="subset of the dataset")
+    frame_rate: Mapped[float] = mapped_column(comment="frames a second of its files")
+
+
 class PerformanceRow(Base):
     """One recording."""
 
@@ -35,6 +46,9 @@ class PerformanceRow(Base):
     year: Mapped[int | None] = mapped_column(comment="release year; NULL where unknown or unreleased")
     instrumental: Mapped[bool | None] = mapped_column(comment="1, 0, or NULL where unknown")
     artist_mbid: Mapped[str | None] = mapped_column(comment="MusicBrainz identifier of the artist")
+    source_id: Mapped[int | None] = mapped_column(
+        ForeignKey(SourceRow.id), comment="what it was indexed from; NULL where that is not known"
+    )
 
     work: Mapped[WorkRow] = relationship()
     matches: Mapped[list[MusicBrainzRow]] = relationship(order_by="MusicBrainzRow.position")
@@ -49,6 +63,17 @@ class MusicBrainzRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True, comment="order in the dataset's JSON, from 0")
     mbid: Mapped[str] = mapped_column(comment="MusicBrainz identifier of the recording")
     length_ms: Mapped[int | None] = mapped_column(comment="length in milliseconds; NULL where unknown")
+
+
+class FeatureFileRow(Base):
+    """A file that a performance was indexed from, as it was then."""
+
+    __tablename__ = "feature_files"
+
+    performance_id: Mapped[int] = mapped_column(ForeignKey(PerformanceRow.id), primary_key=True, comment="performance")
+    feature: Mapped[str] = mapped_column(primary_key=True, comment="`hpcp`, `crema` or `cens`")
+    path: Mapped[str] = mapped_column(comment="from the source's folder")
+    sha256: Mapped[str] = mapped_column(comment="of the file's content, hexadecimal")
 
 
 TEXT_COLUMNS = ("title", "artist", "work_title", "work_artist")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,27 @@ from sqlalchemy import Connection, create_engine, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
-from covsearch.db.models import CREATE_TEXT_INDEX, SCHEMA, TEXT, Base, MusicBrainzRow, PerformanceRow, WorkRow
+from covsearch.db.models import (
+    CREATE_TEXT_INDEX,
+    SCHEMA,
+    TEXT,
+    Base,
+    FeatureFileRow,
+    MusicBrainzRow,
+    PerformanceRow,
+    SourceRow,
+    WorkRow,
+)
 from covsearch.errors import ArtefactError, CovsearchError
 
+_Source = tuple[str | None, str, float]  # folder, subset, frame rate
 
-def write_catalogue(path: Path, performances: Sequence[Performance]) -> None:
+
+def write_catalogue(
+    path: Path, performances: Sequence[Performance], origins: Mapping[str, Origin] | None = None
+) -> None:
     """Write `performances` as a new SQLite database.
 
     A work has the title and the artist of its first performance that has one; Da-TACOS repeats them in every
@@ -28,6 +43,8 @@ def write_catalogue(path: Path, performances: Sequence[Performance]) -> None:
         A file that is not there yet. It is not flushed to the disk here.
     performances : sequence of Performance
         In the order of the vectors' rows.
+    origins : mapping, optional
+        PID -> what it was indexed from, where that is known.
 
     Raises
     ------
@@ -45,18 +62,22 @@ def write_catalogue(path: Path, performances: Sequence[Performance]) -> None:
             Base.metadata.create_all(connection)
             connection.exec_driver_sql(CREATE_TEXT_INDEX)
             connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
-            _fill(connection, performances)
+            _fill(connection, performances, origins or {})
     except (UnicodeEncodeError, OverflowError) as e:
         raise ArtefactError(f"metadata cannot be stored: {e}; correct it in the dataset's JSON") from e
     except DBAPIError as e:
         raise CovsearchError(f"{path}: SQLite cannot write: {e.orig}") from e
 
 
-def _fill(connection: Connection, performances: Sequence[Performance]) -> None:
-    works = _works(performances)
+def _fill(connection: Connection, performances: Sequence[Performance], origins: Mapping[str, Origin]) -> None:
+    works, sources = _works(performances), _sources(performances, origins)
     _insert(connection, WorkRow, ({"wid": w, "title": t, "artist": a} for w, (t, a) in works.items()))
-    _insert(connection, PerformanceRow, (_performance(row, p) for row, p in enumerate(performances)))
+    rows = ({"id": id_, "folder": f, "subset": s, "frame_rate": r} for (f, s, r), id_ in sources.items())
+    _insert(connection, SourceRow, rows)
+    numbers = {pid: sources[_source(origin)] for pid, origin in origins.items() if _source(origin) in sources}
+    _insert(connection, PerformanceRow, (_performance(i, p, numbers.get(p.pid)) for i, p in enumerate(performances)))
     _insert(connection, MusicBrainzRow, _musicbrainz(performances))
+    _insert(connection, FeatureFileRow, _feature_files(performances, origins))
     texts = [_text(row, p, works[p.wid]) for row, p in enumerate(performances)]
     if texts:
         connection.execute(insert(TEXT), texts)
@@ -77,7 +98,26 @@ def _works(performances: Iterable[Performance]) -> dict[str, tuple[str, str]]:
     return works
 
 
-def _performance(row: int, p: Performance) -> dict[str, Any]:
+def _sources(performances: Iterable[Performance], origins: Mapping[str, Origin]) -> dict[_Source, int]:
+    """Every different source, numbered in the order of appearance."""
+    sources: dict[_Source, int] = {}
+    for p in performances:
+        if p.pid in origins:
+            sources.setdefault(_source(origins[p.pid]), len(sources))
+    return sources
+
+
+def _source(origin: Origin) -> _Source:
+    return origin.folder, origin.subset, origin.frame_rate
+
+
+def _feature_files(performances: Iterable[Performance], origins: Mapping[str, Origin]) -> Iterable[dict[str, Any]]:
+    for row, p in enumerate(performances):
+        for feature, file in origins[p.pid].files.items() if p.pid in origins else ():
+            yield {"performance_id": row, "feature": feature, "path": file.path, "sha256": file.sha256}
+
+
+def _performance(row: int, p: Performance, source: int | None) -> dict[str, Any]:
     return {
         "id": row,
         "pid": p.pid,
@@ -87,6 +127,7 @@ def _performance(row: int, p: Performance) -> dict[str, Any]:
         "year": p.year,
         "instrumental": p.instrumental,
         "artist_mbid": p.artist_mbid,
+        "source_id": source,
     }
 
 

@@ -111,23 +111,37 @@ def bootstrap_over_works(
     if replicates < 1:
         raise UsageError(f"the bootstrap needs at least 1 replicate, not {replicates}")
     rankings = {name: _Ranking(*checked(score, label, both_classes=True)) for name, score in scores.items()}
-    weights = _Weights(np.asarray(label), work_a, work_b)
+    weights = WorkWeights(np.asarray(label), work_a, work_b)
     rng = np.random.default_rng(seed)
     auc = {name: np.empty(replicates) for name in rankings}
-    redrawn = 0
     for k in range(replicates):
-        covers, others = weights.draw(rng)
-        while not covers.any() or not others.any():
-            redrawn += 1
-            covers, others = weights.draw(rng)
+        covers, others = weights.draw_both(rng)
         for name, ranking in rankings.items():
             auc[name][k] = ranking.weighted_auc(covers, others)
         progress("bootstrap over works", k + 1, replicates)
-    return BootstrapAuc(auc, weights.works, redrawn)
+    return BootstrapAuc(auc, weights.works, weights.redrawn)
 
 
-class _Weights:
-    """Which works each pair belongs to, and how often it occurs when works are drawn."""
+class WorkWeights:
+    """Which works each pair belongs to, and how often it occurs when works are drawn.
+
+    Parameters
+    ----------
+    label : NDArray[int64], shape (N,)
+    work_a, work_b : array_like of str or int, shape (N,)
+
+    Attributes
+    ----------
+    works : int
+        How many there are.
+    redrawn : int
+        Draws thrown away so far because they held no cover or no non-cover.
+
+    Raises
+    ------
+    UsageError
+        When the labels contradict the works.
+    """
 
     def __init__(self, label: NDArray[np.int64], work_a: ArrayLike, work_b: ArrayLike) -> None:
         sides = np.asarray(work_a), np.asarray(work_b)
@@ -141,12 +155,21 @@ class _Weights:
             k = int(wrong[0])
             raise UsageError(f"pair {k} of works {names[a[k]]} and {names[b[k]]} has label {label[k]}: 0 is cover")
         self.works = len(names)
+        self.redrawn = 0
         self._cover, self._other_a, self._other_b = a[cover], a[~cover], b[~cover]
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw as many works as there are; weights of the covers (N0,) and of the non-covers (N1,)."""
         count = np.bincount(rng.integers(self.works, size=self.works), minlength=self.works).astype(np.float64)
         return count[self._cover], count[self._other_a] * count[self._other_b]
+
+    def draw_both(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """As :meth:`draw`, until there are covers and non-covers among the works drawn."""
+        covers, others = self.draw(rng)
+        while not covers.any() or not others.any():
+            self.redrawn += 1
+            covers, others = self.draw(rng)
+        return covers, others
 
 
 class _Ranking:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from covsearch import plots
+from covsearch.evaluate.calibration import CalibrationScore
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import THRESHOLD
 from covsearch.evaluate.retrieval_report import RetrievalReport
@@ -42,6 +46,15 @@ def draw_pairs(report: PairsReport, folder: Path, prefix: str = "", suffix: str 
             title=title,
             threshold=THRESHOLD,
         ),
+    ]
+
+
+def diagrams(score: CalibrationScore) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+    """The curves of a reliability diagram: before, by temperature, after; each with its expected calibration error."""
+    named = (("as it is", score.before), ("temperature", score.temperature), ("Platt", score.after))
+    return [
+        (f"{name}: ECE {some.ece:.3f} {some.ci:.3f}", some.diagram.predicted, some.diagram.observed)
+        for name, some in named
     ]
 
 

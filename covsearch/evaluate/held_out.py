@@ -16,15 +16,48 @@ from covsearch.dataset.sample import sample_root
 from covsearch.embed import embed_store
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
 from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
-from covsearch.evaluate.metrics import THRESHOLD
+from covsearch.evaluate.calibration import CalibrationScore, judge_calibration
+from covsearch.evaluate.first_matches import QueryScore, first_matches, judge_first_matches
+from covsearch.evaluate.metrics import THRESHOLD, accuracy
 from covsearch.evaluate.pairs import PairReport, PairScores, compare, head_scores
-from covsearch.evaluate.protocol import assumed_rate, candidates, choose_pairs, read_origin
+from covsearch.evaluate.protocol import HELD_OUT_PAIRS, HeldOut, assumed_rate, candidates, choose_pairs, read_origin
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
+from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.progress import Progress, silent
 from covsearch.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class CalibratedPairs:
+    """How a model's calibration does on held-out pairs.
+
+    Attributes
+    ----------
+    accuracy : float
+        Of p against the calibrated threshold, every pair counting the same, as in the accuracies at 0.5.
+    score : CalibrationScore
+        At even odds.
+    queries : QueryScore or None
+        Of what comes first where the performances query each other; None where training saw them.
+    """
+
+    accuracy: float
+    score: CalibrationScore
+    queries: QueryScore | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the diagrams, ready for :func:`json.dumps`."""
+        score = self.score.as_json()
+        even = {f"{name}_at_even_odds": score.pop(name) for name in ("accuracy", "accuracy_calibrated")}
+        return {
+            "accuracy": self.accuracy,
+            **even,
+            **score,
+            "first_matches": asdict(self.queries) if self.queries else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -49,6 +82,8 @@ class PairsReport:
         Of the bootstrap over works (and of drawn pairs).
     notes : tuple of str
         What a reader of the numbers must know.
+    calibrated : CalibratedPairs or None
+        How the model's calibration does; None where it has none.
     """
 
     model: str
@@ -65,6 +100,7 @@ class PairsReport:
     replicates: int
     redrawn: int
     notes: tuple[str, ...]
+    calibrated: CalibratedPairs | None = None
 
     @property
     def covers(self) -> int:
@@ -88,6 +124,7 @@ class PairsReport:
             },
             "reference": MEAN_CHROMA,
             "systems": [_system_json(system) for system in self.systems],
+            "calibration": self.calibrated.as_json() if self.calibrated else None,
             "notes": list(self.notes),
         }
 
@@ -152,7 +189,8 @@ def evaluate_pairs(
     store = pack_cached(workspace.cache, candidates(dataset, origin, pairs), features, progress=progress)
     held_out = choose_pairs(dataset, origin, store.pids, pairs, seed)
     works = np.unique(store.wids, return_inverse=True)[1]  # numbers: a million names are slow to sort
-    systems = _scores(checkpoint, store, held_out.pairs, seed, progress)
+    vectors = embed_store(checkpoint, store, progress)
+    systems = _scores(checkpoint, vectors, store, held_out.pairs, seed, progress)
     reports, draws = compare(
         systems,
         held_out.pairs.label,
@@ -164,6 +202,7 @@ def evaluate_pairs(
         progress=progress,
     )
     assert systems[0].probability is not None
+    calibration = read_calibration(checkpoint.folder, checkpoint.fingerprint)
     return PairsReport(
         model=checkpoint.fingerprint,
         features=features.features,
@@ -184,13 +223,42 @@ def evaluate_pairs(
             *assumed_rate(dataset, bool(features.rate)),
             *_base_rate(held_out.pairs),
             *_verdict(reports[0]),
+            *([] if calibration else [f"p is not calibrated: `covsearch calibrate --model {checkpoint.folder}`"]),
         ),
+        calibrated=_calibrated(calibration, checkpoint, systems[0], held_out, works, vectors, seed)
+        if calibration
+        else None,
     )
 
 
-def _scores(checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, seed: int, progress: Progress) -> list[PairScores]:
+def _calibrated(
+    calibration: Calibration,
+    checkpoint: Checkpoint,
+    model: PairScores,
+    held_out: HeldOut,
+    works: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    seed: int,
+) -> CalibratedPairs:
+    """Judge the calibration on the pairs, and on queries where training saw none of them."""
+    assert model.probability is not None
+    pairs, head = held_out.pairs, Head(checkpoint.alpha, checkpoint.beta)
+    score = judge_calibration(model.score, pairs.label, works[pairs.a], works[pairs.b], calibration, seed=seed)
+    queries = None
+    if held_out.protocol != HELD_OUT_PAIRS:
+        queries = judge_first_matches(first_matches(vectors, works, head), calibration)
+    return CalibratedPairs(accuracy(model.probability, pairs.label, calibration.threshold), score, queries)
+
+
+def _scores(
+    checkpoint: Checkpoint,
+    vectors: NDArray[np.float32],
+    store: FrameStore,
+    pairs: Pairs,
+    seed: int,
+    progress: Progress,
+) -> list[PairScores]:
     """The model's scores, then every baseline's."""
-    vectors = embed_store(checkpoint, store, progress)
     head = Head(checkpoint.alpha, checkpoint.beta)
     model = head_scores(vectors, pairs, head, checkpoint.fingerprint)
     return [

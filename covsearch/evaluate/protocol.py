@@ -119,9 +119,9 @@ def candidates(dataset: Dataset, origin: Origin, kind: str) -> Dataset:
             )
         pids = tuple(dataset.performances)
         pairs = read_pairs(origin.folder / PAIRS, pids, "test")
-        return _only(dataset, {pids[i] for i in np.concatenate([pairs.a, pairs.b]).tolist()})
+        return only(dataset, {pids[i] for i in np.concatenate([pairs.a, pairs.b]).tolist()})
     test = set(origin.split.test)
-    part = _only(dataset, {pid for pid, performance in dataset.performances.items() if performance.wid in test})
+    part = only(dataset, {pid for pid, performance in dataset.performances.items() if performance.wid in test})
     if not part.performances:
         raise ArtefactError(
             f"{dataset.root} has none of the {len(test)} test works of {origin.folder}: "
@@ -189,11 +189,11 @@ def searched(
         where = f"the {len(works)} {chosen} works of {origin.folder}" if own else "the performances asked for"
         raise ArtefactError(f"{dataset.root} has none of {where}: another collection with the name {dataset.subset}?")
     if own and chosen != "test":
-        return Searched(f"{chosen} works", _only(dataset, kept), (_SEEN[chosen],))
+        return Searched(f"{chosen} works", only(dataset, kept), (_SEEN[chosen],))
     protocol = origin.protocol(dataset.subset)
     notes = [_explain(protocol, origin, dataset.subset)]
     notes += ["queries and collection are these works alone"] if own else []
-    return Searched(protocol, _only(dataset, kept), tuple(notes))
+    return Searched(protocol, only(dataset, kept), tuple(notes))
 
 
 def searched_by_all(
@@ -223,10 +223,11 @@ def searched_by_all(
     if not common:
         folders = " and ".join(str(origin.folder) for origin in origins)
         raise UsageError(f"no performance of {dataset.subset} is fair to all of {folders}: judge them one by one")
-    return found, _only(dataset, common)
+    return found, only(dataset, common)
 
 
-def _only(dataset: Dataset, pids: set[str]) -> Dataset:
+def only(dataset: Dataset, pids: set[str]) -> Dataset:
+    """The part of `dataset` that is the performances `pids`."""
     performances = {pid: p for pid, p in dataset.performances.items() if pid in pids}
     return replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in performances})
 
@@ -272,7 +273,7 @@ def choose_pairs(
         pairs = balanced_pairs(wids, BALANCED_PAIRS, rng)
         notes.append(f"{len(pairs):,} pairs drawn with seed {seed}")
     else:
-        pairs, lost = _recorded_pairs(dataset, origin, pids)
+        pairs, lost = recorded_pairs(dataset, origin, pids)
         notes += [f"{lost} test pairs left out: a file of theirs was refused"] if lost else []
     return HeldOut(protocol, pairs, tuple(notes))
 
@@ -285,11 +286,17 @@ def _explain(protocol: str, origin: Origin, subset: str) -> str:
     return f"{protocol}: trained on {origin.subset}, judged on {subset}"
 
 
-def _recorded_pairs(dataset: Dataset, origin: Origin, pids: tuple[str, ...]) -> tuple[Pairs, int]:
-    """The checkpoint's test pairs as positions in `pids`, and how many are lost because a PID is not in it."""
+def recorded_pairs(dataset: Dataset, origin: Origin, pids: tuple[str, ...], part: str = "test") -> tuple[Pairs, int]:
+    """The checkpoint's pairs of `part` as positions in `pids`, and how many are lost because a PID is not in it.
+
+    Raises
+    ------
+    ArtefactError
+        When they do not fit the collection.
+    """
     path = origin.folder / PAIRS
     everyone = tuple(dataset.performances)
-    pairs = read_pairs(path, everyone, "test")
+    pairs = read_pairs(path, everyone, part)
     wids = np.array([performance.wid for performance in dataset.performances.values()])
     wrong = np.flatnonzero((wids[pairs.a] != wids[pairs.b]) != (pairs.label == NON_COVER))
     if len(wrong):

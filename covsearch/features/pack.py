@@ -6,6 +6,8 @@ import fcntl
 import hashlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -176,8 +178,15 @@ def _locked(folder: Path, settings: str, progress: Progress) -> Iterator[BinaryI
             progress("waiting for another process to pack this collection", 0, 1)
             fcntl.flock(data, fcntl.LOCK_EX)
             progress("waiting for another process to pack this collection", 1, 1)
-        (folder / CONFIG).write_text(settings, encoding="utf-8")
-        yield data
+        if not (folder / CONFIG).is_file():
+            draft = folder / f".tmp-{CONFIG}"  # in one step: half a configuration would be another one for ever
+            draft.write_text(settings, encoding="utf-8")
+            draft.replace(folder / CONFIG)
+        try:
+            yield data
+        except OSError as e:
+            e.filename = e.filename or str(folder)  # a full disk names no file
+            raise
 
 
 @dataclass(frozen=True)
@@ -262,9 +271,10 @@ def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
         yield from map(_pack_one, todo)
         return
     # spawn: forking a process that has started torch's threads can deadlock
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         chunks = iter(todo[i : i + _CHUNK] for i in range(0, len(todo), _CHUNK))
-        pending = [pool.submit(_work, chunk) for chunk in islice(chunks, 4 * workers)]
+        with _without_interrupts():  # the first chunks start the workers
+            pending = [pool.submit(_work, chunk) for chunk in islice(chunks, 4 * workers)]
         try:
             while pending:  # a bounded window: finished frames never pile up in memory
                 results: Iterable[_Result] = pending.pop(0).result()
@@ -272,6 +282,32 @@ def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
                 yield from results
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the parent was killed; it would otherwise wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold SIGINT back, here for a moment and in processes started meanwhile for good.
+
+    Ctrl-C goes to every process of a terminal's job; each worker would answer with a traceback, and this process ends
+    them anyway.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _below(path: Path, root: Path) -> str:

@@ -23,9 +23,14 @@ def sync_tree(folder: Path) -> None:
         sync(Path(parent))
 
 
+def draft_of(path: Path) -> Path:
+    """Where :func:`replace_text` writes what shall become `path`; a process that dies may leave it."""
+    return path.with_name(f".tmp-{path.name}")
+
+
 def replace_text(path: Path, text: str) -> None:
     """Replace a small file in one step: a reader sees the old text or the new one, also after a crash."""
-    draft = path.with_name(f".tmp-{path.name}")
+    draft = draft_of(path)
     draft.write_text(text, encoding="utf-8")
     sync(draft)
     draft.replace(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.index.calibration import CALIBRATION, Calibration, read_calibration
 from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
 from covsearch.index.verified import check_files
 from covsearch.workspace import Workspace
@@ -26,7 +27,9 @@ FILES = {
     "model/config.toml": "the model's configuration",
 }
 WINDOWS = "windows.safetensors"
+CALIBRATED = f"model/{CALIBRATION}"
 OPTIONAL = {
+    CALIBRATED: "only of a calibrated model: what p is worth, as `covsearch calibrate` wrote it",
     WINDOWS: "only by `build-index --windows`: `vectors`, float32 (M, 128), rows of unit length; `first`, int64 "
     "(N + 1,): rows `first[i]` to `first[i + 1]` are the windows of performance i; `start`, float64 (M,): seconds",
 }
@@ -59,19 +62,45 @@ class Generation:
         return self.folder / "model"
 
     @property
+    def calibrated(self) -> bool:
+        """Whether the model was calibrated when the generation was built."""
+        return lists_calibration(self.name, self.manifest)
+
+    def calibration(self) -> Calibration | None:
+        """The calibration of the model; None where it has none.
+
+        Raises
+        ------
+        ArtefactError
+            When it is damaged, or another model's.
+        """
+        return read_calibration(self.model_folder, self.manifest.model, MEND) if self.calibrated else None
+
+    @property
     def database(self) -> Path:
         """The metadata."""
         return self.workspace.db / f"{self.name}.sqlite3"
 
 
-def files_of(*, windows: bool) -> list[str]:
-    """The files in the folder of a generation with or without windows, by their path from it."""
-    return [*FILES, *([WINDOWS] if windows else [])]
+def files_of(*, windows: bool, calibrated: bool = False) -> list[str]:
+    """The files in the folder of a generation with or without windows and a calibration, by their path from it."""
+    return [*FILES, *([WINDOWS] if windows else []), *([CALIBRATED] if calibrated else [])]
 
 
-def stored_paths(name: str, *, windows: bool) -> list[str]:
+def stored_paths(name: str, *, windows: bool, calibrated: bool = False) -> list[str]:
     """The files of generation `name`, as the manifest names them: by their path from the workspace."""
-    return [*(f"index/{name}/{file}" for file in files_of(windows=windows)), f"db/{name}.sqlite3"]
+    files = files_of(windows=windows, calibrated=calibrated)
+    return [*(f"index/{name}/{file}" for file in files), f"db/{name}.sqlite3"]
+
+
+def lists_calibration(name: str, manifest: Manifest) -> bool:
+    """Whether the calibration is among the files of generation `name`."""
+    return f"index/{name}/{CALIBRATED}" in manifest.files
+
+
+def expected_paths(name: str, manifest: Manifest) -> list[str]:
+    """:func:`stored_paths` of generation `name`, as its manifest says that it was built."""
+    return stored_paths(name, windows=manifest.windows is not None, calibrated=lists_calibration(name, manifest))
 
 
 def read_current(workspace: Workspace) -> tuple[str, str] | None:
@@ -139,7 +168,7 @@ def read_generation(workspace: Workspace, name: str, sha256: str | None) -> Gene
         manifest = parse_manifest(_manifest_text(path, sha256))
     except ArtefactError as e:
         raise ArtefactError(f"{path}: {e}") from e
-    if sorted(manifest.files) != sorted(stored_paths(name, windows=manifest.windows is not None)):
+    if sorted(manifest.files) != sorted(expected_paths(name, manifest)):
         raise ArtefactError(f"{path}: does not list {name}'s files; {MEND}")
     return Generation(workspace, name, manifest)
 

@@ -33,17 +33,19 @@ FIELDS = {
     "format": "version of this layout; a reader refuses any other",
     "covsearch": "version of covsearch that built the generation",
     "created": "time of the build, UTC, ISO 8601",
-    "subset": "subset of the dataset, as its folders name it",
+    "subset": "subset of the dataset that the index was built from, as its folders name it",
     "count": "number of performances",
     "works": "number of works among them",
     "dim": "length of a vector",
     "model": "fingerprint of the model that made the vectors",
     "features": "what the model sees: which features, at which frame rate, how many frames at most, in which key",
-    "frame_rate": "frames a second of the files that were indexed, and of those that are queried with",
+    "frame_rate": "frames a second of the files that the index was built from, and, unless another rate is named, of "
+    "those that it is queried with; the database has those of added performances",
     "recipe": "kind of the FAISS index",
     "windows": "how performances are cut into windows, in frames: their `length` and `hop`, at `rate` frames a second; "
     "null without windows",
-    "source": "folder of the dataset; null for the bundled sample",
+    "source": "folder of the dataset that the index was built from; null for the bundled sample; the database has "
+    "those of added performances",
     "files": "size and SHA-256 of every file, by its path from the workspace",
 }
 

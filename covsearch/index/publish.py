@@ -17,7 +17,16 @@ from pathlib import Path
 
 from covsearch.errors import ArtefactError, CovsearchError
 from covsearch.index import durable, verified
-from covsearch.index.generation import CURRENT, MANIFEST, NAME, Generation, files_of, read_current, stored_paths
+from covsearch.index.generation import (
+    CALIBRATED,
+    CURRENT,
+    MANIFEST,
+    NAME,
+    Generation,
+    files_of,
+    read_current,
+    stored_paths,
+)
 from covsearch.index.manifest import Manifest, digest
 from covsearch.workspace import Workspace
 
@@ -73,9 +82,9 @@ class Draft:
 
         The draft's files have their final names afterwards; generations older than the previous one are removed.
         """
-        windows = manifest.windows is not None
-        written = [*(self.folder / file for file in files_of(windows=windows)), self.database]
-        files = dict(zip(stored_paths(self.name, windows=windows), map(digest, written), strict=True))
+        parts = {"windows": manifest.windows is not None, "calibrated": (self.folder / CALIBRATED).is_file()}
+        written = [*(self.folder / file for file in files_of(**parts)), self.database]
+        files = dict(zip(stored_paths(self.name, **parts), map(digest, written), strict=True))
         generation = Generation(self.workspace, self.name, replace(manifest, files=files))
         path = self.folder / MANIFEST
         path.write_text(generation.manifest.to_json(), encoding="utf-8")
@@ -93,22 +102,30 @@ class Draft:
 
 @contextmanager
 def draft(workspace: Workspace) -> Iterator[Draft]:
-    """A new, empty draft; removed at the end unless it was published. The caller holds :func:`builder_lock`."""
+    """A new, empty draft; removed at the end unless it was published. The caller holds :func:`builder_lock`.
+
+    A failure to write that names no file is given the draft's folder, so that a person knows which disk is full.
+    """
     remove_orphans(workspace)
     numbers = [_number(p.name) for p in _entries(workspace) if not p.name.startswith(".")]
     name = f"gen-{max(numbers, default=0) + 1:04d}"
     new = Draft(workspace, name, workspace.index / f".tmp-{name}", workspace.db / f".tmp-{name}.sqlite3")
-    (new.folder / "model").mkdir(parents=True)
     try:
+        (new.folder / "model").mkdir(parents=True)
         yield new
+    except OSError as e:
+        e.filename = e.filename or str(new.folder)
+        raise
     finally:
         _remove(entry for entry in _entries(workspace) if entry.name.startswith(".tmp-"))
+        remove_orphans(workspace)  # one that got its name and failed before it was current
 
 
 def remove_orphans(workspace: Workspace) -> None:
     """Remove all but the current generation and the one before it; the caller holds :func:`builder_lock`.
 
     So are stamps that readers did not finish; one that is just being written is only not remembered.
+    Updates that find nothing to do call it too, since they may be what comes after a build that died.
 
     Where ``CURRENT`` cannot be read nothing is removed: a generation may still be wanted by hand.
     """
@@ -121,7 +138,8 @@ def remove_orphans(workspace: Workspace) -> None:
     published = {_number(p.name) for p in _entries(workspace) if not p.name.startswith(".")}
     previous = max((number for number in published if number < newest), default=None)
     keep = {newest, previous}
-    _remove(p for p in _entries(workspace) if p.name.startswith(".") or _number(p.name) not in keep)
+    orphans = [p for p in _entries(workspace) if p.name.startswith(".") or _number(p.name) not in keep]
+    _remove([*orphans, durable.draft_of(workspace.index / CURRENT)])
 
 
 def _entries(workspace: Workspace) -> list[Path]:

@@ -51,6 +51,12 @@ class Windows:
     def __len__(self) -> int:
         return len(self.cuts.first) - 1
 
+    def __add__(self, other: Windows) -> Windows:
+        """The windows of these performances and, after them, of the other ones; the recipe is the first one's."""
+        first = np.concatenate([self.cuts.first, other.cuts.first[1:] + self.cuts.first[-1]])
+        start = np.concatenate([self.cuts.start, other.cuts.start])
+        return Windows(np.concatenate([self.vectors, other.vectors]), Cuts(first, start, self.cuts.recipe))
+
     def take(self, rows: Sequence[int]) -> Windows:
         """Those of some performances, at least one, in the order of `rows`."""
         first = self.cuts.first

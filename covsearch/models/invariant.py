@@ -7,7 +7,6 @@ input, and the maximum over all 12 rotations does not change.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import torch
@@ -15,29 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from covsearch.config import EMBEDDING_DIM, ModelConfig
+from covsearch.dataset.chroma import BINS
+from covsearch.models.circular import CircularConv
 from covsearch.models.norm import make_norm
 from covsearch.models.pooling import MomentPooling
 
-PITCHES = 12
-WIDTHS = (32, 48, 64, 96)
+WIDTHS = (48, 64, 96, 128)
 KERNELS = (5, 3, 3, 3)  # frames
 STRIDE = 8  # time is halved by the first convolution and twice by pooling
 _SILENT = 1e-6  # added to a track's RMS
-
-
-class CircularConv(nn.Module):
-    """Cross-correlation over all 12 pitches, cyclic, and over `frames` frames, zero-padded; no bias."""
-
-    def __init__(self, inputs: int, outputs: int, frames: int, stride: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, PITCHES, frames))
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map `x` (B, inputs, 12, T) to (B, outputs, 12, ceil(T / stride))."""
-        x = F.pad(x, (0, 0, 5, 6), mode="circular")
-        return F.conv2d(x, self.weight, stride=(1, self.stride), padding=(0, self.weight.shape[3] // 2))
 
 
 class InvariantCNN(nn.Module):
@@ -64,7 +49,7 @@ class InvariantCNN(nn.Module):
         super().__init__()
         self.masked = config.pooling == "masked"
         self.frames = config.features.frames
-        widths = (config.features.width // PITCHES, *WIDTHS)
+        widths = (config.features.width // BINS, *WIDTHS)
         self.convs = nn.ModuleList(
             CircularConv(i, o, frames, 2 if layer == 0 else 1)
             for layer, ((i, o), frames) in enumerate(zip(itertools.pairwise(widths), KERNELS, strict=True))
@@ -81,27 +66,32 @@ class InvariantCNN(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Embed `frames` (B, T, F), zero behind each of `lengths` (B,), as unit vectors (B, 128)."""
         batch, length, width = frames.shape
-        x = frames.reshape(batch, length, width // PITCHES, PITCHES).permute(0, 2, 3, 1)  # (B, C, 12, T)
+        x = frames.reshape(batch, length, width // BINS, BINS).permute(0, 3, 2, 1)  # (B, 12, C, T)
         x = F.pad(x, (0, -length % STRIDE))
         real = torch.arange(x.shape[3], device=x.device) < lengths[:, None]
         mask = real.to(x.dtype)[:, None, None]  # (B, 1, 1, T)
-        x = _levelled(x, mask).contiguous(memory_format=torch.channels_last)
+        x = _levelled(x, mask)
         mask = mask if self.masked else torch.ones_like(mask)
         for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            x = conv(x)  # (B, C', 12, T')
+            x = conv(x)  # (B, 12, C', T')
             if layer == 0:
-                mask = F.max_pool2d(mask, (1, 2))
-            x = F.relu(norm(x, mask))
+                mask = _halved(mask)
+            x = F.relu(norm(x.transpose(1, 2), mask)).transpose(1, 2)
             if layer in (1, 2):
-                x, mask = F.max_pool2d(x, (1, 2)), F.max_pool2d(mask, (1, 2))
-        loudest = x.amax(2).float()  # (B, C', T / 8); moments in float32, also under autocast
+                x, mask = _halved(x), _halved(mask)
+        loudest = x.amax(1).float()  # (B, C', T / 8); moments in float32, also under autocast
         pooled = self.pooling(loudest, mask[:, 0])  # (B, 3 C')
         with torch.autocast(x.device.type, enabled=False):
             return F.normalize(self.dense(self.dropout(pooled)), dim=1)  # (B, 128)
 
 
 def _levelled(x: Tensor, mask: Tensor) -> Tensor:
-    """Frames of `x` (B, C, 12, T) without their mean over pitch, and every track's RMS over real frames 1."""
-    x = (x - x.mean(2, keepdim=True)) * mask
+    """Frames of `x` (B, 12, C, T) without their mean over pitch, and every track's RMS over real frames 1."""
+    x = (x - x.mean(1, keepdim=True)) * mask
     power = x.square().sum((1, 2, 3)) / (x.shape[1] * x.shape[2] * mask.sum((1, 2, 3)))  # (B,)
     return x / (power.sqrt() + _SILENT)[:, None, None, None]
+
+
+def _halved(x: Tensor) -> Tensor:
+    """The larger of every two neighbours in time: (..., T) to (..., T / 2); T is even."""
+    return torch.maximum(x[..., ::2], x[..., 1::2])  # max_pool2d copies this layout twice

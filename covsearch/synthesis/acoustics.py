@@ -35,10 +35,10 @@ def detune(batch: Batch, rng: np.random.Generator) -> Batch:
     """Tuning between two semitones, a little leakage to both sides, and vibrato that comes and goes."""
     size, length = len(batch), int(batch.shape[2])
     side = rng.random(size) < 0.5
-    tuning = rng.uniform(0, rng.choice([0, 0, 0.05, 0.12], size))
-    both = rng.uniform(0, 0.04, size)
+    tuning = rng.uniform(0, rng.choice([0, 0, 0, 0.1], size))
+    both = rng.uniform(0, 0.02, size)
     up, down = _column(both + tuning * side), _column(both + tuning * ~side)
-    voice = _column((rng.random(size) < 0.4) * rng.uniform(0, 0.1, size))
+    voice = _column((rng.random(size) < 0.4) * rng.uniform(0, 0.06, size))
     vibrato = voice * rng.random((size, 1, length), dtype=np.float32)
     rising = _column((rng.random(size) < 0.5).astype(np.float64))
     return _leak(batch, up + vibrato * rising, down + vibrato * (1 - rising))

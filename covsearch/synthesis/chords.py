@@ -74,6 +74,7 @@ def _templates() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         weights[row, root] = 1.0
         if seventh != NO_CHORD:
             weights[row, seventh] = 0.45
+            weights[row] -= 0.1  # a seventh must be heard
     return tones, weights
 
 

@@ -32,7 +32,13 @@ class CoverMaker:
         return len(self.songs)
 
     def make(
-        self, which: Sequence[int], rng: np.random.Generator, *, hardness: float, frames: int | None = None
+        self,
+        which: Sequence[int],
+        rng: np.random.Generator,
+        *,
+        hardness: float,
+        frames: int | None = None,
+        semitones: Sequence[int] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """One fresh cover of each of the songs `which`; a song named twice gives two different covers.
 
@@ -47,6 +53,8 @@ class CoverMaker:
             notes, mix and tempo differ from the song.
         frames : int, optional
             At most so many frames: a stretch from anywhere in a longer cover. By default the whole.
+        semitones : sequence of int, optional
+            How far each of the B covers is transposed up. By default every key is as likely.
 
         Returns
         -------
@@ -61,7 +69,8 @@ class CoverMaker:
         for row, (energy, _) in zip(batch, played, strict=True):
             row[:, : len(energy)] = energy.T
         batch /= _COMMON * (batch.max(axis=1).sum(axis=1) / lengths)[:, None, None] + 1e-9
-        batch = reverberate(detune(transpose(batch, rng.integers(12, size=len(batch))), rng), rng)
+        up = rng.integers(12, size=len(batch)) if semitones is None else np.array(semitones, dtype=np.int64)
+        batch = reverberate(detune(transpose(batch, up), rng), rng)
         batch = as_frames(add_noise(batch, np.array([beat for _, beat in played]), rng), rng)
         halves = batch[:, :, ::_OVERSAMPLING] + batch[:, :, 1::_OVERSAMPLING]
         slow = np.asarray(np.ascontiguousarray(halves.swapaxes(1, 2)) / _OVERSAMPLING, dtype=np.float32)

@@ -200,7 +200,9 @@ def _table(path: Path, columns: int, root: Path | None) -> Rows:
 
 
 def _step(seconds: Rows, beats: Rows, offset: int) -> Rows:
-    return np.asarray((np.interp(seconds, beats, np.arange(len(beats))) - offset) * STEPS_A_BEAT)
+    before = np.minimum(seconds - beats[0], 0) / (beats[1] - beats[0])  # np.interp holds what lies outside at the ends
+    after = np.maximum(seconds - beats[-1], 0) / (beats[-1] - beats[-2])
+    return np.asarray((np.interp(seconds, beats, np.arange(len(beats))) + before + after - offset) * STEPS_A_BEAT)
 
 
 def _notes(tracks: list[tuple[Rows, int | None]], beats: Rows, offset: int, steps: int) -> Notes:

@@ -101,8 +101,11 @@ class Song:
         """The chords as stretches."""
         change = np.any(self.chords[1:] != self.chords[:-1], axis=1)
         start = np.concatenate([[0], np.flatnonzero(change) + 1])
-        kinds, which = np.unique(self.chords[start], axis=0, return_inverse=True)
-        return Harmony(kinds.astype(np.int64), which.reshape(-1), np.diff(start, append=self.steps))
+        chords = self.chords[start]
+        _, first, which = np.unique(chords, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # by when they occur, which is the same in every key
+        kinds, which = chords[first[order]], np.argsort(order)[which.reshape(-1)]
+        return Harmony(kinds.astype(np.int64), which, np.diff(start, append=self.steps))
 
 
 @dataclass(frozen=True, eq=False)

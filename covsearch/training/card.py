@@ -30,6 +30,7 @@ _KEY = {
 }
 
 
+_P = "- p near 0 means cover, p near 1 non-cover"
 _INVARIANT = "It hears performances in any key alike; it cannot tell two songs that differ by a transposition alone."
 
 
@@ -79,6 +80,19 @@ def write_checkpoint(folder: Path, trained: Trained) -> None:
     save_checkpoint(folder, trained.report.model, trained.config, train=trained.training)
 
 
+def calibrate_card(folder: Path, calibrated: str) -> None:
+    """Let the card in `folder` say how the model was calibrated, in place of what it said before of p.
+
+    A card that says nothing of p, having been written by hand, stays as it is.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    told = [f"{_P}. {calibrated}" if line.startswith(_P) else line for line in lines]
+    path.write_text("\n".join(told) + "\n", encoding="utf-8")
+
+
 def summary(trained: Trained) -> dict[str, Any]:
     """The figures of a training, ready for JSON."""
     best = trained.report.history[trained.report.best_epoch - 1]
@@ -126,7 +140,7 @@ in `metrics.jsonl`.
 
 ## Limits
 
-- p near 0 means cover, p near 1 non-cover; 0.5 is not calibrated.
+{_P}; 0.5 is not calibrated: `covsearch calibrate --model THIS_FOLDER`.
 - The branch sees chroma only: no timbre, no words, no rhythm beyond it.
 - {_INVARIANT if trained.config.branch == "invariant" else _KEY[trained.config.features.key]}
 - Trained on {_trained_on(training, facts)}; expect less on music unlike it.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from collection import write_collection
-from published import publish, publish_dataset
+from published import WEIGHTS, config_text, made_up_calibration, model_folder, publish, publish_dataset
 
 from covsearch import compare as comparing
 from covsearch.cli import cli, main
+from covsearch.config import FeatureConfig, fingerprint
+from covsearch.index.calibration import write_calibration
 from covsearch.plots import clock
 from covsearch.workspace import Workspace
 
@@ -41,14 +44,36 @@ def test_it_says_how_likely_in_which_key_and_where(workspace: Workspace) -> None
     assert lines[0].startswith("P_1 (W_1) · Song 1, version 1 · Singer 1 · 1961 · work: Song 1 by Writer 1")
     assert lines[1].startswith("P_3 (W_1) · Song 1, version 3")
     first, *_ = found.passages
-    assert lines[3:8] == [
+    assert lines[3:9] == [
         f"p          {found.p:.4f}: {found.verdict} (listed as versions of one work)",
+        "calibrated no: run `covsearch calibrate`, then `covsearch build-index`",
         f"distance   {found.distance:z.3f}",
         "key        P_3 is 4 semitones higher",
         f"together   {found.together}",
         f"windows    {clock(first.a)} ↔ {clock(first.b)}: {first.cosine:.3f}, all in all {found.similarity:.3f}",
     ]
-    assert len(lines) == 7 + len(found.passages)
+    assert len(lines) == 8 + len(found.passages)
+
+
+def test_of_a_calibrated_model_p_is_told_at_even_odds(tmp_path: Path, root: Path) -> None:
+    own = fingerprint(config_text(FeatureConfig("hpcp", key="normalised")), WEIGHTS)
+    calibration = made_up_calibration(threshold=0.999, model=own)
+    write_calibration(model_folder(tmp_path / "models" / "made-up"), calibration)
+    publish_dataset(Workspace(tmp_path), root, windows=True)
+    found = comparing.compare(Workspace(tmp_path), "P_1", "P_4")
+    odds = found.p / (1 - found.p)
+    even = odds**calibration.slope * math.exp(calibration.intercept)
+    assert found.calibrated == pytest.approx(even / (1 + even))
+    assert found.cover == (found.p < 0.999)
+    answer = json.loads(run(Workspace(tmp_path), "P_1", "P_4", "--json").stdout)
+    assert (answer["p_calibrated"], answer["cover"], answer["verdict"]) == (
+        found.calibrated,
+        found.cover,
+        found.verdict,
+    )
+    line = run(Workspace(tmp_path), "P_1", "P_4").stdout.splitlines()[4].rstrip()
+    threshold = calibration.calibrated_threshold
+    assert line == f"calibrated {found.calibrated:.4f} at even odds, cover below {threshold:.3f}"
 
 
 def test_json_has_everything_and_the_path_in_seconds(workspace: Workspace) -> None:
@@ -64,7 +89,7 @@ def test_json_has_everything_and_the_path_in_seconds(workspace: Workspace) -> No
     assert alignment["path"] == found.path.tolist()
     passages = [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in found.passages]
     assert answer["windows"] == {"similarity": found.similarity, "passages": passages}
-    assert answer["settings"] == {"frame_rate": found.rate, "generation": "gen-0001", "model": found.model}
+    assert answer["settings"] == {"frame_rates": list(found.rates), "generation": "gen-0001", "model": found.model}
 
 
 def test_without_windows_a_note_says_how_to_get_them(root: Path, tmp_path: Path) -> None:
@@ -141,7 +166,7 @@ def test_a_damaged_feature_file_is_exit_4(tmp_path: Path, monkeypatch: pytest.Mo
     assert "P_2_hpcp.h5: cannot be read as HDF5" in capsys.readouterr().err
 
 
-def test_an_index_that_names_no_folder_is_of_the_bundled_sample(tmp_path: Path) -> None:
+def test_an_index_that_knows_no_files_says_so(tmp_path: Path) -> None:
     publish(Workspace(tmp_path))
     result = CliRunner().invoke(cli, ["--home", str(tmp_path), "compare", "P_1", "P_2"])
-    assert "has no subset 'generated'; it has ['sample']" in str(result.exception)
+    assert "P_1: nobody noted where its files are; say with --dataset" in str(result.exception)

@@ -15,16 +15,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 from collection import write_collection
-from published import FINGERPRINT, publish, reseal
+from published import FINGERPRINT, made_up_calibration, publish, reseal
 
 from covsearch.build import build_index
 from covsearch.cli import cli, main
+from covsearch.cli import query as query_command
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.performance import Performance
 from covsearch.models import Siamese, save_checkpoint
 from covsearch.plots import clock
-from covsearch.search import open_searcher
+from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
 
 
@@ -76,7 +77,60 @@ def test_the_table_has_the_query_above_and_ranked_matches_below(workspace: Works
         known = ["✓"] if p.wid == "W_8" else []
         identity = [str(match.rank), p.pid, p.wid, *p.title.split(), *p.artist.split()]
         assert line.split() == [*identity, *year, *numbers, *known]
-    assert "p near 0: cover · p near 1: not" in lines[-1]
+    assert "p near 0: cover · p near 1: not" in lines[-2]
+    assert lines[-1].rstrip() == "p is not calibrated: run `covsearch calibrate`, then `covsearch build-index`"
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("calibrated"))
+    publish(workspace, windows=True, calibration=made_up_calibration())
+    return workspace
+
+
+def test_calibrated_p_is_in_table_json_and_csv(calibrated: Workspace) -> None:
+    options = ("query", "P_22", "--top", "39", "--expect", "3")
+    result = open_searcher(calibrated).query("P_22", 39, expected=3.0)
+    lines = stdout(calibrated, *options).splitlines()
+    answer = json.loads(stdout(calibrated, *options, "--json"))
+    rows = list(csv.DictReader(io.StringIO(stdout(calibrated, *options, "--csv"), newline="")))
+    begin = next(k for k, line in enumerate(lines) if line.split()[:1] == ["Rank"])
+    assert lines[begin].split()[-4:] == ["p", "Calibrated", "Distance", "Known"]
+    for line, printed, row, match in zip(lines[begin + 2 :], answer["matches"], rows, result.matches, strict=False):
+        assert f" {match.p:.4f} " in line
+        assert f" {match.calibrated:.4f} " in line
+        assert (printed["p_calibrated"], printed["cover"]) == (match.calibrated, match.cover)
+        assert (float(row["p_calibrated"]), row["cover"]) == (match.calibrated, str(match.cover).lower())
+        assert printed["verdict"] == row["verdict"] == ("cover" if match.cover else "non-cover")
+    assert len(answer["matches"]) == len(rows) == 39
+    assert answer["found"] == result.found
+    settings = {"calibrated": True, "expected": 3.0, "threshold": result.threshold}
+    assert {name: answer["settings"][name] for name in settings} == settings
+    told = f"calibrated: p with 3 covers expected among 39 (--expect) · cover below {result.threshold:.3f}"
+    assert lines[-1].rstrip() == told
+
+
+def test_no_cover_found_is_said_above_the_nearest(calibrated: Workspace) -> None:
+    for expect, found in (("1e-9", False), ("1e12", True)):
+        lines = stdout(calibrated, "query", "P_22", "--top", "3", "--expect", expect).splitlines()
+        result = open_searcher(calibrated).query("P_22", 3, expected=float(expect))
+        best = result.matches[0]
+        assert (result.found, best.cover) == (found, found)
+        none = f"No cover found: the likeliest, {best.performance.pid}, has a chance of 0.0%."
+        assert (lines[1] == none) == (not found)
+        assert any("No cover found" in line for line in lines) == (not found)
+        assert any(best.performance.pid in line.split() for line in lines[3:])  # the nearest are shown all the same
+
+
+def test_windows_and_calibration_stand_side_by_side(calibrated: Workspace) -> None:
+    lines = stdout(calibrated, "query", "P_22", "--rerank", "windows", "--top", "3", "--expect", "1e12").splitlines()
+    assert lines[2].split()[-7:] == ["p", "Calibrated", "Known", "Similarity", "Query", "↔", "match"]
+    assert "ordered by similarity of windows" in lines[-3]
+
+
+def test_expecting_covers_needs_a_calibration(workspace: Workspace, failure: Any) -> None:
+    code, err = failure(workspace, "query", "P_22", "--expect", "2")
+    assert (code, "has no calibration to shift: run `covsearch calibrate`" in err) == (2, True)
 
 
 def test_json_has_query_matches_and_settings(workspace: Workspace) -> None:
@@ -85,9 +139,12 @@ def test_json_has_query_matches_and_settings(workspace: Workspace) -> None:
     assert result.query is not None
     assert answer["query"] == as_json(result.query)
     settings = {"top": 3, "search": "exact", "rerank": "head", "candidates": None, "threshold": 0.5}
+    settings |= {"calibrated": False, "expected": None}
+    assert answer["found"] == result.found
     assert answer["settings"] == {**settings, "generation": "gen-0001", "model": FINGERPRINT}
     for printed, match in zip(answer["matches"], result.matches, strict=True):
         judgement = {"rank": match.rank, "p": match.p, "distance": match.distance, "is_cover": match.is_cover}
+        judgement |= {"p_calibrated": None, "cover": match.cover}
         assert printed == {**as_json(match.performance), **judgement, "verdict": match.verdict}
 
 
@@ -122,7 +179,7 @@ def test_markup_and_terminal_commands_in_titles_are_shown_and_not_obeyed(tmp_pat
 def test_long_titles_are_shortened_and_numbers_stay_whole(tmp_path: Path) -> None:
     publish(Workspace(tmp_path), count=4, titles=[f"{i} {'a very long title indeed ' * 8}" for i in range(4)])
     lines = stdout(Workspace(tmp_path), "query", "P_1").splitlines()
-    for line, match in zip(lines[-5:-2], open_searcher(Workspace(tmp_path)).query("P_1").matches, strict=True):
+    for line, match in zip(lines[-6:-3], open_searcher(Workspace(tmp_path)).query("P_1").matches, strict=True):
         assert len(line) <= 110
         assert "…" in line
         assert {match.performance.pid, f"{match.p:.4f}", f"{match.distance:z.3f}"} < set(line.split())
@@ -160,7 +217,7 @@ def test_windows_tell_similarity_and_where_in_table_json_and_csv(with_windows: W
         assert {name: printed[name] for name in expected} == expected
         assert {name: float(row[name]) for name in expected} == expected
         assert (printed["pid"], float(row["p"])) == (match.performance.pid, match.p)
-    assert "ordered by similarity of windows" in lines[-1]
+    assert "ordered by similarity of windows" in lines[-3]
 
 
 def test_an_index_without_windows_is_exit_3_and_names_the_option(workspace: Workspace, failure: Any) -> None:
@@ -299,6 +356,32 @@ def test_a_query_by_files_ranks_as_the_query_by_id_but_knows_no_covers(embedded:
     assert "✓" not in "".join(table.splitlines()[4:7])
 
 
+def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two builds end after the vectors were read and before the model is."""
+    root = write_collection(tmp_path / "data", works=2)
+    config = ModelConfig(features=FeatureConfig("hpcp", 120))
+    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
+    workspace = Workspace(tmp_path / "home")
+    build_index(root, tmp_path / "model", workspace)
+    asked: list[str] = []
+    original = query_command._embed
+
+    def overtaken(searcher: Searcher, *rest: Any) -> Any:
+        asked.append(searcher.generation.name)
+        if len(asked) == 1:
+            build_index(root, tmp_path / "model", workspace)
+            build_index(root, tmp_path / "model", workspace)
+        return original(searcher, *rest)
+
+    monkeypatch.setattr(query_command, "_embed", overtaken)
+    file = str(open_dataset(root).files["P_5"]["hpcp"])
+    answer = json.loads(stdout(workspace, "query", "--file", file, "--json"))
+    assert asked == ["gen-0001", "gen-0003"]
+    assert answer["settings"]["generation"] == "gen-0003"
+
+
 def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_path: Path) -> None:
     workspace, root = embedded
     files = open_dataset(root).files["P_5"]
@@ -395,7 +478,9 @@ def test_a_model_that_sees_other_features_than_the_index_is_exit_4(
         ["query", "--help"],
     ],
 )
-def test_what_needs_no_network_imports_none(with_windows: Workspace, arguments: list[str]) -> None:
+@pytest.mark.parametrize("name", ["with_windows", "calibrated"])
+def test_what_needs_no_network_imports_none(name: str, arguments: list[str], request: pytest.FixtureRequest) -> None:
+    home = request.getfixturevalue(name).home
     code = (
         "import sys\n"
         "from covsearch.cli import main\n"
@@ -404,7 +489,7 @@ def test_what_needs_no_network_imports_none(with_windows: Workspace, arguments: 
         "heavy = {'torch', 'pennylane', 'sklearn', 'h5py', 'matplotlib', 'scipy', 'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    command = [sys.executable, "-c", code, "--home", str(with_windows.home), *arguments]
+    command = [sys.executable, "-c", code, "--home", str(home), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import tomllib
 from pathlib import Path
@@ -13,6 +14,9 @@ from collection import write_collection
 from benchmarks.hostile_songs import SOUND
 from covsearch import cli as command_line
 from covsearch.cli import cli
+from covsearch.dataset.splits import read_split
+from covsearch.errors import ArtefactError
+from covsearch.index.calibration import read_calibration
 from covsearch.models import load_checkpoint
 
 QUICK = ["--frames", "256", "--epochs", "1", "--no-plot"]
@@ -33,6 +37,33 @@ def test_trains_and_answers_in_json(tmp_path: Path) -> None:
     assert answer["seed"] == 4
     assert 0 <= answer["test_auc"] <= 1
     assert load_checkpoint(out).config.features.frames == 256
+
+
+def test_training_ends_with_a_calibration(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    options = ["--dataset", str(root), *QUICK, "--json"]
+    out = tmp_path / "mine"
+    answer = json.loads(run(tmp_path, *options, "--out", str(out), "--alpha", "positive"))
+    calibration = read_calibration(out, load_checkpoint(out).fingerprint)
+    assert calibration is not None
+    assert (answer["threshold"], calibration.subset) == (calibration.threshold, "toy")
+    assert calibration.works == len(read_split(out / "split.json").validation)
+    assert 0 <= answer["test_ece_calibrated"] <= 1
+    assert f"cover below p = {calibration.threshold:.3f}" in (out / "README.md").read_text()
+
+
+def test_a_model_that_cannot_be_calibrated_is_one_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ArtefactError("covers do not score below non-covers")
+
+    monkeypatch.setattr(importlib.import_module("covsearch.cli.train"), "calibrate", refuse)
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    arguments = ["--home", str(tmp_path), "train", "--dataset", str(root), "--out", str(tmp_path / "mine"), *QUICK]
+    result = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "not calibrated: covers do not score below" in result.stderr
+    assert json.loads(result.stdout)["threshold"] is None
+    assert "0.5 is not calibrated: `covsearch calibrate" in (tmp_path / "mine" / "README.md").read_text()
 
 
 def test_the_branch_sees_frames_at_its_own_rate(tmp_path: Path) -> None:

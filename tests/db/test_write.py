@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from published import make_performances
 
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
 from covsearch.db.catalogue import Catalogue
 from covsearch.db.write import write_catalogue
@@ -19,6 +20,23 @@ def test_every_field_of_every_performance_comes_back(tmp_path: Path) -> None:
     performances = make_performances(np.random.default_rng(0), 60)
     write_catalogue(tmp_path / "db", list(performances.values()))
     assert Catalogue(tmp_path / "db").get(list(performances)) == performances
+
+
+def test_what_performances_were_indexed_from_comes_back(tmp_path: Path) -> None:
+    """Of three sources, two of which differ in the frame rate alone; and of one performance it is not known."""
+    performances = list(make_performances(np.random.default_rng(0), 60).values())
+    sources = [("/a", "one", 10.0), ("/a", "one", 20.0), (None, "sample", 10.0)]
+    origins = {}
+    for row, p in enumerate(performances[1:]):
+        names = ("hpcp", "crema")[: 1 + row % 2]
+        files = {name: OriginFile(f"W/{p.pid}_{name}.h5", f"{row:064x}") for name in names}
+        origins[p.pid] = Origin(*sources[row % 3], files)
+    write_catalogue(tmp_path / "db", performances, origins)
+    assert Catalogue(tmp_path / "db").origins([p.pid for p in performances]) == origins
+    connection = sqlite3.connect(tmp_path / "db")
+    assert connection.execute("SELECT folder, subset, frame_rate FROM sources ORDER BY id").fetchall() == sources
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
 
 
 def test_a_work_is_called_as_its_first_performance_that_says_it(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -173,6 +176,54 @@ def test_batch_is_padded_and_tells_lengths(toy: Path, tmp_path: Path) -> None:
     assert lengths.tolist() == [store.lengths[2], store.lengths[0]]
     np.testing.assert_array_equal(batch[1, : lengths[1]], store.frames(0).astype(np.float32))
     assert not batch[1, lengths[1] :].any()
+
+
+def test_workers_of_a_killed_run_end_too(tmp_path: Path) -> None:
+    """Each worker says its process id in place of packing, and then has an hour to do."""
+    (tmp_path / "run.py").write_text(
+        "import multiprocessing, os, sys, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from covsearch.features.pack import _end_with_parent\n"
+        "def work(_: int) -> None:\n"
+        "    print(os.getpid(), flush=True); time.sleep(3600)\n"
+        "if __name__ == '__main__':\n"
+        "    with ProcessPoolExecutor(2, multiprocessing.get_context('spawn'), _end_with_parent) as pool:\n"
+        "        list(pool.map(work, range(2)))\n"
+    )
+    with subprocess.Popen([sys.executable, str(tmp_path / "run.py")], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        workers = [int(run.stdout.readline()) for _ in range(2)]
+        run.kill()
+        run.wait()
+        deadline = time.monotonic() + 20
+        while any(map(_runs, workers)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not any(map(_runs, workers))
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is more than a zombie that nobody waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_run_that_dies_while_it_notes_its_configuration_is_gone_on_with(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text = Path.write_text
+
+    def half(self: Path, text: str, encoding: str) -> int:
+        write_text(self, text[: len(text) // 2], encoding)
+        raise KeyboardInterrupt
+
+    dataset = open_dataset(toy, CONFIG.names)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", half)
+        with pytest.raises(KeyboardInterrupt):
+            pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    assert len(pack(dataset, CONFIG, tmp_path / "store", workers=1)) == 24
 
 
 def test_what_is_no_feature_file_by_now_is_neither_hashed_nor_read(toy: Path, tmp_path: Path) -> None:

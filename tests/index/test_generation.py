@@ -3,11 +3,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from published import FINGERPRINT, publish
+from published import FINGERPRINT, made_up_calibration, publish
 
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError, NotFoundError
-from covsearch.index.generation import CURRENT, FILES, OPTIONAL, files_of, open_generation, read_current, stored_paths
+from covsearch.index.generation import (
+    CALIBRATED,
+    CURRENT,
+    FILES,
+    OPTIONAL,
+    WINDOWS,
+    files_of,
+    open_generation,
+    read_current,
+    stored_paths,
+)
 from covsearch.index.manifest import digest
 from covsearch.workspace import Workspace
 
@@ -15,11 +25,11 @@ from covsearch.workspace import Workspace
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     workspace = Workspace(tmp_path)
-    publish(workspace, windows=True)
+    publish(workspace, windows=True, calibration=made_up_calibration())
     return workspace
 
 
-STORED = stored_paths("gen-0001", windows=True)
+STORED = stored_paths("gen-0001", windows=True, calibrated=True)
 
 
 def test_an_empty_workspace_names_the_command_that_fills_it(tmp_path: Path) -> None:
@@ -36,16 +46,20 @@ def test_the_manifest_tells_what_was_built(workspace: Workspace) -> None:
     assert manifest.files == {path: digest(workspace.home / path) for path in STORED}
 
 
+@pytest.mark.parametrize("calibrated", [False, True])
 @pytest.mark.parametrize("windows", [False, True])
-def test_nothing_but_the_listed_files_is_in_a_generation(tmp_path: Path, windows: bool) -> None:
+def test_nothing_but_the_listed_files_is_in_a_generation(tmp_path: Path, windows: bool, calibrated: bool) -> None:
     workspace = Workspace(tmp_path)
-    generation = publish(workspace, windows=windows)
+    generation = publish(workspace, windows=windows, calibration=made_up_calibration() if calibrated else None)
     there = {str(path.relative_to(generation.folder)) for path in generation.folder.rglob("*") if path.is_file()}
-    assert there == {*files_of(windows=windows), "manifest.json"}
-    assert there == {*FILES, *(OPTIONAL if windows else {}), "manifest.json"}
+    assert there == {*files_of(windows=windows, calibrated=calibrated), "manifest.json"}
+    optional = {WINDOWS: windows, CALIBRATED: calibrated}
+    assert set(OPTIONAL) == set(optional)
+    assert there == {*FILES, *(name for name, wanted in optional.items() if wanted), "manifest.json"}
     assert [path.name for path in workspace.db.iterdir()] == ["gen-0001.sqlite3"]
-    assert (generation.manifest.windows is not None) == windows
-    assert set(open_generation(workspace).manifest.files) == set(stored_paths("gen-0001", windows=windows))
+    assert (generation.manifest.windows is not None, generation.calibrated) == (windows, calibrated)
+    expected = stored_paths("gen-0001", windows=windows, calibrated=calibrated)
+    assert set(open_generation(workspace).manifest.files) == set(expected)
 
 
 def test_a_manifest_that_says_windows_and_lists_none_is_refused(tmp_path: Path) -> None:

@@ -91,6 +91,17 @@ def test_of_equal_passages_the_earliest_comes_first() -> None:
     assert [(p.a, p.b) for p in passages(same, same)] == [(0.0, 0.0)]
 
 
+def test_windows_of_two_collections_are_one_collections_and_can_be_taken_apart_again() -> None:
+    a, b = random_windows(0, [1, 3]), random_windows(1, [2, 1, 4])
+    both = a + b
+    assert both.cuts.first.tolist() == [0, 1, 4, 6, 7, 11]
+    for rows, part in (([0, 1], a), ([2, 3, 4], b)):
+        taken = both.take(rows)
+        np.testing.assert_array_equal(taken.vectors, part.vectors)
+        np.testing.assert_array_equal(taken.cuts.first, part.cuts.first)
+        np.testing.assert_array_equal(taken.cuts.start, part.cuts.start)
+
+
 def test_taken_windows_are_those_of_each_performance_in_the_order_asked() -> None:
     windows = random_windows(3, [2, 1, 4])
     taken = windows.take([2, 0])

@@ -90,3 +90,11 @@ def test_an_order_stays_within_the_song(h: float) -> None:
         own = order[order >= 0]
         assert own.max() < song.steps
         assert len(own) >= song.steps // 2
+
+
+@pytest.mark.parametrize("k", [0, 5, 11])
+def test_covers_are_transposed_as_told(k: int) -> None:
+    plain, _ = MAKER.make([1, 1, 4], np.random.default_rng(3), hardness=0.5, semitones=[0, 0, 0])
+    told, _ = MAKER.make([1, 1, 4], np.random.default_rng(3), hardness=0.5, semitones=[k, k, k])
+    for a, b in zip(plain, told, strict=True):
+        assert np.argmax([np.sum(np.roll(a, n, axis=1) * b) for n in range(12)]) == k

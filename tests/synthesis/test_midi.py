@@ -105,7 +105,6 @@ def test_beats_without_rows_or_bars_are_refused(tmp_path: Path, text: str) -> No
         midi.read_midi(path)
 
 
-@pytest.mark.xfail(reason="np.interp holds every time behind the last beat at that beat")
 def test_notes_of_the_last_beat_keep_their_places(tmp_path: Path) -> None:
     song = midi.read_midi(write(tmp_path / "a.mid", {"x": [(0.25 * k, 0.25, 60) for k in range(16)]}))
     assert song.notes.start.tolist() == list(range(0, 32, 2))

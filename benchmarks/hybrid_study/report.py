@@ -1,0 +1,113 @@
+"""The study as Markdown: tables, and the answer in sentences made from the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.hybrid_study.runs import CNN
+
+NOTES = """
+Mean ± standard deviation over seeds [95 % interval of the mean, Student's t]. Within a seed all models have the same
+split by works, training, validation and test pairs. A seed draws them all from one collection, so that seeds share
+works and t is somewhat too sure of itself; a collection that ships its split (the sample) keeps it in every seed, and
+only non-covers, initial weights and order differ. Every track has at most {frames} frames; the report has 2,000, which
+`--frames 2000` is.
+
+`calibrated`: at the threshold that is right most often on validation pairs. `real`: covers80_dev, 87 recordings that no
+model has heard. Roughness: mean absolute second difference of the validation curve from epoch 4 on, of accuracy and of
+loss; a smoother curve has less. Differences are to the CNN, paired over seeds; p of the paired t test, Holm: for as
+many models as are compared; Wilcoxon's p cannot be below 2 / 2^seeds. `detectable`: the least true difference in AUC
+that this t test would find at 5 % with probability 0.8, were the seeds to differ as much as they do. Within seeds: in
+how many of them the 95 % interval of the difference, by a bootstrap over works, is above or below zero. CPU seconds of
+a training and milliseconds a track of {frames} frames, on a machine that did other work: read them as ratios.
+"""
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """A section a collection, and what the columns mean."""
+    parts = [_section(name, found) for name, found in result["collections"].items()]
+    return "\n".join([*parts, NOTES.format(frames=result["frames"]).lstrip("\n")])
+
+
+def _section(name: str, found: dict[str, Any]) -> str:
+    pairs = " / ".join(f"{n:,}" for n in found["pairs"].values())
+    lines = [f"## {name}", "", f"{pairs} pairs to train, validate and test.", "", *_models(found["models"])]
+    if found["differences"]:
+        lines += ["", *_differences(found["differences"]), "", answer(found)]
+    return "\n".join(lines) + "\n"
+
+
+def _models(models: dict[str, Any]) -> list[str]:
+    lines = [
+        "| model | seeds | AUC | accuracy at 0.5 | calibrated | real AUC | real MAP | roughness | of loss | parameters "
+        "| train, CPU s | embed, ms |",
+        "|---|---:|---|---|---|---|---|---|---|---:|---:|---:|",
+    ]
+    for name, m in models.items():
+        cells = [_mean(m["auc"], interval=True)]
+        cells += [_mean(m.get(key)) for key in ("accuracy", "accuracy_calibrated", "real_auc", "real_map")]
+        cells += [_mean(m[key], digits=4) for key in ("accuracy_roughness", "loss_roughness")]
+        cells += [f"{m['parameters']:,}"]
+        cells += [f"{m['train_cpu_seconds']:.0f}", f"{m['embed_cpu_ms']:.2f}"]
+        lines.append(f"| {name} | {m['seeds']} | {' | '.join(cells)} |")
+    return lines
+
+
+def _mean(value: dict[str, float] | None, *, interval: bool = False, digits: int = 3) -> str:
+    if value is None:
+        return ""
+    text = f"{value['mean']:.{digits}f} ± {value['std']:.{digits}f}"
+    return text + (f" [{value['low']:.{digits}f}, {value['high']:.{digits}f}]" if interval else "")
+
+
+def _differences(differences: dict[str, Any]) -> list[str]:
+    lines = [
+        f"| less {CNN} | AUC | p (Holm) | Wilcoxon | detectable | within seeds | calibrated accuracy | p | real AUC "
+        "| p | roughness | p | of loss | p |",
+        "|---|---|---:|---:|---:|---|---|---:|---|---:|---|---:|---|---:|",
+    ]
+    adjusted = holm([d["auc"]["p"] for d in differences.values()])
+    for (name, d), p in zip(differences.items(), adjusted, strict=True):
+        above = sum(w["low"] > 0 for w in d["within_seed"])
+        below = sum(w["high"] < 0 for w in d["within_seed"])
+        auc = d["auc"]
+        cells = [_signed(auc), f"{auc['p']:.3f} ({p:.3f})", f"{auc['p_wilcoxon']:.3f}", f"{auc['detectable']:.3f}"]
+        cells.append(f"{above} above, {below} below of {d['seeds']}")
+        for key in ("accuracy_calibrated", "real_auc", "accuracy_roughness", "loss_roughness"):
+            cells += [_signed(d[key]), f"{d[key]['p']:.3f}"] if key in d else ["", ""]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _signed(value: dict[str, float]) -> str:
+    return f"{value['mean']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
+
+
+def holm(p: list[float]) -> list[float]:
+    """Holm's step-down adjustment of p values, in their own order (Holm 1979)."""
+    adjusted, worst = [0.0] * len(p), 0.0
+    for rank, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        worst = max(worst, min(1.0, (len(p) - rank) * p[i]))
+        adjusted[i] = worst
+    return adjusted
+
+
+def answer(found: dict[str, Any]) -> str:
+    """Which models are told from the CNN by AUC after Holm's adjustment, and what could have been found."""
+    differences = found["differences"]
+    adjusted = holm([d["auc"]["p"] for d in differences.values()])
+    said = []
+    for word, sign in (("better", 1), ("worse", -1)):
+        names = [
+            f"{name} ({d['auc']['mean']:+.3f}, p = {p:.3f})"
+            for (name, d), p in zip(differences.items(), adjusted, strict=True)
+            if p < 0.05 and d["auc"]["mean"] * sign > 0
+        ]
+        if names:
+            said.append(f"{word} than the CNN in AUC: {', '.join(names)}")
+    least = max(d["auc"]["detectable"] for d in differences.values())
+    verdict = "; ".join(said) if said else "no model can be told from the CNN by AUC"
+    return (
+        f"After Holm's adjustment, {verdict}. A true difference of {least:.3f} would have been found with probability "
+        "0.8 in every comparison."
+    )

@@ -1,0 +1,104 @@
+"""``covsearch add`` and ``covsearch remove``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from covsearch.cli.build import skipped_lines
+from covsearch.progress import stderr_progress
+from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covsearch.update import AddReport, RemoveReport
+
+_LISTED = 10  # PIDs that a summary names
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--subset", help="Which subset, when a folder holds several.")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or the index's].")
+@click.option("--strict", is_flag=True, help="Stop at the first performance of a folder that cannot be added.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
+@click.pass_obj
+def add(
+    workspace: Workspace,
+    paths: tuple[Path, ...],
+    subset: str | None,
+    frame_rate: float | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Add the performances of Da-TACOS folders, or of single files, to the index, embedded with the index's own model.
+
+    Nothing is trained, and nothing else in the index changes. Files are called as Da-TACOS calls them, since that says
+    of which work and performance they are; a model that sees several features needs one file each. Titles come from
+    the metadata JSON of the folder, or beside a file's. What cannot be read is skipped in a folder, and refused as a
+    file. Adding what is there already changes nothing; what is there with another file or other metadata is refused.
+
+    \b
+    covsearch add my-recordings/
+    covsearch add da-tacos/da-tacos_benchmark_subset_hpcp/W_14_hpcp/P_15_hpcp.h5
+    covsearch add new/W_7_hpcp/P_900001_hpcp.h5 new/W_7_hpcp/P_900002_hpcp.h5 --frame-rate 21.5
+    """
+    from covsearch import update
+
+    with stderr_progress() as progress:
+        report = update.add_performances(
+            workspace, paths, subset=subset, strict=strict, frame_rate=frame_rate, progress=progress
+        )
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _added(report))
+
+
+@click.command()
+@click.argument("pids", nargs=-1, required=True, metavar="PID...")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
+    """Remove the performances PID from the index; their files stay where they are.
+
+    Those that are not in the index are named and are no failure, so that removing twice does no harm. The last one
+    cannot be removed.
+
+    \b
+    covsearch remove P_22
+    covsearch remove P_22 P_23 --json
+    """
+    from covsearch import update
+
+    report = update.remove_performances(workspace, pids)
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _removed(report))
+    if report.not_there:
+        click.echo(f"not in the index: {_some(report.not_there)}", err=True)
+
+
+def _added(report: AddReport) -> str:
+    there = f"{len(report.already_there):,} were there already." if report.already_there else ""
+    if report.added:
+        lines = [f"Added {_count(report.added)} in {report.seconds:.1f} s: {_some(report.added)}.", there]
+    else:
+        lines = [f"Nothing is new: {there}"]
+    return "\n".join([*filter(None, lines), _holds(report), *skipped_lines(report.skipped)])
+
+
+def _removed(report: RemoveReport) -> str:
+    done = f"Removed {_count(report.removed)}: {_some(report.removed)}." if report.removed else "Nothing was removed."
+    return f"{done}\n{_holds(report)}"
+
+
+def _holds(report: AddReport | RemoveReport) -> str:
+    return f"{report.generation} holds {report.performances:,} performances of {report.works:,} works."
+
+
+def _count(pids: tuple[str, ...]) -> str:
+    return f"{len(pids):,} performance{'' if len(pids) == 1 else 's'}"
+
+
+def _some(pids: tuple[str, ...]) -> str:
+    more = f" and {len(pids) - _LISTED:,} more" if len(pids) > _LISTED else ""
+    return ", ".join(pids[:_LISTED]) + more

@@ -1,0 +1,164 @@
+"""What p is worth: the calibration of a model's scores as a few numbers, applied without what fitted them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.config import from_toml, to_toml
+from covsearch.errors import ArtefactError, UsageError
+from covsearch.index.head import Head
+
+CALIBRATION = "calibration.toml"
+MAX_BYTES = 2**16
+MEND = "run `covsearch calibrate` again, or delete it"
+WHAT = {
+    "all validation works": "all pairs of the performances of its validation works",
+    "validation list": "its list of validation pairs",
+}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling of scores s, the threshold that decides best, and the pairs that both were fitted on.
+
+    The fit lets covers and non-covers weigh one half each: calibrated p is at even odds. Where a query faces a whole
+    collection, most candidates are non-covers, and the odds shift it (:meth:`probability`).
+
+    Attributes
+    ----------
+    model : str
+        Fingerprint of configuration and weights.
+    slope, intercept : float
+        Calibrated p is σ(slope · s + intercept); a slope above 0 keeps every ranking.
+    temperature : float
+        What temperature scaling, σ(s / temperature), would use; for comparison.
+    threshold : float
+        In (0, 1), of the uncalibrated p = σ(s): below it a pair is decided to be a cover.
+    expected : float
+        How many covers a query is to expect in a collection, unless it is told: as many as make the chances of first
+        matches right on average where the validation works query each other. More than there are covers, since the
+        pairs that come first are no typical ones; 1 where the fit was on a list, which has no first matches.
+    subset : str
+        The collection.
+    pairs : str
+        A key of :data:`WHAT`.
+    works, performances, covers, non_covers : int
+        How many were fitted on.
+    seed : int
+        Of drawn non-covers and of the bootstrap.
+    ece_before, ece_temperature, ece_after : float
+        Expected calibration error on the same pairs: of p, after temperature, after Platt scaling.
+
+    Raises
+    ------
+    UsageError
+        When a value is out of range or not finite.
+    """
+
+    model: str
+    slope: float
+    intercept: float
+    temperature: float
+    threshold: float
+    expected: float
+    subset: str
+    pairs: str
+    works: int
+    performances: int
+    covers: int
+    non_covers: int
+    seed: int
+    ece_before: float
+    ece_temperature: float
+    ece_after: float
+
+    def __post_init__(self) -> None:
+        for name in ("slope", "temperature", "expected"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"{name} must be greater than 0 and finite, not {getattr(self, name)}")
+        if not math.isfinite(self.intercept):
+            raise UsageError(f"intercept must be finite, not {self.intercept}")
+        if self.pairs not in WHAT:
+            raise UsageError(f"pairs must be one of {sorted(WHAT)}, not {self.pairs!r}")
+        if not 0 < self.threshold < 1:
+            raise UsageError(f"threshold must lie between 0 and 1, not {self.threshold}")
+
+    def probability(self, s: NDArray[np.float64], odds: float = 1.0) -> NDArray[np.float64]:
+        """Calibrated p of scores `s`, near 0 cover, in the shape of `s`; never falls where `s` rises.
+
+        Parameters
+        ----------
+        s : ndarray of float64
+            Logits, distance + β.
+        odds : float
+            How many times likelier a non-cover is than a cover before anything is heard; 1 is as fitted.
+
+        References
+        ----------
+        Platt, "Probabilistic outputs for support vector machines" (1999); for the shift by the odds, King & Zeng,
+        "Logistic regression in rare events data", Political Analysis 9 (2001).
+        """
+        return Head.probability(self.slope * np.asarray(s, dtype=np.float64) + self.intercept + math.log(odds))
+
+    @property
+    def calibrated_threshold(self) -> float:
+        """:attr:`threshold` on the scale of calibrated p, near 0.5: what calibrated p at any odds is held against."""
+        score = math.log(self.threshold) - math.log1p(-self.threshold)
+        return float(self.probability(np.array([score]))[0])
+
+
+def facts(calibration: Calibration) -> list[str]:
+    """A calibration in a few lines for people."""
+    c = calibration
+    return [
+        f"{c.model}: calibrated on {WHAT[c.pairs]} of {c.subset}: {c.covers:,} covers, {c.non_covers:,} non-covers, "
+        f"{c.works:,} works, at even odds",
+        f"cover below p = {c.threshold:.4f} · Platt: p is taken for σ({c.slope:.4f} s {c.intercept:+.4f}), "
+        f"s = logit p · temperature {c.temperature:.4f} · a query expects {c.expected:.2f} covers",
+        f"ECE on these pairs: {c.ece_before:.3f}, with temperature {c.ece_temperature:.3f}, "
+        f"with Platt {c.ece_after:.3f}",
+    ]
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> Path:
+    """Write ``calibration.toml`` into a checkpoint `folder` and return its path."""
+    path = folder / CALIBRATION
+    path.write_text(to_toml(calibration=calibration), encoding="utf-8")
+    return path
+
+
+def read_calibration(folder: Path, model: str, mend: str = MEND) -> Calibration | None:
+    """Read what :func:`write_calibration` wrote; None where a model was never calibrated.
+
+    Parameters
+    ----------
+    folder : Path
+        A checkpoint, or a generation's copy of one.
+    model : str
+        The fingerprint of its weights.
+    mend : str
+        What to do about a file that is refused.
+
+    Raises
+    ------
+    ArtefactError
+        When the file is damaged, or is another model's.
+    """
+    path = folder / CALIBRATION
+    if not path.is_file():
+        return None
+    if path.stat().st_size > MAX_BYTES:
+        raise ArtefactError(f"{path}: expected at most {MAX_BYTES} bytes, found {path.stat().st_size}; {mend}")
+    try:
+        text = path.read_text(encoding="utf-8")
+        calibration: Calibration = from_toml(text, calibration=Calibration)["calibration"]
+    except (UsageError, TypeError, UnicodeDecodeError) as e:
+        raise ArtefactError(f"{path}: expected a calibration: {e}; {mend}") from e
+    if calibration.model != model:
+        raise ArtefactError(f"{path}: is of model {calibration.model}, the weights beside it are {model}: {mend}")
+    return calibration

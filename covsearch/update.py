@@ -1,0 +1,341 @@
+"""Add performances to the index and remove some, with the model it was built with: a new generation, no training.
+
+Like a build, an update is published whole or not at all, and only one process at a time makes one. It starts from the
+current generation only after all of its checksums held, so that damage is never copied into a new one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.build import origins_of, publish
+from covsearch.dataset.conflicts import find_conflicts
+from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
+from covsearch.dataset.files import open_files
+from covsearch.dataset.ids import is_pid, natural_key
+from covsearch.dataset.origin import Origin
+from covsearch.dataset.performance import Performance
+from covsearch.errors import ArtefactError, CovsearchError, UsageError
+from covsearch.features.frames import seen_rate
+from covsearch.features.pack import pack_cached
+from covsearch.features.store import FrameStore
+from covsearch.index.generation import Generation, open_generation
+from covsearch.index.head import Head
+from covsearch.index.manifest import MEND
+from covsearch.index.publish import builder_lock, remove_orphans
+from covsearch.index.verified import check_content
+from covsearch.index.windows import Windows
+from covsearch.progress import Progress, silent
+from covsearch.search import open_in, read_newest
+from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:  # torch comes with it; removing does without
+    from covsearch.models import Checkpoint
+
+
+@dataclass(frozen=True)
+class AddReport:
+    """What adding did.
+
+    Attributes
+    ----------
+    added : tuple of str
+        PIDs that are new in the index; empty where nothing was published.
+    already_there : tuple of str
+        PIDs that were in the index before, just as they were given.
+    skipped : tuple of Skipped
+        What the given folders have, or should have, and the index has not.
+    performances, works : int
+        In the index now.
+    generation : str
+        That is current now.
+    seconds : float
+        Wall-clock time.
+    """
+
+    added: tuple[str, ...]
+    already_there: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    performances: int
+    works: int
+    generation: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RemoveReport:
+    """What removing did.
+
+    Attributes
+    ----------
+    removed : tuple of str
+        PIDs that are no longer in the index; empty where nothing was published.
+    not_there : tuple of str
+        PIDs that were not in it.
+    performances, works : int
+        In the index now.
+    generation : str
+        That is current now.
+    """
+
+    removed: tuple[str, ...]
+    not_there: tuple[str, ...]
+    performances: int
+    works: int
+    generation: str
+
+
+def add_performances(
+    workspace: Workspace,
+    paths: Sequence[Path],
+    *,
+    subset: str | None = None,
+    strict: bool = False,
+    frame_rate: float | None = None,
+    progress: Progress = silent,
+) -> AddReport:
+    """Embed performances with the index's own model and publish them together with those that are there.
+
+    Adding what is there already changes nothing and publishes nothing.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    paths : sequence of Path
+        Da-TACOS folders (:mod:`covsearch.dataset.datacos`), whose unreadable performances are skipped as in a build,
+        and single files (:mod:`covsearch.dataset.files`), which are all added or none.
+    subset : str, optional
+        Needed when a folder holds several.
+    strict : bool
+        Refuse to skip a performance of a folder.
+    frame_rate : float, optional
+        Frames/s of all these files; by default what is known of the subset, else that of the index.
+    progress : Progress
+
+    Raises
+    ------
+    NotFoundError
+        When nothing was built yet, or a path is not there.
+    UsageError
+        When no path is given, or a file is not called after a work and a performance.
+    ArtefactError
+        When the current generation or a file is damaged.
+    CovsearchError
+        When a PID is in the index with another file or other metadata, or another build is running.
+    """
+    started = time.perf_counter()
+    if not paths:
+        raise UsageError("expected at least one folder or file to add")
+    _check_built(workspace)
+    with builder_lock(workspace):
+        before, head, rows = _read(workspace)
+        old = set(rows.pids)
+        given: set[str] = set()
+        skipped: dict[Skipped, None] = {}
+        checkpoint = _own_model(before)
+        for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
+            dataset = opened if opened.rate_is_known else replace(opened, frame_rate=before.manifest.frame_rate)
+            given.update(dataset.performances)
+            new = _pack(workspace, dataset, _fresh(rows, dataset), checkpoint, whole, progress)
+            skipped.update(dict.fromkeys(new.skipped if new else dataset.skipped))
+            if new:
+                rows += _embed(checkpoint, dataset, new, rows.windows, progress)
+        added = set(rows.pids) - old
+        generation = _publish(workspace, before, head, rows) if added else _unchanged(workspace, before)
+    manifest, seconds = generation.manifest, time.perf_counter() - started
+    return AddReport(
+        _natural(added),
+        _natural(given & old),
+        tuple(skipped),
+        manifest.count,
+        manifest.works,
+        generation.name,
+        seconds,
+    )
+
+
+def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveReport:
+    """Publish the index without some performances; those that are not in it are reported, and change nothing.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    pids : sequence of str
+
+    Raises
+    ------
+    NotFoundError
+        When nothing was built yet.
+    UsageError
+        When no PID is given, when one is no performance id, or when none would be left.
+    ArtefactError
+        When the current generation is damaged.
+    CovsearchError
+        When another build is running.
+    """
+    if not pids:
+        raise UsageError("expected at least one performance id (like P_22) to remove")
+    if wrong := [pid for pid in pids if not is_pid(pid)]:
+        raise UsageError(f"{wrong[0]!r} is no performance id (like P_22)")
+    _check_built(workspace)
+    with builder_lock(workspace):
+        before, head, rows = _read(workspace)
+        gone = set(pids) & set(rows.pids)
+        kept = [row for row, pid in enumerate(rows.pids) if pid not in gone]
+        if not kept:
+            raise UsageError(f"an index needs at least one performance, and these are all {len(rows.pids)} that it has")
+        generation = _publish(workspace, before, head, rows.take(kept)) if gone else _unchanged(workspace, before)
+    manifest = generation.manifest
+    return RemoveReport(_natural(gone), _natural(set(pids) - gone), manifest.count, manifest.works, generation.name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Performances and all that an index holds of each: `pids`, `vectors` (N, 128) and `windows` row by row."""
+
+    pids: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    windows: Windows | None
+    performances: Mapping[str, Performance]
+    origins: Mapping[str, Origin]
+
+    def take(self, rows: Sequence[int]) -> _Rows:
+        """Only some rows, at least one."""
+        windows = self.windows.take(rows) if self.windows else None
+        pids = tuple(self.pids[row] for row in rows)
+        return replace(self, pids=pids, vectors=self.vectors[list(rows)], windows=windows)
+
+    def __add__(self, other: _Rows) -> _Rows:
+        """These and the other ones; both have windows or neither."""
+        windows = self.windows + other.windows if self.windows and other.windows else None
+        return _Rows(
+            (*self.pids, *other.pids),
+            np.concatenate([self.vectors, other.vectors]),
+            windows,
+            {**self.performances, **other.performances},
+            {**self.origins, **other.origins},
+        )
+
+
+def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
+    """The current generation, after its checksums; the caller holds the lock, so it stays."""
+    generation = open_generation(workspace)
+    for path, stored in generation.manifest.files.items():
+        check_content(workspace.home / path, stored)
+    searcher = open_in(generation, windows=generation.manifest.windows is not None)
+    pids, flat, catalogue = searcher.collection.pids, searcher.collection.flat, searcher.catalogue
+    rows = _Rows(pids, flat.vectors, searcher.windows, catalogue.get(pids), catalogue.origins(pids))
+    return generation, flat.head, rows
+
+
+def _check_built(workspace: Workspace) -> None:
+    """Refuse to go on where nothing was ever built, before the lock makes folders there."""
+    read_newest(workspace, lambda generation: generation)
+
+
+def _own_model(generation: Generation) -> Checkpoint:
+    """The model that made a generation's vectors."""
+    from covsearch.models import load_checkpoint
+
+    checkpoint = load_checkpoint(generation.model_folder)
+    if checkpoint.fingerprint != generation.manifest.model:
+        came = f"index was built with model {generation.manifest.model}, its copy is {checkpoint.fingerprint}"
+        raise ArtefactError(f"{generation.model_folder}: {came}; {MEND}")
+    return checkpoint
+
+
+def _publish(workspace: Workspace, before: Generation, head: Head, rows: _Rows) -> Generation:
+    """`rows` as a new generation, with all else as in the one before."""
+    manifest = before.manifest
+    return publish(
+        workspace,
+        rows.pids,
+        rows.vectors,
+        head,
+        rows.performances,
+        model_folder=before.model_folder,
+        fingerprint=manifest.model,
+        features=manifest.features,
+        subset=manifest.subset,
+        frame_rate=manifest.frame_rate,
+        windows=rows.windows,
+        origins=rows.origins,
+        source=Path(manifest.source) if manifest.source else None,
+        locked=True,
+    )
+
+
+def _unchanged(workspace: Workspace, current: Generation) -> Generation:
+    """The generation as it is; what dead builds left goes, as it does when there is something to publish."""
+    remove_orphans(workspace)
+    return current
+
+
+def _open(
+    paths: Sequence[Path], features: Sequence[str], subset: str | None, strict: bool, frame_rate: float | None
+) -> list[tuple[Dataset, bool]]:
+    """Folders one by one, then the files; with each, whether nothing of it may be skipped."""
+    folders = [path for path in paths if path.is_dir()]
+    files = open_files([path for path in paths if path not in folders], features, frame_rate=frame_rate)
+    opened = [open_dataset(path, features, subset=subset, strict=strict, frame_rate=frame_rate) for path in folders]
+    return [*((dataset, strict) for dataset in opened), *((dataset, True) for dataset in files)]
+
+
+def _pack(
+    workspace: Workspace,
+    dataset: Dataset,
+    fresh: Sequence[str],
+    checkpoint: Checkpoint,
+    strict: bool,
+    progress: Progress,
+) -> FrameStore | None:
+    """The frames of the performances `fresh` of a dataset; None where there are none."""
+    if not fresh:
+        return None
+    performances = {pid: dataset.performances[pid] for pid in fresh}
+    part = replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in fresh})
+    return pack_cached(workspace.cache, part, checkpoint.config.features, strict=strict, progress=progress)
+
+
+def _embed(
+    checkpoint: Checkpoint, dataset: Dataset, store: FrameStore, like: Windows | None, progress: Progress
+) -> _Rows:
+    """The performances of a store, embedded, and their windows where the index has some, cut as it cuts."""
+    from covsearch.embed import embed_store, embed_windows
+
+    windows = None
+    if like is not None:
+        recipe = replace(like.cuts.recipe, rate=seen_rate(checkpoint.config.features, dataset.frame_rate))
+        windows = Windows(*embed_windows(checkpoint, store, recipe, progress))
+    vectors = embed_store(checkpoint, store, progress)
+    performances = {pid: dataset.performances[pid] for pid in store.pids}
+    return _Rows(store.pids, vectors, windows, performances, origins_of(dataset, store, dataset.root))
+
+
+def _fresh(index: _Rows, dataset: Dataset) -> list[str]:
+    """PIDs of a dataset that the index has not; each of the others must be the very same in both.
+
+    Raises
+    ------
+    CovsearchError
+        Naming the first that is not, and how many more are not.
+    """
+    conflicts = find_conflicts(dataset, index.performances, index.origins)
+    if conflicts:
+        pid, reason = conflicts[0].pid, conflicts[0].reason
+        more = f" ({len(conflicts) - 1:,} more differ)" if len(conflicts) > 1 else ""
+        there = pid in index.performances
+        mend = f"to replace it, `covsearch remove {pid}` first" if there else "another work needs another id"
+        raise CovsearchError(f"{dataset.root}: {pid} {reason}{more}; nothing was added: {mend}")
+    return [pid for pid in dataset.performances if pid not in index.performances]
+
+
+def _natural(pids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(pids, key=lambda pid: (natural_key(pid), pid)))

@@ -1,0 +1,205 @@
+"""What a command does when the disk, the folder, the terminal or the user gives way: one line, its code, no harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from collection import write_collection
+
+from covsearch.build import build_index
+from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.index.verified import STAMP
+from covsearch.models import Siamese, save_checkpoint
+from covsearch.search import open_searcher
+from covsearch.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a dataset ``toy`` (P_1 to P_24), a ``model``, and a ``home`` where they are indexed."""
+    folder = tmp_path_factory.mktemp("built")
+    config = ModelConfig(features=FeatureConfig("hpcp", 120))
+    torch.manual_seed(0)
+    save_checkpoint(folder / "model", Siamese(config).eval(), config)
+    write_collection(folder / "toy")
+    build_index(folder / "toy", folder / "model", Workspace(folder / "home"))
+    return folder
+
+
+@pytest.fixture
+def home(built: Path, tmp_path: Path) -> Path:
+    """A workspace of its own, as it was built."""
+    shutil.copytree(built / "home", tmp_path / "home")
+    return tmp_path / "home"
+
+
+def command(home: Path, *arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "covsearch", "--home", *map(str, (home, *arguments))]
+
+
+def build_command(built: Path, home: Path) -> list[str]:
+    return command(home, "build-index", "--dataset", built / "toy", "--model", built / "model")
+
+
+def content(home: Path) -> dict[str, bytes]:
+    """Every published file, without the cache, the lock and the stamp of checked files: a reader needs none of them."""
+    files = [path for folder in ("index", "db") for path in (home / folder).rglob("*") if path.is_file()]
+    return {str(path.relative_to(home)): path.read_bytes() for path in files if path.name not in (".lock", STAMP)}
+
+
+def shell(line: str) -> tuple[int, str]:
+    """Exit code of the first command of a pipe, and everything that came on stderr."""
+    done = subprocess.run(
+        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("asked", ["query P_22", "query P_22 --json", "find song", "remove P_99", "--help"])
+def test_a_reader_that_leaves_is_no_failure(home: Path, asked: str) -> None:
+    """The pipe's other end is closed before anything is written."""
+    line = " ".join(command(home, *asked.split()))
+    code, said = shell(f"({line}; echo code $? >&2) | (exec <&-; sleep 0)")
+    assert (code, said.splitlines()[-1]) == (0, "code 0")
+    assert "Traceback" not in said
+    assert "Error" not in said
+
+
+@pytest.mark.parametrize("asked", ["query P_22", "query P_22 --json", "find song"])
+def test_a_full_disk_behind_stdout_is_a_failure(home: Path, asked: str) -> None:
+    code, said = shell(" ".join([*command(home, *asked.split()), "> /dev/full"]))
+    assert (code, said) == (1, "Error: No space left on device\n")
+
+
+@pytest.mark.parametrize("where", ["2> /dev/full", "2>&-", "> /dev/full 2>&1", ">&- 2>&-"])
+def test_an_exit_code_does_not_need_a_stderr(home: Path, where: str) -> None:
+    assert shell(" ".join([*command(home, "query", "P_99"), where]))[0] == 3
+    damaged = home / "index" / "CURRENT"
+    damaged.write_text("junk")
+    assert shell(" ".join([*command(home, "query", "P_22"), where]))[0] == 4
+
+
+def test_closed_streams_stop_nothing(built: Path, home: Path) -> None:
+    assert shell(" ".join([*build_command(built, home), ">&-", "2>&-"]))[0] == 0
+    assert open_searcher(Workspace(home)).generation.name == "gen-0002"
+
+
+@pytest.fixture(scope="module")
+def long_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough to embed for more than a second."""
+    folder = tmp_path_factory.mktemp("long")
+    config = ModelConfig(features=FeatureConfig("hpcp", 2000))
+    save_checkpoint(folder / "model", Siamese(config).eval(), config)
+    write_collection(folder / "toy", works=80, frames=2000)
+    return folder
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3, 0.5])
+def test_ctrl_c_is_one_line_and_130_and_the_index_stays(long_built: Path, home: Path, delay: float) -> None:
+    """SIGINT to the whole job, as a terminal sends it, once the build holds its lock."""
+    before = content(home)
+    line = build_command(long_built, home)
+    (home / "index" / ".lock").write_text("")
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True) as build:
+        while not (home / "index" / ".lock").read_text() and build.poll() is None:
+            time.sleep(0.002)
+        time.sleep(delay)
+        os.killpg(build.pid, signal.SIGINT)
+        _, said = build.communicate(timeout=60)
+    assert build.returncode == 130
+    assert said.strip() == "Interrupted: nothing half-made was published; run the command again to go on."
+    assert content(home) == before
+
+
+def without_rights() -> list[str]:
+    """What makes a command obey the rights of files, which root otherwise does not."""
+    if os.geteuid():
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("root may write everywhere, and setpriv is not there")
+    return ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+
+
+@pytest.mark.parametrize("folder", [".", "index", "db", "cache"])
+def test_a_folder_that_may_not_be_written_is_named(built: Path, home: Path, folder: str) -> None:
+    before = content(home)
+    shutil.rmtree(home / "cache")
+    if folder == "cache":
+        (home / "cache").mkdir()
+    (home / folder).chmod(0o555)
+    try:
+        lines = {"build": build_command(built, home), "remove": command(home, "remove", "P_1")}
+        for what, line in lines.items():
+            done = subprocess.run([*without_rights(), *line], capture_output=True, text=True, check=False)
+            if what == "remove" and folder in (".", "cache"):
+                assert done.returncode == 0, done.stderr  # it needs only what may be written
+                continue
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith("Error: ")
+            assert str(home / folder).removesuffix("/.") in done.stderr
+            assert done.stderr.count("\n") == 1
+            assert content(home) == before
+        answer = subprocess.run(
+            [*without_rights(), *command(home, "query", "P_2", "--json")], capture_output=True, check=True
+        )
+        assert json.loads(answer.stdout)["matches"]
+    finally:
+        (home / folder).chmod(0o755)
+
+
+FILL = """
+import os, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from covsearch.errors import CovsearchError
+from covsearch.search import open_searcher
+from covsearch.workspace import Workspace
+from published import publish
+
+home, source = Path(sys.argv[1]), Workspace(Path(sys.argv[2]))
+workspace = Workspace(home)
+publish(workspace)
+before = sorted(str(p) for p in home.rglob("*"))
+answer = open_searcher(workspace).query("P_22", 39)
+failures = 0
+for free in range(0, 400_000, 8192):
+    status = os.statvfs(home)
+    (home / "ballast").write_bytes(bytes(max(0, status.f_bavail * status.f_frsize - free)))
+    try:
+        publish(workspace, seed=1)
+    except (OSError, CovsearchError) as e:
+        assert any(words in str(e) for words in ("No space left on device", "database or disk is full")), e
+        assert str(home) in str(e) or "disk I/O" in str(e), e
+        failures += 1
+    else:
+        break
+    (home / "ballast").unlink()
+    assert sorted(str(p) for p in home.rglob("*")) == before
+    assert open_searcher(workspace).query("P_22", 39) == answer
+print(failures, open_searcher(workspace).generation.name)
+"""
+
+
+def test_a_disk_that_fills_up_at_any_byte_leaves_the_index_and_nothing_else(tmp_path: Path) -> None:
+    """A disk of 1 MB, with 0, 8, 16, ... KiB free until a build succeeds."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (tmp_path / "fill.py").write_text(FILL.format(path=[str(Path(__file__).resolve().parents[1])]))
+    line = f"mount -t tmpfs -o size=1m tmpfs {disk} && {sys.executable} {tmp_path / 'fill.py'} {disk} {tmp_path}"
+    enter = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs Linux's user namespaces, to mount a small disk")
+    done = subprocess.run([*enter, "sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    failures, generation = done.stdout.split()
+    assert int(failures) > 5
+    assert generation == "gen-0002"
