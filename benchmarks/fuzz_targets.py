@@ -48,10 +48,13 @@ class Target:
         ``read(folder, data)`` writes `data` into `folder` and reads it; only a CovsearchError may come out.
     seeds : callable
         ``seeds(folder)`` makes sound inputs to begin with, in `folder` where they need one.
+    share : int
+        How many times as long as the others it is fuzzed.
     """
 
     read: Callable[[Path, bytes], object]
     seeds: Callable[[Path], Iterable[bytes]]
+    share: int = 1
 
 
 def _written(folder: Path, name: str, data: bytes) -> Path:
@@ -177,7 +180,7 @@ def _beside(name: str) -> Callable[[Path, bytes], None]:
 
 
 TARGETS: dict[str, Target] = {
-    "HDF5": Target(_hdf5, _hdf5_seeds),
+    "HDF5": Target(_hdf5, _hdf5_seeds, share=4),
     "metadata JSON": Target(_metadata, _metadata_seeds),
     "pairs CSV": Target(_pairs, lambda _: [HEAD + b"P_1,P_2,0,test\nP_1,P_3,1,test\n", HEAD + b'"P_1",P_3,1,test\r\n']),
     "split JSON": Target(

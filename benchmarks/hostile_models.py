@@ -75,6 +75,15 @@ def _config(old: str, new: str) -> Callable[[Path], None]:
     return _with(CONFIG, text.replace(old, new, 1).encode())
 
 
+def _hybrid(device: str) -> Callable[[Path], None]:
+    """The bundled configuration as of a hybrid on a device."""
+    text = (BUNDLED / CONFIG).read_text(encoding="utf-8")
+    for old, new in (('branch = "invariant"', 'branch = "hybrid"'), ('device = "exact"', f'device = "{device}"')):
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return _with(CONFIG, text.encode())
+
+
 class _Runs:
     """What a pickle can do: unpickling makes a file."""
 
@@ -190,13 +199,13 @@ _CONFIGS: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "a billion frames": (_config("frames = 2048", "frames = 1_000_000_000"), 4, "frames must be 1 to 200000"),
     "a frame rate of NaN": (_config("rate = 2.691650390625", "rate = nan"), 4, "rate must be a number"),
     "a frame rate of infinity": (_config("rate = 2.691650390625", "rate = inf"), 4, "rate must be a number"),
-    "64 qubits": (_config('norm = "batch"', 'norm = "batch"\nqubits = 64'), 4, "qubits must be 2 to 10"),
-    "a million layers": (_config('norm = "batch"', 'norm = "batch"\nq_layers = 1000000'), 4, "q_layers must be 1"),
+    "64 qubits": (_config("qubits = 7", "qubits = 64"), 4, "qubits must be 2 to 10"),
+    "a million layers": (_config("q_layers = 2", "q_layers = 1000000"), 4, "q_layers must be 1"),
     "a device nobody has": (
-        _config('branch = "invariant"', 'branch = "hybrid"\nquantum_device = "os.system"'), 4, "a PennyLane device",
+        _hybrid("os.system"), 4, "a PennyLane device",
     ),
     "a trillion shots": (
-        _config('branch = "invariant"', 'branch = "hybrid"\nquantum_device = "default.qubit:999999999999"'), 4, "shot",
+        _hybrid("default.qubit:999999999999"), 4, "shot",
     ),
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from covsearch.config import EMBEDDING_DIM, ModelConfig, fingerprint, from_toml
 from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.performance import Performance
 from covsearch.features.windows import Cuts, WindowRecipe
+from covsearch.index.calibration import read_calibration, write_calibration
 from covsearch.index.generation import CURRENT, MANIFEST, MODEL_FILES, stored_paths
 from covsearch.index.head import Head
 from covsearch.index.verified import STAMP
@@ -86,6 +87,11 @@ def _publish(workspace: Workspace, model: Path, number: int, rng: np.random.Gene
     changed = text.decode().replace("frames = 2048", f"frames = 204{number}")
     (model / MODEL_FILES[0]).write_bytes(weights)
     (model / MODEL_FILES[1]).write_text(changed)
+    own = fingerprint(changed, weights)
+    calibration = read_calibration(MODEL, bundled_fingerprint())
+    if calibration is None:
+        raise FileNotFoundError(f"{MODEL} is not calibrated: run `covsearch calibrate`")
+    write_calibration(model, replace(calibration, model=own, slope=calibration.slope + number / 8))
     performances = _performances(number)
     cuts = Cuts(
         np.arange(0, PARTS * COUNT + 1, PARTS), np.tile(number * np.arange(PARTS) * 1.0, COUNT), WindowRecipe(3.0)
@@ -97,12 +103,18 @@ def _publish(workspace: Workspace, model: Path, number: int, rng: np.random.Gene
         Head(rng.normal(0.5, 1.0, EMBEDDING_DIM).astype(np.float32), float(rng.normal())),
         performances,
         model_folder=model,
-        fingerprint=fingerprint(changed, weights),
+        fingerprint=own,
         features=from_toml(changed, model=ModelConfig)["model"].features,
         subset="generated",
         frame_rate=DATACOS_RATE,
         windows=Windows(_unit_vectors(rng, PARTS * COUNT), cuts),
     )
+
+
+def bundled_fingerprint() -> str:
+    """Of the bundled model."""
+    weights, text = ((MODEL / name).read_bytes() for name in MODEL_FILES)
+    return fingerprint(text.decode(), weights)
 
 
 def _performances(number: int) -> dict[str, Performance]:
@@ -125,7 +137,7 @@ def _unit_vectors(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 def artefacts() -> list[str]:
     """Every file that an answer may come from, by its path from the workspace."""
-    return [POINTER, f"index/{NEW}/{MANIFEST}", *stored_paths(NEW, windows=True)]
+    return [POINTER, f"index/{NEW}/{MANIFEST}", *stored_paths(NEW, windows=True, calibrated=True)]
 
 
 def mutations(

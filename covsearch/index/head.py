@@ -90,6 +90,9 @@ def load_head(path: Path) -> Head:
         raise ArtefactError(f"{path}: expected safetensors: {e}; run `covsearch build-index`") from e
     if sorted(tensors) != ["alpha", "beta"] or tensors["beta"].shape != (1,):
         raise ArtefactError(f"{path}: expected alpha and beta, got {sorted(tensors)}; run `covsearch build-index`")
+    if {tensor.dtype.kind for tensor in tensors.values()} != {"f"}:
+        came = sorted(f"{name} {tensor.dtype}" for name, tensor in tensors.items())
+        raise ArtefactError(f"{path}: expected floats, got {came}; run `covsearch build-index`")
     try:
         return Head(tensors["alpha"], float(tensors["beta"][0]))
     except ArtefactError as e:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,9 @@ def test_ctrl_c_is_one_line_and_130_and_the_index_stays(long_built: Path, home: 
     before = content(home)
     line = build_command(long_built, home)
     (home / "index" / ".lock").write_text("")
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True) as build:
+    # whoever runs the tests in the background of a shell has it ignore SIGINT, and hands that down
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heard) as build:
         while not (home / "index" / ".lock").read_text() and build.poll() is None:
             time.sleep(0.002)
         time.sleep(delay)

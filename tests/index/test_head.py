@@ -87,3 +87,11 @@ def test_a_file_that_holds_no_head_is_refused(tmp_path: Path, data: bytes) -> No
     path.write_bytes(data)
     with pytest.raises(ArtefactError, match=r"head\.safetensors: expected .* run `covsearch build-index`"):
         load_head(path)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.int32, np.bool_])
+def test_a_head_of_other_numbers_is_refused(tmp_path: Path, dtype: type) -> None:
+    tensors = {"alpha": np.ones(128, dtype), "beta": np.ones(1, dtype)}
+    (tmp_path / "head.safetensors").write_bytes(safetensors.numpy.save(tensors))
+    with pytest.raises(ArtefactError, match="expected floats, got"):
+        load_head(tmp_path / "head.safetensors")

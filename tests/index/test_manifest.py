@@ -111,4 +111,4 @@ def test_any_value_in_any_place_is_read_or_refused(place: tuple[str, ...], value
         found = parse_manifest(json.dumps(values))
     except ArtefactError:
         return
-    assert json.loads(found.to_json()) == values
+    assert parse_manifest(found.to_json()) == found  # fields of older manifests may be missing inside
