@@ -12,14 +12,13 @@ Run as ``python -m benchmarks.calibration``; writes JSON, a Markdown table and a
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.eval_pairs import REAL
-from benchmarks.provenance import RESULTS, provenance
+from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.real import REAL, beside_sample
 from covsearch import plots
 from covsearch.errors import UsageError
 from covsearch.evaluate import first_matches
@@ -44,9 +43,7 @@ HEADER = (
 def main() -> None:
     """Judge every model on every collection; write and print the tables, draw the figures."""
     args = _arguments().parse_args()
-    datasets = [None, *(args.dataset if args.dataset is not None else [REAL] if REAL.is_dir() else [])]
-    if datasets == [None]:
-        print(f"only the bundled sample: {REAL} is not there and no --dataset was given", file=sys.stderr)
+    datasets = [None, *beside_sample(args.dataset, REAL)]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     reports: list[PairsReport] = []
     for model in (None, *args.model):
@@ -55,10 +52,7 @@ def main() -> None:
         draw(own, args.out.with_suffix(".png") if model is None else _figure(args.out, own[0].model))
     command = shlex.join(["python", "-m", "benchmarks.calibration", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "runs": [_run(report) for report in reports]}
-    args.out.write_text(json.dumps(result, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    table = markdown(reports)
-    args.out.with_suffix(".md").write_text(table, encoding="utf-8")
-    print(table)
+    write_table(args.out, result, markdown(reports))
 
 
 def _arguments() -> argparse.ArgumentParser:

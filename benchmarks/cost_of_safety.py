@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.provenance import RESULTS, provenance, write_result
+from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.query_latency import build as publish_generated
 from benchmarks.unchecked import FLUSHING, READING, WRITING, Replacements, without
 from covsearch.build import build_index
@@ -179,10 +179,7 @@ def main() -> int:
         rows += time_builds(Path(name), args.count, args.build_rounds, args.seed)
     command = shlex.join(["python", "-m", "benchmarks.cost_of_safety", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "performances": args.count, "rows": rows}
-    page = markdown(result)
-    print(page)
-    (RESULTS / "cost_of_safety.md").write_text(page, encoding="utf-8")
-    write_result("cost_of_safety", result)
+    write_table(RESULTS / "cost_of_safety.json", result, markdown(result))
     return int(any(row["goal"] and row["ratios"][UNCHECKED] > row["goal"] for row in rows))
 
 

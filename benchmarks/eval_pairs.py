@@ -9,14 +9,14 @@ Run as ``python -m benchmarks.eval_pairs``; writes the JSON, a Markdown table an
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import RESULTS, provenance
+from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.real import REAL, beside_sample
 from covsearch.evaluate.bootstrap import REPLICATES
 from covsearch.evaluate.figures import draw_pairs
 from covsearch.evaluate.held_out import PairsReport, evaluate_pairs
@@ -25,16 +25,13 @@ from covsearch.evaluate.protocol import KINDS
 from covsearch.progress import stderr_progress
 from covsearch.workspace import find_workspace
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "covers80_dev"
 HEADER = ("collection", "pairs", *COLUMNS)
 
 
 def main() -> None:
     """Judge on every collection, write and print the table."""
     args = _arguments().parse_args()
-    datasets = [None, *(args.dataset if args.dataset is not None else [REAL] if REAL.is_dir() else [])]
-    if datasets == [None]:
-        print(f"only the bundled sample: {REAL} is not there and no --dataset was given", file=sys.stderr)
+    datasets = [None, *beside_sample(args.dataset, REAL)]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     reports: list[PairsReport] = []
     runs: list[dict[str, Any]] = []
@@ -46,10 +43,7 @@ def main() -> None:
             draw_pairs(report, args.out.parent, f"{args.out.stem}_{report.subset}_{kind}_")
     command = shlex.join(["python", "-m", "benchmarks.eval_pairs", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "runs": runs}
-    args.out.write_text(json.dumps(result, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    table = markdown(reports)
-    args.out.with_suffix(".md").write_text(table, encoding="utf-8")
-    print(table)
+    write_table(args.out, result, markdown(reports))
 
 
 def _arguments() -> argparse.ArgumentParser:

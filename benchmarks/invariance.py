@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.provenance import RESULTS, provenance, write_result
+from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.embed import embed_frames
@@ -45,10 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     command = shlex.join(["python", "-m", "benchmarks.invariance", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), **measure(args.model, args.seed)}
-    write_result(NAME, result)
-    table = markdown(result)
-    (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")
-    print(table)
+    write_table(RESULTS / f"{NAME}.json", result, markdown(result))
 
 
 def measure(folder: Path, seed: int) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from benchmarks.mutated_workspace import (
     mutations,
     stamp_mutations,
 )
-from benchmarks.provenance import RESULTS, provenance, write_result
+from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.errors import CovsearchError
 from covsearch.index import generation, verified
 from covsearch.index.generation import CURRENT
@@ -302,11 +302,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     result = measure(args.flips, args.cuts, args.processes, args.seed)
-    page = markdown(result)
-    print(page)
-    (RESULTS / "mutations.md").write_text(page, encoding="utf-8")
     command = shlex.join(["python", "-m", "benchmarks.mutations", *sys.argv[1:]])
-    write_result("mutations", {"provenance": provenance(command, args.seed), **result})
+    payload = {"provenance": provenance(command, args.seed), **result}
+    write_table(RESULTS / "mutations.json", payload, markdown(result))
     found = (result["not_as_it_should"], result["silent_changes"], result["commands_not_refused"])
     return 1 if any(found) or not result["sound_afterwards"] else 0
 

@@ -61,8 +61,18 @@ def write_result(name: str, payload: Mapping[str, Any]) -> Path:
 
     NaN and infinity are no JSON: they raise ValueError instead of making a file that others cannot read.
     """
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    return _write_json(RESULTS / f"{name}.json", payload)
+
+
+def write_table(path: Path, payload: Mapping[str, Any], table: str) -> None:
+    """Write `payload` to `path` as :func:`write_result` does and `table` (Markdown) beside it, and print the table."""
+    _write_json(path, payload)
+    path.with_suffix(".md").write_text(table, encoding="utf-8")
+    print(table)
+
+
+def _write_json(path: Path, payload: Mapping[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(payload, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"wrote {path}", file=sys.stderr)
     return path

@@ -20,7 +20,7 @@ import pennylane as qml
 import torch
 from torch import Tensor, nn
 
-from benchmarks.provenance import RESULTS, provenance, write_result
+from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.models import Siamese
 from covsearch.models.head import pair_loss
@@ -194,10 +194,7 @@ def main() -> None:
         "worst_errors": {str(d).removeprefix("torch."): worst_errors(d) for d in (torch.float32, torch.float64)},
         "parameters": parameter_counts(),
     }
-    write_result("quantum_step", result)
-    table = markdown(result)
-    (RESULTS / "quantum_step.md").write_text(table, encoding="utf-8")
-    print(table)
+    write_table(RESULTS / "quantum_step.json", result, markdown(result))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import two_stage
-from benchmarks.provenance import RESULTS, provenance, write_result
+from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.build import publish
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.frame_rate import DATACOS_RATE
@@ -240,10 +240,8 @@ def main() -> None:
     show(result)
     works = np.bincount(works_of(args.count)).tolist()
     study = two_stage.study(two_stage.embedded_sample(), works, args.cases, args.seed)
-    table = two_stage.markdown(study)
-    print(table)
-    (RESULTS / "query_latency.md").write_text(table, encoding="utf-8")
-    write_result("query_latency", {"provenance": provenance(command, args.seed), **result, "two_stage": study})
+    payload = {"provenance": provenance(command, args.seed), **result, "two_stage": study}
+    write_table(RESULTS / "query_latency.json", payload, two_stage.markdown(study))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.provenance import RESULTS, provenance, write_result
-from benchmarks.retrieval import REAL
+from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.real import REAL
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embed import embed_store, embed_windows
@@ -46,10 +46,8 @@ def main() -> None:
     if REAL.is_dir():
         runs["covers80_dev"] = measure(checkpoint, REAL, None)
     command = shlex.join(["python", "-m", "benchmarks.reranking", *sys.argv[1:]])
-    write_result("reranking", {"provenance": provenance(command, None), "model": checkpoint.fingerprint, "map": runs})
-    table = markdown(checkpoint.fingerprint, runs)
-    (RESULTS / "reranking.md").write_text(table, encoding="utf-8")
-    print(table)
+    result = {"provenance": provenance(command, None), "model": checkpoint.fingerprint, "map": runs}
+    write_table(RESULTS / "reranking.json", result, markdown(checkpoint.fingerprint, runs))
 
 
 def measure(checkpoint: Checkpoint, root: Path, part: str | None) -> dict[str, float]:

@@ -10,7 +10,6 @@ Run as ``python -m benchmarks.retrieval``; writes the JSON, a Markdown table and
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 import time
@@ -18,7 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import RESULTS, provenance
+from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.real import REAL, beside_sample
 from covsearch.dataset.performance import Performance
 from covsearch.evaluate.bootstrap import REPLICATES
 from covsearch.evaluate.figures import draw_retrieval
@@ -28,7 +28,6 @@ from covsearch.evaluate.system_report import COLUMNS, SystemReport
 from covsearch.progress import stderr_progress
 from covsearch.workspace import find_workspace
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "covers80_dev"
 SCALE = 15_000  # performances: the Da-TACOS benchmark
 HEADER = ("collection", *COLUMNS, "s/query", f"s/query at {SCALE:,}", "s/track")
 BACH = "Johann Sebastian Bach"  # who is said to perform every chorale of the sample, and nothing else
@@ -54,10 +53,7 @@ def main() -> None:
         draw_retrieval(report, args.out.parent, "_".join([args.out.stem, report.subset, *([part] if part else []), ""]))
     command = shlex.join(["python", "-m", "benchmarks.retrieval", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "runs": runs}
-    args.out.write_text(json.dumps(result, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    table = markdown(reports)
-    args.out.with_suffix(".md").write_text(table, encoding="utf-8")
-    print(table)
+    write_table(args.out, result, markdown(reports))
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -80,9 +76,7 @@ def collections(datasets: list[Path] | None) -> Iterator[tuple[Path | None, str,
     """Folder (None for the sample), name of a part of it, and which performances that is."""
     for part, keep in SAMPLE.items():
         yield None, part, keep
-    if datasets is None and not REAL.is_dir():
-        print(f"only the bundled sample: {REAL} is not there and no --dataset was given", file=sys.stderr)
-    for dataset in datasets if datasets is not None else [REAL] if REAL.is_dir() else []:
+    for dataset in beside_sample(datasets, REAL):
         yield dataset, "", None
 
 

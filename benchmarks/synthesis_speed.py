@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.midi_songs import add_songs, read_songs, spread_files
-from benchmarks.provenance import RESULTS, provenance, write_result
+from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.synthesis import CoverMaker, Song
 from covsearch.synthesis.song import HIGH, LOW, MELODY, SECOND
 
@@ -54,10 +54,7 @@ def main() -> None:
         "note": "" if prototype else f"the prototype was not measured: {PROTOTYPE} is not there",
         "cases": cases,
     }
-    write_result("synthesis_speed", result)
-    table = markdown(result)
-    (RESULTS / "synthesis_speed.md").write_text(table, encoding="utf-8")
-    print(table)
+    write_table(RESULTS / "synthesis_speed.json", result, markdown(result))
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from benchmarks.make_sample.features import FRAMES_PER_SECOND
 from benchmarks.midi_audio import rendered_hpcp
 from benchmarks.midi_songs import add_songs, read_songs, spread_files
-from benchmarks.provenance import RESULTS, provenance, write_result
-from benchmarks.retrieval import REAL
+from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.real import REAL
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
@@ -60,10 +60,7 @@ def main() -> None:
         "difficulty": [difficulty(maker, h, real, rng) for h in DIFFICULTIES],
         "real": real,
     }
-    write_result("synthesis_statistics", result)
-    table = markdown(result)
-    (RESULTS / "synthesis_statistics.md").write_text(table, encoding="utf-8")
-    print(table)
+    write_table(RESULTS / "synthesis_statistics.json", result, markdown(result))
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -31,8 +31,8 @@ from benchmarks.hybrid_study.report import markdown
 from benchmarks.hybrid_study.runs import VARIANTS, Material, run
 from benchmarks.hybrid_study.summary import summarise
 from benchmarks.hybrid_study.synthetic import Recipe, choose_songs, write_collection
-from benchmarks.provenance import RESULTS, provenance, write_result
-from benchmarks.retrieval import REAL
+from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.real import REAL
 from covsearch.config import TrainConfig
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
@@ -61,11 +61,8 @@ def main() -> None:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
     summary = summarise(found)
     result = {"provenance": provenance(command, 0), **settings, "collections": summary}
-    write_result(NAME, result)
-    table = markdown(result)
-    (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")
+    write_table(RESULTS / f"{NAME}.json", result, markdown(result))
     draw_figures(found, summary, RESULTS, NAME)
-    print(table)
 
 
 def _arguments() -> argparse.ArgumentParser:
