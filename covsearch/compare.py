@@ -245,35 +245,34 @@ def _files(
     With them the folder that they must lie in.
     """
     root = Path(origin.folder) if origin and origin.folder else sample_root()
-    before = _indexed_files(origin, names)
+    before = _indexed_files(origin, names, root)
     there = all(path.is_file() for path in before.values()) and bool(before)
     if dataset_dir:
-        files = _files_in(dataset_dir, performance, origin, names, needed=not there)
-        if files:
-            return files, dataset_dir
+        found = _files_in(dataset_dir, performance, origin, names, needed=not there)
+        if found:
+            return found
     if not there:
         where = f"{next(iter(before.values()))} is not there" if before else "nobody noted where its files are"
         raise NotFoundError(f"{performance.pid}: {where}; say with --dataset in which folder they are now")
     return before, root
 
 
-def _indexed_files(origin: Origin | None, names: Sequence[str]) -> dict[str, Path]:
+def _indexed_files(origin: Origin | None, names: Sequence[str], root: Path) -> dict[str, Path]:
     """Feature -> file, as they were found when the index was made; empty where that is not known."""
     if origin is None or not set(names) <= set(origin.files):
         return {}
-    root = Path(origin.folder) if origin.folder else sample_root()
     return {name: root / origin.files[name].path for name in names}
 
 
 def _files_in(
     folder: Path, performance: Performance, origin: Origin | None, names: Sequence[str], *, needed: bool
-) -> Mapping[str, Path] | None:
-    """The files of a performance in a dataset; None where it has none and they are not `needed` from there."""
+) -> tuple[Mapping[str, Path], Path] | None:
+    """The files of a performance in a dataset, and its root; None where it has none, if they are not `needed` from it."""
     subset = origin.subset if origin and origin.subset != LOOSE else None
     try:
         dataset = open_dataset(folder, names, subset=subset)
         if performance.pid in dataset.files:
-            return dataset.files[performance.pid]
+            return dataset.files[performance.pid], dataset.root
         what = " and ".join(names)
         raise NotFoundError(f"{folder} has no {what} file of {performance.pid}; name another folder: --dataset")
     except NotFoundError:

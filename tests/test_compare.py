@@ -118,6 +118,16 @@ def test_files_that_moved_are_named_and_found_again(workspace: Workspace, toy: P
     assert compare.compare(workspace, "P_1", "P_2", dataset_dir=moved).alignment.semitones == 2
 
 
+def test_a_folder_may_be_named_by_a_relative_path_or_a_link(
+    workspace: Workspace, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = compare.compare(workspace, "P_1", "P_2").alignment.score
+    (tmp_path / "link").symlink_to(toy)
+    monkeypatch.chdir(toy.parent)
+    for name in (Path(toy.name), tmp_path / "link"):
+        assert compare.compare(workspace, "P_1", "P_2", dataset_dir=name).alignment.score == expected
+
+
 def test_what_the_named_folder_has_not_is_read_where_it_was(workspace: Workspace, toy: Path, tmp_path: Path) -> None:
     expected = compare.compare(workspace, "P_1", "P_3").alignment.score
     other = write_collection(tmp_path / "other", works=1, versions=2)
