@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING
 
 from covsearch.errors import UsageError
+
+if TYPE_CHECKING:  # imported where something is cut: a manifest names a recipe, and reading it needs no arrays
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class WindowRecipe:
         0, hop, 2 hop, ... and, so that nothing is left out, ``frames - length``; just 0 for a track that is no longer
         than a window.
         """
+        import numpy as np
+
         last = max(0, frames - self.length)
         return np.append(np.arange(0, last, self.hop), last).astype(np.int64)
 
@@ -68,6 +72,8 @@ class Cuts:
 
 def cut(tracks: ArrayLike, recipe: WindowRecipe) -> Cuts:
     """The windows of tracks of which the number of frames is given, (N,) int."""
+    import numpy as np
+
     starts = [recipe.starts(frames) for frames in np.asarray(tracks).tolist()]
     first = np.cumsum([0, *map(len, starts)], dtype=np.int64)
     return Cuts(first, np.concatenate([*starts, np.empty(0)]) / recipe.rate, recipe)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from covsearch.config import from_toml, to_toml
 from covsearch.errors import ArtefactError, UsageError
-from covsearch.index.head import Head
+
+if TYPE_CHECKING:  # imported where something is computed: `covsearch find` opens a generation and needs no arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
 CALIBRATION = "calibration.toml"
 MAX_BYTES = 2**16
@@ -103,11 +104,17 @@ class Calibration:
         Platt, "Probabilistic outputs for support vector machines" (1999); for the shift by the odds, King & Zeng,
         "Logistic regression in rare events data", Political Analysis 9 (2001).
         """
+        import numpy as np
+
+        from covsearch.index.head import Head
+
         return Head.probability(self.slope * np.asarray(s, dtype=np.float64) + self.intercept + math.log(odds))
 
     @property
     def calibrated_threshold(self) -> float:
         """:attr:`threshold` on the scale of calibrated p, near 0.5: what calibrated p at any odds is held against."""
+        import numpy as np
+
         score = math.log(self.threshold) - math.log1p(-self.threshold)
         return float(self.probability(np.array([score]))[0])
 

@@ -501,3 +501,17 @@ def test_the_installed_command_answers_from_another_folder(workspace: Workspace,
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
     best = open_searcher(workspace).query("P_22", 1).matches[0]
     assert done.stdout.splitlines()[1].startswith(f"1,{best.performance.pid},{best.performance.wid},")
+
+
+def test_find_needs_no_arrays(with_windows: Workspace) -> None:
+    code = (
+        "import sys\n"
+        "from covsearch.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as e: assert not e.code\n"
+        "assert 'numpy' not in sys.modules and 'faiss' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", code, "--home", str(with_windows.home), "find", "love"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
