@@ -26,14 +26,14 @@ from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
-from covsearch.index.generation import Generation, open_generation
+from covsearch.index.generation import Generation, follow_current, read_generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import MEND
 from covsearch.index.publish import builder_lock, remove_orphans
 from covsearch.index.verified import check_content
 from covsearch.index.windows import Windows
 from covsearch.progress import Progress, silent
-from covsearch.search import open_in, read_newest
+from covsearch.search import open_in
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # torch comes with it; removing does without
@@ -226,7 +226,7 @@ class _Rows:
 
 def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
     """The current generation, after its checksums; the caller holds the lock, so it stays."""
-    generation = open_generation(workspace)
+    generation = read_generation(workspace, *follow_current(workspace))
     for path, stored in generation.manifest.files.items():
         check_content(workspace.home / path, stored)
     searcher = open_in(generation, windows=generation.manifest.windows is not None)
@@ -237,7 +237,7 @@ def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
 
 def _check_built(workspace: Workspace) -> None:
     """Refuse to go on where nothing was ever built, before the lock makes folders there."""
-    read_newest(workspace, lambda generation: generation)
+    follow_current(workspace)
 
 
 def _own_model(generation: Generation) -> Checkpoint:
