@@ -267,7 +267,7 @@ def _indexed_files(origin: Origin | None, names: Sequence[str], root: Path) -> d
 def _files_in(
     folder: Path, performance: Performance, origin: Origin | None, names: Sequence[str], *, needed: bool
 ) -> tuple[Mapping[str, Path], Path] | None:
-    """Files of a performance in a dataset, and its root; None where it has none and they are not `needed` from there."""
+    """Files of a performance in a dataset, and its root; None where it has none and they are not `needed` there."""
     subset = origin.subset if origin and origin.subset != LOOSE else None
     try:
         dataset = open_dataset(folder, names, subset=subset)
