@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.pairs import Pairs
-from covsearch.errors import UsageError
 
 PITCH_CLASSES = 12
 _CHUNK = 2**16  # pairs at once: a 24-bin mean of 65,536 pairs is 12 MB of float64
@@ -88,16 +87,3 @@ def random_baseline(frames: Iterable[NDArray[np.float16]], pairs: Pairs, seed: i
 
 MEAN_CHROMA = "mean chroma"
 BASELINES: dict[str, Baseline] = {MEAN_CHROMA: mean_chroma_baseline, "random": random_baseline}
-
-
-def find_baseline(name: str) -> Baseline:
-    """The baseline called `name`.
-
-    Raises
-    ------
-    UsageError
-        When there is none; the message lists what there is.
-    """
-    if name not in BASELINES:
-        raise UsageError(f"no baseline is called {name!r}; there are {sorted(BASELINES)}")
-    return BASELINES[name]

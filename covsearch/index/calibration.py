@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from covsearch.config import from_toml, to_toml
 from covsearch.errors import ArtefactError, UsageError
+from covsearch.guard.files import RefusedError, read_text
 
 if TYPE_CHECKING:  # imported where something is computed: `covsearch find` opens a generation and needs no arrays
     import numpy as np
@@ -159,12 +160,10 @@ def read_calibration(folder: Path, model: str, mend: str = MEND) -> Calibration 
     path = folder / CALIBRATION
     if not path.is_file():
         return None
-    if path.stat().st_size > MAX_BYTES:
-        raise ArtefactError(f"{path}: expected at most {MAX_BYTES} bytes, found {path.stat().st_size}; {mend}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, MAX_BYTES)
         calibration: Calibration = from_toml(text, calibration=Calibration)["calibration"]
-    except (UsageError, TypeError, UnicodeDecodeError) as e:
+    except (UsageError, TypeError, RefusedError) as e:
         raise ArtefactError(f"{path}: expected a calibration: {e}; {mend}") from e
     if calibration.model != model:
         raise ArtefactError(f"{path}: is of model {calibration.model}, the weights beside it are {model}: {mend}")

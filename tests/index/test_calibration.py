@@ -97,10 +97,10 @@ def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str, message: 
 
 def test_no_text_and_too_much_are_refused(tmp_path: Path) -> None:
     (tmp_path / CALIBRATION).write_bytes(b"\xff\xfe")
-    with pytest.raises(ArtefactError, match="expected a calibration"):
+    with pytest.raises(ArtefactError, match="expected a calibration: begins with a byte order mark"):
         read_calibration(tmp_path, FINGERPRINT)
     (tmp_path / CALIBRATION).write_bytes(b"#" * 70_000)
-    with pytest.raises(ArtefactError, match="expected at most 65536 bytes, found 70000"):
+    with pytest.raises(ArtefactError, match="has 70,000 bytes; at most 65,536 are read"):
         read_calibration(tmp_path, FINGERPRINT)
 
 
