@@ -10,13 +10,16 @@ from benchmarks.hybrid_study.report import holm
 from benchmarks.provenance import RESULTS
 
 SYSTEMS = {
-    "invariant": "**starter weights, one vector**",
-    "cnn": "the report's CNN, trained on the sample",
-    "hybrid": "the report's hybrid, trained on the sample",
+    "invariant, covers": "**starter weights, one vector**",
+    "cnn, covers": "the report's CNN, same training data",
+    "hybrid, covers": "the report's hybrid, same training data",
+    "cnn": "the report's CNN, trained on the sample alone",
+    "hybrid": "the report's hybrid, trained on the sample alone",
     "mean chroma": "mean chroma, best of 12 keys",
     "2D-FTM": "2D-FTM",
     "Qmax": "Qmax, every pair aligned",
 }
+RETRIEVAL = "retrieval"
 COLLECTIONS = ("sample, all", "covers80_dev")
 HEADER = """\
 | | sample: MAP | AUC | covers80_dev: MAP | AUC | CPU s a query of 15,000 |
@@ -26,8 +29,11 @@ HEADER = """\
 
 def table() -> str:
     """One row a system that was measured, in Markdown."""
-    runs = {run["collection"]: run for run in _runs("retrieval")}
-    found = [{_kind(system["name"]): system for system in runs[name]["systems"]} for name in COLLECTIONS]
+    result = _read(RETRIEVAL)
+    runs = {run["collection"]: run for run in result["runs"]}
+    found = [
+        {_kind(system["name"], result["trained"]): system for system in runs[name]["systems"]} for name in COLLECTIONS
+    ]
     lines = []
     for kind, title in SYSTEMS.items():
         if all(kind in systems for systems in found):
@@ -36,9 +42,11 @@ def table() -> str:
     return HEADER + "".join(lines)
 
 
-def _kind(name: str) -> str:
-    """``invariant`` of ``invariant-6fd01d9e``; a method's name as it is."""
-    return name if name in SYSTEMS else name.partition("-")[0]
+def _kind(name: str, trained: dict[str, Any]) -> str:
+    """``invariant, covers`` of ``invariant-6fd01d9e`` that heard synthesised covers; a method's name as it is."""
+    if name not in trained:
+        return name
+    return name.partition("-")[0] + (", covers" if trained[name]["covers_of"] else "")
 
 
 def _cells(system: dict[str, Any]) -> tuple[str, str]:
@@ -53,9 +61,9 @@ def _seconds(cost: dict[str, Any]) -> str:
     return f"{'' if cost['measured'] else '≈ '}{cost['query_at']:.1g}"
 
 
-def _runs(name: str) -> list[dict[str, Any]]:
-    runs: list[dict[str, Any]] = json.loads((RESULTS / f"{name}.json").read_text())["runs"]
-    return runs
+def _read(name: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return result
 
 
 STUDY_HEADER = """\
@@ -66,7 +74,7 @@ STUDY_HEADER = """\
 
 def study_table(collection: str) -> str:
     """The models of ``hybrid_study`` on one of its collections, the CNN first: means over seeds, in Markdown."""
-    found = json.loads((RESULTS / "hybrid_study.json").read_text())["collections"][collection]
+    found = _read("hybrid_study")["collections"][collection]
     differences = found["differences"]
     adjusted = dict(zip(differences, holm([d["auc"]["p"] for d in differences.values()]), strict=True))
     lines = []

@@ -4,7 +4,13 @@ Every collection is ranked once by every ``--model`` and every baseline that is 
 the works of the bundled sample that training never saw, all together, and chorales and tunes each alone; and
 zero-shot on real recordings where they are at hand (``../shared/data/covers80_dev``, or any ``--dataset``).
 
-Run as ``python -m benchmarks.retrieval``; writes the JSON, a Markdown table and the figures beside it.
+Run as ``python -m benchmarks.retrieval``; writes the JSON, a Markdown table and the figures beside it. The report's
+branches on the data of the bundled weights, and on the sample alone, are
+
+    covsearch train --preset invariant --model cnn --key normalised --synthesize POP909 --synthesize music21 --epochs 54
+    covsearch train --model cnn
+
+each with ``--out models/NAME`` for a ``--model models/NAME`` here, and ``--model hybrid`` for the other branch.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ import argparse
 import shlex
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,10 +29,13 @@ from benchmarks.real import REAL, beside_sample
 from covsearch.dataset.performance import Performance
 from covsearch.evaluate.bootstrap import REPLICATES
 from covsearch.evaluate.figures import draw_retrieval
+from covsearch.evaluate.protocol import read_origin
 from covsearch.evaluate.retrieval_baselines import installed_baselines
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
 from covsearch.evaluate.system_report import COLUMNS, SystemReport
+from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.progress import stderr_progress
+from covsearch.synthesis.sources import JOIN
 from covsearch.workspace import find_workspace
 
 SCALE = 15_000  # performances: the Da-TACOS benchmark
@@ -52,8 +62,9 @@ def main() -> None:
         runs.append({"collection": name, **report.as_json(), "seconds": round(seconds, 2)})
         draw_retrieval(report, args.out.parent, "_".join([args.out.stem, report.subset, *([part] if part else []), ""]))
     command = shlex.join(["python", "-m", "benchmarks.retrieval", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "runs": runs}
-    write_table(args.out, result, markdown(reports))
+    trained = trainings(args.model or [bundled_checkpoint()])
+    result = {"provenance": provenance(command, args.seed), "trained": trained, "runs": runs}
+    write_table(args.out, result, markdown(reports, trained))
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -98,6 +109,21 @@ def judge(dataset: Path | None, keep: Keep | None, args: argparse.Namespace) -> 
     return report, time.perf_counter() - started
 
 
+def trainings(folders: list[Path]) -> dict[str, dict[str, Any]]:
+    """Fingerprint -> what each of the checkpoints was trained on, and how long; without where their data lay."""
+    found = {}
+    for folder in folders:
+        training = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["train"]
+        covers = [Path(name).name for name in training["synthesize"].split(JOIN) if name]
+        found[load_checkpoint(folder).fingerprint] = {
+            "loss": training["loss"],
+            "epochs": training["epochs"],
+            "covers_of": covers,
+            "collection": read_origin(folder).subset,
+        }
+    return found
+
+
 def row(name: str, system: SystemReport) -> tuple[str, ...]:
     """One line of the table; a query that was not measured at scale is said to be about so long."""
     seconds = system.seconds
@@ -105,15 +131,19 @@ def row(name: str, system: SystemReport) -> tuple[str, ...]:
     return (name, *system.row(), f"{seconds.query:.1e}", scaled, f"{seconds.track:.1e}")
 
 
-def markdown(reports: list[tuple[str, RetrievalReport]]) -> str:
-    """A Markdown table a collection, with what a reader must know of it below."""
+def markdown(reports: list[tuple[str, RetrievalReport]], trained: dict[str, dict[str, Any]]) -> str:
+    """A Markdown table a collection, with what a reader must know of it below, and what the models were trained on."""
     lines = []
     for name, report in reports:
         lines += [f"| {' | '.join(HEADER)} |", f"|---|---|{'---:|' * (len(HEADER) - 2)}"]
         lines += [f"| {' | '.join(row(name, system))} |" for system in report.systems]
         size = f"{report.queries:,} queries in {report.performances:,} performances of {report.works:,} works"
         lines += ["", f"{name}: {size}; {'; '.join(report.notes)}.", ""]
-    return "\n".join([*lines, *EXPLAINED]) + "\n"
+    for name, training in trained.items():
+        covers = "".join(f"covers synthesised from {song}, " for song in training["covers_of"])
+        said = f"{covers}training works of {training['collection']}; {training['loss']}, {training['epochs']} epochs"
+        lines += [f"- {name} was trained on {said}"]
+    return "\n".join([*lines, "", *EXPLAINED]) + "\n"
 
 
 EXPLAINED = (

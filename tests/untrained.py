@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import Pairs, pairs_by_work, pairs_leaky, write_pairs
 from covsearch.dataset.splits import Split, write_split
@@ -24,6 +24,7 @@ def write_untrained(
     features: FeatureConfig = FEATURES,
     seed: int = 0,
     alpha: str = "signed",
+    synthesize: str = "",
 ) -> Path:
     """A CNN for `features` as it starts, said to be trained on the collection at `root` but for the works `test`."""
     torch.manual_seed(seed)
@@ -35,7 +36,8 @@ def write_untrained(
     sizes = {"train": 20, "validation": 20, "test": 20}
     pairs: Mapping[str, Pairs]
     pairs = pairs_by_work(wids, split, sizes, 0) if by == "works" else pairs_leaky(wids, sizes, 0)
-    save_checkpoint(folder, Siamese(config), config)
+    training = TrainConfig(loss="supcon", synthesize=synthesize, seed=seed)
+    save_checkpoint(folder, Siamese(config), config, train=training)
     write_split(folder / "split.json", split, subset=dataset.subset, by=by)
     write_pairs(folder / "pairs.csv", tuple(dataset.performances), pairs)
     return folder

@@ -10,7 +10,7 @@ import pytest
 from collection import write_collection
 from untrained import write_untrained
 
-from benchmarks import retrieval
+from benchmarks import readme_table, retrieval
 from covsearch.evaluate import retrieval_report
 from covsearch.evaluate.bootstrap import Interval
 from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
@@ -21,7 +21,10 @@ def test_parts_of_the_sample_and_real_recordings(
     toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     test = ("W_1", "W_4", "W_6", "W_8")
-    models = [write_untrained(tmp_path / f"checkpoint{k}", toy, test=test, seed=k) for k in (0, 1)]
+    sources = ("/songs/POP909 + music21", "")
+    models = [
+        write_untrained(tmp_path / f"checkpoint{k}", toy, test=test, seed=k, synthesize=sources[k]) for k in (0, 1)
+    ]
     monkeypatch.setattr(retrieval_report, "sample_root", lambda: toy)
     monkeypatch.setitem(retrieval.SAMPLE, "chorales", lambda performance: performance.wid in ("W_1", "W_4"))
     monkeypatch.setattr(retrieval, "REAL", write_collection(tmp_path / "real", works=4, versions=2, subset="real"))
@@ -45,6 +48,21 @@ def test_parts_of_the_sample_and_real_recordings(
     ]
     table = out.with_suffix(".md").read_text()
     assert capsys.readouterr().out == table + "\n"
+    names = [model["name"] for model in result["runs"][0]["models"]]
+    assert list(result["trained"]) == names
+    assert [training["covers_of"] for training in result["trained"].values()] == [["POP909", "music21"], []]
+    heard = "covers synthesised from POP909, covers synthesised from music21, training works of toy; supcon, 20 epochs"
+    assert f"- {names[0]} was trained on {heard}\n" in table
+    assert f"- {names[1]} was trained on training works of toy; supcon, 20 epochs\n" in table
+    monkeypatch.setattr(readme_table, "RESULTS", out.parent)
+    monkeypatch.setattr(readme_table, "RETRIEVAL", "study")
+    monkeypatch.setattr(readme_table, "COLLECTIONS", ("toy, all", "real"))
+    rows_of_readme = [line.split(" | ")[0] for line in readme_table.table().splitlines()[2:]]
+    assert rows_of_readme == [
+        "| the report's CNN, same training data",
+        "| the report's CNN, trained on the sample alone",
+        "| 2D-FTM",
+    ]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith(("| toy", "| real"))]
     systems = [system for run in result["runs"] for system in run["systems"]]
     assert len(rows) == 4 * 4  # two models and two baselines in each of four collections, each once
