@@ -38,7 +38,8 @@ from covsearch.training.loop import pair_scores
 from covsearch.training.presets import configure
 
 CNN = {"frames": 256}
-SEES: dict[str, dict[str, Any]] = {"cnn": CNN, "invariant": {"rate": 2.69, "frames": 2000}, "hybrid": CNN}
+INVARIANT = {"rate": 2.69, "frames": 192}  # unmasked pooling pads every track to so many: 2,000 would take a day
+SEES: dict[str, dict[str, Any]] = {"cnn": CNN, "invariant": INVARIANT, "hybrid": CNN}
 POOLINGS = ("masked", "unmasked")
 KEYS = {"played": False, "transposed": True}
 Row = tuple[str, str, str, str]
@@ -50,7 +51,8 @@ Mean ± standard deviation over seeds, which is how far one training strays and 
 are those of the epoch with the best accuracy on drawn pairs of the same works, in every row: figures of works that
 nothing was chosen by would be lower. Every training heard as many performances as there are in
 {epochs} epochs of the loss `pairs`, to within half an epoch; Mframes is what they came to at the branch's own frame
-rate, in millions. The branch `invariant` embeds a track the same in all keys, so transposing makes no difference to it
+rate, in millions; one track in twelve is longer than the {frames} frames that `invariant` is given, and has frames
+twice as long. The branch `invariant` embeds a track the same in all keys, so transposing makes no difference to it
 and is left out.
 """
 
@@ -163,7 +165,7 @@ def markdown(result: dict[str, Any]) -> str:
     plain = result["baseline"]
     values = [f"{value:.3f}" for value in (plain["map"], *plain["auc"].values())]
     lines.append(f"| *{MEAN_CHROMA}, best of 12 keys* | - | - | - | {' | '.join(values)} | - | - | - | - |")
-    return "\n".join(lines) + "\n" + NOTES.format(tracks=plain["tracks"], epochs=result["epochs"])
+    return "\n".join(lines) + "\n" + NOTES.format(tracks=plain["tracks"], epochs=result["epochs"], frames=INVARIANT["frames"])
 
 
 def spread(values: list[float]) -> str:
