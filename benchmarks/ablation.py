@@ -165,7 +165,8 @@ def markdown(result: dict[str, Any]) -> str:
     plain = result["baseline"]
     values = [f"{value:.3f}" for value in (plain["map"], *plain["auc"].values())]
     lines.append(f"| *{MEAN_CHROMA}, best of 12 keys* | - | - | - | {' | '.join(values)} | - | - | - | - |")
-    return "\n".join(lines) + "\n" + NOTES.format(tracks=plain["tracks"], epochs=result["epochs"], frames=INVARIANT["frames"])
+    notes = NOTES.format(tracks=plain["tracks"], epochs=result["epochs"], frames=INVARIANT["frames"])
+    return "\n".join(lines) + "\n" + notes
 
 
 def spread(values: list[float]) -> str:
