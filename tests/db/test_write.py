@@ -58,6 +58,11 @@ def test_the_file_needs_no_journal_and_leaves_none(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["db"]
 
 
+def test_fifteen_thousand_performances_are_all_there(tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "db", list(make_performances(np.random.default_rng(0), 15_000).values()))
+    assert len(Catalogue(tmp_path / "db")) == 15_000
+
+
 def test_paths_with_characters_that_mean_something_in_a_uri(tmp_path: Path) -> None:
     folder = tmp_path / "100 % of?it#here&mode=rwc"
     folder.mkdir()
