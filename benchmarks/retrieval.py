@@ -19,13 +19,13 @@ import argparse
 import shlex
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL, beside_sample
+from covsearch.config import TrainConfig, from_toml
 from covsearch.dataset.performance import Performance
 from covsearch.evaluate.bootstrap import REPLICATES
 from covsearch.evaluate.figures import draw_retrieval
@@ -34,8 +34,9 @@ from covsearch.evaluate.retrieval_baselines import installed_baselines
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
 from covsearch.evaluate.system_report import COLUMNS, SystemReport
 from covsearch.models import bundled_checkpoint, load_checkpoint
+from covsearch.models.checkpoint import CONFIG
 from covsearch.progress import stderr_progress
-from covsearch.synthesis.sources import JOIN
+from covsearch.synthesis.sources import source_names
 from covsearch.workspace import find_workspace
 
 SCALE = 15_000  # performances: the Da-TACOS benchmark
@@ -53,6 +54,7 @@ def main() -> None:
     """Rank every collection, write and print the table."""
     args = _arguments().parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
+    trained = trainings(args.model or [bundled_checkpoint()])
     reports: list[tuple[str, RetrievalReport]] = []
     runs: list[dict[str, Any]] = []
     for dataset, part, keep in collections(args.dataset):
@@ -62,7 +64,6 @@ def main() -> None:
         runs.append({"collection": name, **report.as_json(), "seconds": round(seconds, 2)})
         draw_retrieval(report, args.out.parent, "_".join([args.out.stem, report.subset, *([part] if part else []), ""]))
     command = shlex.join(["python", "-m", "benchmarks.retrieval", *sys.argv[1:]])
-    trained = trainings(args.model or [bundled_checkpoint()])
     result = {"provenance": provenance(command, args.seed), "trained": trained, "runs": runs}
     write_table(args.out, result, markdown(reports, trained))
 
@@ -113,12 +114,11 @@ def trainings(folders: list[Path]) -> dict[str, dict[str, Any]]:
     """Fingerprint -> what each of the checkpoints was trained on, and how long; without where their data lay."""
     found = {}
     for folder in folders:
-        training = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["train"]
-        covers = [Path(name).name for name in training["synthesize"].split(JOIN) if name]
+        training: TrainConfig = from_toml((folder / CONFIG).read_text(encoding="utf-8"), train=TrainConfig)["train"]
         found[load_checkpoint(folder).fingerprint] = {
-            "loss": training["loss"],
-            "epochs": training["epochs"],
-            "covers_of": covers,
+            "loss": training.loss,
+            "epochs": training.epochs,
+            "covers_of": [Path(name).name for name in source_names(training.synthesize)],
             "collection": read_origin(folder).subset,
         }
     return found

@@ -39,6 +39,11 @@ class SongCollection:
         return sum(len(song.notes) for song in self.maker.songs)
 
 
+def source_names(text: str) -> list[str]:
+    """The names of sources that :data:`JOIN` made one text of; none for an empty one."""
+    return [name for name in text.split(JOIN) if name]
+
+
 def open_collections(
     names: Sequence[str], cache: Path, progress: Progress = silent, tell: Tell = unheard
 ) -> list[SongCollection]:

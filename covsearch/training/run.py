@@ -17,7 +17,7 @@ from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
 from covsearch.models.checkpoint import WEIGHTS
 from covsearch.progress import Progress, Tell, silent, unheard
-from covsearch.synthesis.sources import JOIN, open_collections
+from covsearch.synthesis.sources import open_collections, source_names
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
 from covsearch.training.loop import forget_state, train
 from covsearch.training.losses import LOSSES
@@ -99,8 +99,7 @@ def run_training(
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     if (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
-    names = training.synthesize.split(JOIN) if training.synthesize else []
-    songs = open_collections(names, workspace.cache, progress, tell)
+    songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = choose_pairs(dataset, store, training)
     batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
