@@ -38,7 +38,7 @@ from covsearch.training.loop import pair_scores
 from covsearch.training.presets import configure
 
 CNN = {"frames": 256}
-INVARIANT = {"rate": 2.69, "frames": 192}  # unmasked pooling pads every track to so many: 2,000 would take a day
+INVARIANT = {"rate": 2.69, "frames": 192}  # unmasked pooling pads every track to so many, and the median has 112
 SEES: dict[str, dict[str, Any]] = {"cnn": CNN, "invariant": INVARIANT, "hybrid": CNN}
 POOLINGS = ("masked", "unmasked")
 KEYS = {"played": False, "transposed": True}
@@ -51,9 +51,8 @@ Mean ± standard deviation over seeds, which is how far one training strays and 
 are those of the epoch with the best accuracy on drawn pairs of the same works, in every row: figures of works that
 nothing was chosen by would be lower. Every training heard as many performances as there are in
 {epochs} epochs of the loss `pairs`, to within half an epoch; Mframes is what they came to at the branch's own frame
-rate, in millions; one track in twelve is longer than the {frames} frames that `invariant` is given, and has frames
-twice as long. The branch `invariant` embeds a track the same in all keys, so transposing makes no difference to it
-and is left out.
+rate, in millions; a track with more than the {frames} that `invariant` is given has longer ones. The branch `invariant`
+embeds a track the same in all keys, so transposing makes no difference to it and is left out.
 """
 
 
