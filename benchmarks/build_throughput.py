@@ -105,7 +105,7 @@ def packed_store(folder: Path, n: int, seed: int) -> FrameStore:
 
 def embedding(folder: Path, checkpoint: Checkpoint, n: int, rounds: int, seed: int) -> dict[str, Any]:
     """Performances per second from the packed store, beside batch after batch on torch's own threads."""
-    from covsearch.embed import embed_frames, embed_store
+    from covsearch.embedding import embed_frames, embed_store
 
     store = packed_store(folder, n, seed)
 

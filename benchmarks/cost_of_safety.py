@@ -30,8 +30,8 @@ import numpy as np
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.query_latency import build as publish_generated
 from benchmarks.unchecked import FLUSHING, READING, WRITING, Replacements, without
-from covsearch.build import build_index
 from covsearch.index.verified import MARGIN_NS, STAMP
+from covsearch.indexing import build_index
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root, sample_split
-from covsearch.embed import embed_frames
+from covsearch.embedding import embed_frames
 from covsearch.errors import UsageError
 from covsearch.features.augment import rotate_key
 from covsearch.features.frames import pad

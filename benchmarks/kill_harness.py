@@ -37,7 +37,8 @@ from benchmarks.kill_collection import Materials, prepare
 from benchmarks.kill_points import STEPS, Moment, die_at, record
 from benchmarks.kill_state import Answers, read_answers, remains
 from benchmarks.provenance import RESULTS, provenance
-from covsearch import build, update
+from covsearch import indexing as build
+from covsearch import update
 from covsearch.workspace import Workspace
 
 OPERATIONS = ("first build", "rebuild", "add", "remove")

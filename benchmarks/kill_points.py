@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covsearch import build, embed, update
+from covsearch import embedding as embed
+from covsearch import indexing as build
+from covsearch import update
 from covsearch.features import pack
 from covsearch.index import durable, publish
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.kill_collection import Materials
 from benchmarks.kill_state import Answers, answers_of, read_answers
-from covsearch import build
+from covsearch import indexing as build
 from covsearch.db.write import write_catalogue
 from covsearch.index.generation import Generation
 from covsearch.search import read_newest

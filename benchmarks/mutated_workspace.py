@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.build import publish
 from covsearch.config import EMBEDDING_DIM, ModelConfig, fingerprint, from_toml
 from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.performance import Performance
@@ -20,6 +19,7 @@ from covsearch.index.generation import CURRENT, MANIFEST, MODEL_FILES, stored_pa
 from covsearch.index.head import Head
 from covsearch.index.verified import STAMP
 from covsearch.index.windows import Windows
+from covsearch.indexing import publish
 from covsearch.workspace import Workspace
 
 OLD, NEW = "gen-0001", "gen-0002"

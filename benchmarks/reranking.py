@@ -21,7 +21,7 @@ from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
-from covsearch.embed import embed_store, embed_windows
+from covsearch.embedding import embed_store, embed_windows
 from covsearch.evaluate.hub_correction import hub_corrected
 from covsearch.evaluate.protocol import read_origin, searched
 from covsearch.evaluate.retrieval import Distances, rank_covers, retrieval_metrics

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.build import build_index
 from covsearch.config import EMBEDDING_DIM
 from covsearch.index.flat import FlatIndex, Ranking
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
+from covsearch.indexing import build_index
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 
@@ -175,6 +175,6 @@ def markdown(result: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"Recall@10 of the learned ranking · p50 of a search inside a process, one thread; {size}.",
-        "Exact: the default. N: the head ranks only the N nearest by cosine (`covsearch query --candidates N`).",
+        "Exact: the default. N: the head ranks only the N nearest by cosine .",
     ]
     return "\n".join(lines) + "\n"

@@ -15,7 +15,8 @@ from unittest import mock
 
 import safetensors.numpy
 
-from covsearch import build, search
+from covsearch import indexing as build
+from covsearch import search
 from covsearch.cli import main
 from covsearch.db.catalogue import Catalogue
 from covsearch.index import collection, durable, flat, generation, publish

@@ -1,13 +1,47 @@
 """covsearch: the search engine for cover songs.
 
-The public ladder, each rung adding one stage (import the rung you need; nothing heavy is imported here)::
+Five lines::
 
-    covsearch.dataset    Da-TACOS files -> chroma arrays and metadata
-    covsearch.features   chroma arrays  -> packed frames
-    covsearch.models     frames         -> 128-D unit vectors, and the learned head
-    covsearch.embed      files, stores  -> vectors
-    covsearch.build      dataset + model -> a generation of the index
-    covsearch.search     performance id -> ranked matches
+    import covsearch
+    index = covsearch.open()                        # or covsearch.build("da-tacos/")
+    found = index.query("P_22", top=10)             # an id, a file, or an array with its frame rate
+    found[0].cover_probability
+    index.compare("P_22", "P_24").plot()
+
+Importing covsearch costs nothing: what a name needs is imported when it is first used.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+__all__ = ["Index", "Match", "QueryResult", "__version__", "build", "embed", "open"]
+
+if TYPE_CHECKING:
+    from covsearch.answers import Match, QueryResult
+    from covsearch.api import Index
+    from covsearch.api import build_index as build
+    from covsearch.api import embed_one as embed
+    from covsearch.api import open_index as open
+
+_WHERE = {
+    "Index": ("covsearch.api", "Index"),
+    "Match": ("covsearch.answers", "Match"),
+    "QueryResult": ("covsearch.answers", "QueryResult"),
+    "build": ("covsearch.api", "build_index"),
+    "embed": ("covsearch.api", "embed_one"),
+    "open": ("covsearch.api", "open_index"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'covsearch' has no attribute {name!r}")
+    module, attribute = _WHERE[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

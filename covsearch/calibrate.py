@@ -13,7 +13,7 @@ from covsearch import plots
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.dataset.sample import sample_root
-from covsearch.embed import embed_store
+from covsearch.embedding import embed_store
 from covsearch.errors import UsageError
 from covsearch.evaluate.calibration import REPLICATES, CalibrationScore, Fitted, fit_calibration, judge_calibration
 from covsearch.evaluate.figures import diagrams

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +18,14 @@ from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
+from covsearch.decision import decide, word
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.alignment import Alignment, align
 from covsearch.features.frames import means_of, seen_rate
 from covsearch.features.pack import frames_of
-from covsearch.index.calibration import Calibration
 from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
-from covsearch.search import THRESHOLD, Searcher, open_in, read_newest, unknown_pid
+from covsearch.search import Searcher, open_in, read_newest, same_work, unknown_pid
 from covsearch.workspace import Workspace
 
 FRAMES = 4096  # of a track at most, 25 minutes at 2.69 frames/s: a matrix of 4,096 x 4,096 is 64 MB
@@ -45,8 +46,16 @@ class Comparison:
     Attributes
     ----------
     a, b : Performance
-    p : float
-        σ(distance + β) in [0, 1]: near 0 cover, near 1 non-cover.
+    cover_probability : float
+        In [0, 1], near 1 cover; the one that a query for `a` gives `b`.
+    predicted : bool
+        What covsearch says: whether they are covers; as a query decides.
+    listed : bool or None
+        What the metadata says: whether both are performances of one work; None where that is not known.
+    threshold : float
+        They are predicted to be covers when `cover_probability` is above it.
+    head_p : float
+        The report's p, σ(distance + β) in [0, 1]: near 0 cover.
     distance : float
         The learned weighted squared distance, without the bias.
     alignment : Alignment
@@ -59,15 +68,15 @@ class Comparison:
         Windows of which each is the other's most alike, the most alike first; empty where the index has none.
     generation, model : str
         What the distance comes from.
-    calibration : Calibration or None
-        The model's.
-    calibrated : float or None
-        Calibrated p at even odds, those of a suspicion; a query's are the odds of a whole collection.
     """
 
     a: Performance
     b: Performance
-    p: float
+    cover_probability: float
+    predicted: bool
+    listed: bool | None
+    threshold: float
+    head_p: float
     distance: float
     alignment: Alignment
     rates: tuple[float, float]
@@ -75,23 +84,6 @@ class Comparison:
     passages: tuple[Passage, ...]
     generation: str
     model: str
-    calibration: Calibration | None = None
-    calibrated: float | None = None
-
-    @property
-    def cover(self) -> bool:
-        """Whether p is below the calibrated threshold, or below 0.5 where there is none."""
-        return self.p < (self.calibration.threshold if self.calibration else THRESHOLD)
-
-    @property
-    def verdict(self) -> str:
-        """``cover`` or ``non-cover``, what the model says."""
-        return "cover" if self.cover else "non-cover"
-
-    @property
-    def is_cover(self) -> bool:
-        """Whether the collection lists both under one work."""
-        return self.a.wid == self.b.wid
 
     @property
     def key(self) -> str:
@@ -125,6 +117,43 @@ class Comparison:
         begin, end = path[0] / self.rates, (path[-1] + self.alignment.span) / self.rates
         return Stretch((float(begin[0]), float(end[0])), (float(begin[1]), float(end[1])))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, ready for JSON; times in seconds, the matrix left out."""
+        alignment, stretch = self.alignment, self.stretch
+        return {
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "cover_probability": self.cover_probability,
+            "predicted": self.predicted,
+            "listed": self.listed,
+            "head_p": self.head_p,
+            "distance": self.distance,
+            "semitones": alignment.semitones,
+            "alignment": {
+                "score": alignment.score,
+                "chance": alignment.chance,
+                "stretch": stretch and asdict(stretch),
+                "path": self.path.tolist(),
+            },
+            "windows": {"similarity": self.similarity, "passages": [asdict(p) for p in self.passages]},
+            "settings": {
+                "threshold": self.threshold,
+                "frame_rates": list(self.rates),
+                "generation": self.generation,
+                "model": self.model,
+            },
+        }
+
+    def plot(self, path: str | Path | None = None) -> Path:
+        """Draw the cross-similarity and the aligned path; see :func:`draw`.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A ``.png`` or ``.svg`` file, or a folder; by default the current folder.
+        """
+        return draw(self, Path() if path is None else Path(path))
+
 
 def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = None) -> Comparison:
     """Compare two performances of the workspace's index.
@@ -153,14 +182,19 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
     rows = [_row(searcher, pid) for pid in (a, b)]
     vectors = searcher.collection.flat.vectors[rows]
     distance = head.distances(vectors[0], vectors[1:])
-    calibration = searcher.calibration
+    p = head.probability(distance + head.beta)
+    decided = decide(distance + head.beta, p, searcher.calibration, searched=len(searcher.collection.pids) - 1)
     performances = searcher.catalogue.get([a, b])
     (frames_a, frames_b), rates = _read_frames(searcher, [performances[a], performances[b]], dataset_dir)
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
     return Comparison(
         a=performances[a],
         b=performances[b],
-        p=float(head.probability(distance + head.beta)[0]),
+        cover_probability=decided.probability[0],
+        predicted=decided.predicted[0],
+        listed=same_work(performances[a], performances[b]),
+        threshold=decided.threshold,
+        head_p=float(p[0]),
         distance=float(distance[0]),
         alignment=align(frames_a, frames_b),
         rates=rates,
@@ -168,8 +202,6 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
         passages=passages(*windows) if windows else (),
         generation=generation.name,
         model=generation.manifest.model,
-        calibration=calibration,
-        calibrated=float(calibration.probability(distance + head.beta)[0]) if calibration else None,
     )
 
 
@@ -199,7 +231,7 @@ def draw(found: Comparison, path: Path) -> Path:
         rates=found.rates,
         span=found.alignment.span,
         names=(_name(found.a), _name(found.b)),
-        title=f"p = {found.p:.3f}, {found.verdict} · {found.key}\ntogether {found.together}",
+        title=f"{found.cover_probability:.1%}: {word(found.predicted)} · {found.key}\ntogether {found.together}",
     )
 
 

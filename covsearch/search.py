@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from covsearch.answers import Match, QueryResult
+from covsearch.config import EMBEDDING_DIM
 from covsearch.dataset.ids import is_pid
 from covsearch.dataset.performance import Performance
 from covsearch.db.catalogue import Catalogue, Found
+from covsearch.decision import decide
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.generation import Generation, open_generation, read_current
 from covsearch.index.manifest import MEND
@@ -22,99 +25,11 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from covsearch.index.flat import Ranking
     from covsearch.index.windows import Passage, Windows
 
-THRESHOLD = 0.5  # of a model without a calibration: the decision is "cover" iff p is below it
 HEAD, WINDOWS = "head", "windows"
 RERANKS = (HEAD, WINDOWS)
-CALIBRATE = "run `covsearch calibrate`, then `covsearch build-index`"
 CANDIDATES = 100  # that windows re-rank, unless another number is asked for
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Match:
-    """One ranked performance.
-
-    Attributes
-    ----------
-    rank : int
-        From 1.
-    performance : Performance
-    p : float
-        σ(distance + β) in [0, 1]: near 0 cover, near 1 non-cover.
-    distance : float
-        The learned weighted squared distance, without the bias; negative only where a weight is.
-    cover : bool
-        What the model decides; see :meth:`Searcher.query`.
-    is_cover : bool or None
-        Whether the collection lists it under the query's work; None when the query's work is not known.
-    calibrated : float or None
-        Calibrated p at the odds of the collection; None where the model has no calibration.
-    similarity : float or None
-        Chamfer similarity of windows, where they were what ranked.
-    passage : Passage or None
-        Where query and match are most alike, with `similarity`.
-    """
-
-    rank: int
-    performance: Performance
-    p: float
-    distance: float
-    cover: bool
-    is_cover: bool | None
-    calibrated: float | None = None
-    similarity: float | None = None
-    passage: Passage | None = None
-
-    @property
-    def verdict(self) -> str:
-        """``cover`` or ``non-cover``, what the model says."""
-        return "cover" if self.cover else "non-cover"
-
-
-@dataclass(frozen=True)
-class QueryResult:
-    """What a query answered, and how it was asked.
-
-    Attributes
-    ----------
-    query : Performance or None
-        None for a query by vector.
-    matches : tuple of Match
-        The nearest first; the query itself is not among them.
-    rerank : str
-        What ordered the candidates: ``head`` or ``windows``.
-    candidates : int or None
-        How many cosine neighbours the head ranked, None for all; how many of the head's nearest windows ranked.
-    generation, model : str
-        What was searched: the generation's name and its model's fingerprint.
-    threshold : float
-        Below it calibrated p, or p where the model has no calibration, decides for a cover.
-    expected : float or None
-        How many covers were expected, of which calibrated p depends; None where the model has no calibration.
-    searched : int
-        Performances in the collection, without the query.
-    """
-
-    query: Performance | None
-    matches: tuple[Match, ...]
-    rerank: str
-    candidates: int | None
-    generation: str
-    model: str
-    threshold: float
-    expected: float | None
-    searched: int
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether the model has a calibration."""
-        return self.expected is not None
-
-    @property
-    def found(self) -> bool:
-        """Whether the model takes any match for a cover."""
-        return any(match.cover for match in self.matches)
 
 
 class Searcher:
@@ -155,24 +70,21 @@ class Searcher:
         top : int
             Matches wanted; more than the collection has gives all.
         candidates : int, optional
-            At least `top`. Let the head rank only so many cosine neighbours, instead of all exactly; or let windows
-            rank so many of the head's nearest, instead of 100.
+            At least `top`. How many of the head's nearest the windows rank [100]; the head itself ranks all.
         rerank : str
             ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows.
         expected : float, optional
             How many covers the collection may be expected to have before anything is heard, by default what the
-            calibration says. With N
-            performances to search, the odds against each are N to that, and calibrated p is at these odds; a match is
-            decided to be a cover when calibrated p is below the calibrated threshold. Without a calibration that is
-            when p is below 0.5.
+            calibration says; see :func:`covsearch.decision.decide`.
 
         Raises
         ------
         NotFoundError
             When no performance is called `pid`; names the nearest ones.
         UsageError
-            When `top` is less than 1 or `candidates` less than `top`, for an unknown `rerank`, for windows that
-            were not opened, for `expected` that is not above 0, or given though the model has no calibration.
+            When `top` is less than 1 or `candidates` less than `top` or given for the head, for an unknown `rerank`,
+            for windows that were not opened, for `expected` that is not above 0, or given though the model has no
+            calibration.
         """
         if rerank not in RERANKS:
             raise UsageError(f"rerank must be one of {sorted(RERANKS)}, not {rerank!r}")
@@ -215,11 +127,12 @@ class Searcher:
         ArtefactError
             When the vector is from another model than the collection's, is not finite or has another shape.
         UsageError
-            As :meth:`query`.
+            As :meth:`query`, and for a vector that is not of unit length.
         """
         if model != self.generation.manifest.model:
             built = self.generation.manifest.model
             raise ArtefactError(f"index was built with model {built}, the query's vector with {model}: {MEND}")
+        _check_vector(vector)
         ranked = self._rank(vector, windows, top, candidates, None)
         return self._result(None, self._performances(self._pids(ranked.ranking)), ranked, expected)
 
@@ -233,9 +146,9 @@ class Searcher:
         flat = self.collection.flat
         if own is not None:
             return self._rank_windows(vector, own, top, candidates, row)
-        if candidates is None:
-            return _Ranked(flat.rank(vector, top, exclude=row), None)
-        return _Ranked(flat.rerank(vector, top, candidates, exclude=row), candidates)
+        if candidates is not None:
+            raise UsageError("candidates are what windows rank; the head ranks the whole collection exactly")
+        return _Ranked(flat.rank(vector, top, exclude=row), None)
 
     def _rank_windows(
         self, vector: NDArray[np.float32], own: Windows, top: int, candidates: int | None, row: int | None
@@ -268,53 +181,24 @@ class Searcher:
         scores = distances + head.beta
         chances = head.probability(scores)
         searched = len(self.collection.pids) - (query is not None)
-        judged = self._judge(scores, chances, searched, expected)
+        decided = decide(scores, chances, self.calibration, searched=searched, expected=expected)
         unknown = [None] * len(found)
-        matches = tuple(
-            Match(rank, performance, p, distance, cover, performance.wid == query.wid if query else None, *rest)
-            for rank, (performance, p, distance, cover, *rest) in enumerate(
-                zip(
-                    found,
-                    chances.tolist(),
-                    distances.tolist(),
-                    judged.cover,
-                    judged.calibrated or unknown,
-                    ranked.similarity or unknown,
-                    ranked.passage or unknown,
-                    strict=True,
-                ),
-                start=1,
-            )
+        columns = zip(
+            found,
+            decided.probability,
+            decided.predicted,
+            (same_work(query, performance) for performance in found),
+            chances.tolist(),
+            distances.tolist(),
+            ranked.similarity or unknown,
+            ranked.passage or unknown,
+            strict=True,
         )
+        matches = tuple(Match(rank, *values) for rank, values in enumerate(columns, start=1))
         by = HEAD if ranked.similarity is None else WINDOWS
         generation = self.generation
         asked = (by, ranked.candidates, generation.name, generation.manifest.model)
-        return QueryResult(query, matches, *asked, judged.threshold, judged.expected, searched)
-
-    def _judge(
-        self, scores: NDArray[np.float64], p: NDArray[np.float64], searched: int, expected: float | None
-    ) -> _Judged:
-        calibration = self.calibration
-        if calibration is None:
-            if expected is not None:
-                raise UsageError(f"the index ({self.generation.name}) has no calibration to shift: {CALIBRATE}")
-            return _Judged((p < THRESHOLD).tolist(), None, THRESHOLD, None)
-        count = calibration.expected if expected is None else expected
-        if not 0 < count < float("inf"):
-            raise UsageError(f"the covers to expect must be a number above 0, not {expected}")
-        calibrated = calibration.probability(scores, max(searched, 1) / count)
-        threshold = calibration.calibrated_threshold
-        return _Judged((calibrated < threshold).tolist(), calibrated.tolist(), threshold, count)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """What a model decides of every match, by which threshold, and what it expected."""
-
-    cover: list[bool]
-    calibrated: list[float] | None
-    threshold: float
-    expected: float | None
+        return QueryResult(query, matches, *asked, decided.threshold, decided.expected, searched)
 
 
 @dataclass(frozen=True)
@@ -325,6 +209,11 @@ class _Ranked:
     candidates: int | None
     similarity: tuple[float, ...] | None = None
     passage: tuple[Passage, ...] | None = None
+
+
+def same_work(a: Performance | None, b: Performance | None) -> bool | None:
+    """Whether the metadata lists two performances under one work; None where that is not known."""
+    return None if a is None or b is None else a.wid == b.wid
 
 
 def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
@@ -367,6 +256,15 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     near = catalogue.nearest(pid)
     meant = f": did you mean {' or '.join(near)}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
+
+
+def _check_vector(vector: NDArray[np.float32]) -> None:
+    """Refuse what no model of ours gives: the head's distances would mean nothing."""
+    import numpy as np
+
+    length = float(np.linalg.norm(np.asarray(vector, dtype=np.float64)))
+    if vector.shape == (EMBEDDING_DIM,) and length < float("inf") and abs(length - 1) > 1e-3:
+        raise UsageError(f"expected a query vector of length 1, its length is {length:.6g}: divide the vector by it")
 
 
 def _catalogue(generation: Generation) -> Catalogue:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.build import origins_of, publish
 from covsearch.dataset.conflicts import find_conflicts
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.files import open_files
@@ -32,6 +31,7 @@ from covsearch.index.manifest import MEND
 from covsearch.index.publish import builder_lock, remove_orphans
 from covsearch.index.verified import check_content
 from covsearch.index.windows import Windows
+from covsearch.indexing import origins_of, publish
 from covsearch.progress import Progress, silent
 from covsearch.search import open_in
 from covsearch.workspace import Workspace
@@ -308,7 +308,7 @@ def _embed(
     checkpoint: Checkpoint, dataset: Dataset, store: FrameStore, like: Windows | None, progress: Progress
 ) -> _Rows:
     """The performances of a store, embedded, and their windows where the index has some, cut as it cuts."""
-    from covsearch.embed import embed_store, embed_windows
+    from covsearch.embedding import embed_store, embed_windows
 
     windows = None
     if like is not None:

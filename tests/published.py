@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch import build
+from covsearch import indexing as build
 from covsearch.config import EMBEDDING_DIM, FeatureConfig, ModelConfig, fingerprint, to_toml
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE

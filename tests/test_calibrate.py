@@ -15,7 +15,7 @@ from untrained import write_untrained
 from covsearch.calibrate import COLUMNS, CalibrationReport, calibrate, describe, draw
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.splits import read_split, write_split
-from covsearch.embed import embed_files
+from covsearch.embedding import embed_files
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.evaluate.calibration import fit_calibration
 from covsearch.index.calibration import CALIBRATION, read_calibration

@@ -11,7 +11,8 @@ from collection import write_collection
 from matplotlib.image import imread
 from published import FINGERPRINT, model_folder, origin_of, publish_dataset, random_head, unit_vectors
 
-from covsearch import build, compare
+from covsearch import compare
+from covsearch import indexing as build
 from covsearch.compare import draw
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
@@ -33,7 +34,7 @@ def workspace(toy: Path, tmp_path: Path) -> Workspace:
 def test_versions_are_found_in_their_key_from_end_to_end(workspace: Workspace) -> None:
     """Each version of a work is two semitones above the one before and eight frames longer, at the end."""
     found = compare.compare(workspace, "P_4", "P_6")
-    assert (found.a.pid, found.b.pid, found.is_cover) == ("P_4", "P_6", True)
+    assert (found.a.pid, found.b.pid, found.listed) == ("P_4", "P_6", True)
     assert found.alignment.semitones == 4
     assert found.key == "P_6 is 4 semitones higher"
     assert compare.compare(workspace, "P_6", "P_5").key == "P_5 is 2 semitones lower"
@@ -50,8 +51,8 @@ def test_versions_are_found_in_their_key_from_end_to_end(workspace: Workspace) -
 def test_p_and_distance_are_those_of_a_query(workspace: Workspace) -> None:
     found = compare.compare(workspace, "P_2", "P_13")
     by_query = {m.performance.pid: m for m in open_searcher(workspace).query("P_2", 23).matches}["P_13"]
-    assert (found.p, found.distance, found.verdict) == (by_query.p, by_query.distance, by_query.verdict)
-    assert (found.is_cover, found.generation) == (False, "gen-0001")
+    assert (found.head_p, found.distance, found.predicted) == (by_query.head_p, by_query.distance, by_query.predicted)
+    assert (found.listed, found.generation) == (False, "gen-0001")
     assert found.model == open_generation(workspace).manifest.model
 
 

@@ -10,13 +10,13 @@ import pytest
 from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
 from covsearch import search
-from covsearch.dataset.performance import Performance
+from covsearch.decision import decide, word
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
 from covsearch.index.windows import chamfer, passages
-from covsearch.search import Match, Searcher, open_catalogue, open_searcher
+from covsearch.search import Searcher, open_catalogue, open_searcher
 from covsearch.workspace import Workspace
 
 
@@ -41,23 +41,24 @@ def test_matches_are_the_oracles_with_metadata_and_probability(searcher: Searche
     assert [m.performance for m in result.matches] == [performances[f"P_{row + 1}"] for row in expected]
     distances = flat.head.distances(u, flat.vectors[expected])
     assert [m.distance for m in result.matches] == distances.tolist()
-    np.testing.assert_allclose([m.p for m in result.matches], 1 / (1 + np.exp(-distances - flat.head.beta)), rtol=1e-14)
+    np.testing.assert_allclose(
+        [m.head_p for m in result.matches], 1 / (1 + np.exp(-distances - flat.head.beta)), rtol=1e-14
+    )
     assert (result.candidates, result.generation, result.model) == (None, "gen-0001", FINGERPRINT)
 
 
 def test_every_performance_of_the_same_work_is_a_known_cover(searcher: Searcher) -> None:
     matches = searcher.query("P_22", top=39).matches
-    assert {m.performance.pid for m in matches if m.is_cover} == {"P_23", "P_24"}
-    assert all(m.is_cover is not None for m in matches)
+    assert {m.performance.pid for m in matches if m.listed} == {"P_23", "P_24"}
+    assert all(m.listed is not None for m in matches)
 
 
 @pytest.mark.parametrize(("p", "cover"), [(0.0, True), (0.4999, True), (0.5, False), (1.0, False)])
 def test_without_a_calibration_a_cover_is_below_one_half(searcher: Searcher, p: float, cover: bool) -> None:
-    judged = searcher._judge(np.zeros(1), np.array([p]), 39, None)
-    assert (judged.cover, judged.calibrated, judged.threshold, judged.expected) == ([cover], None, 0.5, None)
-    match = Match(1, Performance("P_1", "W_1"), p, 0.0, cover, None)
-    assert match.verdict == ("cover" if cover else "non-cover")
-    with pytest.raises(UsageError, match=r"gen-0001\) has no calibration to shift: run `covsearch calibrate`, then"):
+    judged = decide(np.zeros(1), np.array([p]), None, searched=39)
+    assert (judged.predicted, judged.probability, judged.threshold, judged.expected) == ([cover], [1 - p], 0.5, None)
+    assert word(cover) == ("cover" if cover else "non-cover")
+    with pytest.raises(UsageError, match=r"the index has no calibration to shift: run `covsearch calibrate`, then"):
         searcher.query("P_22", expected=2.0)
 
 
@@ -70,16 +71,16 @@ def test_calibrated_p_is_at_the_odds_of_the_collection_and_changes_no_ranking(
     result = open_searcher(Workspace(tmp_path / "calibrated")).query("P_22", 39, expected=expected)
     plain = searcher.query("P_22", 39)
     for match, before in zip(result.matches, plain.matches, strict=True):
-        assert (match.performance, match.p, match.distance) == (before.performance, before.p, before.distance)
+        assert (match.performance, match.head_p, match.distance) == (before.performance, before.head_p, before.distance)
         s = match.distance + searcher.collection.flat.head.beta
         odds = math.exp(calibration.slope * s + calibration.intercept) * 39 / (expected or calibration.expected)
-        assert match.calibrated == pytest.approx(odds / (1 + odds))
-        assert match.cover == (match.calibrated < calibration.calibrated_threshold)
-    said = [match.calibrated for match in result.matches]
-    assert said == sorted(said, key=float)  # type: ignore[arg-type]
-    assert result.found == any(match.cover for match in result.matches)
+        assert 1 - match.cover_probability == pytest.approx(odds / (1 + odds))
+        assert match.predicted == (1 - match.cover_probability < calibration.calibrated_threshold)
+    said = [match.cover_probability for match in result]
+    assert said == sorted(said, reverse=True)
+    assert result.found == any(match.predicted for match in result)
     assert (result.calibrated, result.searched) == (True, 39)
-    assert (result.expected, result.threshold) == (expected or 2.0, calibration.calibrated_threshold)
+    assert (result.expected, result.threshold) == (expected or 2.0, 1 - calibration.calibrated_threshold)
     assert (plain.calibrated, plain.expected, plain.threshold) == (False, None, 0.5)
 
 
@@ -95,11 +96,9 @@ def test_a_query_from_outside_is_calibrated_too(tmp_path: Path) -> None:
     searcher = open_searcher(Workspace(tmp_path))
     vector = searcher.collection.flat.vectors[21]
     result = searcher.query_vector(vector, model=FINGERPRINT, top=40, expected=5.0)
-    own = {m.performance.pid: m.calibrated for m in searcher.query("P_22", 39, expected=5.0 * 39 / 40).matches}
+    own = {m.pid: m.cover_probability for m in searcher.query("P_22", 39, expected=5.0 * 39 / 40).matches}
     assert result.searched == 40
-    assert {m.performance.pid: m.calibrated for m in result.matches if m.performance.pid != "P_22"} == pytest.approx(
-        own
-    )
+    assert {m.pid: m.cover_probability for m in result if m.pid != "P_22"} == pytest.approx(own)
 
 
 def test_anothers_calibration_is_refused_by_a_build_and_by_a_search(tmp_path: Path) -> None:
@@ -120,13 +119,15 @@ def test_more_than_there_are_gives_all_but_the_query(searcher: Searcher) -> None
     assert sorted(found) == sorted(f"P_{number}" for number in range(2, 41))
 
 
-def test_all_candidates_rank_as_the_exact_search_and_few_are_taken_by_cosine(searcher: Searcher) -> None:
-    assert searcher.query("P_5", 10, 39).matches == searcher.query("P_5", 10).matches
-    vectors = searcher.collection.flat.vectors
-    nearest = int(np.argsort(-(vectors @ vectors[4]))[1])
-    result = searcher.query("P_5", 1, candidates=1)
-    assert [m.performance.pid for m in result.matches] == [f"P_{nearest + 1}"]
-    assert result.candidates == 1
+def test_the_head_ranks_all_and_takes_no_candidates(searcher: Searcher) -> None:
+    with pytest.raises(UsageError, match="candidates are what windows rank; the head ranks the whole collection"):
+        searcher.query("P_5", 10, 39)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.99, 1.01, 2.0])
+def test_a_vector_that_is_not_of_unit_length_is_refused(searcher: Searcher, scale: float) -> None:
+    with pytest.raises(UsageError, match="expected a query vector of length 1, its length is"):
+        searcher.query_vector(np.float32(scale) * searcher.collection.flat.vectors[0], model=FINGERPRINT)
 
 
 @pytest.fixture
@@ -146,8 +147,8 @@ def test_windows_order_the_heads_nearest_and_say_where(with_windows: Searcher) -
     assert [m.performance.pid for m in result.matches] == [f"P_{row + 1}" for row in expected]
     assert [m.similarity for m in result.matches] == pytest.approx([similar[row] for row in expected], abs=1e-6)
     assert [m.passage for m in result.matches] == [passages(own, windows.take([row]))[0] for row in expected]
-    by_head = {m.performance.pid: (m.p, m.distance, m.is_cover) for m in searcher.query("P_22", 15).matches}
-    assert all((m.p, m.distance, m.is_cover) == by_head[m.performance.pid] for m in result.matches)
+    by_head = {m.performance.pid: (m.head_p, m.distance, m.listed) for m in searcher.query("P_22", 15).matches}
+    assert all((m.head_p, m.distance, m.listed) == by_head[m.performance.pid] for m in result.matches)
     assert (result.rerank, result.candidates, searcher.query("P_22").rerank) == ("windows", 15, "head")
 
 
@@ -181,7 +182,7 @@ def test_a_query_by_vector_knows_no_covers_and_excludes_nobody(searcher: Searche
     vector = searcher.collection.flat.vectors[21]
     result = searcher.query_vector(vector, model=FINGERPRINT, top=40)
     assert result.query is None
-    assert {m.is_cover for m in result.matches} == {None}
+    assert {m.listed for m in result.matches} == {None}
     assert sorted(m.performance.pid for m in result.matches) == sorted(searcher.collection.pids)
 
 
@@ -217,7 +218,7 @@ def test_find_is_the_catalogues(searcher: Searcher) -> None:
 def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
     with pytest.raises(UsageError, match="at least 1 match"):
         searcher.query("P_22", top=0)
-    with pytest.raises(UsageError, match="candidates must be at least the 10 wanted matches, not 9"):
+    with pytest.raises(UsageError, match="candidates are what windows rank"):
         searcher.query("P_22", top=10, candidates=9)
 
 

@@ -13,15 +13,16 @@ import torch
 from collection import melody, write_collection, write_feature
 from published import random_head, unit_vectors
 
-from covsearch import build, compare
-from covsearch.build import build_index
+from covsearch import compare
+from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.embed import embed_files
+from covsearch.embedding import embed_files
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.generation import open_generation
 from covsearch.index.publish import builder_lock
+from covsearch.indexing import build_index
 from covsearch.models import Siamese, load_checkpoint, save_checkpoint
 from covsearch.search import Searcher, open_searcher
 from covsearch.update import add_performances, remove_performances
@@ -205,7 +206,7 @@ def test_a_file_outside_of_a_dataset_is_known_by_its_ids(workspace: Workspace, t
     assert (query.wid, query.title, query.work_title) == ("W_3", "", "Song 3")
     origin = open_searcher(workspace).catalogue.origins(["P_500"])["P_500"]
     assert (origin.folder, origin.subset, origin.frame_rate) == (str(tmp_path / "incoming"), "files", SLOW_RATE)
-    assert compare.compare(workspace, "P_500", "P_7").is_cover
+    assert compare.compare(workspace, "P_500", "P_7").listed
     assert add_performances(workspace, [loose]).already_there == ("P_500",)
 
 

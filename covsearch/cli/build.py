@@ -14,8 +14,8 @@ from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
-    from covsearch.build import BuildReport
     from covsearch.dataset.datacos import Skipped
+    from covsearch.indexing import BuildReport
 
 _LISTED = 5  # skipped performances that the summary names
 
@@ -49,7 +49,7 @@ def build_index(
     covsearch build-index --dataset da-tacos --subset benchmark
     covsearch build-index --dataset da-tacos --model models/mine --windows --strict
     """
-    from covsearch import build
+    from covsearch import indexing as build
 
     with stderr_progress() as progress:
         report = build.build_index(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from covsearch.cli.performances import headline, performance_json
+from covsearch import api
+from covsearch.cli.performances import headline
+from covsearch.decision import word
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ _LISTED = 5  # pairs of windows that are shown
 def compare(workspace: Workspace, a: str, b: str, dataset: Path | None, plot: Path | None, as_json: bool) -> None:
     """Say how likely the performances A and B are covers, in which keys they are, and where they run together.
 
-    The distance is the learned head's. Key and alignment come from the chroma files themselves: of the 12
+    The cover probability and the decision are those that `query A` gives B. The distance is the learned head's.
+    Key and alignment come from the chroma files themselves: of the 12
     transpositions the one in which all moments of either find their like in the other best, and in it the longest
     stretch in which one follows the other (Qmax; its score counts frames that agree, less what gaps cost). The
     picture shows every moment of A beside every moment of B, dark where they are alike. An index built with --windows
@@ -40,43 +42,19 @@ def compare(workspace: Workspace, a: str, b: str, dataset: Path | None, plot: Pa
     covsearch compare P_22 P_35 --plot why.png
     covsearch compare P_22 P_35 --dataset da-tacos --json
     """
-    from covsearch import compare as comparing
     from covsearch import plots
 
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
-    found = comparing.compare(workspace, a, b, dataset_dir=dataset)
+    found = api.Index(workspace).compare(a, b, dataset=dataset)
     if as_json:
-        click.echo(json.dumps(_answer(found), indent=2))
+        click.echo(json.dumps(found.to_dict(), indent=2))
     else:
         _show(found)
     if not found.passages:
         click.echo("the index has no windows: `covsearch build-index --windows` adds which of them match", err=True)
     if plot:
-        click.echo(f"drew {comparing.draw(found, plot)}", err=True)
-
-
-def _answer(found: Comparison) -> dict[str, Any]:
-    alignment, stretch = found.alignment, found.stretch
-    return {
-        "a": performance_json(found.a),
-        "b": performance_json(found.b),
-        "p": found.p,
-        "verdict": found.verdict,
-        "p_calibrated": found.calibrated,
-        "cover": found.cover,
-        "distance": found.distance,
-        "is_cover": found.is_cover,
-        "semitones": alignment.semitones,
-        "alignment": {
-            "score": alignment.score,
-            "chance": alignment.chance,
-            "stretch": stretch and dataclasses.asdict(stretch),
-            "path": found.path.tolist(),
-        },
-        "windows": {"similarity": found.similarity, "passages": [dataclasses.asdict(p) for p in found.passages]},
-        "settings": {"frame_rates": list(found.rates), "generation": found.generation, "model": found.model},
-    }
+        click.echo(f"drew {found.plot(plot)}", err=True)
 
 
 def _show(found: Comparison) -> None:
@@ -90,20 +68,12 @@ def _show(found: Comparison) -> None:
         console.print(plain(f"{name:10} {value}"))
 
 
-def _calibrated(found: Comparison) -> str:
-    from covsearch.search import CALIBRATE
-
-    if found.calibration is None or found.calibrated is None:
-        return f"no: {CALIBRATE}"
-    return f"{found.calibrated:.4f} at even odds, cover below {found.calibration.calibrated_threshold:.3f}"
-
-
 def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
     from covsearch.plots import clock
 
-    listed = "listed as versions of one work" if found.is_cover else "not listed as versions of one work"
-    yield "p", f"{found.p:.4f}: {found.verdict} ({listed})"
-    yield "calibrated", _calibrated(found)
+    listed = "listed as versions of one work" if found.listed else "not listed as versions of one work"
+    likely = f"{found.cover_probability:.4f}, {'above' if found.predicted else 'not above'} {found.threshold:.3f}"
+    yield "cover", f"{likely}: {word(found.predicted)} ({listed})"
     yield "distance", f"{found.distance:z.3f}"
     yield "key", found.key
     yield "together", found.together

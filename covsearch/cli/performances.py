@@ -1,17 +1,15 @@
-"""How commands show a performance."""
+"""How commands show a performance, and that they are at work."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
 from covsearch.dataset.performance import Performance
 
 
-def performance_json(performance: Performance) -> dict[str, Any]:
-    """All that is known of it, ready for :func:`json.dumps`."""
-    values = dataclasses.asdict(performance)
-    return {**{k: v for k, v in values.items() if k != "matches"}, "musicbrainz": values["matches"]}
+def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
+    """What a table says of it."""
+    return p.pid, p.wid, p.title, p.artist, p.year
 
 
 def headline(p: Performance) -> str:
@@ -19,3 +17,12 @@ def headline(p: Performance) -> str:
     parts = (f"{p.pid} ({p.wid})", p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
     by = f" by {p.work_artist}" if p.work_title and p.work_artist else ""
     return " · ".join(str(part) for part in parts if part) + by
+
+
+def working(what: str, needed: object) -> AbstractContextManager[object]:
+    """A line on stderr while something takes seconds; nothing where it is not `needed`."""
+    if not needed:
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(what)

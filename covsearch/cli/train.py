@@ -8,23 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from covsearch import plots
-from covsearch.calibrate import calibrate
 from covsearch.cli.shown import shown
 from covsearch.config import FeatureConfig, TrainConfig
-from covsearch.errors import ArtefactError, MissingExtraError, UsageError
-from covsearch.models import BRANCHES
-from covsearch.progress import Progress, stderr_progress
+from covsearch.errors import MissingExtraError
+from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import JOIN
-from covsearch.training.card import Trained, summary
+from covsearch.trained import TrainedModel, train_model
 from covsearch.training.presets import PRESETS, configure
-from covsearch.training.run import Source, run_training
+from covsearch.training.run import Source
 from covsearch.workspace import Workspace
 
 _CHOICES = (
-    click.option("--model", "branch", default=None, help=f"Branch to train: {', '.join(sorted(BRANCHES))} [cnn]."),
+    click.option("--model", "branch", default=None, help="Branch to train: bottleneck, cnn, hybrid, invariant [cnn]."),
     click.option("--features", type=click.Choice(FeatureConfig.ALLOWED), help="Chroma the branch sees [hpcp]."),
     click.option("--frames", type=int, help="Longest sequence, after block means [2000]."),
     click.option("--rate", type=float, help="Frames a second the branch sees; 0 is blocks just enough for --frames."),
@@ -112,54 +108,24 @@ def train(
     config, training = configure(preset, {**explicit, "synthesize": JOIN.join(sources) or None})
     with stderr_progress() as progress:
         source = Source(dataset, subset, strict, frame_rate)
-        folder, trained = run_training(source, config, training, workspace, out, progress, _warn)
-        calibrated = _calibrate(folder, source, workspace, training.seed, progress)
-    _draw(folder, trained, plot)
-    result = {"checkpoint": str(folder), **summary(trained), **calibrated}
+        model = train_model(source, config, training, workspace, out, progress, _warn)
+    if model.uncalibrated:
+        click.echo(f"not calibrated: {model.uncalibrated}", err=True)
+    _draw(model, plot)
+    result = model.to_dict()
     click.echo(json.dumps(result) if as_json else "\n".join(f"{k:20} {v}" for k, v in result.items()))
-
-
-def _calibrate(
-    folder: Path, source: Source, workspace: Workspace, seed: int, progress: Progress
-) -> dict[str, float | None]:
-    """Calibrate what was trained; a model that cannot be, as one that learned nothing, is a model all the same."""
-    try:
-        report = calibrate(
-            folder,
-            source.dataset,
-            workspace,
-            subset=source.subset,
-            frame_rate=source.frame_rate,
-            seed=seed,
-            progress=progress,
-        )
-    except (ArtefactError, UsageError) as e:
-        click.echo(f"not calibrated: {e}", err=True)
-        return {"threshold": None, "test_accuracy_calibrated": None, "test_ece": None, "test_ece_calibrated": None}
-    test = report.parts[-1].score
-    return {
-        "threshold": report.calibration.threshold,
-        "test_accuracy_calibrated": test.accuracy_calibrated,
-        "test_ece": test.before.ece,
-        "test_ece_calibrated": test.after.ece,
-    }
 
 
 def _warn(line: str) -> None:
     click.echo(shown(f"Warning: {line}"), err=True)
 
 
-def _draw(folder: Path, trained: Trained, wanted: bool | None) -> None:
-    """Draw both curves beside the weights; without matplotlib that is an error only when they were asked for."""
+def _draw(model: TrainedModel, wanted: bool | None) -> None:
+    """Draw both curves; without matplotlib that is an error only when they were asked for."""
     if wanted is False:
         return
-    history = trained.report.history
     try:
-        for quantity in ("loss", "accuracy"):
-            train = np.array([getattr(epoch, f"train_{quantity}") for epoch in history])
-            validation = np.array([getattr(epoch, f"validation_{quantity}") for epoch in history])
-            path = folder / f"{quantity}.png"
-            plots.learning_curve(train, validation, path, quantity=quantity, best_epoch=trained.report.best_epoch)
+        for path in model.draw_curves():
             click.echo(f"drew {path}", err=True)
     except MissingExtraError as e:
         if wanted:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,9 @@ class Performance:
     instrumental: bool | None = None
     artist_mbid: str | None = None
     matches: tuple[MusicBrainzMatch, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that is known of it, ready for JSON."""
+        values = asdict(self)
+        matches = values.pop("matches")
+        return {**values, "musicbrainz": matches}

@@ -68,6 +68,10 @@ class Found:
     performance: Performance
     versions: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """All that is known of it, ready for JSON."""
+        return {**self.performance.to_dict(), "versions": self.versions}
+
 
 class Catalogue:
     """A generation's metadata.

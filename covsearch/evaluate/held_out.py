@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.dataset.sample import sample_root
-from covsearch.embed import embed_store
+from covsearch.embedding import embed_store
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
 from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
 from covsearch.evaluate.calibration import CalibrationScore, judge_calibration

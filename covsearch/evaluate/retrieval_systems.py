@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import Dataset
-from covsearch.embed import embed_store
+from covsearch.embedding import embed_store
 from covsearch.evaluate.alignment import align
 from covsearch.evaluate.retrieval import BLOCK, Distances
 from covsearch.evaluate.retrieval_baselines import (

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from covsearch.config import EMBEDDING_DIM, ModelConfig, TrainConfig, to_toml
 from covsearch.dataset.pairs import COVER, Pairs
-from covsearch.embed import embed_frames
+from covsearch.embedding import embed_frames
 from covsearch.errors import CovsearchError
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese

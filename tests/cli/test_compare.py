@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,11 @@ from click.testing import CliRunner, Result
 from collection import write_collection
 from published import WEIGHTS, config_text, made_up_calibration, model_folder, publish, publish_dataset
 
+from covsearch import api
 from covsearch import compare as comparing
 from covsearch.cli import cli, main
 from covsearch.config import FeatureConfig, fingerprint
+from covsearch.decision import word
 from covsearch.index.calibration import write_calibration
 from covsearch.plots import clock
 from covsearch.workspace import Workspace
@@ -44,43 +45,48 @@ def test_it_says_how_likely_in_which_key_and_where(workspace: Workspace) -> None
     assert lines[0].startswith("P_1 (W_1) · Song 1, version 1 · Singer 1 · 1961 · work: Song 1 by Writer 1")
     assert lines[1].startswith("P_3 (W_1) · Song 1, version 3")
     first, *_ = found.passages
-    assert lines[3:9] == [
-        f"p          {found.p:.4f}: {found.verdict} (listed as versions of one work)",
-        "calibrated no: run `covsearch calibrate`, then `covsearch build-index`",
+    side = "above" if found.predicted else "not above"
+    likely = f"{found.cover_probability:.4f}, {side} 0.500: {word(found.predicted)}"
+    assert lines[3:8] == [
+        f"cover      {likely} (listed as versions of one work)",
         f"distance   {found.distance:z.3f}",
         "key        P_3 is 4 semitones higher",
         f"together   {found.together}",
         f"windows    {clock(first.a)} ↔ {clock(first.b)}: {first.cosine:.3f}, all in all {found.similarity:.3f}",
     ]
-    assert len(lines) == 8 + len(found.passages)
+    assert len(lines) == 7 + len(found.passages)
 
 
-def test_of_a_calibrated_model_p_is_told_at_even_odds(tmp_path: Path, root: Path) -> None:
+@pytest.mark.parametrize("threshold", [0.001, 0.4, 0.999])
+def test_compare_and_query_never_disagree_about_a_pair(tmp_path: Path, root: Path, threshold: float) -> None:
     own = fingerprint(config_text(FeatureConfig("hpcp", key="normalised")), WEIGHTS)
-    calibration = made_up_calibration(threshold=0.999, model=own)
+    calibration = made_up_calibration(threshold=threshold, model=own)
     write_calibration(model_folder(tmp_path / "models" / "made-up"), calibration)
     publish_dataset(Workspace(tmp_path), root, windows=True)
-    found = comparing.compare(Workspace(tmp_path), "P_1", "P_4")
-    odds = found.p / (1 - found.p)
-    even = odds**calibration.slope * math.exp(calibration.intercept)
-    assert found.calibrated == pytest.approx(even / (1 + even))
-    assert found.cover == (found.p < 0.999)
+    index = api.open_index(tmp_path)
+    for match in index.query("P_1", top=8):
+        found = index.compare("P_1", match.pid)
+        assert (found.cover_probability, found.predicted) == (match.cover_probability, match.predicted)
+        assert (found.listed, found.head_p, found.distance) == (match.listed, match.head_p, match.distance)
     answer = json.loads(run(Workspace(tmp_path), "P_1", "P_4", "--json").stdout)
-    assert (answer["p_calibrated"], answer["cover"], answer["verdict"]) == (
-        found.calibrated,
-        found.cover,
-        found.verdict,
-    )
-    line = run(Workspace(tmp_path), "P_1", "P_4").stdout.splitlines()[4].rstrip()
-    threshold = calibration.calibrated_threshold
-    assert line == f"calibrated {found.calibrated:.4f} at even odds, cover below {threshold:.3f}"
+    found = index.compare("P_1", "P_4")
+    assert (answer["cover_probability"], answer["predicted"]) == (found.cover_probability, found.predicted)
+    line = run(Workspace(tmp_path), "P_1", "P_4").stdout.splitlines()[3].rstrip()
+    side = "above" if found.predicted else "not above"
+    told = f"cover      {found.cover_probability:.4f}, {side} {1 - calibration.calibrated_threshold:.3f}: "
+    assert line == f"{told}{word(found.predicted)} (not listed as versions of one work)"
 
 
 def test_json_has_everything_and_the_path_in_seconds(workspace: Workspace) -> None:
     answer = json.loads(run(workspace, "P_1", "P_4", "--json").stdout)
     found = comparing.compare(workspace, "P_1", "P_4")
-    assert (answer["a"]["pid"], answer["b"]["title"], answer["is_cover"]) == ("P_1", "Song 2, version 1", False)
-    assert (answer["p"], answer["verdict"], answer["distance"]) == (found.p, found.verdict, found.distance)
+    assert (answer["a"]["pid"], answer["b"]["title"], answer["listed"]) == ("P_1", "Song 2, version 1", False)
+    assert (answer["head_p"], answer["predicted"], answer["distance"]) == (
+        found.head_p,
+        found.predicted,
+        found.distance,
+    )
+    assert answer["cover_probability"] == found.cover_probability
     assert answer["semitones"] == found.alignment.semitones
     alignment, stretch = answer["alignment"], found.stretch
     assert stretch is not None
@@ -89,7 +95,8 @@ def test_json_has_everything_and_the_path_in_seconds(workspace: Workspace) -> No
     assert alignment["path"] == found.path.tolist()
     passages = [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in found.passages]
     assert answer["windows"] == {"similarity": found.similarity, "passages": passages}
-    assert answer["settings"] == {"frame_rates": list(found.rates), "generation": "gen-0001", "model": found.model}
+    settings = {"threshold": 0.5, "frame_rates": list(found.rates), "generation": "gen-0001", "model": found.model}
+    assert answer["settings"] == settings
 
 
 def test_without_windows_a_note_says_how_to_get_them(root: Path, tmp_path: Path) -> None:

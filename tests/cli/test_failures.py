@@ -16,9 +16,9 @@ import pytest
 import torch
 from collection import write_collection
 
-from covsearch.build import build_index
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.index.verified import STAMP
+from covsearch.indexing import build_index
 from covsearch.models import Siamese, save_checkpoint
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace

@@ -17,16 +17,18 @@ from click.testing import CliRunner
 from collection import write_collection
 from published import FINGERPRINT, made_up_calibration, publish, reseal
 
-from covsearch.build import build_index
+from covsearch import outside
 from covsearch.cli import cli, main
-from covsearch.cli import query as query_command
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.performance import Performance
+from covsearch.indexing import build_index
 from covsearch.models import Siamese, save_checkpoint
 from covsearch.plots import clock
 from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
+
+JUDGED = ("Probability", "Cover", "Listed")
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +71,19 @@ def test_the_table_has_the_query_above_and_ranked_matches_below(workspace: Works
     q = result.query
     assert q is not None
     assert lines[0] == f"P_22 (W_8) · {q.title} · {q.artist} · {q.year} · work: {q.work_title} by {q.work_artist}"
-    assert lines[2].split() == ["Rank", "PID", "WID", "Title", "Artist", "Year", "p", "Distance", "Known"]
+    assert lines[2].split() == ["Rank", "PID", "WID", "Title", "Artist", "Year", *JUDGED, "Distance"]
     for line, match in zip(lines[4:43], result.matches, strict=True):
         p = match.performance
         year = [] if p.year is None else [str(p.year)]
-        numbers = [f"{match.p:.4f}", f"{match.distance:z.3f}"]
-        known = ["✓"] if p.wid == "W_8" else []
+        marks = ["✓"] * (match.predicted + (p.wid == "W_8"))
+        judged = [f"{match.cover_probability:.4f}", *marks, f"{match.distance:z.3f}"]
         identity = [str(match.rank), p.pid, p.wid, *p.title.split(), *p.artist.split()]
-        assert line.split() == [*identity, *year, *numbers, *known]
-    assert "p near 0: cover · p near 1: not" in lines[-2]
-    assert lines[-1].rstrip() == "p is not calibrated: run `covsearch calibrate`, then `covsearch build-index`"
+        assert line.split() == [*identity, *year, *judged]
+    assert "Cover ✓: predicted · Listed ✓: of the query's work" in lines[-2]
+    assert (
+        lines[-1].rstrip()
+        == "the probability is not calibrated: run `covsearch calibrate`, then `covsearch build-index`"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -95,18 +100,17 @@ def test_calibrated_p_is_in_table_json_and_csv(calibrated: Workspace) -> None:
     answer = json.loads(stdout(calibrated, *options, "--json"))
     rows = list(csv.DictReader(io.StringIO(stdout(calibrated, *options, "--csv"), newline="")))
     begin = next(k for k, line in enumerate(lines) if line.split()[:1] == ["Rank"])
-    assert lines[begin].split()[-4:] == ["p", "Calibrated", "Distance", "Known"]
+    assert lines[begin].split()[-4:] == [*JUDGED, "Distance"]
     for line, printed, row, match in zip(lines[begin + 2 :], answer["matches"], rows, result.matches, strict=False):
-        assert f" {match.p:.4f} " in line
-        assert f" {match.calibrated:.4f} " in line
-        assert (printed["p_calibrated"], printed["cover"]) == (match.calibrated, match.cover)
-        assert (float(row["p_calibrated"]), row["cover"]) == (match.calibrated, str(match.cover).lower())
-        assert printed["verdict"] == row["verdict"] == ("cover" if match.cover else "non-cover")
+        assert f" {match.cover_probability:.4f} " in line
+        said = (match.cover_probability, match.predicted)
+        assert (printed["cover_probability"], printed["predicted"]) == said
+        assert (float(row["cover_probability"]), row["predicted"] == "true") == said
     assert len(answer["matches"]) == len(rows) == 39
     assert answer["found"] == result.found
     settings = {"calibrated": True, "expected": 3.0, "threshold": result.threshold}
     assert {name: answer["settings"][name] for name in settings} == settings
-    told = f"calibrated: p with 3 covers expected among 39 (--expect) · cover below {result.threshold:.3f}"
+    told = f"probability of a cover, with 3 covers expected among 39 (--expect) · cover above {result.threshold:.3f}"
     assert lines[-1].rstrip() == told
 
 
@@ -115,16 +119,17 @@ def test_no_cover_found_is_said_above_the_nearest(calibrated: Workspace) -> None
         lines = stdout(calibrated, "query", "P_22", "--top", "3", "--expect", expect).splitlines()
         result = open_searcher(calibrated).query("P_22", 3, expected=float(expect))
         best = result.matches[0]
-        assert (result.found, best.cover) == (found, found)
-        none = f"No cover found: the likeliest, {best.performance.pid}, has a chance of 0.0%."
-        assert (lines[1] == none) == (not found)
+        assert (result.found, best.predicted) == (found, found)
+        answer = "Cover found" if found else "No cover found"
+        likely = f"has a cover probability of {best.cover_probability:.1%}."
+        assert lines[1] == f"{answer}: the likeliest, {best.pid}, {likely}"
         assert any("No cover found" in line for line in lines) == (not found)
         assert any(best.performance.pid in line.split() for line in lines[3:])  # the nearest are shown all the same
 
 
 def test_windows_and_calibration_stand_side_by_side(calibrated: Workspace) -> None:
     lines = stdout(calibrated, "query", "P_22", "--rerank", "windows", "--top", "3", "--expect", "1e12").splitlines()
-    assert lines[2].split()[-7:] == ["p", "Calibrated", "Known", "Similarity", "Query", "↔", "match"]
+    assert lines[3].split()[-7:] == [*JUDGED, "Similarity", "Query", "↔", "match"]
     assert "ordered by similarity of windows" in lines[-3]
 
 
@@ -138,14 +143,14 @@ def test_json_has_query_matches_and_settings(workspace: Workspace) -> None:
     result = open_searcher(workspace).query("P_22", 3)
     assert result.query is not None
     assert answer["query"] == as_json(result.query)
-    settings = {"top": 3, "search": "exact", "rerank": "head", "candidates": None, "threshold": 0.5}
+    settings = {"rerank": "head", "candidates": None, "threshold": 0.5, "searched": 39, "frame_rate": None}
     settings |= {"calibrated": False, "expected": None}
     assert answer["found"] == result.found
     assert answer["settings"] == {**settings, "generation": "gen-0001", "model": FINGERPRINT}
     for printed, match in zip(answer["matches"], result.matches, strict=True):
-        judgement = {"rank": match.rank, "p": match.p, "distance": match.distance, "is_cover": match.is_cover}
-        judgement |= {"p_calibrated": None, "cover": match.cover}
-        assert printed == {**as_json(match.performance), **judgement, "verdict": match.verdict}
+        judgement = {"rank": match.rank, "head_p": match.head_p, "distance": match.distance, "listed": match.listed}
+        judgement |= {"cover_probability": match.cover_probability, "predicted": match.predicted}
+        assert printed == {**as_json(match.performance), **judgement}
 
 
 def test_csv_reads_back_value_for_value(workspace: Workspace) -> None:
@@ -156,8 +161,12 @@ def test_csv_reads_back_value_for_value(workspace: Workspace) -> None:
         p = match.performance
         identity = [p.pid, p.wid, p.title, p.artist, "" if p.year is None else str(p.year)]
         assert [row[name] for name in ("pid", "wid", "title", "artist", "year")] == identity
-        assert (int(row["rank"]), float(row["p"]), float(row["distance"])) == (match.rank, match.p, match.distance)
-        assert (row["verdict"], row["is_cover"]) == (match.verdict, str(match.is_cover).lower())
+        assert (int(row["rank"]), float(row["head_p"]), float(row["distance"])) == (
+            match.rank,
+            match.head_p,
+            match.distance,
+        )
+        assert (row["predicted"], row["listed"]) == (str(match.predicted).lower(), str(match.listed).lower())
 
 
 def test_titles_with_commas_quotes_and_line_breaks_survive_csv(tmp_path: Path) -> None:
@@ -182,14 +191,7 @@ def test_long_titles_are_shortened_and_numbers_stay_whole(tmp_path: Path) -> Non
     for line, match in zip(lines[-6:-3], open_searcher(Workspace(tmp_path)).query("P_1").matches, strict=True):
         assert len(line) <= 110
         assert "…" in line
-        assert {match.performance.pid, f"{match.p:.4f}", f"{match.distance:z.3f}"} < set(line.split())
-
-
-def test_candidates_are_passed_on_and_told(workspace: Workspace) -> None:
-    answer = json.loads(stdout(workspace, "query", "P_22", "--top", "2", "--candidates", "3", "--json"))
-    expected = open_searcher(workspace).query("P_22", 2, 3).matches
-    assert [match["pid"] for match in answer["matches"]] == [match.performance.pid for match in expected]
-    assert (answer["settings"]["search"], answer["settings"]["candidates"]) == ("two-stage", 3)
+        assert {match.performance.pid, f"{match.cover_probability:.4f}", f"{match.distance:z.3f}"} < set(line.split())
 
 
 @pytest.fixture(scope="module")
@@ -203,10 +205,10 @@ def test_windows_tell_similarity_and_where_in_table_json_and_csv(with_windows: W
     options = ("query", "P_22", "--rerank", "windows", "--top", "4", "--candidates", "20")
     result = open_searcher(with_windows, windows=True).query("P_22", 4, 20, rerank="windows")
     lines = stdout(with_windows, *options).splitlines()
-    assert lines[2].split()[-6:] == ["p", "Known", "Similarity", "Query", "↔", "match"]
+    assert lines[2].split()[-6:] == ["Cover", "Listed", "Similarity", "Query", "↔", "match"]
     answer = json.loads(stdout(with_windows, *options, "--json"))
     rows = list(csv.DictReader(io.StringIO(stdout(with_windows, *options, "--csv"), newline="")))
-    settings = {"search": "two-stage", "rerank": "windows", "candidates": 20}
+    settings = {"rerank": "windows", "candidates": 20}
     assert {name: answer["settings"][name] for name in settings} == settings
     for line, printed, row, match in zip(lines[4:8], answer["matches"], rows, result.matches, strict=True):
         passage = match.passage
@@ -216,7 +218,7 @@ def test_windows_tell_similarity_and_where_in_table_json_and_csv(with_windows: W
         expected = {"similarity": match.similarity, "query_start": passage.a, "match_start": passage.b}
         assert {name: printed[name] for name in expected} == expected
         assert {name: float(row[name]) for name in expected} == expected
-        assert (printed["pid"], float(row["p"])) == (match.performance.pid, match.p)
+        assert (printed["pid"], float(row["head_p"])) == (match.performance.pid, match.head_p)
     assert "ordered by similarity of windows" in lines[-3]
 
 
@@ -266,7 +268,7 @@ def test_the_help_says_how_exactness_is_known(workspace: Workspace) -> None:
         (["query", "P_22", "--json", "--csv"], 2, "expected --json or --csv, not both"),
         (["query", "P_22", "--top", "0"], 2, "at least 1 match must be asked for, not 0"),
         (["query", "P_22", "--top", "x"], 2, "'x' is not a valid integer"),
-        (["query", "P_22", "--candidates", "9"], 2, "candidates must be at least the 10 wanted matches, not 9"),
+        (["query", "P_22", "--candidates", "9"], 2, "candidates are what windows rank; the head ranks the whole"),
         (["query", "--file", "no/such.h5"], 3, "no/such.h5: expected an HDF5 feature file, there is none"),
         (["find", "zzz"], 3, "no title or artist in the index has the words 'zzz'; try fewer of them"),
         (["find", "love", "--limit", "0"], 2, "at least 1 hit must be asked for, not 0"),
@@ -348,12 +350,13 @@ def test_a_query_by_files_ranks_as_the_query_by_id_but_knows_no_covers(embedded:
     others = [match for match in answer["matches"] if match["pid"] != "P_5"]
     assert answer["query"] == {"files": list(reversed(files))}
     assert len(answer["matches"]) == 12
-    assert {match["is_cover"] for match in answer["matches"]} == {None}
-    p = {match["pid"]: match["p"] for match in others}
-    assert p == pytest.approx({match.performance.pid: match.p for match in by_id}, abs=1e-5)
+    assert {match["listed"] for match in answer["matches"]} == {None}
+    p = {match["pid"]: match["head_p"] for match in others}
+    assert p == pytest.approx({match.performance.pid: match.head_p for match in by_id}, abs=1e-5)
     table = stdout(workspace, "query", *options, "--top", "3")
+    predicted = sum(match["predicted"] for match in answer["matches"][:3])
     assert table.splitlines()[0] == " + ".join(Path(path).name for path in reversed(files))
-    assert "✓" not in "".join(table.splitlines()[4:7])
+    assert "".join(table.splitlines()[4:7]).count("✓") == predicted  # no row is marked as listed
 
 
 def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
@@ -366,7 +369,7 @@ def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
     workspace = Workspace(tmp_path / "home")
     build_index(root, tmp_path / "model", workspace)
     asked: list[str] = []
-    original = query_command._embed
+    original = outside._embed
 
     def overtaken(searcher: Searcher, *rest: Any) -> Any:
         asked.append(searcher.generation.name)
@@ -375,7 +378,7 @@ def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
             build_index(root, tmp_path / "model", workspace)
         return original(searcher, *rest)
 
-    monkeypatch.setattr(query_command, "_embed", overtaken)
+    monkeypatch.setattr(outside, "_embed", overtaken)
     file = str(open_dataset(root).files["P_5"]["hpcp"])
     answer = json.loads(stdout(workspace, "query", "--file", file, "--json"))
     assert asked == ["gen-0001", "gen-0003"]

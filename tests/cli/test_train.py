@@ -56,7 +56,7 @@ def test_a_model_that_cannot_be_calibrated_is_one_all_the_same(tmp_path: Path, m
     def refuse(*_: object, **__: object) -> None:
         raise ArtefactError("covers do not score below non-covers")
 
-    monkeypatch.setattr(importlib.import_module("covsearch.cli.train"), "calibrate", refuse)
+    monkeypatch.setattr(importlib.import_module("covsearch.trained"), "calibrate", refuse)
     root = write_collection(tmp_path / "toy", works=15, frames=120)
     arguments = ["--home", str(tmp_path), "train", "--dataset", str(root), "--out", str(tmp_path / "mine"), *QUICK]
     result = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)

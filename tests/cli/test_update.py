@@ -10,9 +10,9 @@ import torch
 from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
 
-from covsearch.build import build_index
 from covsearch.cli import cli
 from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.indexing import build_index
 from covsearch.models import Siamese, save_checkpoint
 from covsearch.workspace import Workspace
 

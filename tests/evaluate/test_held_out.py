@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from untrained import write_untrained
 
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embed import embed_files
+from covsearch.embedding import embed_files
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.evaluate.held_out import PairsReport, evaluate_pairs
 from covsearch.models import load_checkpoint

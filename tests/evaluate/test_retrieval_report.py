@@ -12,7 +12,7 @@ from untrained import write_untrained
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embed import embed_files
+from covsearch.embedding import embed_files
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.evaluate.held_out import evaluate_pairs
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval

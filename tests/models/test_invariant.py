@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from covsearch.config import FeatureConfig, ModelConfig
-from covsearch.embed import embed_frames
+from covsearch.embedding import embed_frames
 from covsearch.features.augment import rotate_key
 from covsearch.models import Siamese
 from covsearch.models.invariant import InvariantCNN

@@ -11,7 +11,7 @@ import torch
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE
-from covsearch.embed import embed_file_windows, embed_files, embed_frames, embed_store, embed_windows
+from covsearch.embedding import embed_file_windows, embed_files, embed_frames, embed_store, embed_windows
 from covsearch.errors import UsageError
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack

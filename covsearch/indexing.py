@@ -117,7 +117,7 @@ def build_index(
         When another build is running in the workspace; and what reading the dataset and the model raises.
     """
     # torch comes with these; importing the module must not cost it
-    from covsearch.embed import embed_store, embed_windows
+    from covsearch.embedding import embed_store, embed_windows
     from covsearch.features.pack import pack_cached
     from covsearch.models import bundled_checkpoint, load_checkpoint
 

@@ -1,8 +1,8 @@
-"""The ladder to embeddings: frames -> vectors, files -> vector, packed store -> vectors.
+"""The ladder to embeddings: frames -> vectors, chroma -> vector, files -> vector, packed store -> vectors.
 
-Enter at the rung you have: :func:`embed_frames` for arrays, :func:`embed_files` for one performance's HDF5 files,
-:func:`embed_store` for a packed collection. The last two also go window by window: :func:`embed_file_windows`,
-:func:`embed_windows`.
+Enter at the rung you have: :func:`embed_frames` for prepared frames, :func:`embed_chroma` for one performance's chroma,
+:func:`embed_files` for its HDF5 files, :func:`embed_store` for a packed collection. The last three also go window by
+window.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from covsearch.config import EMBEDDING_DIM
 from covsearch.dataset.frame_rate import check_frame_rate
+from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import UsageError
-from covsearch.features.frames import pad
-from covsearch.features.pack import frames_of
+from covsearch.features.frames import pad, prepare
 from covsearch.features.store import FrameStore
 from covsearch.features.windows import Cuts, WindowRecipe, cut
 from covsearch.models import Checkpoint, Siamese
@@ -53,6 +53,57 @@ def embed_frames(model: Siamese, sequences: Sequence[NDArray[np.float16]]) -> ND
     return vectors
 
 
+def embed_chroma(
+    checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float
+) -> NDArray[np.float32]:
+    """Embed one performance from its chroma.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    chroma : mapping
+        Feature name -> (T, 12), values as in the dataset; every feature of the checkpoint is needed.
+    frame_rate : float
+        Of the chroma, frames/s (:mod:`covsearch.dataset.frame_rate`).
+
+    Returns
+    -------
+    NDArray[float32], shape (128,)
+
+    Raises
+    ------
+    ArtefactError
+        When the features are not equally long.
+    """
+    vector: NDArray[np.float32] = embed_frames(checkpoint.model, [_seen(checkpoint, chroma, frame_rate)])[0]
+    return vector
+
+
+def embed_chroma_windows(
+    checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float, recipe: WindowRecipe
+) -> tuple[NDArray[np.float32], Cuts]:
+    """Embed one performance window by window; parameters and errors are those of :func:`embed_chroma`.
+
+    Parameters
+    ----------
+    recipe : WindowRecipe
+        How to cut what the model sees.
+
+    Returns
+    -------
+    NDArray[float32], shape (m, 128)
+    Cuts
+        Of this one track.
+    """
+    tracks = [_seen(checkpoint, chroma, frame_rate)]
+    return _embed_cut(checkpoint.model, [len(tracks[0])], tracks.__getitem__, recipe, silent)
+
+
+def _seen(checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float) -> NDArray[np.float16]:
+    """What the model sees of a performance, (L, F)."""
+    return prepare(chroma, checkpoint.config.features, check_frame_rate(frame_rate)).astype(np.float16)
+
+
 def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: float) -> NDArray[np.float32]:
     """Embed one performance from its HDF5 files.
 
@@ -75,37 +126,22 @@ def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: f
     FeatureFileError
         When a file is refused.
     """
-    vector: NDArray[np.float32] = embed_frames(checkpoint.model, [_read(checkpoint, files, frame_rate)])[0]
-    return vector
+    return embed_chroma(checkpoint, _read(checkpoint, files), frame_rate)
 
 
 def embed_file_windows(
     checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: float, recipe: WindowRecipe
 ) -> tuple[NDArray[np.float32], Cuts]:
-    """Embed one performance window by window; parameters and errors are those of :func:`embed_files`.
-
-    Parameters
-    ----------
-    recipe : WindowRecipe
-        How to cut what the model sees.
-
-    Returns
-    -------
-    NDArray[float32], shape (m, 128)
-    Cuts
-        Of this one track.
-    """
-    tracks = [_read(checkpoint, files, frame_rate)]
-    return _embed_cut(checkpoint.model, [len(tracks[0])], tracks.__getitem__, recipe, silent)
+    """Embed one performance's files window by window; as :func:`embed_chroma_windows` and :func:`embed_files`."""
+    return embed_chroma_windows(checkpoint, _read(checkpoint, files), frame_rate, recipe)
 
 
-def _read(checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: float) -> NDArray[np.float16]:
-    """What the model sees of a performance, (L, F)."""
+def _read(checkpoint: Checkpoint, files: Mapping[str, Path]) -> dict[str, NDArray[np.float32]]:
     config = checkpoint.config.features
     missing = sorted(set(config.names) - set(files))
     if missing:
         raise UsageError(f"model {checkpoint.fingerprint} needs {config.features}: no file with {missing} was given")
-    return frames_of(files, config, check_frame_rate(frame_rate)).astype(np.float16)
+    return {name: read_chroma(files[name], name) for name in config.names}
 
 
 def embed_store(checkpoint: Checkpoint, store: FrameStore, progress: Progress = silent) -> NDArray[np.float32]:

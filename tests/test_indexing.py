@@ -10,16 +10,16 @@ import torch
 from collection import write_collection
 from published import FINGERPRINT, make_performances, model_folder, publish, random_head, unit_vectors
 
-from covsearch import build
-from covsearch.build import build_index
+from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embed import embed_file_windows, embed_files
+from covsearch.embedding import embed_file_windows, embed_files
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.features.windows import WindowRecipe
 from covsearch.index.collection import read_collection
 from covsearch.index.generation import open_generation
 from covsearch.index.publish import builder_lock
+from covsearch.indexing import build_index
 from covsearch.models import Siamese, load_checkpoint, save_checkpoint
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
@@ -54,7 +54,7 @@ def test_a_built_index_has_each_performances_own_embedding_head_and_metadata(
         np.testing.assert_allclose(collection.flat.vectors[collection.rows[pid]], expected, atol=1e-5)
     searcher = open_searcher(workspace)
     assert searcher.query("P_22").query == dataset.performances["P_22"]
-    assert {m.performance.pid for m in searcher.query("P_22", 23).matches if m.is_cover} == {"P_23", "P_24"}
+    assert {m.performance.pid for m in searcher.query("P_22", 23).matches if m.listed} == {"P_23", "P_24"}
 
 
 def test_windows_are_each_performances_own_and_the_datasets_folder_is_kept(
@@ -100,7 +100,7 @@ def test_p_is_what_the_network_says(toy: Path, model: Path, workspace: Workspace
     )
     with torch.inference_mode():
         expected = float(torch.sigmoid(checkpoint.model.head(a, b))[0])
-    matches = {m.performance.pid: m.p for m in open_searcher(workspace).query("P_22", 23).matches}
+    matches = {m.performance.pid: m.head_p for m in open_searcher(workspace).query("P_22", 23).matches}
     assert matches["P_3"] == pytest.approx(expected, abs=1e-5)
 
 

@@ -1,0 +1,329 @@
+"""The public face: one object to open, query, compare, add to and remove from.
+
+Every command calls one method of it. What is heavy (torch, FAISS, SQL) is imported when a method needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from covsearch.errors import NotFoundError, UsageError
+from covsearch.index.generation import follow_current, read_current
+from covsearch.progress import Progress, silent
+from covsearch.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from covsearch.answers import QueryResult
+    from covsearch.compare import Comparison
+    from covsearch.dataset.performance import Performance
+    from covsearch.db.catalogue import Catalogue, Found
+    from covsearch.index.generation import Generation
+    from covsearch.search import Searcher
+    from covsearch.stats import Stats
+    from covsearch.update import AddReport, RemoveReport
+    from covsearch.verify import Verification
+
+    Asked = str | Path | Sequence[str | Path] | NDArray[Any] | Mapping[str, ArrayLike]
+
+
+class Index:
+    """A workspace's index; made by :func:`open_index` and :func:`build_index`.
+
+    It answers from the newest generation: what another process publishes is seen by the next call. It may be used in
+    a ``with`` block, and by several threads.
+
+    Parameters
+    ----------
+    workspace : Workspace
+
+    Raises
+    ------
+    NotFoundError
+        When nothing was built in this workspace.
+    ArtefactError
+        When a file of the index is missing, corrupt or belongs to another build; so do all methods.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._opened: tuple[tuple[str, str] | None, bool, Searcher] | None = None
+        follow_current(workspace)
+
+    def query(
+        self,
+        asked: Asked,
+        *,
+        frame_rate: float | None = None,
+        top: int = 10,
+        rerank: str = "head",
+        candidates: int | None = None,
+        expected: float | None = None,
+    ) -> QueryResult:
+        """Rank the collection as covers of one performance.
+
+        Parameters
+        ----------
+        asked : str, Path, sequence of these, array or mapping
+            An id in the index; the path of an HDF5 feature file, or of several of one performance; or chroma of shape
+            (T, 12), by feature name where the model sees several. A string is an id if the index has it, else a file.
+        frame_rate : float, optional
+            Frames/s of a file or an array; an array needs it.
+        top : int
+            Matches wanted; more than the collection has gives all.
+        rerank, candidates, expected
+            As for :meth:`covsearch.search.Searcher.query`.
+
+        Raises
+        ------
+        NotFoundError
+            When neither a performance nor a file is called so.
+        UsageError
+            For numbers that cannot be, an array without a frame rate, or an id with one.
+        """
+        from covsearch.search import WINDOWS
+
+        wanted = {"top": top, "candidates": candidates, "expected": expected}
+        windows = rerank == WINDOWS
+        if isinstance(asked, str) and (not Path(asked).is_file() or asked in self):
+            if frame_rate is not None:
+                raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
+            return self._searcher(windows).query(asked, rerank=rerank, **wanted)  # type: ignore[arg-type]
+        from covsearch.outside import query_chroma, query_files
+
+        if isinstance(asked, (str, Path)):
+            asked = [asked]
+        if isinstance(asked, Mapping) or hasattr(asked, "__array__"):
+            return self._outside(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
+        if not (asked and all(isinstance(path, (str, Path)) for path in asked)):
+            raise UsageError(f"expected an id, files, or an array of shape (T, 12), not {type(asked).__name__}")
+        return self._outside(windows, query_files, list(map(Path, asked)), frame_rate=frame_rate, **wanted)
+
+    def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
+        """Rank the collection as covers of a vector of the index's model.
+
+        Parameters
+        ----------
+        vector : NDArray[float32], shape (128,)
+            Of unit length, as :func:`embed` gives it.
+        model : str
+            Fingerprint of the model that made it.
+        top : int
+
+        Raises
+        ------
+        UsageError
+            When the vector is not of unit length.
+        ArtefactError
+            When it is another model's, is not finite or has another shape.
+        """
+        return self._searcher().query_vector(vector, model=model, top=top)
+
+    def compare(self, a: str, b: str, *, dataset: str | Path | None = None) -> Comparison:
+        """Set two performances of the index side by side; see :func:`covsearch.compare.compare`."""
+        from covsearch.compare import compare
+
+        return compare(self.workspace, a, b, dataset_dir=_path(dataset))
+
+    def find(self, text: str, limit: int = 20) -> list[Found]:
+        """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
+        return self._catalogue().find(text, limit)
+
+    def add(
+        self,
+        *paths: str | Path,
+        subset: str | None = None,
+        strict: bool = False,
+        frame_rate: float | None = None,
+        progress: Progress = silent,
+    ) -> AddReport:
+        """Add the performances of folders or files; see :func:`covsearch.update.add_performances`."""
+        from covsearch.update import add_performances
+
+        found = [Path(path) for path in paths]
+        return add_performances(
+            self.workspace, found, subset=subset, strict=strict, frame_rate=frame_rate, progress=progress
+        )
+
+    def remove(self, *ids: str) -> RemoveReport:
+        """Remove performances; see :func:`covsearch.update.remove_performances`."""
+        from covsearch.update import remove_performances
+
+        return remove_performances(self.workspace, ids)
+
+    def verify(self, progress: Progress = silent) -> Verification:
+        """Read every file and compare it with its checksum; see :func:`covsearch.verify.verify_workspace`."""
+        from covsearch.verify import verify_workspace
+
+        return verify_workspace(self.workspace, progress)
+
+    def stats(self) -> Stats:
+        """What is in the workspace; see :func:`covsearch.stats.read_stats`."""
+        from covsearch.stats import read_stats
+
+        return read_stats(self.workspace)
+
+    def close(self) -> None:
+        """Let go of what was read; the next call reads it again."""
+        self._opened = None
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._catalogue())
+
+    def __contains__(self, id_: object) -> bool:
+        return isinstance(id_, str) and bool(self._catalogue().get([id_]))
+
+    def __getitem__(self, id_: str) -> Performance:
+        catalogue = self._catalogue()
+        found = catalogue.get([id_])
+        if id_ not in found:
+            from covsearch.search import unknown_pid
+
+            raise NotFoundError(unknown_pid(id_, catalogue))
+        return found[id_]
+
+    def __repr__(self) -> str:
+        return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
+
+    def _catalogue(self) -> Catalogue:
+        from covsearch.search import open_catalogue
+
+        return self._opened[2].catalogue if self._current(False) and self._opened else open_catalogue(self.workspace)
+
+    def _current(self, windows: bool) -> bool:
+        """Whether what is open is the newest generation, with windows where they are needed."""
+        if self._opened is None:
+            return False
+        current, has_windows, _ = self._opened
+        return current == read_current(self.workspace) and (has_windows or not windows)
+
+    def _searcher(self, windows: bool = False) -> Searcher:
+        """The newest generation, opened once."""
+        from covsearch.search import open_searcher
+
+        opened = self._opened
+        if opened is None or not self._current(windows):
+            current = read_current(self.workspace)
+            opened = self._opened = (current, windows, open_searcher(self.workspace, windows=windows))
+        return opened[2]
+
+    def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:
+        """Ask with what the index's own model embeds; that is read from the same generation."""
+        from covsearch.search import open_in, read_newest
+
+        def answer(generation: Generation) -> QueryResult:
+            return ask(open_in(generation, windows=windows), asked, **wanted)  # type: ignore[no-any-return]
+
+        return read_newest(self.workspace, answer)
+
+
+def open_index(home: str | os.PathLike[str] | None = None) -> Index:
+    """Open the index of a workspace.
+
+    Parameters
+    ----------
+    home : str or Path, optional
+        Folder of the workspace; by default that of the command line: ``COVSEARCH_HOME``, the clone, or the user's data.
+
+    Raises
+    ------
+    NotFoundError
+        When nothing was built there.
+    ArtefactError
+        When the index is damaged.
+    """
+    return Index(find_workspace(_path(home)))
+
+
+def build_index(
+    source: str | os.PathLike[str] | None = None,
+    *,
+    home: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | None = None,
+    subset: str | None = None,
+    frame_rate: float | None = None,
+    windows: bool = False,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> Index:
+    """Build the index of a workspace, and open it; parameters and errors are those of the command ``build-index``.
+
+    Parameters
+    ----------
+    source : str or Path, optional
+        Da-TACOS folder; by default the bundled sample.
+    home : str or Path, optional
+        As for :func:`open_index`.
+    model : str or Path, optional
+        Checkpoint folder; by default the bundled weights.
+    subset, frame_rate, windows, strict, progress
+        As for :func:`covsearch.indexing.build_index`.
+    """
+    from covsearch.indexing import build_index
+
+    workspace = find_workspace(_path(home))
+    build_index(
+        _path(source),
+        _path(model),
+        workspace,
+        subset=subset,
+        frame_rate=frame_rate,
+        windows=windows,
+        strict=strict,
+        progress=progress,
+    )
+    return Index(workspace)
+
+
+def embed_one(
+    chroma: ArrayLike | Mapping[str, ArrayLike],
+    frame_rate: float,
+    *,
+    model: str | os.PathLike[str] | None = None,
+) -> NDArray[np.float32]:
+    """The vector of one performance.
+
+    Parameters
+    ----------
+    chroma : array or mapping
+        Of shape (T, 12), values from 0, bin 0 as in the dataset (A for HPCP); by feature name where the model sees
+        several.
+    frame_rate : float
+        Frames/s of `chroma`.
+    model : str or Path, optional
+        Checkpoint folder; by default the bundled weights.
+
+    Returns
+    -------
+    NDArray[float32], shape (128,)
+        Of unit length.
+
+    Raises
+    ------
+    UsageError
+        When the array or the frame rate cannot be.
+    ArtefactError
+        When the checkpoint is damaged.
+    """
+    from covsearch.embedding import embed_chroma
+    from covsearch.features.raw import checked_chroma, declared
+    from covsearch.models import bundled_checkpoint, load_checkpoint
+
+    rate = declared(frame_rate)
+    checkpoint = load_checkpoint(_path(model) or bundled_checkpoint())
+    return embed_chroma(checkpoint, checked_chroma(chroma, checkpoint.config.features.names), rate)
+
+
+def _path(given: str | os.PathLike[str] | None) -> Path | None:
+    return None if given is None else Path(given)

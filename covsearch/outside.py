@@ -1,0 +1,170 @@
+"""Queries from outside the index: feature files or chroma arrays, embedded with the index's own model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covsearch.answers import QueryResult
+from covsearch.dataset.frame_rate import check_frame_rate
+from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError
+from covsearch.index.manifest import MEND
+from covsearch.search import Searcher
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from covsearch.index.windows import Windows
+    from covsearch.models import Checkpoint
+
+
+def query_files(
+    searcher: Searcher,
+    paths: Sequence[Path],
+    top: int = 10,
+    *,
+    frame_rate: float | None = None,
+    candidates: int | None = None,
+    expected: float | None = None,
+) -> QueryResult:
+    """Rank the collection as covers of one performance in feature files.
+
+    Parameters
+    ----------
+    searcher : Searcher
+        One that was opened with windows ranks by them.
+    paths : sequence of Path
+        HDF5 files that hold all features of the index's model, in one file or in several.
+    top, candidates, expected
+        As for :meth:`covsearch.search.Searcher.query`.
+    frame_rate : float, optional
+        Frames/s of the files; by default that of the indexed files.
+
+    Raises
+    ------
+    NotFoundError
+        When a path is no file.
+    ArtefactError
+        When the files lack a feature or are refused, or the index's model is damaged.
+    UsageError
+        As :meth:`covsearch.search.Searcher.query`, and for an impossible frame rate.
+    """
+    rate = searcher.generation.manifest.frame_rate if frame_rate is None else check_frame_rate(frame_rate)
+    for path in paths:
+        if not path.is_file():
+            raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
+    embedded = _embed(searcher, paths, rate)
+    result = _ask(searcher, embedded, top, candidates, expected)
+    return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
+
+
+def query_chroma(
+    searcher: Searcher,
+    chroma: ArrayLike | Mapping[str, ArrayLike],
+    frame_rate: float | None,
+    top: int = 10,
+    *,
+    candidates: int | None = None,
+    expected: float | None = None,
+) -> QueryResult:
+    """Rank the collection as covers of one performance given as chroma.
+
+    Parameters
+    ----------
+    searcher : Searcher
+        One that was opened with windows ranks by them.
+    chroma : array or mapping
+        Of shape (T, 12), values from 0, bin 0 as in the dataset (A for HPCP, C for CREMA and CENS). A model that sees
+        several features needs a mapping of feature name to array.
+    frame_rate : float
+        Frames/s of `chroma`.
+    top, candidates, expected
+        As for :meth:`covsearch.search.Searcher.query`.
+
+    Raises
+    ------
+    UsageError
+        When the array or the frame rate cannot be, and as :meth:`covsearch.search.Searcher.query`.
+    ArtefactError
+        When the index's model is damaged.
+    """
+    from covsearch.features.raw import checked_chroma, declared
+
+    rate = declared(frame_rate)
+    checkpoint = _own_checkpoint(searcher)
+    arrays = checked_chroma(chroma, checkpoint.config.features.names)
+    result = _ask(searcher, _embed_chroma(searcher, checkpoint, arrays, rate), top, candidates, expected)
+    return replace(result, frame_rate=rate)
+
+
+@dataclass(frozen=True, eq=False)
+class _Embedded:
+    """A query from outside, and the fingerprint of the model that embedded it."""
+
+    vector: NDArray[np.float32]
+    windows: Windows | None
+    model: str
+
+
+def _ask(
+    searcher: Searcher, embedded: _Embedded, top: int, candidates: int | None, expected: float | None
+) -> QueryResult:
+    return searcher.query_vector(
+        embedded.vector,
+        model=embedded.model,
+        top=top,
+        candidates=candidates,
+        windows=embedded.windows,
+        expected=expected,
+    )
+
+
+def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> _Embedded:
+    from covsearch.dataset.hdf5 import read_chroma
+
+    checkpoint = _own_checkpoint(searcher)
+    chroma = {name: read_chroma(_file_with(name, paths), name) for name in checkpoint.config.features.names}
+    return _embed_chroma(searcher, checkpoint, chroma, frame_rate)
+
+
+def _embed_chroma(
+    searcher: Searcher, checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float
+) -> _Embedded:
+    from covsearch.embedding import embed_chroma, embed_chroma_windows
+    from covsearch.features.frames import seen_rate
+    from covsearch.index.windows import Windows
+
+    parts = None
+    if searcher.windows is not None:
+        recipe = replace(searcher.windows.cuts.recipe, rate=seen_rate(checkpoint.config.features, frame_rate))
+        parts = Windows(*embed_chroma_windows(checkpoint, chroma, frame_rate, recipe))
+    return _Embedded(embed_chroma(checkpoint, chroma, frame_rate), parts, checkpoint.fingerprint)
+
+
+def _own_checkpoint(searcher: Searcher) -> Checkpoint:
+    """The index's own model."""
+    from covsearch.models import load_checkpoint  # torch, which a query by id does without
+
+    checkpoint = load_checkpoint(searcher.generation.model_folder)
+    config, built = checkpoint.config.features, searcher.generation.manifest.features
+    if config != built:
+        raise ArtefactError(f"index was built with {built}, the model in it sees {config}: {MEND}")
+    return checkpoint
+
+
+def _file_with(feature: str, paths: Sequence[Path]) -> Path:
+    """The first of `paths` that holds `feature`."""
+    from covsearch.dataset.hdf5 import inspect_chroma
+
+    refused = []
+    for path in paths:
+        try:
+            inspect_chroma(path, feature)
+        except FeatureFileError as e:
+            refused.append(str(e))
+        else:
+            return path
+    raise ArtefactError(f"the index's model needs {feature}; {'; '.join(refused)}")

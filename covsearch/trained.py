@@ -1,0 +1,97 @@
+"""Train a model and find out at once what its p is worth: the whole of ``covsearch train``, as a library call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from covsearch import plots
+from covsearch.calibrate import CalibrationReport, calibrate
+from covsearch.config import ModelConfig, TrainConfig
+from covsearch.errors import ArtefactError, UsageError
+from covsearch.progress import Progress, silent
+from covsearch.training.card import Trained, summary
+from covsearch.training.run import Source, run_training
+from covsearch.workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A training that ended.
+
+    Attributes
+    ----------
+    folder : Path
+        The checkpoint.
+    trained : Trained
+        Its curves, pairs and test figures.
+    calibration : CalibrationReport or None
+        None where the model could not be calibrated; it is a model all the same.
+    uncalibrated : str or None
+        Why not.
+    """
+
+    folder: Path
+    trained: Trained
+    calibration: CalibrationReport | None
+    uncalibrated: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Where it is and its figures as plain values, ready for JSON."""
+        test = self.calibration.parts[-1].score if self.calibration else None
+        return {
+            "checkpoint": str(self.folder),
+            **summary(self.trained),
+            "threshold": self.calibration.calibration.threshold if self.calibration else None,
+            "test_accuracy_calibrated": test.accuracy_calibrated if test else None,
+            "test_ece": test.before.ece if test else None,
+            "test_ece_calibrated": test.after.ece if test else None,
+        }
+
+    def draw_curves(self) -> list[Path]:
+        """Draw loss and accuracy over the epochs beside the weights.
+
+        Raises
+        ------
+        MissingExtraError
+            Without matplotlib.
+        """
+        history, best = self.trained.report.history, self.trained.report.best_epoch
+        drawn = []
+        for quantity in ("loss", "accuracy"):
+            train = np.array([getattr(epoch, f"train_{quantity}") for epoch in history])
+            validation = np.array([getattr(epoch, f"validation_{quantity}") for epoch in history])
+            path = self.folder / f"{quantity}.png"
+            drawn.append(plots.learning_curve(train, validation, path, quantity=quantity, best_epoch=best))
+        return drawn
+
+
+def train_model(
+    source: Source,
+    config: ModelConfig,
+    training: TrainConfig,
+    workspace: Workspace,
+    out: Path | None = None,
+    progress: Progress = silent,
+    warn: Callable[[str], None] = lambda _: None,
+) -> TrainedModel:
+    """Train a branch and its head, then calibrate them; parameters and errors are those of :func:`run_training`."""
+    folder, trained = run_training(source, config, training, workspace, out, progress, warn)
+    report, reason = None, None
+    try:
+        report = calibrate(
+            folder,
+            source.dataset,
+            workspace,
+            subset=source.subset,
+            frame_rate=source.frame_rate,
+            seed=training.seed,
+            progress=progress,
+        )
+    except (ArtefactError, UsageError) as e:
+        reason = str(e)
+    return TrainedModel(folder, trained, report, reason)

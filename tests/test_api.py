@@ -1,0 +1,160 @@
+"""The public face: a notebook session, what it refuses, and what importing it costs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from collection import write_collection
+from published import FINGERPRINT, publish
+
+import covsearch
+from covsearch import api
+from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.dataset.datacos import open_dataset
+from covsearch.errors import NotFoundError, UsageError
+from covsearch.models import Siamese, save_checkpoint
+from covsearch.workspace import Workspace
+
+RATE = 10.77
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the tutorial's blocks use: a collection, a workspace, an untrained model, a file and its chroma."""
+    folder = tmp_path_factory.mktemp("api")
+    config = ModelConfig(branch="invariant", alpha="positive", features=FeatureConfig("hpcp", 2000, rate=2.69))
+    torch.manual_seed(0)
+    save_checkpoint(folder / "model", Siamese(config).eval(), config)
+    root = write_collection(folder / "data", works=4, frames=1000)
+    file = open_dataset(root).files["P_2"]["hpcp"]
+    with h5py.File(file) as stored:
+        chroma = stored["hpcp"][:]
+    home = str(folder / "home")
+    return {"collection": root, "home": home, "model": folder / "model", "file": str(file), "chroma": chroma}
+
+
+def tutorial() -> list[str]:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def session(names: dict[str, Any]) -> dict[str, Any]:
+    """The tutorial's names after all of its blocks ran."""
+    space = dict(names)
+    for block in tutorial():
+        exec(compile(block, "docs/api.md", "exec"), space)
+    return space
+
+
+def test_the_tutorial_runs_and_says_what_is_so(session: dict[str, Any]) -> None:
+    assert len(tutorial()) == 8
+    assert len(session["index"]) == 12
+    assert "P_2" in session["index"]
+    assert "P_999" not in session["index"]
+    assert session["index"]["P_2"].title == "Song 1, version 2"
+    assert repr(session["index"]) == f"<covsearch.Index of 12 performances in {session['home']}>"
+    assert (session["by_file"][0].pid, session["by_array"][0].pid) == ("P_2", "P_2")
+    assert [m.head_p for m in session["by_file"]] == [m.head_p for m in session["by_array"]]
+    assert session["by_file"].to_dict()["settings"]["frame_rate"] == RATE
+    assert np.linalg.norm(session["vector"]) == pytest.approx(1, abs=1e-5)
+    assert session["removed"].removed == session["added"].added == ("P_3",)
+    assert session["picture"].is_file()
+
+
+def test_results_are_sequences_tables_and_html(session: dict[str, Any]) -> None:
+    found = session["found"]
+    assert len(found) == 5
+    assert [match.rank for match in found] == [1, 2, 3, 4, 5]
+    assert found[1:3] == found.matches[1:3]
+    assert list(session["table"]["pid"]) == [match.pid for match in found]
+    assert json.loads(json.dumps(found.to_dict()))["matches"] == json.loads(json.dumps(found.to_dicts()))
+    assert found._repr_html_().count("<tr>") == 6
+
+
+def test_titles_are_escaped_in_html(tmp_path: Path) -> None:
+    publish(Workspace(tmp_path), count=3, titles=["a", "<script>alert(1)</script>", "<b>"])
+    shown = covsearch.open(tmp_path).query("P_1")._repr_html_()
+    assert "<script>" not in shown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+
+
+def test_an_open_index_sees_what_others_publish(tmp_path: Path) -> None:
+    publish(Workspace(tmp_path), count=10)
+    with covsearch.open(str(tmp_path)) as index:
+        assert (len(index), index.query("P_1").generation) == (10, "gen-0001")
+        publish(Workspace(tmp_path), count=20, seed=1)
+        assert (len(index), index.query("P_1").generation) == (20, "gen-0002")
+        assert index.query("P_15").query == index["P_15"]
+
+
+def test_a_vector_of_the_index_finds_itself(tmp_path: Path) -> None:
+    publish(Workspace(tmp_path), count=10)
+    index = covsearch.open(tmp_path)
+    vector = index._searcher().collection.flat.vectors[3]
+    assert len(index.query_vector(vector, model=FINGERPRINT)) == 10
+    with pytest.raises(UsageError, match=r"expected a query vector of length 1, its length is 2: divide"):
+        index.query_vector(2 * vector, model=FINGERPRINT)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.ones((50, 11)), r"expected hpcp as numbers of shape \(T, 12\), not float64 \(50, 11\)"),
+        (np.ones((12, 50)), r"not float64 \(12, 50\)"),
+        (np.ones(12), r"not float64 \(12,\)"),
+        (np.ones((0, 12)), r"not float64 \(0, 12\)"),
+        (np.full((50, 12), "x"), r"expected hpcp as numbers"),
+        (np.full((50, 12), np.nan), r"it has a NaN, an infinity or a negative value"),
+        (np.full((50, 12), -1.0), r"it has a NaN, an infinity or a negative value"),
+    ],
+)
+def test_an_array_that_is_no_chroma_is_refused(
+    names: dict[str, Any], session: dict[str, Any], array: Any, message: str
+) -> None:
+    for ask in (session["index"].query, lambda a, frame_rate: covsearch.embed(a, frame_rate, model=names["model"])):
+        with pytest.raises(UsageError, match=message):
+            ask(array, frame_rate=RATE)
+
+
+def test_what_cannot_be_asked_is_said(session: dict[str, Any], tmp_path: Path) -> None:
+    index = session["index"]
+    with pytest.raises(UsageError, match=r"expected the array's frame rate: say frame_rate=86\.13"):
+        index.query(session["chroma"])
+    with pytest.raises(UsageError, match="a frame rate is of a file or an array"):
+        index.query("P_2", frame_rate=RATE)
+    with pytest.raises(UsageError, match="expected an id, files, or an array of shape"):
+        index.query([])
+    with pytest.raises(NotFoundError, match="no performance P_222"):
+        index.query("P_222")
+    with pytest.raises(NotFoundError, match=r"no/such\.h5: expected an HDF5 feature file, there is none"):
+        index.query(Path("no/such.h5"))
+    with pytest.raises(NotFoundError, match="no performance P_222"):
+        index["P_222"]
+    with pytest.raises(NotFoundError, match="run `covsearch build-index` first"):
+        covsearch.open(tmp_path)
+
+
+def test_every_name_is_there_and_no_other() -> None:
+    assert set(covsearch.__all__) <= set(dir(covsearch))
+    assert (covsearch.open, covsearch.Index) == (api.open_index, api.Index)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        covsearch.nothing  # noqa: B018
+
+
+def test_importing_covsearch_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, covsearch\n"
+        "heavy = {'torch', 'faiss', 'sqlalchemy', 'numpy', 'h5py', 'click', 'rich', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
