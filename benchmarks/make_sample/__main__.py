@@ -1,7 +1,8 @@
 """``python -m benchmarks.make_sample --out covsearch/dataset/sample --work /tmp/sample-work``: the bundled sample.
 
 Needs the ``sample`` extra; CREMA-PCP needs an environment of its own, named by ``--crema-python``. Everything dear is
-kept in the work folder: a run that was stopped continues.
+kept in the work folder: a run that was stopped continues. The sample's own folder is made there too; ``--out`` gets the
+archive of it and a README. Put the checksum that is printed into ``covsearch/dataset/sample.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.make_sample import crema_worker
+from benchmarks.make_sample.archive import write_archive
 from benchmarks.make_sample.catalogue import Row, rows
 from benchmarks.make_sample.choose import Sizes
 from benchmarks.make_sample.features import compute_hpcp
@@ -35,16 +37,19 @@ def main() -> None:
     if options.crema_python:
         _compute_crema(table, options.work, options.crema_python, options.jobs)
         features.append("crema")
+    folder = options.work / "sample"
     for feature in features:
-        write_feature(feature, table, options.work, options.out)
-    write_tables(table, found.parts, options.seed, options.work, options.out)
+        write_feature(feature, table, options.work, folder)
+    write_tables(table, found.parts, options.seed, options.work, folder)
+    options.out.mkdir(parents=True, exist_ok=True)
     write_readme(found, table, options.seed, options.out)
-    say(f"wrote {len(table)} performances with {' and '.join(features)} to {options.out}")
+    print(f'SHA256 = "{write_archive(folder, options.out / "sample.zip")}"')
+    say(f"wrote {len(table)} performances with {' and '.join(features)} to {options.out / 'sample.zip'}")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.make_sample", description="Make the bundled sample.")
-    parser.add_argument("--out", type=Path, default=Path("covsearch/dataset/sample"), help="the sample's folder")
+    parser.add_argument("--out", type=Path, default=Path("covsearch/dataset/sample"), help="gets sample.zip, README.md")
     parser.add_argument("--work", type=Path, required=True, help="cache of scores, audio and features (4 GB)")
     parser.add_argument("--crema-python", type=Path, help="Python of crema's environment; without it, HPCP alone")
     parser.add_argument("--seed", type=int, default=SEED, help="of instruments, tempi, choice, order and split")

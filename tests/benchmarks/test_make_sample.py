@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from benchmarks.make_sample import choose, features, grouping, hymns, performance, titles, write
 from benchmarks.make_sample.alignment import similarity
+from benchmarks.make_sample.archive import write_archive
 from benchmarks.make_sample.catalogue import metadata, rows
-from covsearch.dataset.sample import sample_root, sample_split
+from covsearch.dataset.sample import SHA256, sample_archive, sample_root, sample_split
 from covsearch.synthesis.setting import Setting, from_json
 
 MELODIES = st.lists(st.integers(48, 84), min_size=1, max_size=25)
@@ -236,6 +237,11 @@ def test_the_bundled_sample_is_whole() -> None:
         folder = sample_root() / f"da-tacos_sample_subset_{feature}"
         there = {(path.parent.name, path.name) for path in folder.glob("*/*")}
         assert there == {(f"{w}_{feature}", f"{p}_{feature}.h5") for w, one in works.items() for p in one}
+
+
+def test_packing_the_bundled_sample_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    assert write_archive(sample_root(), tmp_path / "again.zip") == SHA256
+    assert (tmp_path / "again.zip").read_bytes() == sample_archive().read_bytes()
 
 
 def test_the_bundled_split_and_renderings_fit_the_metadata() -> None:

@@ -7,10 +7,10 @@ import pytest
 from covsearch.dataset import sample
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.hdf5 import read_chroma
-from covsearch.errors import NotFoundError
+from covsearch.dataset.unpack import MARKER
+from covsearch.errors import CovsearchError, NotFoundError
 
 
-@pytest.mark.skipif(not (Path(sample.__file__).parent / "sample").is_dir(), reason="the sample is not built")
 def test_the_sample_opens_strictly_and_its_split_covers_it() -> None:
     dataset = open_dataset(sample.sample_root(), ("hpcp", "crema"), strict=True)
     assert dataset.subset == "sample"
@@ -27,5 +27,27 @@ def test_the_sample_opens_strictly_and_its_split_covers_it() -> None:
 
 def test_an_installation_without_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "__file__", "/nowhere/sample.py")
-    with pytest.raises(NotFoundError, match="the bundled sample is not at /nowhere/sample: reinstall covsearch"):
+    with pytest.raises(NotFoundError, match=r"sample is not at /nowhere/sample/sample\.zip: reinstall covsearch"):
+        sample.sample_root()
+
+
+def test_it_is_unpacked_into_the_workspace_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path))
+    root = sample.sample_root()
+    assert root == tmp_path / "cache" / f"sample-{sample.SHA256[:16]}"
+    assert (root / MARKER).read_text() == f"{sample.SHA256}\n"
+    assert len(list(root.rglob("*.h5"))) == 2 * 873
+
+
+def test_or_else_into_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COVSEARCH_HOME", raising=False)
+    monkeypatch.setattr(sample.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    assert sample.sample_root() == tmp_path / "covsearch" / f"sample-{sample.SHA256[:16]}"
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path))
+    expected = rf"cannot unpack the bundled sample into {tmp_path}/cache/sample-\w+: .*; set COVSEARCH_HOME to a folder"
+    with pytest.raises(CovsearchError, match=expected):
         sample.sample_root()
