@@ -9,9 +9,9 @@ essentia (AGPL-3.0) comes with the extra ``audio`` and is imported only when som
 References
 ----------
 Serrà, Serra, Andrzejak, "Cross recurrence quantification for cover song identification", New Journal of Physics 11
-(2009): Qmax, and the parameters used here. Chen, Li, Xiao, "Fusing similarity functions for cover song
-identification", Multimedia Tools and Applications (2017): Dmax. Serrà, Gómez, Herrera, "Transposing chroma
-representations to a common key" (2008): the transposition.
+(2009): Qmax, and the parameters used here; only the gap costs are essentia's defaults. Chen, Li, Xiao, "Fusing
+similarity functions for cover song identification", Multimedia Tools and Applications (2017): Dmax. Serrà, Gómez,
+Herrera, "Transposing chroma representations to a common key" (2008): the transposition.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.errors import MissingExtraError
+from covsearch.features.alignment import ESSENTIA
 from covsearch.features.frames import block_means, repeated
 from covsearch.progress import Progress, silent
 
@@ -39,7 +40,6 @@ QMAX, DMAX = "Qmax", "Dmax"
 RECURRENCES = {QMAX: "serra09", DMAX: "chen17"}  # what essentia calls them
 STACK = 9  # frames of one stack, 3.3 s (Serrà's m at τ = 1)
 NEAREST = 0.095  # share of the other performance's stacks that are near enough to match (Serrà's κ)
-GAP = 0.5  # what opening a gap costs, and each further step of it (Serrà's γ)
 LEAST_FRAMES = STACK + 4  # L frames make L - 9 stacks, and Dmax steps over three
 MOST_FRAMES = 3_000  # 18 minutes; a matrix of two such performances is 36 MB
 _LEAST_SCORE = 0.5  # for no match at all, which would be infinitely far: half of what one match scores
@@ -257,7 +257,10 @@ def _matcher() -> Any:
 @cache
 def _recurrence(name: str) -> Any:
     return _essentia().CoverSongSimilarity(
-        alignmentType=RECURRENCES[name], disOnset=GAP, disExtension=GAP, distanceType="symmetric"
+        alignmentType=RECURRENCES[name],
+        disOnset=ESSENTIA.onset,
+        disExtension=ESSENTIA.extension,
+        distanceType="symmetric",
     )
 
 

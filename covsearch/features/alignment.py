@@ -12,8 +12,29 @@ from covsearch.features.similarity import along_diagonals, cosines, fit, mutual_
 
 SPAN = 9  # frames compared at once: 3.3 s at 2.69 frames/s; the publication has 10 of 0.46 s
 NEAREST = 0.095  # which share of the other performance may match a moment; as published
-ONSET, EXTENSION = 5.0, 0.5  # what the first and each further mismatch costs, in matches; as published
 STEPS = ((1, 1), (2, 1), (1, 2))  # as fast, half as fast, twice as fast
+
+
+@dataclass(frozen=True)
+class GapCosts:
+    """What Qmax takes off for moments that do not match, in matches.
+
+    Attributes
+    ----------
+    onset : float
+        For the first mismatch after a match (γo).
+    extension : float
+        For each further one (γe).
+    """
+
+    onset: float
+    extension: float
+
+
+PUBLISHED = GapCosts(onset=5.0, extension=0.5)
+"""Of Serrà, Serra, Andrzejak (2009). :func:`local_alignment` has these."""
+ESSENTIA = GapCosts(onset=0.5, extension=0.5)
+"""The defaults of essentia's CoverSongSimilarity. :mod:`covsearch.evaluate.alignment` has these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +101,8 @@ def align(a: NDArray[np.float32], b: NDArray[np.float32], span: int = SPAN) -> A
 def local_alignment(matches: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Qmax: length of the best alignment that ends at each pair of frames, less what its gaps cost.
 
-    A step goes one frame ahead in both, or two in one and one in the other, so that tempi may differ up to twofold.
-    Each row follows from the two before it, all its columns at once.
+    Gaps cost what :data:`PUBLISHED` says. A step goes one frame ahead in both, or two in one and one in the other, so
+    that tempi may differ up to twofold. Each row follows from the two before it, all its columns at once.
 
     Parameters
     ----------
@@ -100,12 +121,12 @@ def local_alignment(matches: NDArray[np.bool_]) -> NDArray[np.float32]:
     """
     rows, columns = matches.shape
     score = np.zeros((rows + 2, columns + 2), dtype=np.float32)  # two of zeros before the first row and column
-    gap = score - np.float32(EXTENSION)  # score less the cost of a mismatch that follows
+    gap = score - np.float32(PUBLISHED.extension)  # score less the cost of a mismatch that follows
     for i, match in enumerate(matches, start=2):
         ahead = np.maximum(_best_before(score, i) + 1, 0)
         aside = np.maximum(_best_before(gap, i), 0)
         score[i, 2:] = np.where(match, ahead, aside)
-        gap[i, 2:] = score[i, 2:] - np.where(match, np.float32(ONSET), np.float32(EXTENSION))
+        gap[i, 2:] = score[i, 2:] - np.where(match, np.float32(PUBLISHED.onset), np.float32(PUBLISHED.extension))
     return score[2:, 2:]
 
 
@@ -140,7 +161,7 @@ def _step_back(score: NDArray[np.float32], matches: NDArray[np.bool_], i: int, j
     before = [(i - di, j - dj) for di, dj in STEPS if i >= di and j >= dj]
 
     def worth(place: tuple[int, int]) -> float:
-        cost = 0.0 if matches[i, j] else ONSET if matches[place] else EXTENSION
+        cost = 0.0 if matches[i, j] else PUBLISHED.onset if matches[place] else PUBLISHED.extension
         return float(score[place]) - cost
 
     best = max(before, key=worth, default=(-1, -1))

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from covsearch.features.alignment import EXTENSION, ONSET, align, local_alignment, trace
+from covsearch.features.alignment import PUBLISHED, align, local_alignment, trace
 from covsearch.features.similarity import transpose
+
+ONSET, EXTENSION = PUBLISHED.onset, PUBLISHED.extension
 
 
 def slow_alignment(matches: NDArray[np.bool_]) -> NDArray[np.float64]:
