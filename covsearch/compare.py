@@ -14,8 +14,9 @@ from covsearch import plots
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.files import LOOSE
 from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.dataset.ids import as_file_name
 from covsearch.dataset.origin import Origin
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.performance import Performance, same_work
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.alignment import Alignment, align
@@ -89,9 +90,9 @@ class Comparison:
         return "cover" if self.cover else "non-cover"
 
     @property
-    def is_cover(self) -> bool:
-        """Whether the collection lists both under one work."""
-        return self.a.wid == self.b.wid
+    def is_cover(self) -> bool | None:
+        """Whether the collection lists both under one work; None where either's work is not known."""
+        return same_work(self.a, self.b)
 
     @property
     def key(self) -> str:
@@ -192,10 +193,11 @@ def draw(found: Comparison, path: Path) -> Path:
     MissingExtraError
         Without matplotlib.
     """
+    names = "_".join(as_file_name(p.pid) for p in (found.a, found.b))
     return plots.cross_similarity(
         found.alignment.similarity,
         found.path,
-        path if path.suffix in plots.SUFFIXES else path / f"compare_{found.a.pid}_{found.b.pid}.png",
+        path if path.suffix in plots.SUFFIXES else path / f"compare_{names}.png",
         rates=found.rates,
         span=found.alignment.span,
         names=(_name(found.a), _name(found.b)),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from covsearch.dataset.ids import is_pid
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.ids import ID_RULE, in_words, is_id
+from covsearch.dataset.performance import Performance, same_work
 from covsearch.db.catalogue import Catalogue, Found
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.generation import Generation, open_generation, read_current
@@ -47,7 +47,7 @@ class Match:
     cover : bool
         What the model decides; see :meth:`Searcher.query`.
     is_cover : bool or None
-        Whether the collection lists it under the query's work; None when the query's work is not known.
+        Whether the collection lists it under the query's work; None when either work is not known.
     calibrated : float or None
         Calibrated p at the odds of the collection; None where the model has no calibration.
     similarity : float or None
@@ -271,7 +271,7 @@ class Searcher:
         judged = self._judge(scores, chances, searched, expected)
         unknown = [None] * len(found)
         matches = tuple(
-            Match(rank, performance, p, distance, cover, performance.wid == query.wid if query else None, *rest)
+            Match(rank, performance, p, distance, cover, same_work(query, performance) if query else None, *rest)
             for rank, (performance, p, distance, cover, *rest) in enumerate(
                 zip(
                     found,
@@ -363,9 +363,9 @@ def open_catalogue(workspace: Workspace) -> Catalogue:
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     """The message for a PID that no performance has: what it looks like, and which ones it may have meant."""
-    what = f"no performance {pid} in the index" if is_pid(pid) else f"{pid!r} is no performance id (like P_22)"
+    what = f"no performance {in_words(pid)} in the index" if is_id(pid) else f"{pid!r} is no performance id: {ID_RULE}"
     near = catalogue.nearest(pid)
-    meant = f": did you mean {' or '.join(near)}?" if near else "."
+    meant = f": did you mean {' or '.join(map(in_words, near))}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
 
 

@@ -101,8 +101,8 @@ def _calibrated(found: Comparison) -> str:
 def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
     from covsearch.plots import clock
 
-    listed = "listed as versions of one work" if found.is_cover else "not listed as versions of one work"
-    yield "p", f"{found.p:.4f}: {found.verdict} ({listed})"
+    known = {True: "listed as versions of one work", False: "not listed as versions of one work", None: "work unknown"}
+    yield "p", f"{found.p:.4f}: {found.verdict} ({known[found.is_cover]})"
     yield "calibrated", _calibrated(found)
     yield "distance", f"{found.distance:z.3f}"
     yield "key", found.key

@@ -16,6 +16,7 @@ def performance_json(performance: Performance) -> dict[str, Any]:
 
 def headline(p: Performance) -> str:
     """Who plays what, in one line."""
-    parts = (f"{p.pid} ({p.wid})", p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
+    name = f"{p.pid} ({p.wid or 'work unknown'})"
+    parts = (name, p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
     by = f" by {p.work_artist}" if p.work_title and p.work_artist else ""
     return " · ".join(str(part) for part in parts if part) + by

@@ -266,7 +266,7 @@ def _plain(value: object) -> object:
 
 
 def _identity(p: Performance) -> tuple[str, str, str, str, int | None]:
-    return p.pid, p.wid, p.title, p.artist, p.year
+    return p.pid, p.wid or "", p.title, p.artist, p.year
 
 
 def _show(result: QueryResult, files: Sequence[Path]) -> None:
