@@ -15,8 +15,9 @@ from covsearch import plots
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.files import LOOSE
 from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.dataset.ids import as_file_name
 from covsearch.dataset.origin import Origin
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.performance import Performance, same_work
 from covsearch.dataset.sample import sample_root
 from covsearch.decision import decide, word
 from covsearch.errors import NotFoundError, UsageError
@@ -25,7 +26,7 @@ from covsearch.features.frames import means_of, seen_rate
 from covsearch.features.pack import frames_of
 from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
-from covsearch.search import Searcher, open_in, read_newest, same_work, unknown_pid
+from covsearch.search import Searcher, open_in, read_newest, unknown_pid
 from covsearch.workspace import Workspace
 
 FRAMES = 4096  # of a track at most, 25 minutes at 2.69 frames/s: a matrix of 4,096 x 4,096 is 64 MB
@@ -224,10 +225,11 @@ def draw(found: Comparison, path: Path) -> Path:
     MissingExtraError
         Without matplotlib.
     """
+    names = "_".join(as_file_name(p.pid) for p in (found.a, found.b))
     return plots.cross_similarity(
         found.alignment.similarity,
         found.path,
-        path if path.suffix in plots.SUFFIXES else path / f"compare_{found.a.pid}_{found.b.pid}.png",
+        path if path.suffix in plots.SUFFIXES else path / f"compare_{names}.png",
         rates=found.rates,
         span=found.alignment.span,
         names=(_name(found.a), _name(found.b)),

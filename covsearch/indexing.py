@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from covsearch import __version__
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
-from covsearch.dataset.ids import is_pid, natural_key
+from covsearch.dataset.ids import ID_RULE, is_id, natural_key
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
@@ -221,7 +221,7 @@ def publish(
     """
     check_vectors(pids, vectors)
     _check_metadata(pids, performances)
-    order = sorted(range(len(pids)), key=lambda row: (natural_key(pids[row]), pids[row]))
+    order = sorted(range(len(pids)), key=lambda row: natural_key(pids[row]))
     stored = [performances[pids[row]] for row in order]
     with nullcontext() if locked else builder_lock(workspace), draft(workspace) as new:
         write_collection(new.folder, [p.pid for p in stored], vectors[order], head)
@@ -239,7 +239,7 @@ def publish(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 subset=subset,
                 count=len(stored),
-                works=len({p.wid for p in stored}),
+                works=len({p.wid for p in stored} - {None}),
                 dim=EMBEDDING_DIM,
                 model=fingerprint,
                 features=features,
@@ -270,9 +270,12 @@ def _text(path: Path) -> str:
 
 def _check_metadata(pids: Sequence[str], performances: Mapping[str, Performance]) -> None:
     for pid in pids:
-        if not is_pid(pid):
-            raise ArtefactError(f"{pid!r} is no performance id (like P_22)")
+        if not is_id(pid):
+            raise ArtefactError(f"{pid!r} is no performance id: {ID_RULE}")
         if pid not in performances:
             raise ArtefactError(f"{pid} has a vector but no metadata")
         if performances[pid].pid != pid:
             raise ArtefactError(f"{pid} has the metadata of {performances[pid].pid}")
+        wid = performances[pid].wid
+        if wid is not None and not is_id(wid):
+            raise ArtefactError(f"{wid!r} of {pid} is no work id: {ID_RULE}")

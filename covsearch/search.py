@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from covsearch.answers import Match, QueryResult
 from covsearch.config import EMBEDDING_DIM
-from covsearch.dataset.ids import is_pid
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.ids import ID_RULE, in_words, is_id
+from covsearch.dataset.performance import Performance, same_work
 from covsearch.db.catalogue import Catalogue, Found
 from covsearch.decision import decide
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
@@ -187,7 +187,7 @@ class Searcher:
             found,
             decided.probability,
             decided.predicted,
-            (same_work(query, performance) for performance in found),
+            (query and same_work(query, performance) for performance in found),
             chances.tolist(),
             distances.tolist(),
             ranked.similarity or unknown,
@@ -209,11 +209,6 @@ class _Ranked:
     candidates: int | None
     similarity: tuple[float, ...] | None = None
     passage: tuple[Passage, ...] | None = None
-
-
-def same_work(a: Performance | None, b: Performance | None) -> bool | None:
-    """Whether the metadata lists two performances under one work; None where that is not known."""
-    return None if a is None or b is None else a.wid == b.wid
 
 
 def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
@@ -252,9 +247,9 @@ def open_catalogue(workspace: Workspace) -> Catalogue:
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     """The message for a PID that no performance has: what it looks like, and which ones it may have meant."""
-    what = f"no performance {pid} in the index" if is_pid(pid) else f"{pid!r} is no performance id (like P_22)"
+    what = f"no performance {in_words(pid)} in the index" if is_id(pid) else f"{pid!r} is no performance id: {ID_RULE}"
     near = catalogue.nearest(pid)
-    meant = f": did you mean {' or '.join(near)}?" if near else "."
+    meant = f": did you mean {' or '.join(map(in_words, near))}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from covsearch.dataset.conflicts import find_conflicts
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.files import open_files
-from covsearch.dataset.ids import is_pid, natural_key
+from covsearch.dataset.ids import ID_RULE, is_id, natural_key
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, CovsearchError, UsageError
@@ -182,8 +182,8 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
     """
     if not pids:
         raise UsageError("expected at least one performance id (like P_22) to remove")
-    if wrong := [pid for pid in pids if not is_pid(pid)]:
-        raise UsageError(f"{wrong[0]!r} is no performance id (like P_22)")
+    if wrong := [pid for pid in pids if not is_id(pid)]:
+        raise UsageError(f"{wrong[0]!r} is no performance id: {ID_RULE}")
     _check_built(workspace)
     with builder_lock(workspace):
         before, head, rows = _read(workspace)
@@ -338,4 +338,4 @@ def _fresh(index: _Rows, dataset: Dataset) -> list[str]:
 
 
 def _natural(pids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(pids, key=lambda pid: (natural_key(pid), pid)))
+    return tuple(sorted(pids, key=natural_key))

@@ -18,7 +18,7 @@ CREATE TABLE works (
 CREATE TABLE performances (
     id INTEGER NOT NULL,
     pid VARCHAR NOT NULL,
-    wid VARCHAR NOT NULL,
+    wid VARCHAR,
     title VARCHAR NOT NULL,
     artist VARCHAR NOT NULL,
     year INTEGER,
@@ -55,4 +55,4 @@ CREATE VIRTUAL TABLE performance_text USING fts5(
     title, artist, work_title, work_artist, content='', tokenize='unicode61 remove_diacritics 2'
 );
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

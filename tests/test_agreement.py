@@ -78,7 +78,7 @@ def renamed(values: list[str]) -> None:
 
 
 def strange(values: list[str]) -> None:
-    values[-1] = "../P_40"
+    values[-1] = "P_40\n"
 
 
 def reversed_rows(g: Generation) -> None:
@@ -116,7 +116,7 @@ CASES: dict[str, tuple[Callable[[Generation], None], str]] = {
     "another FAISS row": (other_row, r"index\.faiss: row 6 is not"),
     "PIDs out of order": (pids(list.reverse), r"ids\.json: PIDs are not in natural order"),
     "another PID": (pids(renamed), r"sqlite3: expected P_77 in row 39, found P_40 in row 39"),
-    "a path for a PID": (pids(strange), r"ids\.json: '\.\./P_40' is no performance id"),
+    "a control character in a PID": (pids(strange), r"ids\.json: 'P_40\\n' is no performance id"),
     "a performance less": (
         lambda g: sql(
             g,

@@ -196,7 +196,7 @@ def test_of_builds_at_the_same_time_one_wins_and_the_others_say_so(workspace: Wo
     ("pids", "message"),
     [
         (["P_1", "P_2", "P_99"], "P_99 has a vector but no metadata"),
-        (["P_1", "P_2", "../3"], r"'\.\./3' is no performance id"),
+        (["P_1", "P_2", "P_3\n"], r"'P_3\\n' is no performance id: expected 1 to 255 characters"),
         (["P_1", "P_2", "P_2"], "every PID may have one vector, P_2 has more"),
         (["P_1", "P_2"], r"float32 of shape \(2, 128\)"),
     ],

@@ -197,11 +197,12 @@ def test_a_vector_of_another_model_is_refused(searcher: Searcher) -> None:
     ("pid", "message"),
     [
         ("P_222", r"no performance P_222 in the index: did you mean P_22 or .*\? Look it up with `covsearch find"),
-        ("p22", r"'p22' is no performance id \(like P_22\): did you mean P_22\?"),
-        ("22", r"'22' is no performance id \(like P_22\): did you mean P_22\?"),
-        ("W_8", r"'W_8' is no performance id \(like P_22\): did you mean P_22 or P_23 or P_24\?"),
-        ("o haupt", r"'o haupt' is no performance id \(like P_22\)\. Look it up"),
-        ("", r"'' is no performance id"),
+        ("p22", r"no performance p22 in the index: did you mean P_22\?"),
+        ("22", r"no performance 22 in the index: did you mean P_22\?"),
+        ("W_8", r"no performance W_8 in the index: did you mean P_22 or P_23 or P_24\?"),
+        ("o haupt", r"no performance 'o haupt' in the index\. Look it up"),
+        ("", r"'' is no performance id: expected 1 to 255 characters, none of them a control character\. Look"),
+        ("P_2\n", r"'P_2\\n' is no performance id: .*: did you mean P_2\?"),
     ],
 )
 def test_an_unknown_id_is_answered_with_the_nearest(searcher: Searcher, pid: str, message: str) -> None:

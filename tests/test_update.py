@@ -387,8 +387,8 @@ def test_what_cannot_be_asked_is_refused(toy: Path, workspace: Workspace, tmp_pa
         add_performances(workspace, [])
     with pytest.raises(UsageError, match="at least one performance id"):
         remove_performances(workspace, [])
-    with pytest.raises(UsageError, match=r"'\.\./P_1' is no performance id"):
-        remove_performances(workspace, ["P_1", "../P_1"])
+    with pytest.raises(UsageError, match=r"'P_1\\n' is no performance id"):
+        remove_performances(workspace, ["P_1", "P_1\n"])
     with pytest.raises(NotFoundError, match="nowhere is not there"):
         add_performances(workspace, [tmp_path / "nowhere"])
     with pytest.raises(NotFoundError, match="no Da-TACOS feature folder"):

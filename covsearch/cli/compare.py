@@ -71,9 +71,9 @@ def _show(found: Comparison) -> None:
 def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
     from covsearch.plots import clock
 
-    listed = "listed as versions of one work" if found.listed else "not listed as versions of one work"
+    known = {True: "listed as versions of one work", False: "not listed as versions of one work", None: "work unknown"}
     likely = f"{found.cover_probability:.4f}, {'above' if found.predicted else 'not above'} {found.threshold:.3f}"
-    yield "cover", f"{likely}: {word(found.predicted)} ({listed})"
+    yield "cover", f"{likely}: {word(found.predicted)} ({known[found.listed]})"
     yield "distance", f"{found.distance:z.3f}"
     yield "key", found.key
     yield "together", found.together

@@ -9,12 +9,13 @@ from covsearch.dataset.performance import Performance
 
 def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
     """What a table says of it."""
-    return p.pid, p.wid, p.title, p.artist, p.year
+    return p.pid, p.wid or "", p.title, p.artist, p.year
 
 
 def headline(p: Performance) -> str:
     """Who plays what, in one line."""
-    parts = (f"{p.pid} ({p.wid})", p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
+    name = f"{p.pid} ({p.wid or 'work unknown'})"
+    parts = (name, p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
     by = f" by {p.work_artist}" if p.work_title and p.work_artist else ""
     return " · ".join(str(part) for part in parts if part) + by
 

@@ -38,12 +38,12 @@ def find_conflicts(
     performances, origins : mapping
         PID -> what is known of it in the index, and what it was indexed from.
     """
-    works = {p.wid: p for p in performances.values()}
+    works = {p.wid: p for p in performances.values() if p.wid is not None}
     titles = {name: _values(dataset.performances.values(), name) for name in _WORKS}
     found = []
     for pid, given in dataset.performances.items():
         stored = performances.get(pid)
-        reason = _other_work(given, works.get(given.wid), titles, new=stored is None)
+        reason = _other_work(given, works.get(given.wid or ""), titles, new=stored is None)
         if stored is not None:
             reason = _other_ids_or_text(given, stored, dataset) or reason or _other_file(dataset, pid, origins.get(pid))
         if reason:
@@ -51,16 +51,16 @@ def find_conflicts(
     return found
 
 
-def _values(performances: Iterable[Performance], name: str) -> dict[str, set[str]]:
+def _values(performances: Iterable[Performance], name: str) -> dict[str | None, set[str]]:
     """The values that performances of a work have in the field `name`, by WID."""
-    values: dict[str, set[str]] = {}
+    values: dict[str | None, set[str]] = {}
     for p in performances:
         values.setdefault(p.wid, set()).add(getattr(p, name))
     return values
 
 
 def _other_work(
-    given: Performance, stored: Performance | None, values: Mapping[str, Mapping[str, set[str]]], *, new: bool
+    given: Performance, stored: Performance | None, values: Mapping[str, Mapping[str | None, set[str]]], *, new: bool
 ) -> str | None:
     """How the work differs; a new performance may be the first that tells what its work is called."""
     for name in _WORKS if stored else ():
@@ -72,7 +72,7 @@ def _other_work(
 
 def _other_ids_or_text(given: Performance, stored: Performance, dataset: Dataset) -> str | None:
     if given.wid != stored.wid:
-        return f"is in the index as a performance of {stored.wid}, not of {given.wid}"
+        return f"is in the index as a performance of {_work(stored)}, not of {_work(given)}"
     for name in _OWN if dataset.metadata else ():
         ours, theirs = getattr(given, name), getattr(stored, name)
         if ours != theirs:
@@ -97,6 +97,10 @@ def _other_file(dataset: Dataset, pid: str, origin: Origin | None) -> str | None
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _work(performance: Performance) -> str:
+    return performance.wid or "an unknown work"
 
 
 def _words(name: str) -> str:

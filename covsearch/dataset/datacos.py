@@ -11,7 +11,7 @@ from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
 from covsearch.dataset.metadata import read_metadata
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.performance import Performance, known_work
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 
 __all__ = ["Dataset", "Skipped", "open_dataset"]
@@ -57,11 +57,16 @@ class Dataset:
 
     @property
     def works(self) -> Mapping[str, tuple[str, ...]]:
-        """WID -> PIDs of its clique; works in the order of their numbers."""
+        """WID -> PIDs of its clique; works in the order of their numbers. Performances of unknown works are in none."""
         cliques: dict[str, list[str]] = {}
         for pid, performance in self.performances.items():
-            cliques.setdefault(performance.wid, []).append(pid)
+            if performance.wid is not None:
+                cliques.setdefault(performance.wid, []).append(pid)
         return {wid: tuple(cliques[wid]) for wid in sorted(cliques, key=natural_key)}
+
+    def wids_of(self, pids: Sequence[str]) -> list[str]:
+        """The work of each of `pids`; a UsageError where one is not known."""
+        return [known_work(pid, self.performances[pid].wid) for pid in pids]
 
     @property
     def features(self) -> tuple[str, ...]:

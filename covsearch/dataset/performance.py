@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from covsearch.errors import UsageError
+
 
 @dataclass(frozen=True)
 class MusicBrainzMatch:
@@ -24,12 +26,14 @@ class MusicBrainzMatch:
 
 @dataclass(frozen=True)
 class Performance:
-    """One recording and what Da-TACOS's JSON says of it.
+    """One recording and what its collection says of it.
 
     Attributes
     ----------
-    pid, wid : str
-        ``P_22`` and ``W_14``: the performance and its work.
+    pid : str
+        The performance's id, ``P_22`` in Da-TACOS: any text that :func:`~covsearch.dataset.ids.is_id` takes.
+    wid : str or None
+        Its work's id, ``W_14``; None where the work is not known.
     title, artist, work_title, work_artist : str
         Empty where unknown.
     year : int or None
@@ -43,7 +47,7 @@ class Performance:
     """
 
     pid: str
-    wid: str
+    wid: str | None
     title: str = ""
     artist: str = ""
     work_title: str = ""
@@ -58,3 +62,21 @@ class Performance:
         values = asdict(self)
         matches = values.pop("matches")
         return {**values, "musicbrainz": matches}
+
+
+def same_work(a: Performance, b: Performance) -> bool | None:
+    """Whether two performances of one index are listed under one work; None where either's work is not known."""
+    return None if a.wid is None or b.wid is None else a.wid == b.wid
+
+
+def known_work(pid: str, wid: str | None) -> str:
+    """`wid` itself.
+
+    Raises
+    ------
+    UsageError
+        When it is None.
+    """
+    if wid is None:
+        raise UsageError(f"the work of {pid} is not known: leave it out of what needs pairs of covers")
+    return wid

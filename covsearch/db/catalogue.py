@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from covsearch.dataset.ids import natural_key
+from covsearch.dataset.ids import MAX_ID, is_pid
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.db.models import TEXT, FeatureFileRow, MusicBrainzRow, PerformanceRow, SourceRow, WorkRow
@@ -29,12 +29,12 @@ _COLUMNS = select(
     PerformanceRow.wid,
     PerformanceRow.title,
     PerformanceRow.artist,
-    WorkRow.title,
-    WorkRow.artist,
+    func.coalesce(WorkRow.title, ""),
+    func.coalesce(WorkRow.artist, ""),
     PerformanceRow.year,
     PerformanceRow.instrumental,
     PerformanceRow.artist_mbid,
-).join(PerformanceRow.work)
+).outerjoin(PerformanceRow.work)
 _MATCHES = select(MusicBrainzRow.performance_id, MusicBrainzRow.mbid, MusicBrainzRow.length_ms).order_by(
     MusicBrainzRow.performance_id, MusicBrainzRow.position
 )
@@ -52,6 +52,7 @@ _ORIGINS = (
     .join(SourceRow, PerformanceRow.source_id == SourceRow.id)
     .join(FeatureFileRow, FeatureFileRow.performance_id == PerformanceRow.id)
 )
+_KNOWN = PerformanceRow.wid.is_not(None)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Found:
     ----------
     performance : Performance
     versions : int
-        Performances of its work in the collection, itself included.
+        Performances of its work in the collection, itself included; 1 where the work is not known.
     """
 
     performance: Performance
@@ -105,8 +106,8 @@ class Catalogue:
             return tuple((id_, pid) for id_, pid in found)
 
     def clique_sizes(self) -> dict[int, int]:
-        """How many works have one performance, two, and so on."""
-        versions = select(func.count().label("n")).select_from(PerformanceRow).group_by(PerformanceRow.wid).subquery()
+        """How many works have one performance, two, and so on; performances of unknown works count for none."""
+        versions = select(func.count().label("n")).where(_KNOWN).group_by(PerformanceRow.wid).subquery()
         query = select(versions.c.n, func.count()).group_by(versions.c.n).order_by(versions.c.n)
         with self._database.session() as session:
             return dict(map(tuple, session.execute(query)))
@@ -141,17 +142,16 @@ class Catalogue:
     def nearest(self, text: str, n: int = 3) -> tuple[str, ...]:
         """Up to `n` PIDs that `text` may have meant, the likeliest first.
 
-        That is ``P_22`` itself for ``p22`` and ``22``, a work's performances for its WID, and else PIDs with
-        nearly the same digits, then with the nearest numbers; nothing for a text without digits.
+        Of Da-TACOS that is ``P_22`` itself for ``p22`` and ``22``, a work's performances for its WID, and else PIDs
+        with nearly the same digits, then with the nearest numbers. Other ids are likely when they read nearly alike.
         """
         digits = re.search(r"[0-9]{1,18}", text)
-        if not digits:
-            return ()
-        if text.strip().upper().startswith("W") and (clique := self.clique(f"W_{digits[0]}")):
+        if digits and text.strip().upper().startswith("W") and (clique := self.clique(f"W_{digits[0]}")):
             return clique[:n]
-        with self._database.session() as session:
-            pids = list(session.scalars(select(PerformanceRow.pid).order_by(PerformanceRow.id)))
-        return _alike(f"P_{digits[0]}", pids, n)
+        pids = [pid for _, pid in self.rows()]
+        others = {pid.casefold(): pid for pid in reversed(pids) if not is_pid(pid)}
+        near = [others[typo] for typo in difflib.get_close_matches(text.casefold()[:MAX_ID], others, n, cutoff=0.6)]
+        return (*near, *(_alike(f"P_{digits[0]}", list(filter(is_pid, pids)), n) if digits else ()))[:n]
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
@@ -169,7 +169,8 @@ class Catalogue:
         if not words:
             return []
         other = aliased(PerformanceRow)
-        versions = select(func.count()).where(other.wid == PerformanceRow.wid).scalar_subquery()
+        of_work = select(func.count()).where(other.wid == PerformanceRow.wid).scalar_subquery()
+        versions = case((_KNOWN, of_work), else_=1)
         query = _COLUMNS.add_columns(versions).join(TEXT, TEXT.c.rowid == PerformanceRow.id)
         query = query.where(TEXT.c.performance_text.op("MATCH")(words))
         query = query.order_by(TEXT.c.rank, PerformanceRow.id).limit(limit)
@@ -198,8 +199,8 @@ def _alike(pid: str, pids: Sequence[str], n: int) -> tuple[str, ...]:
     if pid in pids:
         return (pid,)
     typos = difflib.get_close_matches(pid, pids, n, cutoff=0.8)
-    number = natural_key(pid)
-    by_number = sorted(pids, key=lambda other: abs(natural_key(other) - number))
+    number = int(pid[2:])
+    by_number = sorted(pids, key=lambda other: abs(int(other[2:]) - number))
     return tuple(dict.fromkeys([*typos, *by_number]))[:n]
 
 

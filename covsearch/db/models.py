@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, MetaData, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA = 2  # PRAGMA user_version; raised with every change below
+SCHEMA = 3  # PRAGMA user_version; raised with every change below
 
 
 class Base(DeclarativeBase):
@@ -40,7 +40,9 @@ class PerformanceRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="row of its vector, from 0, in natural order of PIDs")
     pid: Mapped[str] = mapped_column(unique=True, comment="`P_22`")
-    wid: Mapped[str] = mapped_column(ForeignKey(WorkRow.wid), index=True, comment="its work")
+    wid: Mapped[str | None] = mapped_column(
+        ForeignKey(WorkRow.wid), index=True, comment="its work; NULL where that is not known"
+    )
     title: Mapped[str] = mapped_column(comment="empty where unknown")
     artist: Mapped[str] = mapped_column(comment="performing artist; empty where unknown")
     year: Mapped[int | None] = mapped_column(comment="release year; NULL where unknown or unreleased")
@@ -50,7 +52,7 @@ class PerformanceRow(Base):
         ForeignKey(SourceRow.id), comment="what it was indexed from; NULL where that is not known"
     )
 
-    work: Mapped[WorkRow] = relationship()
+    work: Mapped[WorkRow | None] = relationship()
     matches: Mapped[list[MusicBrainzRow]] = relationship(order_by="MusicBrainzRow.position")
 
 

@@ -78,7 +78,7 @@ def _fill(connection: Connection, performances: Sequence[Performance], origins: 
     _insert(connection, PerformanceRow, (_performance(i, p, numbers.get(p.pid)) for i, p in enumerate(performances)))
     _insert(connection, MusicBrainzRow, _musicbrainz(performances))
     _insert(connection, FeatureFileRow, _feature_files(performances, origins))
-    texts = [_text(row, p, works[p.wid]) for row, p in enumerate(performances)]
+    texts = [_text(row, p, works[p.wid] if p.wid is not None else ("", "")) for row, p in enumerate(performances)]
     if texts:
         connection.execute(insert(TEXT), texts)
 
@@ -93,6 +93,8 @@ def _works(performances: Iterable[Performance]) -> dict[str, tuple[str, str]]:
     """Title and artist of each WID: the first that is not empty."""
     works: dict[str, tuple[str, str]] = {}
     for p in performances:
+        if p.wid is None:
+            continue
         title, artist = works.get(p.wid, ("", ""))
         works[p.wid] = (title or p.work_title, artist or p.work_artist)
     return works

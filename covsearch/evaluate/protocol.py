@@ -99,6 +99,8 @@ def read_origin(folder: Path) -> Origin:
 def candidates(dataset: Dataset, origin: Origin, kind: str) -> Dataset:
     """The part of `dataset` that held-out pairs can come from; only this has to be read and embedded.
 
+    Performances whose work is not known are left out: nobody can say which pairs of theirs are covers.
+
     Raises
     ------
     UsageError
@@ -110,7 +112,8 @@ def candidates(dataset: Dataset, origin: Origin, kind: str) -> Dataset:
         raise UsageError(f"pairs must be one of {sorted(KINDS)}, not {kind!r}")
     protocol = origin.protocol(dataset.subset)
     if protocol == ZERO_SHOT:
-        return dataset
+        known = {pid for pid, performance in dataset.performances.items() if performance.wid is not None}
+        return dataset if len(known) == len(dataset.performances) else only(dataset, known)
     if protocol == HELD_OUT_PAIRS:
         if kind == "all":
             raise UsageError(
@@ -151,7 +154,7 @@ class Searched:
 def searched(
     dataset: Dataset, origin: Origin, part: str | None = None, keep: Callable[[Performance], bool] | None = None
 ) -> Searched:
-    """The part of `dataset` that retrieval is measured on.
+    """The part of `dataset` that retrieval is measured on; without the performances whose work is not known.
 
     Parameters
     ----------
@@ -262,7 +265,7 @@ def choose_pairs(
         When there are no covers, or no non-covers.
     """
     protocol = origin.protocol(dataset.subset)
-    wids = [dataset.performances[pid].wid for pid in pids]
+    wids = dataset.wids_of(pids)
     rng = np.random.default_rng([seed, 2])  # 1 is the random baseline's, the bare seed the bootstrap's
     notes = [_explain(protocol, origin, dataset.subset)]
     if kind == "all":

@@ -157,7 +157,7 @@ def evaluate_retrieval(
     found, dataset = searched_by_all(dataset, [read_origin(one.folder) for one in checkpoints], part, keep)
     stores = [pack_cached(workspace.cache, dataset, one.config.features, progress=progress) for one in checkpoints]
     pids = _in_all(stores)
-    wids = [dataset.performances[pid].wid for pid in pids]
+    wids = dataset.wids_of(pids)
     systems = [model_system(one, store, pids, progress) for one, store in zip(checkpoints, stores, strict=True)]
     systems += baseline_systems(tuple(methods), dataset, pids, next(iter(features)), seed=seed, progress=progress)
     reports = rank_systems(systems, wids, seed=seed, replicates=replicates, scale=scale, progress=progress)

@@ -37,7 +37,7 @@ class _Job:
     """One performance to read, small enough to be sent to a worker."""
 
     pid: str
-    wid: str
+    wid: str | None
     files: Mapping[str, Path]
     config: FeatureConfig
     frame_rate: float

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import Skipped
+from covsearch.dataset.performance import known_work
 from covsearch.features.frames import pad
 
 FRAMES, ENTRIES, CONFIG = "frames.f16", "entries.jsonl", "config.toml"
@@ -41,7 +42,7 @@ class Entry:
     """Where one performance's frames are: `frames` frames from frame `first` on, made from `files`."""
 
     pid: str
-    wid: str
+    wid: str | None
     first: int
     frames: int
     files: Mapping[str, FileStamp]
@@ -84,7 +85,8 @@ def read_entries(folder: Path, width: int) -> dict[str, Entry]:
 
 def _entry(values: dict[str, Any]) -> Entry:
     files = {name: FileStamp(**stamp) for name, stamp in values["files"].items()}
-    return Entry(str(values["pid"]), str(values["wid"]), int(values["first"]), int(values["frames"]), files)
+    wid = None if values["wid"] is None else str(values["wid"])
+    return Entry(str(values["pid"]), wid, int(values["first"]), int(values["frames"]), files)
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ class FrameStore:
 
     @property
     def wids(self) -> tuple[str, ...]:
-        """The work of each performance, in the same order."""
-        return tuple(entry.wid for entry in self.entries)
+        """The work of each performance, in the same order; a UsageError where one is not known."""
+        return tuple(known_work(entry.pid, entry.wid) for entry in self.entries)
 
     @property
     def lengths(self) -> NDArray[np.int64]:

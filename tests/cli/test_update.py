@@ -98,7 +98,7 @@ def test_failures_are_one_line_and_have_their_exit_codes(home: Path, tmp_path: P
     cases = [
         (1, "P_2 is in the index with another hpcp file", ["add", known]),
         (2, "expected a file called W_<number>", ["add", home / "index" / "CURRENT"]),
-        (2, "'P2' is no performance id", ["remove", "P2"]),
+        (2, "'P\\n2' is no performance id", ["remove", "P\n2"]),
         (2, "these are all 6 that it has", ["remove", *(f"P_{n}" for n in range(1, 7))]),
         (3, "nowhere is not there", ["add", tmp_path / "nowhere"]),
         (4, "P_9_hpcp.h5: cannot be read as HDF5", ["add", bad]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,21 @@ def test_a_refused_performance_takes_its_pairs_along_and_is_counted(trained: tup
     assert fewer.notes[-1] == f"{lost} test pairs left out: a file of theirs was refused"
     kept = ~((whole.a == 0) | (whole.b == 0))
     np.testing.assert_array_equal(fewer.pairs.a, whole.a[kept] - 1)
+
+
+def test_performances_of_unknown_works_are_in_no_pair_and_no_query(
+    trained: tuple[Dataset, Path], tmp_path: Path
+) -> None:
+    other = open_dataset(write_collection(tmp_path / "other", subset="other"), ("hpcp",))
+    lost = replace(other.performances["P_4"], wid=None)
+    dataset = replace(other, performances={**other.performances, "P_4": lost})
+    origin = protocol.read_origin(trained[1])
+    rest = set(other.performances) - {"P_4"}
+    assert set(protocol.candidates(dataset, origin, "all").performances) == rest
+    assert set(protocol.searched(dataset, origin).dataset.performances) == rest
+    with pytest.raises(UsageError, match="the work of P_4 is not known: leave it out"):
+        dataset.wids_of(["P_3", "P_4"])
+    assert dataset.works["W_2"] == ("P_5", "P_6")
 
 
 def test_another_collection_is_zero_shot(trained: tuple[Dataset, Path], tmp_path: Path) -> None:
