@@ -88,9 +88,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_a_match_is_known_only_where_both_works_are(workspace: Workspace) -> None:
     searcher = open_searcher(workspace)
-    known = {m.performance.pid: m.is_cover for m in searcher.query("Help! (live)").matches}
+    known = {m.performance.pid: m.listed for m in searcher.query("Help! (live)").matches}
     assert known == {"help.mp3": True, "other": False, "tape/side A 2": None, "tape/side A 10": None}
-    assert {m.is_cover for m in searcher.query("tape/side A 2").matches} == {None}
+    assert {m.listed for m in searcher.query("tape/side A 2").matches} == {None}
 
 
 def test_unknown_works_are_not_counted_and_not_anybodys_versions(workspace: Workspace) -> None:
@@ -125,9 +125,9 @@ def test_the_commands_say_that_a_work_is_unknown(workspace: Workspace) -> None:
     assert run("query", "tape/side A 2").splitlines()[0] == "tape/side A 2 (work unknown) · Found on a tape"
     answer = json.loads(run("query", "other", "--json"))
     unknown = [m for m in answer["matches"] if m["pid"].startswith("tape")]
-    assert [(m["wid"], m["is_cover"]) for m in unknown] == [(None, None)] * 2
+    assert [(m["wid"], m["listed"]) for m in unknown] == [(None, None)] * 2
     rows = [line.split(",") for line in run("query", "other", "--csv").splitlines()]
-    at = rows[0].index("is_cover")
+    at = rows[0].index("listed")
     assert {row[1]: (row[2], row[at]) for row in rows[1:]} == {
         "Help! (live)": ("help", "false"),
         "help.mp3": ("help", "false"),
