@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.hostile import BROKEN_FILES, chroma, write_file, write_single_file
-from benchmarks.hostile_trees import feature_file, metadata_file, write_tree
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.info import describe, group_reasons
 from covsearch.dataset.layout import Skipped
 from covsearch.errors import FeatureFileError
+from tests.hostile.files import BROKEN_FILES, chroma, write_file, write_single_file
+from tests.hostile.trees import feature_file, metadata_file, write_tree
 
 
 def test_counts_and_lengths(tmp_path: Path) -> None:
