@@ -1,7 +1,7 @@
 """Every kind of broken input, with the message and exit code that a user gets.
 
-Run ``python -m benchmarks.broken_input``: it makes each kind of :mod:`benchmarks.hostile_trees` (Da-TACOS folders),
-:mod:`benchmarks.hostile_models` (checkpoints) and :mod:`benchmarks.hostile_songs` (MIDI folders) in a temporary
+Run ``python -m benchmarks.broken_input``: it makes each kind of :mod:`tests.hostile.trees` (Da-TACOS folders),
+:mod:`tests.hostile.models` (checkpoints) and :mod:`tests.hostile.songs` (MIDI folders) in a temporary
 folder, runs the command that reads it as a process of its own, and writes ``benchmarks/results/broken_input.json`` and
 ``.md``. It ends with 1 if any message or exit code is not the expected one, there is a traceback, or a process takes
 more than 500 MB.
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.children import run_child
-from benchmarks.hostile_models import BROKEN_MODELS, write_checkpoint
-from benchmarks.hostile_songs import BROKEN_SONGS
-from benchmarks.hostile_trees import BROKEN_TREES, BrokenTree, write_tree
 from benchmarks.provenance import RESULTS, provenance, write_result
+from tests.hostile.models import BROKEN_MODELS, write_checkpoint
+from tests.hostile.songs import BROKEN_SONGS
+from tests.hostile.trees import BROKEN_TREES, BrokenTree, write_tree
 
 MAX_MB = 500
 BROKEN = {**BROKEN_TREES, **BROKEN_MODELS, **BROKEN_SONGS}

@@ -105,7 +105,7 @@ def _run(report: PairsReport) -> dict[str, Any]:
     plain = ("model", "subset", "protocol", "kind", "works", "performances", "covers")
     facts = {name: getattr(report, name) for name in plain}
     accuracy = report.systems[0].accuracy
-    return {**facts, "pairs": len(report.label), "accuracy_at_0.5": accuracy, **_calibrated(report).as_json()}
+    return {**facts, "pairs": len(report.label), "accuracy_at_0.5": accuracy, **_calibrated(report).to_dict()}
 
 
 def markdown(reports: list[PairsReport]) -> str:

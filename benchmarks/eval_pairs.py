@@ -39,7 +39,7 @@ def main() -> None:
         for kind in KINDS:
             report, seconds = judge(dataset, args.model, kind, args)
             reports.append(report)
-            runs.append({**report.as_json(), "seconds": round(seconds, 2)})
+            runs.append({**report.to_dict(), "seconds": round(seconds, 2)})
             draw_pairs(report, args.out.parent, f"{args.out.stem}_{report.subset}_{kind}_")
     command = shlex.join(["python", "-m", "benchmarks.eval_pairs", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "runs": runs}

@@ -1,9 +1,9 @@
 """Fuzz every reader of strangers' files: only a CovsearchError may come out.
 
-Run ``python -m benchmarks.fuzz_readers [--seconds 40] [--seed 0]``. Each reader of :mod:`benchmarks.fuzz_targets` is
+Run ``python -m benchmarks.fuzz_readers [--seconds 40] [--seed 0]``. Each reader of :mod:`tests.hostile.targets` is
 fuzzed in a process of its own, so that a crash of a C library is seen, in 500 MB, from sound files on: by atheris,
 guided by the coverage of covsearch, mido and pretty_midi, where it is installed (``pip install atheris``), else by the
-seeded mutations of :mod:`benchmarks.fuzz_mutate`. It writes ``benchmarks/results/fuzz_readers.json`` and ``.md``, with
+seeded mutations of :mod:`tests.hostile.mutate`. It writes ``benchmarks/results/fuzz_readers.json`` and ``.md``, with
 every input that was not read or refused properly, and ends with 1 if there is one.
 """
 
@@ -45,7 +45,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.one:
         return fuzz_one(chosen.one, chosen.folder, chosen.seconds, chosen.seed)
-    from benchmarks.fuzz_targets import TARGETS
+    from tests.hostile.targets import TARGETS
 
     rows = [fuzz(name, chosen.seconds * target.share, chosen.seed) for name, target in TARGETS.items()]
     command = f"python -m benchmarks.fuzz_readers --seconds {chosen.seconds} --seed {chosen.seed}"
@@ -146,8 +146,8 @@ def fuzz_one(name: str, folder: Path, seconds: int, seed: int) -> int:
     """Fuzz one reader in this process."""
     guided = importlib.util.find_spec("atheris") is not None
     with _instrumented() if guided else contextlib.nullcontext():
-        from benchmarks.fuzz_targets import TARGETS
         from covsearch.errors import CovsearchError
+        from tests.hostile.targets import TARGETS
     import pretty_midi  # noqa: F401  # what it costs to import is no reader's
 
     (folder / "work").mkdir()
@@ -189,7 +189,7 @@ def _fuzz_guided(judge: Judge, seeds: Sequence[bytes], folder: Path, seconds: in
 def fuzz_blindly(judge: Judge, seeds: Sequence[bytes], seconds: float, seed: int, most: int | None = None) -> None:
     """Mutate the seeds until the time is over, or `most` were tried."""
     rng, end = random.Random(seed), time.monotonic() + seconds
-    from benchmarks.fuzz_mutate import mutate
+    from tests.hostile.mutate import mutate
 
     while time.monotonic() < end and (most is None or judge.executions < most):
         judge(mutate(rng.choice(seeds), seeds, rng)[:MAX_LEN])

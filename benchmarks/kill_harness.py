@@ -1,7 +1,7 @@
 """What is left of the index when its builder is killed: ``python -m benchmarks.kill_harness``.
 
 A first build, a rebuild, an addition and a removal are each killed with SIGKILL before, half-way through and after
-every call of every step in :data:`benchmarks.kill_points.STEPS`, and at random moments. Afterwards the index must
+every call of every step in :data:`tests.crash.points.STEPS`, and at random moments. Afterwards the index must
 answer every query, by the head and by windows, exactly as before the operation or exactly as after it, with every
 checksum of its manifest; and the same operation, run again, must succeed, give the new answers, and leave nothing
 lying there. Then readers query in a loop while builds replace the index, and a second builder tries to get in.
@@ -32,14 +32,14 @@ from typing import Any
 
 import torch
 
-from benchmarks import kill_readers
-from benchmarks.kill_collection import Materials, prepare
-from benchmarks.kill_points import STEPS, Moment, die_at, record
-from benchmarks.kill_state import Answers, read_answers, remains
 from benchmarks.provenance import RESULTS, provenance
 from covsearch import indexing as build
 from covsearch import update
 from covsearch.workspace import Workspace
+from tests.crash import readers as crash_readers
+from tests.crash.collection import Materials, prepare
+from tests.crash.points import STEPS, Moment, die_at, record
+from tests.crash.state import Answers, read_answers, remains
 
 OPERATIONS = ("first build", "rebuild", "add", "remove")
 
@@ -215,7 +215,7 @@ def markdown(result: dict[str, Any]) -> str:
         count = Counter(outcome["answers"] for outcome in named if outcome["step"] == step)
         if count:
             lines.append(f"| {step} | {count.total()} | {count['old']} | {count['new']} |")
-    return "\n".join([*lines, "", *kill_readers.describe(result["readers"], result["builders"]), ""])
+    return "\n".join([*lines, "", *crash_readers.describe(result["readers"], result["builders"]), ""])
 
 
 def main() -> int:
@@ -237,8 +237,8 @@ def main() -> int:
             scenario.name: measure(scenario, folder / "home", args.per_step, args.random, args.seed)
             for scenario in scenarios(folder, materials, args.operations)
         }
-        readers = kill_readers.read_while_building(folder / "readers", materials, args.reads, args.rebuilds)
-        builders = kill_readers.build_while_building(folder / "builders", materials)
+        readers = crash_readers.read_while_building(folder / "readers", materials, args.reads, args.rebuilds)
+        builders = crash_readers.build_while_building(folder / "builders", materials)
     command = shlex.join(["python", "-m", "benchmarks.kill_harness", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "operations": operations, "readers": readers}
     result["builders"] = builders

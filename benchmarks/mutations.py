@@ -31,7 +31,14 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks.mutated_workspace import (
+from benchmarks.provenance import RESULTS, provenance, write_table
+from covsearch.errors import CovsearchError
+from covsearch.index import generation, verified
+from covsearch.index.generation import CURRENT
+from covsearch.search import RERANKS, open_searcher
+from covsearch.verify import verify_workspace
+from covsearch.workspace import Workspace
+from tests.hostile.workspace import (
     COUNT,
     KINDS,
     SWAP,
@@ -42,13 +49,6 @@ from benchmarks.mutated_workspace import (
     mutations,
     stamp_mutations,
 )
-from benchmarks.provenance import RESULTS, provenance, write_table
-from covsearch.errors import CovsearchError
-from covsearch.index import generation, verified
-from covsearch.index.generation import CURRENT
-from covsearch.search import RERANKS, open_searcher
-from covsearch.verify import verify_workspace
-from covsearch.workspace import Workspace
 
 TICK_S = 0.02  # more than the steps of file times
 FRESH, REMEMBERED = "never opened", "remembered"

@@ -61,7 +61,7 @@ def main() -> None:
         report, seconds = judge(dataset, keep, args)
         name = f"{report.subset}, {part}" if part else report.subset
         reports.append((name, report))
-        runs.append({"collection": name, **report.as_json(), "seconds": round(seconds, 2)})
+        runs.append({"collection": name, **report.to_dict(), "seconds": round(seconds, 2)})
         draw_retrieval(report, args.out.parent, "_".join([args.out.stem, report.subset, *([part] if part else []), ""]))
     command = shlex.join(["python", "-m", "benchmarks.retrieval", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "trained": trained, "runs": runs}

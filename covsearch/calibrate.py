@@ -106,10 +106,10 @@ class Judged:
     score: CalibrationScore
     queries: QueryScore | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
         queries = asdict(self.queries) if self.queries else None
-        return {"part": self.name, "pairs": self.pairs, **self.score.as_json(), "first_matches": queries}
+        return {"part": self.name, "pairs": self.pairs, **self.score.to_dict(), "first_matches": queries}
 
     def row(self) -> tuple[str, ...]:
         """The figures as text, one for each of :data:`COLUMNS`."""
@@ -136,10 +136,10 @@ class CalibrationReport:
     calibration: Calibration
     parts: tuple[Judged, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
         calibration = {**asdict(self.calibration), "calibrated_threshold": self.calibration.calibrated_threshold}
-        parts = [part.as_json() for part in self.parts]
+        parts = [part.to_dict() for part in self.parts]
         return {"checkpoint": str(self.folder), "calibration": calibration, "parts": parts}
 
 

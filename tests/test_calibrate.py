@@ -70,8 +70,8 @@ def test_test_works_have_no_part_in_it(folder: Path, root: Path) -> None:
             write_feature(root, "toy", "hpcp", performance.wid, pid, melody(1000 + int(pid[2:])))
     second = run(folder, root)
     assert (folder / CALIBRATION).read_bytes() == written
-    assert first.parts[0].as_json() == second.parts[0].as_json()
-    assert first.parts[1].as_json() != second.parts[1].as_json()
+    assert first.parts[0].to_dict() == second.parts[0].to_dict()
+    assert first.parts[1].to_dict() != second.parts[1].to_dict()
 
 
 def test_the_test_list_is_judged_and_first_matches_of_both_parts(folder: Path, root: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_test_list_is_judged_and_first_matches_of_both_parts(folder: Path, r
 
 def test_json_is_plain(folder: Path, root: Path) -> None:
     report = run(folder, root)
-    values = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    values = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert values["calibration"]["slope"] == report.calibration.slope
     assert values["calibration"]["calibrated_threshold"] == report.calibration.calibrated_threshold
     assert [part["part"] for part in values["parts"]] == ["validation", "test"]

@@ -63,7 +63,7 @@ class Recipe:
         if not 1 / 12 <= self.same_key <= 1:
             raise UsageError(f"of cover pairs, 1/12 to all are in one key, not {self.same_key}")
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What is written beside the collection."""
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
@@ -121,7 +121,7 @@ def write_collection(root: Path, songs: Sequence[Song], recipe: Recipe, progress
     folder = fresh / "da-tacos_metadata"
     folder.mkdir(parents=True)
     (folder / f"da-tacos_{SUBSET}_subset_metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
-    (fresh / RECIPE).write_text(json.dumps(recipe.as_json(), indent=1) + "\n", encoding="utf-8")
+    (fresh / RECIPE).write_text(json.dumps(recipe.to_dict(), indent=1) + "\n", encoding="utf-8")
     fresh.replace(root)
     return root
 
@@ -129,8 +129,8 @@ def write_collection(root: Path, songs: Sequence[Song], recipe: Recipe, progress
 def check_recipe(root: Path, recipe: Recipe) -> None:
     """Raise ArtefactError unless the collection at `root` was made by `recipe`."""
     found = json.loads((root / RECIPE).read_text(encoding="utf-8"))
-    if found != recipe.as_json():
-        raise ArtefactError(f"{root} was made by the recipe {found}, not {recipe.as_json()}: name another --out")
+    if found != recipe.to_dict():
+        raise ArtefactError(f"{root} was made by the recipe {found}, not {recipe.to_dict()}: name another --out")
 
 
 def _write_work(root: Path, maker: CoverMaker, work: int, song: Song, recipe: Recipe) -> dict[str, dict[str, str]]:

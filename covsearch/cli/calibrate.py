@@ -54,7 +54,7 @@ def calibrate(
             model, dataset, workspace, subset=subset, frame_rate=frame_rate, seed=seed, progress=progress
         )
     if as_json:
-        click.echo(json.dumps(report.as_json(), indent=1))
+        click.echo(json.dumps(report.to_dict(), indent=1))
     else:
         _print(report)
     if plot:

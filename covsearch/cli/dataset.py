@@ -52,7 +52,7 @@ def info(
     with stderr_progress() as progress:
         described = describe(found, check=check, strict=strict, progress=progress)
         drawn = _draw(described, plot, progress) if plot else []
-    click.echo(json.dumps(described.as_json(), indent=1)) if as_json else _print(described)
+    click.echo(json.dumps(described.to_dict(), indent=1)) if as_json else _print(described)
     for path in drawn:
         click.echo(f"drew {path}", err=True)
 

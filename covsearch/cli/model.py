@@ -40,7 +40,7 @@ def show(checkpoint: Path | None, as_json: bool, plot: Path | None) -> None:
     described, calibration = describe(loaded), read_calibration(loaded.folder, loaded.fingerprint)
     if as_json:
         fitted = calibration and dataclasses.asdict(calibration)
-        click.echo(json.dumps({**described.as_json(), "calibration": fitted}, indent=1))
+        click.echo(json.dumps({**described.to_dict(), "calibration": fitted}, indent=1))
     else:
         _print(described)
         for line in facts(calibration) if calibration else [UNCALIBRATED]:

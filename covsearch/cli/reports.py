@@ -30,7 +30,7 @@ class Report(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What a reader of the numbers must know."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything, ready for :func:`json.dumps`."""
 
 
@@ -46,7 +46,7 @@ def show_report(
 ) -> None:
     """Print `report`; the first of `columns` holds names, the others numbers; `below` are lines under the table."""
     if as_json:
-        click.echo(json.dumps(report.as_json(), indent=1))
+        click.echo(json.dumps(report.to_dict(), indent=1))
     else:
         console = stdout()
         console.print(heading)

@@ -56,7 +56,7 @@ class DatasetInfo:
         known = [p.instrumental for p in self.dataset.performances.values() if p.instrumental is not None]
         return sum(known), len(known)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything, as plain values; lengths in frames and in minutes."""
         years, (instrumental, known) = self.years, self.instrumental
         return {

@@ -100,7 +100,7 @@ class CalibrationScore:
     temperature: Calibrated
     after: Calibrated
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
         readings = {"before": self.before, "temperature": self.temperature, "after": self.after}
         errors = {name: {"ece": some.ece, "ci": [some.ci.low, some.ci.high]} for name, some in readings.items()}

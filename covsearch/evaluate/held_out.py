@@ -48,9 +48,9 @@ class CalibratedPairs:
     score: CalibrationScore
     queries: QueryScore | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
-        score = self.score.as_json()
+        score = self.score.to_dict()
         even = {f"{name}_at_even_odds": score.pop(name) for name in ("accuracy", "accuracy_calibrated")}
         return {
             "accuracy": self.accuracy,
@@ -107,7 +107,7 @@ class PairsReport:
         """How many of the pairs are covers."""
         return int(np.sum(self.label == COVER))
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything but the points of the curves and the single pairs, ready for :func:`json.dumps`."""
         plain = ("model", "features", "subset", "protocol", "kind", "works", "performances")
         return {
@@ -124,7 +124,7 @@ class PairsReport:
             },
             "reference": MEAN_CHROMA,
             "systems": [_system_json(system) for system in self.systems],
-            "calibration": self.calibrated.as_json() if self.calibrated else None,
+            "calibration": self.calibrated.to_dict() if self.calibrated else None,
             "notes": list(self.notes),
         }
 

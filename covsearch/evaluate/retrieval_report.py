@@ -74,7 +74,7 @@ class RetrievalReport:
         """The protocols of the models, each once."""
         return ", ".join(dict.fromkeys(model.protocol for model in self.models))
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything but the single ranks, ready for :func:`json.dumps`."""
         return {
             "subset": self.subset,
@@ -84,7 +84,7 @@ class RetrievalReport:
             "auc_over": "all ordered pairs of the collection, ties half",
             "bootstrap": {"over": "works", "level": LEVEL, "replicates": self.replicates, "seed": self.seed},
             "reference": self.systems[0].name,
-            "systems": [system.as_json() for system in self.systems],
+            "systems": [system.to_dict() for system in self.systems],
             "notes": list(self.notes),
         }
 

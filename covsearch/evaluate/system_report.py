@@ -88,7 +88,7 @@ class SystemReport:
         first = (f"{m.mr1:.1f}", f"{m.median_rank:g}")
         return (self.name, f"{m.map:.3f} {self.map_ci:.3f}", auc, *first, *shares)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything but the single ranks, ready for :func:`json.dumps`."""
         metrics = asdict(self.metrics)
         recall = {str(k): value for k, value in metrics.pop("recall").items()}

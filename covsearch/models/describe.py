@@ -63,7 +63,7 @@ class Description:
     parameters: int
     circuit: str | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything, ready for :func:`json.dumps`."""
         return asdict(self)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.children import run_child
-from benchmarks.fuzz_mutate import mutate
 from benchmarks.fuzz_readers import Judge, fuzz_blindly, summary
-from benchmarks.fuzz_targets import TARGETS
 from covsearch.errors import ArtefactError, CovsearchError
+from tests.hostile.mutate import mutate
+from tests.hostile.targets import TARGETS
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))

@@ -13,11 +13,11 @@ import pytest
 from published import publish
 
 from benchmarks.kill_harness import broken
-from benchmarks.kill_points import AFTER, BEFORE, HALF, STEPS
-from benchmarks.kill_state import read_answers, remains
 from covsearch.errors import ArtefactError
 from covsearch.index.generation import open_generation
 from covsearch.workspace import Workspace
+from tests.crash.points import AFTER, BEFORE, HALF, STEPS
+from tests.crash.state import read_answers, remains
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ["--operations", "add", "--per-step", "1", "--random", "3", "--reads", "20", "--rebuilds", "3"]

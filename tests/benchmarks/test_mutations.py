@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks import mutations
-from benchmarks.mutated_workspace import KINDS, POINTER, SWAP, artefacts, build_two, keep
-from benchmarks.mutated_workspace import mutations as all_mutations
 from benchmarks.mutations import CRASH, OTHER_WHOLE, REFUSED, SILENT, UNCHANGED
 from benchmarks.provenance import RESULTS
+from tests.hostile.workspace import KINDS, POINTER, SWAP, artefacts, build_two, keep
+from tests.hostile.workspace import mutations as all_mutations
 
 
 def test_everything_is_refused_by_name_and_the_harness_sees_what_is_not() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hostile_trees import BROKEN_TREES, feature_file, write_tree
 from covsearch.cli import main
+from tests.hostile.trees import BROKEN_TREES, feature_file, write_tree
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

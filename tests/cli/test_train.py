@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 from collection import write_collection
 
-from benchmarks.hostile_songs import SOUND
 from covsearch import cli as command_line
 from covsearch.cli import cli
 from covsearch.dataset.splits import read_split
 from covsearch.errors import ArtefactError
 from covsearch.index.calibration import read_calibration
 from covsearch.models import load_checkpoint
+from tests.hostile.songs import SOUND
 
 QUICK = ["--frames", "256", "--epochs", "1", "--no-plot"]
 

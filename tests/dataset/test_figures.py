@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.hostile import chroma, write_file
-from benchmarks.hostile_trees import feature_file, metadata_file, write_tree
 from covsearch.dataset import figures
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.info import describe
+from tests.hostile.files import chroma, write_file
+from tests.hostile.trees import feature_file, metadata_file, write_tree
 
 
 def test_every_feature_and_the_lengths_are_drawn(tmp_path: Path) -> None:

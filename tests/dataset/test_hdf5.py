@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hostile import DATASETS, chroma, write_file, write_single_file
-from benchmarks.hostile_hdf5 import BROKEN_FILES
 from covsearch.dataset import hdf5
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.chunks import read_values
 from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
 from covsearch.errors import FeatureFileError
+from tests.hostile.files import DATASETS, chroma, write_file, write_single_file
+from tests.hostile.hdf5 import BROKEN_FILES
 
 VALUE_FAULTS = {
     "one NaN",

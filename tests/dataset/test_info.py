@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.hostile import BROKEN_FILES, chroma, write_file, write_single_file
-from benchmarks.hostile_trees import feature_file, metadata_file, write_tree
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.info import describe, group_reasons
 from covsearch.dataset.layout import Skipped
 from covsearch.errors import FeatureFileError
+from tests.hostile.files import BROKEN_FILES, chroma, write_file, write_single_file
+from tests.hostile.trees import feature_file, metadata_file, write_tree
 
 
 def test_counts_and_lengths(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_counts_and_lengths(tmp_path: Path) -> None:
     )
     calls: list[tuple[str, int, int]] = []
     info = describe(open_dataset(tmp_path), progress=lambda *call: calls.append(call))
-    assert info.as_json() == {
+    assert info.to_dict() == {
         "root": str(tmp_path),
         "subset": "benchmark",
         "metadata": str(metadata_file(tmp_path)),
@@ -64,7 +64,7 @@ def test_single_files_without_a_feature_count_for_the_others(tmp_path: Path) -> 
         "cens": [51],
     }
     assert [s.reason.partition(";")[0] for s in info.skipped] == ["has no dataset 'crema'"]
-    assert info.as_json()["features"]["crema"] == {"files": 0, "frames": {}, "minutes": {}}
+    assert info.to_dict()["features"]["crema"] == {"files": 0, "frames": {}, "minutes": {}}
 
 
 def test_all_hostile_files_together_are_skipped(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_judging_is_what_it_is_by_hand_and_its_interval_holds_calibrated_works()
     assert judged.after.ece < judged.before.ece
     for some in (judged.before, judged.temperature, judged.after):
         assert 0 <= some.ci.low < some.ci.high <= 1
-    values = judged.as_json()
+    values = judged.to_dict()
     assert values["ece"]["after"] == {"ece": judged.after.ece, "ci": [judged.after.ci.low, judged.after.ci.high]}
     assert values["bins"] == BINS
     assert f"ECE {judged.before.ece:.3f} before, {judged.after.ece:.3f} after" in judged.sentence()

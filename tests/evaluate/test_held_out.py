@@ -88,17 +88,17 @@ def test_the_same_seed_gives_the_same_report_and_a_second_run_packs_nothing(worl
     def progress(stage: str, done: int, total: int) -> None:
         stages.append(stage)
 
-    first = evaluate(*world, pairs="all", seed=3, progress=progress).as_json()
+    first = evaluate(*world, pairs="all", seed=3, progress=progress).to_dict()
     assert {"packing features", "embedding", "mean chroma", "bootstrap over works"} == set(stages)
     stages.clear()
-    assert evaluate(*world, pairs="all", seed=3, progress=progress).as_json() == first
+    assert evaluate(*world, pairs="all", seed=3, progress=progress).to_dict() == first
     assert "packing features" not in stages
-    assert evaluate(*world, pairs="all", seed=4).as_json()["systems"] != first["systems"]
+    assert evaluate(*world, pairs="all", seed=4).to_dict()["systems"] != first["systems"]
 
 
 def test_json_is_complete_and_plain(world: tuple[Path, Path]) -> None:
     report = evaluate(*world)
-    values = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    values = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     model, chroma, _ = values["systems"]
     assert (values["protocol"], values["kind"], values["subset"]) == ("held-out works", "balanced", "toy")
     assert (values["pairs"], values["covers"]) == (20, 10)

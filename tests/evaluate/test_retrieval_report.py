@@ -63,7 +63,7 @@ def test_same_seed_same_figures_and_no_second_packing(world: tuple[Path, Path]) 
     def figures(seed: int) -> list[dict[str, object]]:
         stages.clear()
         report = evaluate(*world, seed=seed, progress=lambda stage, done, total: stages.append(stage))
-        plain = [system.as_json() for system in report.systems]
+        plain = [system.to_dict() for system in report.systems]
         return [{k: v for k, v in system.items() if k != "cpu_seconds"} for system in plain]
 
     first = figures(3)
@@ -77,7 +77,7 @@ def test_same_seed_same_figures_and_no_second_packing(world: tuple[Path, Path]) 
 
 def test_json_is_plain_and_complete(world: tuple[Path, Path]) -> None:
     report = evaluate(*world, baselines=["random"], scale=500)
-    values = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    values = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     model, random = values["systems"]
     assert values["models"] == [{"name": model["name"], "features": "hpcp", "protocol": "held-out works"}]
     assert (values["reference"], values["ties"]) == (model["name"], "against the system")

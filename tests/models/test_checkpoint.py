@@ -11,11 +11,11 @@ import tomli_w
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.hostile_models import BROKEN_MODELS, SHOW
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.models import Siamese, load_checkpoint, save_checkpoint
 from covsearch.models.checkpoint import PICKLES
+from tests.hostile.models import BROKEN_MODELS, SHOW
 
 
 @pytest.fixture

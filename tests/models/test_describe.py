@@ -29,7 +29,7 @@ def test_layers_add_up_to_the_model(branch: str, tmp_path: Path) -> None:
     assert described.parameters == sum(p.numel() for p in loaded.model.parameters())
     assert [layer.name for layer in described.layers if layer.output is None] == []
     assert described.layers[-1].name == "head"
-    assert json.loads(json.dumps(described.as_json()))["model"] == loaded.fingerprint
+    assert json.loads(json.dumps(described.to_dict()))["model"] == loaded.fingerprint
     assert (described.circuit is not None) == (branch == "hybrid")
 
 

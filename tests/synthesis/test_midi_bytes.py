@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hostile_songs import BROKEN_SONGS, END, SOUND, TUNE, metre, midi, tempo
 from covsearch.errors import CovsearchError
 from covsearch.guard.files import RefusedError
 from covsearch.synthesis.midi import read_midi_folder
 from covsearch.synthesis.midi_bytes import check_midi
 from covsearch.synthesis.sources import open_collections
+from tests.hostile.songs import BROKEN_SONGS, END, SOUND, TUNE, metre, midi, tempo
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports pkg_resources, which warns of its own end

@@ -1,6 +1,6 @@
 """More files that a stranger could send, made below h5py's comfort: links, storage, filters, attributes, bytes.
 
-Importing this module adds its kinds to :data:`benchmarks.hostile.BROKEN_FILES`.
+Importing this module adds its kinds to :data:`tests.hostile.files.BROKEN_FILES`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5g, h5p, h5s, h5t, h5z
 
-from benchmarks.hostile import BROKEN_FILES, Builder, broken, chroma, of_type, with_attribute, with_value, write_file
+from tests.hostile.files import BROKEN_FILES, Builder, broken, chroma, of_type, with_attribute, with_value, write_file
 
 __all__ = ["BROKEN_FILES"]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.hostile import chroma, write_file
-from benchmarks.hostile_hdf5 import BROKEN_FILES
-from benchmarks.hostile_json import BROKEN_JSON, SOUND
+from tests.hostile.documents import BROKEN_JSON, SOUND
+from tests.hostile.files import chroma, write_file
+from tests.hostile.hdf5 import BROKEN_FILES
 
 LINK = "is a symbolic link out of the dataset: not followed"
 CLIQUES = {"W_14": ("P_15", "P_22"), "W_2": ("P_3",)}

@@ -16,9 +16,9 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from benchmarks.hostile_trees import BrokenTree
+from tests.hostile.trees import BrokenTree
 
-BUNDLED = Path(__file__).resolve().parents[1] / "covsearch" / "models" / "bundled" / "invariant"
+BUNDLED = Path(__file__).resolve().parents[2] / "covsearch" / "models" / "bundled" / "invariant"
 SHOW = ("model", "show", "DIR")
 EVALUATE = ("eval-pairs", "--model", "DIR")
 WEIGHTS, CONFIG = "model.safetensors", "config.toml"

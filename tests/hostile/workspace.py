@@ -24,7 +24,7 @@ from covsearch.workspace import Workspace
 
 OLD, NEW = "gen-0001", "gen-0002"
 COUNT, VERSIONS, PARTS = 60, 3, 3  # performances, performances a work, windows a performance
-MODEL = Path(__file__).resolve().parents[1] / "covsearch" / "models" / "bundled" / "invariant"
+MODEL = Path(__file__).resolve().parents[2] / "covsearch" / "models" / "bundled" / "invariant"
 POINTER = f"index/{CURRENT}"
 TRUNCATE, FLIP, SWAP, EMPTY, DELETE = "truncate", "flip a bit", "swap", "empty", "delete"
 KINDS = (TRUNCATE, FLIP, SWAP, EMPTY, DELETE)

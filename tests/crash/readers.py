@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kill_collection import Materials
-from benchmarks.kill_state import Answers, answers_of, read_answers
 from covsearch import indexing as build
 from covsearch.db.write import write_catalogue
 from covsearch.index.generation import Generation
 from covsearch.search import read_newest
 from covsearch.workspace import Workspace
+from tests.crash.collection import Materials
+from tests.crash.state import Answers, answers_of, read_answers
 
 READERS = 2
 SLOW = 1.0  # seconds in which some builds end

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.hostile_trees import BrokenTree
+from tests.hostile.trees import BrokenTree
 
 TRAIN = ("train", "--preset", "invariant", "--synthesize", "DIR", "--out", "DIR/model", "--no-plot")
 END = b"\x00\xff\x2f\x00"

@@ -15,11 +15,6 @@ import h5py
 import numpy as np
 import safetensors.numpy
 
-from benchmarks.hostile import chroma, write_file, write_single_file
-from benchmarks.hostile_json import SOUND as SOUND_JSON
-from benchmarks.hostile_models import BUNDLED, CONFIG
-from benchmarks.hostile_songs import SOUND as SOUND_MIDI
-from benchmarks.hostile_songs import TUNE, metre, midi, tempo
 from covsearch.config import FeatureConfig, ModelConfig, from_toml, to_toml
 from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
 from covsearch.dataset.ids import is_pid, is_wid
@@ -33,6 +28,11 @@ from covsearch.index.collection import _read_ids, read_tensors
 from covsearch.index.head import load_head
 from covsearch.index.manifest import Manifest, StoredFile, parse_manifest
 from covsearch.synthesis.midi import read_midi
+from tests.hostile.documents import SOUND as SOUND_JSON
+from tests.hostile.files import chroma, write_file, write_single_file
+from tests.hostile.models import BUNDLED, CONFIG
+from tests.hostile.songs import SOUND as SOUND_MIDI
+from tests.hostile.songs import TUNE, metre, midi, tempo
 
 PIDS = ("P_1", "P_2", "P_3")
 HEAD = b"pid_a,pid_b,label,part\n"

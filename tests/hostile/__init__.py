@@ -1,0 +1,1 @@
+"""Broken, hostile and damaged files of every kind that covsearch reads."""
