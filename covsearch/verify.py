@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from covsearch.agreement import agreements
 from covsearch.errors import ArtefactError
@@ -73,6 +74,11 @@ class Verified:
         """What is wrong, with the file's name and what mends it; empty for a sound generation."""
         return tuple(check.problem for check in self.checks if check.problem is not None)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Name, role and checks, as plain values ready for JSON."""
+        checks = [asdict(check) for check in self.checks]
+        return {"name": self.name, "role": self.role, "sound": not self.problems, "checks": checks}
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -90,6 +96,12 @@ class Verification:
     workspace: Workspace
     current: Verified
     others: tuple[Verified, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that was compared, as plain values ready for JSON."""
+        generations = [found.to_dict() for found in (self.current, *self.others)]
+        sound = not self.current.problems
+        return {"home": str(self.workspace.home), "sound": sound, "mend": self.mend, "generations": generations}
 
     @property
     def mend(self) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -37,7 +36,7 @@ def verify(workspace: Workspace, as_json: bool) -> None:
     with stderr_progress() as progress:
         found = verify_workspace(workspace, patient(progress))
     if as_json:
-        click.echo(json.dumps(_answer(found), indent=2))
+        click.echo(json.dumps(found.to_dict(), indent=2))
     else:
         _show(found)
     for other in found.others:
@@ -46,17 +45,6 @@ def verify(workspace: Workspace, as_json: bool) -> None:
     if problems := found.current.problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ArtefactError(f"{problems[0]}{more}")
-
-
-def _answer(found: Verification) -> dict[str, Any]:
-    generations = [_generation(verified) for verified in (found.current, *found.others)]
-    sound = not found.current.problems
-    return {"home": str(found.workspace.home), "sound": sound, "mend": found.mend, "generations": generations}
-
-
-def _generation(found: Verified) -> dict[str, Any]:
-    checks = [dataclasses.asdict(check) for check in found.checks]
-    return {"name": found.name, "role": found.role, "sound": not found.problems, "checks": checks}
 
 
 def _show(found: Verification) -> None:
