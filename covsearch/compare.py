@@ -21,11 +21,11 @@ from covsearch.dataset.performance import Performance, same_work
 from covsearch.dataset.sample import sample_root
 from covsearch.decision import decide, word
 from covsearch.errors import NotFoundError, UsageError
-from covsearch.features.alignment import Alignment, align
 from covsearch.features.frames import means_of, seen_rate
 from covsearch.features.pack import frames_of
 from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
+from covsearch.ranking.alignment import Alignment, align
 from covsearch.search import Searcher, open_in, read_newest, unknown_pid
 from covsearch.workspace import Workspace
 

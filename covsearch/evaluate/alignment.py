@@ -32,9 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.errors import MissingExtraError
-from covsearch.features.alignment import ESSENTIA
 from covsearch.features.frames import block_means, repeated
 from covsearch.progress import Progress, silent
+from covsearch.ranking.alignment import ESSENTIA
 
 QMAX, DMAX = "Qmax", "Dmax"
 RECURRENCES = {QMAX: "serra09", DMAX: "chen17"}  # what essentia calls them

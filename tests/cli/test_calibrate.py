@@ -54,7 +54,7 @@ def test_plot(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_from_calibrating_to_a_calibrated_answer(arguments: list[str], tmp_path: Path) -> None:
-    """An index built before keeps answering as it did; one built after has calibrated p, in the same order."""
+    """An index built before keeps answering as it did; one built after has calibrated probabilities, in the same order."""
     run(tmp_path, "build-index", *arguments)
     before = json.loads(run(tmp_path, "query", "P_5", "--json").stdout)
     run(tmp_path, "calibrate", *arguments)
@@ -64,14 +64,14 @@ def test_from_calibrating_to_a_calibrated_answer(arguments: list[str], tmp_path:
     after = json.loads(run(tmp_path, "query", "P_5", "--json").stdout)
     assert after["settings"]["calibrated"] is True
     assert [m["pid"] for m in after["matches"]] == [m["pid"] for m in before["matches"]]
-    p = [m["p_calibrated"] for m in after["matches"]]
-    assert p == sorted(p)
+    likely = [m["cover_probability"] for m in after["matches"]]
+    assert likely == sorted(likely, reverse=True)
     manifest = json.loads((tmp_path / "index" / "gen-0002" / "manifest.json").read_text())
     assert f"index/gen-0002/model/{CALIBRATION}" in manifest["files"]
     path = next((tmp_path / "toy").rglob("P_5_hpcp.h5"))
     by_file = json.loads(run(tmp_path, "query", "--file", str(path), "--top", "1", "--expect", "2", "--json").stdout)
     assert by_file["settings"]["expected"] == 2.0
-    assert 0 <= by_file["matches"][0]["p_calibrated"] <= 1
+    assert 0 <= by_file["matches"][0]["cover_probability"] <= 1
 
 
 def test_model_show_and_eval_pairs_tell_of_it(arguments: list[str], tmp_path: Path) -> None:

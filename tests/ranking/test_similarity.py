@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from covsearch.features.similarity import along_diagonals, cosines, fit, mutual_neighbours, transpose
+from covsearch.ranking.kernel import nearest_thresholds
+from covsearch.ranking.similarity import cross_similarity, fit, mutual_neighbours, transpose
 
 
 def frames(seed: int, length: int, blocks: int = 1) -> NDArray[np.float32]:
@@ -20,26 +21,35 @@ def frames(seed: int, length: int, blocks: int = 1) -> NDArray[np.float32]:
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 12))
 
 
-@given(seed=st.integers(0, 10**6), shape=shapes)
-def test_cosines_equal_the_loop_and_silence_is_like_nothing(seed: int, shape: tuple[int, int]) -> None:
-    a, b = frames(seed, shape[0]), frames(seed + 1, shape[1])
-    got = cosines(a, b)
-    for i, x in enumerate(a.astype(np.float64)):
-        for j, y in enumerate(b.astype(np.float64)):
-            norms = np.linalg.norm(x) * np.linalg.norm(y)
-            assert got[i, j] == pytest.approx(x @ y / norms if norms else 0, abs=1e-6)
+def cosine(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    norms = np.linalg.norm(x) * np.linalg.norm(y)
+    return float(x @ y / norms) if norms else 0.0
 
 
-@given(seed=st.integers(0, 10**6), shape=shapes, span=st.integers(1, 12))
-def test_diagonal_means_equal_the_loop(seed: int, shape: tuple[int, int], span: int) -> None:
+@given(seed=st.integers(0, 10**6), shape=shapes, span=st.integers(1, 12), blocks=st.integers(1, 2))
+def test_similarity_equals_the_loop_and_silence_is_like_nothing(
+    seed: int, shape: tuple[int, int], span: int, blocks: int
+) -> None:
     span = min(span, *shape)
-    similarity = np.random.default_rng(seed).random(shape, dtype=np.float32)
-    got = along_diagonals(similarity, span)
+    a, b = frames(seed, shape[0], blocks), frames(seed + 1, shape[1], blocks)
+    got = cross_similarity(a, b, span)
     assert got.shape == (shape[0] - span + 1, shape[1] - span + 1)
+    slow_a, slow_b = a.astype(np.float64), b.astype(np.float64)
     for i in range(got.shape[0]):
         for j in range(got.shape[1]):
-            slow = sum(float(similarity[i + k, j + k]) for k in range(span)) / span
+            slow = sum(cosine(slow_a[i + k], slow_b[j + k]) for k in range(span)) / span
             assert got[i, j] == pytest.approx(slow, abs=1e-6)
+
+
+@given(seed=st.integers(0, 10**6), shape=st.tuples(st.integers(1, 40), st.integers(1, 3000)), count=st.integers(1, 50))
+def test_thresholds_equal_sorting(seed: int, shape: tuple[int, int], count: int) -> None:
+    """Values that are far apart, close together and equal; more of them than the histogram has bins."""
+    rng = np.random.default_rng(seed)
+    similarity = rng.choice([rng.random(shape), np.round(rng.random(shape), 2), rng.random(shape) ** 30])
+    similarity = similarity.astype(np.float32)
+    got = nearest_thresholds(similarity, count)
+    slow = np.sort(similarity, axis=1)[:, -count - 1] if count < shape[1] else np.full(shape[0], -np.inf)
+    np.testing.assert_array_equal(got, slow)
 
 
 @given(seed=st.integers(0, 10**6), shape=shapes, share=st.floats(0.01, 0.9), levels=st.integers(1, 50))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from covsearch.features.alignment import PUBLISHED, align, local_alignment, trace
-from covsearch.features.similarity import transpose
+from covsearch.ranking.alignment import PUBLISHED, align, local_alignment, trace
+from covsearch.ranking.similarity import transpose
 
 ONSET, EXTENSION = PUBLISHED.onset, PUBLISHED.extension
 

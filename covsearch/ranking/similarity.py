@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import BINS
 from covsearch.features.frames import unit_norm
+from covsearch.ranking import kernel
 
 
 def transpose(frames: NDArray[np.float32], semitones: int) -> NDArray[np.float32]:
@@ -14,41 +15,26 @@ def transpose(frames: NDArray[np.float32], semitones: int) -> NDArray[np.float32
     return np.roll(frames.reshape(len(frames), -1, BINS), semitones, axis=2).reshape(frames.shape)
 
 
-def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine similarity of every frame of one performance with every frame of another.
+def cross_similarity(a: NDArray[np.float32], b: NDArray[np.float32], span: int) -> NDArray[np.float32]:
+    """How alike stretches of frames are: means of the frames' cosine similarity over `span` neighbours on the diagonal.
 
     Parameters
     ----------
     a, b : NDArray[float32], shapes (L, F) and (M, F)
-
-    Returns
-    -------
-    NDArray[float32], shape (L, M)
-        In [0, 1] for chroma; 0 where either is silent.
-    """
-    return unit_norm(a) @ unit_norm(b).T
-
-
-def along_diagonals(similarity: NDArray[np.float32], span: int) -> NDArray[np.float32]:
-    """Means over `span` neighbours on the diagonal: how alike stretches of frames are instead of single ones.
-
-    Parameters
-    ----------
-    similarity : NDArray[float32], shape (L, M)
     span : int
-        1 to the shorter side.
+        1 to the smaller of L and M.
 
     Returns
     -------
     NDArray[float32], shape (L - span + 1, M - span + 1)
-        Entry (i, j) is the mean of (i, j), (i + 1, j + 1), ..., `span` in all.
+        In [0, 1] for chroma; a frame of silence is like nothing. Entry (i, j) is the mean of (i, j), (i + 1, j + 1),
+        ..., `span` in all.
     """
-    rows, columns = (size - span + 1 for size in similarity.shape)
-    total = np.zeros((rows, columns), dtype=np.float32)
-    for k in range(span):
-        total += similarity[k : k + rows, k : k + columns]
-    total /= span
-    return total
+    first, second = unit_norm(np.asarray(a, np.float32)), unit_norm(np.asarray(b, np.float32))
+    similarity: NDArray[np.float32] = kernel.stacked_similarity(
+        np.ascontiguousarray(first), np.ascontiguousarray(second.T), span
+    )
+    return similarity
 
 
 def fit(similarity: NDArray[np.float32]) -> float:
@@ -76,13 +62,8 @@ def mutual_neighbours(similarity: NDArray[np.float32], share: float) -> NDArray[
     Serrà, Serra, Andrzejak, "Cross recurrence quantification for cover song identification", New Journal of Physics 11
     (2009), section 2.4.
     """
-    return _nearest(similarity, share) & _nearest(np.ascontiguousarray(similarity.T), share).T
-
-
-def _nearest(similarity: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
-    """Which entries of each row are greater than all but `share` of it."""
-    size = similarity.shape[1]
-    beyond = size - 1 - max(1, round(share * size))  # place, ascending, of the first that is too far
-    if beyond < 0:
-        return np.ones(similarity.shape, dtype=np.bool_)
-    return similarity > np.partition(similarity, beyond, axis=1)[:, beyond, None]
+    rows, columns = (max(1, round(share * size)) for size in similarity.shape)
+    by_row = kernel.nearest_thresholds(similarity, columns)
+    by_column = kernel.nearest_thresholds(np.ascontiguousarray(similarity.T), rows)
+    matches: NDArray[np.bool_] = kernel.mutual(similarity, by_row, by_column)
+    return matches

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import BINS
-from covsearch.features.similarity import along_diagonals, cosines, fit, mutual_neighbours, transpose
+from covsearch.ranking import kernel
+from covsearch.ranking.similarity import cross_similarity, fit, mutual_neighbours, transpose
 
 SPAN = 9  # frames compared at once: 3.3 s at 2.69 frames/s; the publication has 10 of 0.46 s
 NEAREST = 0.095  # which share of the other performance may match a moment; as published
@@ -32,7 +33,7 @@ class GapCosts:
 
 
 PUBLISHED = GapCosts(onset=5.0, extension=0.5)
-"""Of Serrà, Serra, Andrzejak (2009). :func:`local_alignment` has these."""
+"""Of Serrà, Serra, Andrzejak (2009); the default here."""
 ESSENTIA = GapCosts(onset=0.5, extension=0.5)
 """The defaults of essentia's CoverSongSimilarity. :mod:`covsearch.evaluate.alignment` has these."""
 
@@ -82,7 +83,7 @@ def align(a: NDArray[np.float32], b: NDArray[np.float32], span: int = SPAN) -> A
     fits, scores = np.empty(BINS), np.empty(BINS)
     best = 0
     for key in range(BINS):  # one at a time, as two hours of music make matrices of hundreds of megabytes
-        similarity = along_diagonals(cosines(a, transpose(b, -key)), span)
+        similarity = cross_similarity(a, transpose(b, -key), span)
         matches = mutual_neighbours(similarity, NEAREST)
         score = local_alignment(matches)
         fits[key], scores[key] = fit(similarity), score.max()
@@ -98,16 +99,16 @@ def align(a: NDArray[np.float32], b: NDArray[np.float32], span: int = SPAN) -> A
     )
 
 
-def local_alignment(matches: NDArray[np.bool_]) -> NDArray[np.float32]:
+def local_alignment(matches: NDArray[np.bool_], costs: GapCosts = PUBLISHED) -> NDArray[np.float32]:
     """Qmax: length of the best alignment that ends at each pair of frames, less what its gaps cost.
 
-    Gaps cost what :data:`PUBLISHED` says. A step goes one frame ahead in both, or two in one and one in the other, so
-    that tempi may differ up to twofold. Each row follows from the two before it, all its columns at once.
+    A step goes one frame ahead in both, or two in one and one in the other, so that tempi may differ up to twofold.
 
     Parameters
     ----------
     matches : NDArray[bool], shape (L, M)
-        Which frames are alike (:func:`covsearch.features.similarity.mutual_neighbours`).
+        Which frames are alike (:func:`covsearch.ranking.similarity.mutual_neighbours`).
+    costs : GapCosts
 
     Returns
     -------
@@ -119,20 +120,8 @@ def local_alignment(matches: NDArray[np.bool_]) -> NDArray[np.float32]:
     Serrà, Serra, Andrzejak, "Cross recurrence quantification for cover song identification", New Journal of Physics 11
     (2009), eq. 3.
     """
-    rows, columns = matches.shape
-    score = np.zeros((rows + 2, columns + 2), dtype=np.float32)  # two of zeros before the first row and column
-    gap = score - np.float32(PUBLISHED.extension)  # score less the cost of a mismatch that follows
-    for i, match in enumerate(matches, start=2):
-        ahead = np.maximum(_best_before(score, i) + 1, 0)
-        aside = np.maximum(_best_before(gap, i), 0)
-        score[i, 2:] = np.where(match, ahead, aside)
-        gap[i, 2:] = score[i, 2:] - np.where(match, np.float32(PUBLISHED.onset), np.float32(PUBLISHED.extension))
-    return score[2:, 2:]
-
-
-def _best_before(score: NDArray[np.float32], i: int) -> NDArray[np.float32]:
-    """The greatest of the three entries that a step to each column of row `i` may come from."""
-    return np.maximum(np.maximum(score[i - 1, 1:-1], score[i - 2, 1:-1]), score[i - 1, :-2])  # as STEPS are
+    score: NDArray[np.float32] = kernel.recurrence(matches, costs.onset, costs.extension)
+    return score
 
 
 def trace(score: NDArray[np.float32], matches: NDArray[np.bool_]) -> NDArray[np.int64]:

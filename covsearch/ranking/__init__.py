@@ -1,0 +1,1 @@
+"""The stages after the vectors (numpy and numba: no torch to answer)."""
