@@ -42,6 +42,8 @@ from tests.crash.points import STEPS, Moment, die_at, record
 from tests.crash.state import Answers, read_answers, remains
 
 OPERATIONS = ("first build", "rebuild", "add", "remove")
+_MOMENT = {"call", "delay_s", "litter"}
+"""Of an outcome, what no table needs."""
 
 
 @dataclass(frozen=True)
@@ -181,12 +183,31 @@ def measure(scenario: Scenario, home: Path, per_step: int | None, count: int, se
     named = kill_named(scenario, home, chosen)
     by_chance = kill_random(scenario, home, count, seconds, seed)
     print(f"{scenario.name}: {len(named)} named and {len(by_chance)} random kills", file=sys.stderr)
-    return {"seconds": seconds, "named": named, "random": by_chance}
+    return {"seconds": seconds, "named": counted(named), "random": counted(by_chance)}
+
+
+def counted(outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Equal outcomes as one with its number of ``kills``; what broke is kept with its moment."""
+    kept = [{key: outcome[key] for key in outcome.keys() - _MOMENT} for outcome in outcomes if not broken([outcome])]
+    times = Counter(tuple(sorted(outcome.items())) for outcome in kept)
+    return [dict(key) | {"kills": count} for key, count in times.items()] + [
+        outcome | {"kills": 1} for outcome in outcomes if broken([outcome])
+    ]
 
 
 def broken(outcomes: list[dict[str, Any]]) -> int:
     """How many kills left an index that does not answer as it should, now or after the next operation."""
-    return sum(outcome["answers"] == "broken" or outcome["next"] != "well" for outcome in outcomes)
+    return sum(
+        outcome.get("kills", 1) for outcome in outcomes if outcome["answers"] == "broken" or outcome["next"] != "well"
+    )
+
+
+def _tally(outcomes: list[dict[str, Any]], key: str) -> Counter[str]:
+    """Kills by what an outcome has under `key`."""
+    times: Counter[str] = Counter()
+    for outcome in outcomes:
+        times[outcome.get(key, "")] += outcome["kills"]
+    return times
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -194,7 +215,8 @@ def markdown(result: dict[str, Any]) -> str:
     rows = [outcome for row in result["operations"].values() for outcome in (*row["named"], *row["random"])]
     origin = result["provenance"]
     lines = [
-        f"{len(rows)} kills with SIGKILL, {broken(rows)} of them broke the index or what came after. "
+        f"{_tally(rows, 'answers').total()} kills with SIGKILL, "
+        f"{broken(rows)} of them broke the index or what came after. "
         f"`{origin['command']}`, seed {origin['seed']}, {origin['date'][:10]}, {origin['cpu']}, "
         f"Python {origin['python']}, covsearch {origin['versions']['covsearch']}.",
         "",
@@ -204,15 +226,15 @@ def markdown(result: dict[str, Any]) -> str:
     ]
     for name, row in result["operations"].items():
         every = [*row["named"], *row["random"]]
-        count = Counter(outcome["answers"] for outcome in every)
-        after = Counter(outcome.get("next", "") for outcome in every)
+        count, after = _tally(every, "answers"), _tally(every, "next")
         failed = after["failed"] + after["wrong answers"]
-        cells = (len(row["named"]), len(row["random"]), count["old"], count["new"], count["broken"], failed)
+        kills = [_tally(row[which], "answers").total() for which in ("named", "random")]
+        cells = (*kills, count["old"], count["new"], count["broken"], failed)
         lines.append(f"| {name} | {' | '.join(map(str, cells))} | {after['left orphans']} |")
     lines += ["", "| step | killed | answered as before | as after |", "|---|---:|---:|---:|"]
     named = [outcome for row in result["operations"].values() for outcome in row["named"]]
     for step in STEPS:
-        count = Counter(outcome["answers"] for outcome in named if outcome["step"] == step)
+        count = _tally([outcome for outcome in named if outcome["step"] == step], "answers")
         if count:
             lines.append(f"| {step} | {count.total()} | {count['old']} | {count['new']} |")
     return "\n".join([*lines, "", *crash_readers.describe(result["readers"], result["builders"]), ""])

@@ -5,7 +5,7 @@ then times the whole command, and the query inside a process beside the same ans
 take turns of 25 queries, so that a busy machine slows all of them alike and none finds the cache as another left it.
 
 The vectors are random directions and the head's weights random, a third of them negative. Latency does not depend on
-that; how much of the exact answer the two-stage search finds does: ``benchmarks.two_stage`` measures it, over
+that; how much of the exact answer the two-stage search finds does: ``benchmarks.studies.two_stage`` measures it, over
 vectors and a head like a trained model's too, and for more numbers of candidates.
 """
 
@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import two_stage
 from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.studies import two_stage
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.performance import Performance

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.hybrid_study.report import holm
 from benchmarks.provenance import RESULTS
+from benchmarks.studies.hybrid_study.report import holm
 
 SYSTEMS = {
     "invariant, covers": "**starter weights, one vector**",

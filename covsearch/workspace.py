@@ -33,7 +33,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """Packed frame stores; may be deleted at any time."""
+        """Packed frame stores and, under ``COVSEARCH_HOME``, the unpacked sample; may be deleted at any time."""
         return self.home / "cache"
 
 

@@ -6,7 +6,7 @@ sample), and zero-shot of real recordings where they are at hand (``../shared/da
 validation works (``covsearch calibrate``). Of first matches the table tells how often they are covers and how often
 calibrated p says so.
 
-Run as ``python -m benchmarks.calibration``; writes JSON, a Markdown table and a figure a model.
+Run as ``python -m benchmarks.studies.calibration``; writes JSON, a Markdown table and a figure a model.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
         own = [judge(dataset, model, kind, args.seed) for dataset in datasets for kind in KINDS]
         reports += own
         draw(own, args.out.with_suffix(".png") if model is None else _figure(args.out, own[0].model))
-    command = shlex.join(["python", "-m", "benchmarks.calibration", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "benchmarks.studies.calibration", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "runs": [_run(report) for report in reports]}
     write_table(args.out, result, markdown(reports))
 

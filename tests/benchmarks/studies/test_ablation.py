@@ -11,7 +11,7 @@ import pytest
 from collection import write_collection
 from sklearn.metrics import average_precision_score
 
-from benchmarks import ablation, training_choices
+from benchmarks.studies import ablation, training_choices
 from covsearch.config import TrainConfig
 from covsearch.dataset.pairs import Pairs
 from covsearch.models import BRANCHES

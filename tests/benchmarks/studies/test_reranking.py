@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.reranking import markdown, rankings
+from benchmarks.studies.reranking import markdown, rankings
 from covsearch.evaluate.window_distances import window_distances
 from covsearch.index.head import Head
 

@@ -26,13 +26,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.hybrid_study.figures import draw_figures
-from benchmarks.hybrid_study.report import markdown
-from benchmarks.hybrid_study.runs import VARIANTS, Material, run
-from benchmarks.hybrid_study.summary import summarise
-from benchmarks.hybrid_study.synthetic import Recipe, choose_songs, write_collection
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL
+from benchmarks.studies.hybrid_study.figures import draw_figures
+from benchmarks.studies.hybrid_study.report import markdown
+from benchmarks.studies.hybrid_study.runs import VARIANTS, Material, run
+from benchmarks.studies.hybrid_study.summary import summarise
+from benchmarks.studies.hybrid_study.synthetic import Recipe, choose_songs, write_collection
 from covsearch.config import TrainConfig
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
@@ -55,7 +55,7 @@ def main() -> None:
     if not args.summarise:
         for name, dataset in collections(args):
             study(name, dataset, args)
-    command = shlex.join(["python", "-m", "benchmarks.hybrid_study", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "benchmarks.studies.hybrid_study", *sys.argv[1:]])
     found = finished(args.out)
     if not found:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")

@@ -3,7 +3,7 @@
 A deviation is the difference in any of a unit vector's 128 numbers to the same track alone: in its 11 other keys,
 padded by up to a thousand frames, and in batches with other tracks.
 
-Run as ``python -m benchmarks.invariance``; writes the JSON and a Markdown table beside it.
+Run as ``python -m benchmarks.studies.invariance``; writes the JSON and a Markdown table beside it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of who shares a batch")
     args = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.invariance", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "benchmarks.studies.invariance", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), **measure(args.model, args.seed)}
     write_table(RESULTS / f"{NAME}.json", result, markdown(result))
 

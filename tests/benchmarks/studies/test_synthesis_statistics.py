@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.midi_songs import read_songs, spread_files
-from benchmarks.synthesis_statistics import REAL_NAME, ftm_map, markdown, published, statistics, summary
+from benchmarks.studies.midi_songs import read_songs, spread_files
+from benchmarks.studies.synthesis_statistics import REAL_NAME, ftm_map, markdown, published, statistics, summary
 
 
 def test_one_tone_that_never_changes() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from published import random_head
 
-from benchmarks.two_stage import CANDIDATES, Embedded, alike, markdown, study
+from benchmarks.studies.two_stage import CANDIDATES, Embedded, alike, markdown, study
 
 
 @pytest.fixture(scope="module")

@@ -4,5 +4,5 @@
 
     synthetic.py ──> runs.py ──> one JSON a run ──> summary.py ──> report.py, figures.py
 
-Run as ``python -m benchmarks.hybrid_study``; see :mod:`benchmarks.hybrid_study.__main__`.
+Run as ``python -m benchmarks.studies.hybrid_study``; see :mod:`benchmarks.studies.hybrid_study.__main__`.
 """

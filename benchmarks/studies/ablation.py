@@ -5,7 +5,7 @@ looked at. Every row is the preset ``default`` in the keys as played, but for wh
 hears as many performances: ``--epochs`` counts epochs of the loss ``pairs``, and a loss whose epochs are shorter gets
 more of them. How many frames a performance has is a matter of the branch, and a column of the table.
 
-Run as ``python -m benchmarks.ablation``; every training is written when it is done, and a second run goes on.
+Run as ``python -m benchmarks.studies.ablation``; every training is written when it is done, and a second run goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.provenance import RESULTS, provenance
-from benchmarks.training_choices import aucs, fit, packed, training_pairs, validation_pairs
+from benchmarks.studies.training_choices import aucs, fit, packed, training_pairs, validation_pairs
 from covsearch.config import ModelConfig, TrainConfig
 from covsearch.dataset.pairs import Pairs
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
@@ -192,7 +192,7 @@ def main() -> None:
         if str(seed) not in of:
             of[str(seed)] = judge(row, seed, args.epochs)
             print(", ".join(row), f"seed {seed}", of[str(seed)], file=sys.stderr)
-            command = shlex.join(["python", "-m", "benchmarks.ablation", *sys.argv[1:]])
+            command = shlex.join(["python", "-m", "benchmarks.studies.ablation", *sys.argv[1:]])
             write(args.out, {"provenance": provenance(command, 0), **result})
     print(markdown(result))
 

@@ -6,7 +6,8 @@ sound font, with HPCP extracted as the bundled sample's was; and real recordings
 (``../shared/data/covers80_dev``; their chroma alone, no labels, no model). Beside them MAP of 2D-FTM, a method without
 training, on two covers each of many songs by hardness.
 
-Run as ``python -m benchmarks.synthesis_statistics --songs POP909``; writes the JSON and Markdown tables beside it.
+Run as ``python -m benchmarks.studies.synthesis_statistics --songs POP909``; writes the JSON and Markdown tables
+beside it.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.make_sample.features import FRAMES_PER_SECOND
-from benchmarks.midi_audio import rendered_hpcp
-from benchmarks.midi_songs import add_songs, read_songs, spread_files
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL
+from benchmarks.studies.midi_audio import rendered_hpcp
+from benchmarks.studies.midi_songs import add_songs, read_songs, spread_files
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
@@ -50,7 +51,7 @@ DRAWS = 40  # smaller collections of synthesised covers, for one of the real one
 def main() -> None:
     """Measure, print and write ``benchmarks/results/synthesis_statistics.json`` and ``.md``."""
     args = _arguments().parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.synthesis_statistics", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "benchmarks.studies.synthesis_statistics", *sys.argv[1:]])
     real = published(RESULTS / "retrieval.json", REAL.name)
     rng = np.random.default_rng(args.seed)
     maker = CoverMaker(read_songs(spread_files(args.songs, args.ranked)))

@@ -9,7 +9,7 @@ import pytest
 from collection import write_collection
 from untrained import write_untrained
 
-from benchmarks import calibration
+from benchmarks.studies import calibration
 from covsearch.calibrate import calibrate
 from covsearch.errors import UsageError
 from covsearch.evaluate import held_out
@@ -38,7 +38,7 @@ def test_every_model_on_every_collection(
     calibration.main()
 
     result = json.loads(out.read_text())
-    assert result["provenance"]["command"].startswith("python -m benchmarks.calibration --out ")
+    assert result["provenance"]["command"].startswith("python -m benchmarks.studies.calibration --out ")
     assert [(run["subset"], run["kind"]) for run in result["runs"]] == [
         ("toy", "balanced"), ("toy", "all"), ("real", "balanced"), ("real", "all"),
     ] * 2  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.hybrid_study.runs import CNN
+from benchmarks.studies.hybrid_study.runs import CNN
 
 NOTES = """
 Mean ± standard deviation over seeds [95 % interval of the mean, Student's t]. Within a seed all models have the same

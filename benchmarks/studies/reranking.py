@@ -3,7 +3,7 @@
 By MAP on the bundled sample's validation works, where such a choice may be made, and zero-shot on the real recordings
 of ``../shared/data/covers80_dev`` where they are at hand. Every performance is compared with every other.
 
-Run as ``python -m benchmarks.reranking``; writes ``benchmarks/results/reranking.json`` and ``.md``.
+Run as ``python -m benchmarks.studies.reranking``; writes ``benchmarks/results/reranking.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
     runs = {"sample, validation works": measure(checkpoint, sample_root(), "validation")}
     if REAL.is_dir():
         runs["covers80_dev"] = measure(checkpoint, REAL, None)
-    command = shlex.join(["python", "-m", "benchmarks.reranking", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "benchmarks.studies.reranking", *sys.argv[1:]])
     result = {"provenance": provenance(command, None), "model": checkpoint.fingerprint, "map": runs}
     write_table(RESULTS / "reranking.json", result, markdown(checkpoint.fingerprint, runs))
 

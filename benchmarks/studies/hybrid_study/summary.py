@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import integrate, optimize, stats
 
-from benchmarks.hybrid_study.runs import CNN, VARIANTS
+from benchmarks.studies.hybrid_study.runs import CNN, VARIANTS
 from covsearch.evaluate.bootstrap import bootstrap_over_works, percentile_interval
 
 MEASURES = ("auc", "accuracy", "accuracy_calibrated", "real_auc", "real_map", "loss_roughness", "accuracy_roughness")

@@ -15,12 +15,12 @@ from scipy import stats
 from songs import make_song
 
 from benchmarks import provenance, readme_table
-from benchmarks.hybrid_study import __main__ as study
-from benchmarks.hybrid_study import summary
-from benchmarks.hybrid_study.report import answer, holm, markdown
-from benchmarks.hybrid_study.runs import CNN, VARIANTS, Material, accuracy, best_threshold, configured
-from benchmarks.hybrid_study.summary import detectable, paired, power, roughness, spread, summarise
-from benchmarks.hybrid_study.synthetic import Recipe, choose_songs, draw_keys, write_collection
+from benchmarks.studies.hybrid_study import __main__ as study
+from benchmarks.studies.hybrid_study import summary
+from benchmarks.studies.hybrid_study.report import answer, holm, markdown
+from benchmarks.studies.hybrid_study.runs import CNN, VARIANTS, Material, accuracy, best_threshold, configured
+from benchmarks.studies.hybrid_study.summary import detectable, paired, power, roughness, spread, summarise
+from benchmarks.studies.hybrid_study.synthetic import Recipe, choose_songs, draw_keys, write_collection
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import roc_curve
 
-from benchmarks.hybrid_study.runs import CNN, VARIANTS
+from benchmarks.studies.hybrid_study.runs import CNN, VARIANTS
 
 COLOURS = dict(zip(VARIANTS, ("black", "tab:blue", "tab:cyan", "tab:purple", "tab:orange"), strict=True))
 _GRID = np.linspace(0, 1, 201)

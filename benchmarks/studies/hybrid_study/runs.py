@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from benchmarks.ablation import mean_average_precision
+from benchmarks.studies.ablation import mean_average_precision
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.pairs import COVER, Pairs

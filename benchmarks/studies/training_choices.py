@@ -3,7 +3,7 @@
 Every row changes one thing of the preset ``default``, or is the preset ``report``; trained on the sample's training
 works and judged by the AUC over all pairs of its validation works. The test works are not looked at.
 
-Run as ``python -m benchmarks.training_choices``; rows are written as they come, and a second run goes on.
+Run as ``python -m benchmarks.studies.training_choices``; rows are written as they come, and a second run goes on.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
     args = parser.parse_args()
     path = RESULTS / f"{NAME}.json"
     rows = json.loads(path.read_text())["rows"] if path.is_file() and not args.fresh else {}
-    command = shlex.join(["python", "-m", "benchmarks.training_choices", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "benchmarks.studies.training_choices", *sys.argv[1:]])
     for name, (preset, explicit) in ROWS.items():
         if name not in rows:
             rows[name] = judge(preset, explicit)

@@ -4,7 +4,7 @@ Both make covers of the same songs, turn by turn in one process with one thread:
 asks for, and whole songs. A ratio is of two neighbouring turns. The prototype is read from ``../shared/prototype``
 where that is there.
 
-Run as ``python -m benchmarks.synthesis_speed --songs POP909``; writes the JSON and a Markdown table beside it.
+Run as ``python -m benchmarks.studies.synthesis_speed --songs POP909``; writes the JSON and a Markdown table beside it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from benchmarks.midi_songs import add_songs, read_songs, spread_files
 from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.studies.midi_songs import add_songs, read_songs, spread_files
 from covsearch.synthesis import CoverMaker, Song
 from covsearch.synthesis.song import HIGH, LOW, MELODY, SECOND
 
-PROTOTYPE = Path(__file__).resolve().parents[2] / "shared" / "prototype" / "gen.py"
+PROTOTYPE = Path(__file__).resolve().parents[3] / "shared" / "prototype" / "gen.py"
 LAYERS = {"MELODY": MELODY, "BRIDGE": SECOND, "PHIGH": HIGH, "PLOW": LOW}
 BATCH, FRAMES, HARDNESS = 72, 300, 0.9
 HERE, THERE = "covsearch", "prototype"
@@ -46,7 +46,9 @@ def main() -> None:
     with threadpool_limits(1):
         cases = [study(songs, prototype, frames, args.rounds, args.seed) for frames in (FRAMES, None)]
     result = {
-        "provenance": provenance(shlex.join(["python", "-m", "benchmarks.synthesis_speed", *sys.argv[1:]]), args.seed),
+        "provenance": provenance(
+            shlex.join(["python", "-m", "benchmarks.studies.synthesis_speed", *sys.argv[1:]]), args.seed
+        ),
         "songs": len(songs),
         "batch": BATCH,
         "hardness": HARDNESS,

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.synthesis_speed import HERE, LAYERS, PROTOTYPE, THERE, as_prototype, load_prototype, markdown, study
+from benchmarks.studies.synthesis_speed import (
+    HERE,
+    LAYERS,
+    PROTOTYPE,
+    THERE,
+    as_prototype,
+    load_prototype,
+    markdown,
+    study,
+)
 from covsearch.synthesis.chords import estimate_chords
 from covsearch.synthesis.song import Song, on_grid
 

@@ -12,7 +12,8 @@ from collection import write_collection
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks import invariance, provenance
+from benchmarks import provenance
+from benchmarks.studies import invariance
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.splits import Split
 from covsearch.errors import UsageError
