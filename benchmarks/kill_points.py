@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covsearch import build, embed, update
+from covsearch import build, durable, embed, update
 from covsearch.features import pack
-from covsearch.index import durable, publish
+from covsearch.index import publish
 
 BEFORE, HALF, AFTER = "before", "half-way", "after"
 

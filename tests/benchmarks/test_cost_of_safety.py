@@ -30,9 +30,8 @@ from benchmarks.cost_of_safety import (
     timed,
 )
 from benchmarks.unchecked import FLUSHING, READING, WRITING, without
-from covsearch import build
+from covsearch import build, durable
 from covsearch.errors import ArtefactError
-from covsearch.index import durable
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 
