@@ -29,7 +29,7 @@ from covsearch.config import TrainConfig, from_toml
 from covsearch.dataset.performance import Performance
 from covsearch.evaluate.bootstrap import REPLICATES
 from covsearch.evaluate.figures import draw_retrieval
-from covsearch.evaluate.protocol import read_origin
+from covsearch.evaluate.protocol import read_trained_on
 from covsearch.evaluate.retrieval_baselines import installed_baselines
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
 from covsearch.evaluate.system_report import COLUMNS, SystemReport
@@ -119,7 +119,7 @@ def trainings(folders: list[Path]) -> dict[str, dict[str, Any]]:
             "loss": training.loss,
             "epochs": training.epochs,
             "covers_of": [Path(name).name for name in source_names(training.synthesize)],
-            "collection": read_origin(folder).subset,
+            "collection": read_trained_on(folder).subset,
         }
     return found
 

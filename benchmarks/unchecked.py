@@ -15,11 +15,11 @@ from unittest import mock
 
 import safetensors.numpy
 
+from covsearch import durable, search
 from covsearch import indexing as build
-from covsearch import search
 from covsearch.cli import main
 from covsearch.db.catalogue import Catalogue
-from covsearch.index import collection, durable, flat, generation, publish
+from covsearch.index import collection, flat, generation, publish
 from covsearch.index.manifest import StoredFile
 
 Replacements = Mapping[tuple[Any, str], Any]

@@ -28,12 +28,12 @@ from covsearch.evaluate.pairs import head_scores
 from covsearch.evaluate.protocol import (
     MAX_NON_COVERS,
     PAIRS,
-    Origin,
+    TrainedOn,
     all_pairs,
     candidates,
     choose_pairs,
     only,
-    read_origin,
+    read_trained_on,
     recorded_pairs,
     searched,
 )
@@ -46,7 +46,16 @@ from covsearch.progress import Progress, silent
 from covsearch.training.card import calibrate_card
 from covsearch.workspace import Workspace
 
-__all__ = ["COLUMNS", "CalibrationReport", "Judged", "ScoredPairs", "calibrate", "describe", "draw", "facts"]
+__all__ = [
+    "COLUMNS",
+    "CalibratedPart",
+    "CalibrationReport",
+    "ScoredPairs",
+    "calibrate",
+    "card_note",
+    "draw_reliability",
+    "facts",
+]
 COLUMNS = ("part", "pairs", "accuracy at 0.5", "calibrated", "ECE before", "temperature", "Platt [95 % CI]")
 
 
@@ -88,7 +97,7 @@ class ScoredPairs:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CalibratedPart:
     """How a calibration does on one part of a checkpoint's split.
 
     Attributes
@@ -127,14 +136,14 @@ class CalibrationReport:
     folder : Path
         The checkpoint, into which it was written.
     calibration : Calibration
-    parts : tuple of Judged
+    parts : tuple of CalibratedPart
         ``validation``, all pairs that it was fitted on; ``test``, on whose list of pairs nothing was fitted, unless the
         checkpoint has none.
     """
 
     folder: Path
     calibration: Calibration
-    parts: tuple[Judged, ...]
+    parts: tuple[CalibratedPart, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
@@ -185,7 +194,7 @@ def calibrate(
         For another collection than the one trained on, and for validation pairs of one class only.
     """
     checkpoint = load_checkpoint(model or bundled_checkpoint())
-    origin = read_origin(checkpoint.folder)
+    origin = read_trained_on(checkpoint.folder)
     names = checkpoint.config.features.names
     dataset = open_dataset(dataset_dir or sample_root(), names, subset=subset, frame_rate=frame_rate)
     if dataset.subset != origin.subset:
@@ -216,16 +225,16 @@ def calibrate(
     if held_out:
         parts.append(_judged("test", held_out, calibration, held_out.judge(calibration, seed, progress)))
     write_calibration(checkpoint.folder, calibration)
-    calibrate_card(checkpoint.folder, describe(calibration, parts[1].score if held_out else None))
+    calibrate_card(checkpoint.folder, card_note(calibration, parts[1].score if held_out else None))
     return CalibrationReport(checkpoint.folder, calibration, tuple(parts))
 
 
-def _judged(name: str, pairs: ScoredPairs, calibration: Calibration, score: CalibrationScore) -> Judged:
+def _judged(name: str, pairs: ScoredPairs, calibration: Calibration, score: CalibrationScore) -> CalibratedPart:
     queries = judge_first_matches(pairs.first, calibration) if pairs.first else None
-    return Judged(name, len(pairs.label), score, queries)
+    return CalibratedPart(name, len(pairs.label), score, queries)
 
 
-def describe(calibration: Calibration, test: CalibrationScore | None) -> str:
+def card_note(calibration: Calibration, test: CalibrationScore | None) -> str:
     """What a calibration is of, in a line or two for the model's card."""
     pairs = f"{calibration.covers:,} covers, {calibration.non_covers:,} non-covers, at even odds"
     text = f"Calibrated on {WHAT[calibration.pairs]} ({pairs}): cover below p = {calibration.threshold:.3f}"
@@ -233,7 +242,7 @@ def describe(calibration: Calibration, test: CalibrationScore | None) -> str:
 
 
 def _validation(
-    checkpoint: Checkpoint, dataset: Dataset, origin: Origin, workspace: Workspace, seed: int, progress: Progress
+    checkpoint: Checkpoint, dataset: Dataset, origin: TrainedOn, workspace: Workspace, seed: int, progress: Progress
 ) -> tuple[ScoredPairs, str]:
     """What to fit on, and which of :data:`WHAT` it is."""
     if origin.by == "works":
@@ -251,7 +260,7 @@ def _validation(
 
 
 def _test(
-    checkpoint: Checkpoint, dataset: Dataset, origin: Origin, workspace: Workspace, seed: int, progress: Progress
+    checkpoint: Checkpoint, dataset: Dataset, origin: TrainedOn, workspace: Workspace, seed: int, progress: Progress
 ) -> ScoredPairs | None:
     """The checkpoint's list of test pairs, if it kept one."""
     if not (origin.folder / PAIRS).is_file():
@@ -277,7 +286,7 @@ def _scored(
     return ScoredPairs(score, pairs.label, works[pairs.a], works[pairs.b], performances, first)
 
 
-def draw(report: CalibrationReport, path: Path) -> Path:
+def draw_reliability(report: CalibrationReport, path: Path) -> Path:
     """Draw reliability before and after, on the validation pairs and on the test pairs.
 
     Parameters

@@ -12,7 +12,7 @@ import pytest
 from collection import melody, write_collection, write_feature
 from untrained import write_untrained
 
-from covsearch.calibrate import COLUMNS, CalibrationReport, calibrate, describe, draw
+from covsearch.calibrate import COLUMNS, CalibrationReport, calibrate, card_note, draw_reliability
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.splits import read_split, write_split
 from covsearch.embedding import embed_files
@@ -109,13 +109,13 @@ def test_weights_stay_as_they_are_and_the_card_tells(folder: Path, root: Path) -
     (folder / "README.md").write_text(card)
     report = run(folder, root)
     assert (folder / "model.safetensors").read_bytes() == weights
-    told = describe(report.calibration, report.parts[1].score)
+    told = card_note(report.calibration, report.parts[1].score)
     once = card.replace("; 0.5 is not calibrated: do it.", f". {told}")
     assert (folder / "README.md").read_text() == once
     run(folder, root)
     assert (folder / "README.md").read_text() == once
     assert "On the test pairs: accuracy" in told
-    assert "On the test pairs" not in describe(report.calibration, None)
+    assert "On the test pairs" not in card_note(report.calibration, None)
 
 
 def test_a_leaky_model_is_calibrated_on_its_list(root: Path, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_model_that_turns_the_ranking_round_is_refused(folder: Path, root: Pat
 @pytest.mark.parametrize("name", ["why.svg", "figures"])
 def test_the_diagram_is_drawn(folder: Path, root: Path, tmp_path: Path, name: str) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    path = draw(run(folder, root), tmp_path / name)
+    path = draw_reliability(run(folder, root), tmp_path / name)
     assert path == (tmp_path / "figures" / "reliability.png" if name == "figures" else tmp_path / name)
     assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
 

@@ -23,7 +23,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store, embed_windows
 from covsearch.evaluate.hub_correction import hub_corrected
-from covsearch.evaluate.protocol import read_origin, searched
+from covsearch.evaluate.protocol import read_trained_on, searched
 from covsearch.evaluate.retrieval import Distances, rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_systems import head_distances
 from covsearch.evaluate.window_distances import window_distances
@@ -53,7 +53,7 @@ def main() -> None:
 def measure(checkpoint: Checkpoint, root: Path, part: str | None) -> dict[str, float]:
     """MAP of every way to rank the performances of a collection, or of a `part` of the one trained on."""
     features = checkpoint.config.features
-    dataset = searched(open_dataset(root, features.names), read_origin(checkpoint.folder), part).dataset
+    dataset = searched(open_dataset(root, features.names), read_trained_on(checkpoint.folder), part).dataset
     store = pack_cached(find_workspace().cache, dataset, features)
     vectors = embed_store(checkpoint, store)
     windows, cuts = embed_windows(checkpoint, store, WindowRecipe(seen_rate(features, dataset.frame_rate)))

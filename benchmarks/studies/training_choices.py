@@ -31,7 +31,7 @@ from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.training.loop import TrainReport, pair_scores, train
 from covsearch.training.presets import configure
-from covsearch.training.run import choose_pairs
+from covsearch.training.run import pairs_by_part
 from covsearch.workspace import find_workspace
 
 NAME = "training_choices"
@@ -97,7 +97,7 @@ def fit(store: FrameStore, config: ModelConfig, training: TrainConfig) -> TrainR
 
 def training_pairs(store: FrameStore, training: TrainConfig) -> Mapping[str, Pairs]:
     """The pairs of each part of the sample."""
-    return choose_pairs(open_dataset(sample_root(), store.config.names), store, training)[1]
+    return pairs_by_part(open_dataset(sample_root(), store.config.names), store, training)[1]
 
 
 def packed(features: FeatureConfig) -> FrameStore:

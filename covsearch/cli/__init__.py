@@ -23,9 +23,17 @@ from covsearch.workspace import find_workspace
 
 COMMANDS = {
     "add": ("covsearch.cli.update", "add", "Add performances to the index, without training or building it again."),
-    "build-index": ("covsearch.cli.build", "build_index", "Embed a collection and publish it as a searchable index."),
-    "calibrate": ("covsearch.cli.calibrate", "calibrate", "Fit what a model's p is worth on its validation pairs."),
-    "compare": ("covsearch.cli.compare", "compare", "Set two performances side by side: how alike, and where."),
+    "build-index": (
+        "covsearch.cli.build",
+        "build_index_command",
+        "Embed a collection and publish it as a searchable index.",
+    ),
+    "calibrate": (
+        "covsearch.cli.calibrate",
+        "calibrate_command",
+        "Fit what a model's p is worth on its validation pairs.",
+    ),
+    "compare": ("covsearch.cli.compare", "compare_command", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
     "doctor": ("covsearch.cli.doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
     "eval-pairs": (
@@ -43,7 +51,7 @@ COMMANDS = {
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
     "remove": ("covsearch.cli.update", "remove", "Remove performances from the index."),
     "stats": ("covsearch.cli.stats", "stats", "Say what is in the workspace."),
-    "train": ("covsearch.cli.train", "train", "Train a branch and its head on pairs of a dataset."),
+    "train": ("covsearch.cli.train", "train_command", "Train a branch and its head on pairs of a dataset."),
     "verify": ("covsearch.cli.verify", "verify", "Check that every file of the index is what was built."),
 }
 

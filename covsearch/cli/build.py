@@ -29,7 +29,7 @@ _LISTED = 5  # skipped performances that the summary names
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
 @click.pass_obj
-def build_index(
+def build_index_command(
     workspace: Workspace,
     dataset: Path | None,
     subset: str | None,

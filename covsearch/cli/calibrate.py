@@ -26,7 +26,7 @@ from covsearch.workspace import Workspace
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the reliability: a .png or .svg file, or a folder.")
 @click.pass_obj
-def calibrate(
+def calibrate_command(
     workspace: Workspace,
     model: Path | None,
     dataset: Path | None,
@@ -58,7 +58,7 @@ def calibrate(
     else:
         _print(report)
     if plot:
-        click.echo(f"drew {calibrating.draw(report, plot)}", err=True)
+        click.echo(f"drew {calibrating.draw_reliability(report, plot)}", err=True)
 
 
 def _print(report: CalibrationReport) -> None:

@@ -27,7 +27,9 @@ _LISTED = 5  # pairs of windows that are shown
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, the aligned path in seconds.")
 @click.pass_obj
-def compare(workspace: Workspace, a: str, b: str, dataset: Path | None, plot: Path | None, as_json: bool) -> None:
+def compare_command(
+    workspace: Workspace, a: str, b: str, dataset: Path | None, plot: Path | None, as_json: bool
+) -> None:
     """Say how likely the performances A and B are covers, in which keys they are, and where they run together.
 
     The cover probability and the decision are those that `query A` gives B. The distance is the learned head's.

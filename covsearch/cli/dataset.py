@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from covsearch.cli.tables import plain, stdout, table
 from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.info import DatasetInfo, describe, group_reasons, spread
+from covsearch.dataset.info import DatasetInfo, group_reasons, measure_dataset, spread
 from covsearch.dataset.sample import sample_root
 from covsearch.progress import Progress, stderr_progress
 
@@ -50,7 +50,7 @@ def info(
     """
     found = open_dataset(directory or sample_root(), subset=subset, strict=strict, frame_rate=frame_rate)
     with stderr_progress() as progress:
-        described = describe(found, check=check, strict=strict, progress=progress)
+        described = measure_dataset(found, check=check, strict=strict, progress=progress)
         drawn = _draw(described, plot, progress) if plot else []
     click.echo(json.dumps(described.to_dict(), indent=1)) if as_json else _print(described)
     for path in drawn:

@@ -11,7 +11,7 @@ import click
 from covsearch.cli.tables import plain, stdout, table
 from covsearch.index.calibration import facts, read_calibration
 from covsearch.models import bundled_checkpoint, load_checkpoint
-from covsearch.models.describe import Description, Layer, describe, draw_circuit
+from covsearch.models.describe import Description, Layer, architecture, draw_circuit
 
 UNCALIBRATED = "p is not calibrated: run `covsearch calibrate --model` with this folder"
 
@@ -37,7 +37,7 @@ def show(checkpoint: Path | None, as_json: bool, plot: Path | None) -> None:
     """
     loaded = load_checkpoint(checkpoint or bundled_checkpoint())
     drawn = draw_circuit(loaded, plot) if plot else None
-    described, calibration = describe(loaded), read_calibration(loaded.folder, loaded.fingerprint)
+    described, calibration = architecture(loaded), read_calibration(loaded.folder, loaded.fingerprint)
     if as_json:
         fitted = calibration and dataclasses.asdict(calibration)
         click.echo(json.dumps({**described.to_dict(), "calibration": fitted}, indent=1))

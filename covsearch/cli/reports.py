@@ -12,7 +12,7 @@ import click
 from covsearch.cli.tables import stdout, table
 
 
-class System(Protocol):
+class ReportRow(Protocol):
     """One row of a report."""
 
     def row(self) -> Sequence[object]:
@@ -23,7 +23,7 @@ class Report(Protocol):
     """What every evaluation ends with."""
 
     @property
-    def systems(self) -> Sequence[System]:
+    def systems(self) -> Sequence[ReportRow]:
         """The model and the baselines."""
 
     @property

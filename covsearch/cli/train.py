@@ -79,7 +79,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--plot/--no-plot", default=None, help="Draw loss and accuracy curves [when matplotlib is there].")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def train(
+def train_command(
     workspace: Workspace,
     /,
     dataset: Path | None,

@@ -64,7 +64,7 @@ class Layout:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def describe(dataset: Any, shape: tuple[int, int], dtype: np.dtype[Any], file_bytes: int) -> Layout:
+def stored_layout(dataset: Any, shape: tuple[int, int], dtype: np.dtype[Any], file_bytes: int) -> Layout:
     """Check how a dataset is stored and return what is needed to read it; reads no value.
 
     Parameters

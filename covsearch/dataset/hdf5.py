@@ -18,7 +18,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import BINS, CHROMA
-from covsearch.dataset.chunks import Layout, describe, read_values
+from covsearch.dataset.chunks import Layout, read_values, stored_layout
 from covsearch.errors import FeatureFileError
 from covsearch.guard.files import RefusedError, Snapshot
 
@@ -101,7 +101,7 @@ def _opened(path: Path, feature: str, pid: str | None, wid: str | None, root: Pa
                 _check_attribute(file, "track_id", pid)
                 _check_attribute(file, "label", wid)
                 dataset = _hard_linked(file, name)
-                yield describe(dataset, *_shape_and_dtype(dataset), stored.size)
+                yield stored_layout(dataset, *_shape_and_dtype(dataset), stored.size)
             stored.check_unchanged()
     except RefusedError as e:
         raise FeatureFileError(path, str(e)) from e

@@ -88,7 +88,7 @@ def spread(lengths: NDArray[np.int64]) -> dict[str, float]:
     return {name: float(value) for name, value in zip(("min", "median", "mean", "max"), values, strict=True)}
 
 
-def describe(
+def measure_dataset(
     dataset: Dataset,
     *,
     check: bool = False,

@@ -131,7 +131,7 @@ def run_length(matching: NDArray[np.float32], name: str) -> float:
     return float(_recurrence(name)(matching)[1])
 
 
-def align(
+def align_pairs(
     frames: Sequence[NDArray[np.float32]],
     names: Sequence[str],
     *,

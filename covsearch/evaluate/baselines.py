@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.dataset.chroma import BINS
 from covsearch.dataset.pairs import Pairs
 
-PITCH_CLASSES = 12
+MEAN_CHROMA, RANDOM = "mean chroma", "random"
 _CHUNK = 2**16  # pairs at once: a 24-bin mean of 65,536 pairs is 12 MB of float64
 
 
@@ -22,7 +23,7 @@ class Baseline(Protocol):
         ...
 
 
-def mean_chroma(frames: NDArray[np.float16]) -> NDArray[np.float64]:
+def mean_chroma(frames: NDArray[np.floating]) -> NDArray[np.float64]:
     """The average frame of one performance.
 
     Parameters
@@ -57,17 +58,20 @@ def key_invariant_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> ND
     The optimal transposition index of Serrà, Gómez, Herrera, "Transposing chroma representations to a common
     key" (2008), with the cosine of mean chroma as the similarity.
     """
-    blocks = _unit(a).reshape(len(a), -1, PITCH_CLASSES)  # (N, F / 12, 12)
-    others = _unit(b).reshape(len(b), -1, PITCH_CLASSES)  # (N, F / 12, 12)
+    blocks = unit_rows(a).reshape(len(a), -1, BINS)  # (N, F / 12, 12)
+    others = unit_rows(b).reshape(len(b), -1, BINS)  # (N, F / 12, 12)
     best = np.full(len(a), -np.inf)
-    for key in range(PITCH_CLASSES):
+    for key in range(BINS):
         np.maximum(best, np.einsum("nfp,nfp->n", blocks, np.roll(others, key, axis=2)), out=best)
     return 1 - best
 
 
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """`vectors` (N, D) at unit length, in float64; zero where a vector is."""
+    vectors = vectors.astype(np.float64)
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(norm > 0, norm, 1)
+    unit: NDArray[np.float64] = vectors / np.where(norm > 0, norm, 1)
+    return unit
 
 
 def mean_chroma_baseline(frames: Iterable[NDArray[np.float16]], pairs: Pairs, seed: int = 0) -> NDArray[np.float64]:
@@ -85,5 +89,4 @@ def random_baseline(frames: Iterable[NDArray[np.float16]], pairs: Pairs, seed: i
     return np.random.default_rng([seed, 1]).random(len(pairs))
 
 
-MEAN_CHROMA = "mean chroma"
-BASELINES: dict[str, Baseline] = {MEAN_CHROMA: mean_chroma_baseline, "random": random_baseline}
+BASELINES: dict[str, Baseline] = {MEAN_CHROMA: mean_chroma_baseline, RANDOM: random_baseline}

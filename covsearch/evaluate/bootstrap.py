@@ -6,7 +6,7 @@ are drawn with replacement, and a pair counts as often as it would occur among t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,18 +108,57 @@ def bootstrap_over_works(
     ----------
     Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 8 and 13.
     """
-    if replicates < 1:
-        raise UsageError(f"the bootstrap needs at least 1 replicate, not {replicates}")
     rankings = {name: _Ranking(*checked(score, label, both_classes=True)) for name, score in scores.items()}
     weights = WorkWeights(np.asarray(label), work_a, work_b)
-    rng = np.random.default_rng(seed)
-    auc = {name: np.empty(replicates) for name in rankings}
-    for k in range(replicates):
+
+    def once(rng: np.random.Generator) -> dict[str, float]:
         covers, others = weights.draw_both(rng)
-        for name, ranking in rankings.items():
-            auc[name][k] = ranking.weighted_auc(covers, others)
-        progress("bootstrap over works", k + 1, replicates)
+        return {name: ranking.weighted_auc(covers, others) for name, ranking in rankings.items()}
+
+    auc = replicated(once, replicates=replicates, seed=seed, stage="bootstrap over works", progress=progress)
     return BootstrapAuc(auc, weights.works, weights.redrawn)
+
+
+def replicated(
+    once: Callable[[np.random.Generator], Mapping[str, float]],
+    *,
+    replicates: int,
+    seed: int,
+    stage: str = "",
+    progress: Progress = silent,
+) -> dict[str, NDArray[np.float64]]:
+    """Draw R times and keep what every system makes of each draw.
+
+    Parameters
+    ----------
+    once : callable
+        A generator -> the value of every system on what it draws: name -> number.
+    replicates : int
+        R, at least 1.
+    seed : int
+        Of the one generator behind all draws.
+    stage : str
+        What `progress` is told, after every replicate.
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        Name -> NDArray[float64], shape (R,).
+
+    Raises
+    ------
+    UsageError
+        For less than one replicate.
+    """
+    if replicates < 1:
+        raise UsageError(f"the bootstrap needs at least 1 replicate, not {replicates}")
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for k in range(replicates):
+        drawn.append(once(rng))
+        progress(stage, k + 1, replicates)
+    return {name: np.array([values[name] for values in drawn]) for name in drawn[0]}
 
 
 class WorkWeights:

@@ -7,7 +7,6 @@ non-covers above all, and the weights keep the odds those of the list.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.errors import ArtefactError, UsageError
-from covsearch.evaluate.bootstrap import Interval, WorkWeights, percentile_interval
+from covsearch.evaluate.bootstrap import Interval, WorkWeights, percentile_interval, replicated
 from covsearch.evaluate.metrics import THRESHOLD, checked
 from covsearch.index.calibration import Calibration
 from covsearch.index.head import Head
@@ -296,15 +295,11 @@ def _resampled(
     progress: Progress,
 ) -> dict[str, NDArray[np.float64]]:
     """Expected calibration errors (R,) of every diagram on the same works drawn, classes weighing one half each."""
-    if replicates < 1:
-        raise UsageError(f"the bootstrap needs at least 1 replicate, not {replicates}")
-    rng = np.random.default_rng(seed)
-    errors = {name: np.full(replicates, math.nan) for name in diagrams}
     share = np.empty(len(label))
-    for k in range(replicates):
+
+    def once(rng: np.random.Generator) -> dict[str, float]:
         covers, others = works.draw_both(rng)
         share[label == COVER], share[label != COVER] = covers / covers.sum() / 2, others / others.sum() / 2
-        for name, diagram in diagrams.items():
-            errors[name][k] = diagram.binned(share, BINS).ece
-        progress("bootstrap of the calibration", k + 1, replicates)
-    return errors
+        return {name: diagram.binned(share, BINS).ece for name, diagram in diagrams.items()}
+
+    return replicated(once, replicates=replicates, seed=seed, stage="bootstrap of the calibration", progress=progress)

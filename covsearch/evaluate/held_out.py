@@ -19,8 +19,8 @@ from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
 from covsearch.evaluate.calibration import CalibrationScore, judge_calibration
 from covsearch.evaluate.first_matches import QueryScore, first_matches, judge_first_matches
 from covsearch.evaluate.metrics import THRESHOLD, accuracy
-from covsearch.evaluate.pairs import PairReport, PairScores, compare, head_scores
-from covsearch.evaluate.protocol import HELD_OUT_PAIRS, HeldOut, assumed_rate, candidates, choose_pairs, read_origin
+from covsearch.evaluate.pairs import PairReport, PairScores, compare_systems, head_scores
+from covsearch.evaluate.protocol import HELD_OUT_PAIRS, HeldOut, assumed_rate, candidates, choose_pairs, read_trained_on
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration
@@ -183,7 +183,7 @@ def evaluate_pairs(
         When these pairs cannot be formed, or the frame rate is no positive number.
     """
     checkpoint = load_checkpoint(model or bundled_checkpoint())
-    origin = read_origin(checkpoint.folder)
+    origin = read_trained_on(checkpoint.folder)
     features = checkpoint.config.features
     dataset = open_dataset(dataset_dir or sample_root(), features.names, subset=subset, frame_rate=frame_rate)
     store = pack_cached(workspace.cache, candidates(dataset, origin, pairs), features, progress=progress)
@@ -191,7 +191,7 @@ def evaluate_pairs(
     works = np.unique(store.wids, return_inverse=True)[1]  # numbers: a million names are slow to sort
     vectors = embed_store(checkpoint, store, progress)
     systems = _scores(checkpoint, vectors, store, held_out.pairs, seed, progress)
-    reports, draws = compare(
+    reports, draws = compare_systems(
         systems,
         held_out.pairs.label,
         works[held_out.pairs.a],

@@ -96,7 +96,7 @@ def head_scores(vectors: NDArray[np.float32], pairs: Pairs, head: Head, name: st
     return PairScores(name, score, head.probability(score))
 
 
-def compare(
+def compare_systems(
     systems: Sequence[PairScores],
     label: NDArray[np.int64],
     work_a: ArrayLike,

@@ -30,7 +30,7 @@ _SEEN = {
 
 
 @dataclass(frozen=True)
-class Origin:
+class TrainedOn:
     """What a checkpoint says of the data it was trained on.
 
     Attributes
@@ -75,7 +75,7 @@ class HeldOut:
     notes: tuple[str, ...]
 
 
-def read_origin(folder: Path) -> Origin:
+def read_trained_on(folder: Path) -> TrainedOn:
     """Read ``split.json`` of a checkpoint folder.
 
     Raises
@@ -93,10 +93,10 @@ def read_origin(folder: Path) -> Origin:
     subset, by = about.get("subset"), about.get("by")
     if not isinstance(subset, str) or by not in ("works", "pairs"):
         raise ArtefactError(f"{path}: expected a subset and by works or pairs, got {subset!r} by {by!r}")
-    return Origin(folder, subset, by, split)
+    return TrainedOn(folder, subset, by, split)
 
 
-def candidates(dataset: Dataset, origin: Origin, kind: str) -> Dataset:
+def candidates(dataset: Dataset, origin: TrainedOn, kind: str) -> Dataset:
     """The part of `dataset` that held-out pairs can come from; only this has to be read and embedded.
 
     Performances whose work is not known are left out: nobody can say which pairs of theirs are covers.
@@ -152,14 +152,14 @@ class Searched:
 
 
 def searched(
-    dataset: Dataset, origin: Origin, part: str | None = None, keep: Callable[[Performance], bool] | None = None
+    dataset: Dataset, origin: TrainedOn, part: str | None = None, keep: Callable[[Performance], bool] | None = None
 ) -> Searched:
     """The part of `dataset` that retrieval is measured on; without the performances whose work is not known.
 
     Parameters
     ----------
     dataset : Dataset
-    origin : Origin
+    origin : TrainedOn
     part : str, optional
         ``train``, ``validation`` or ``test`` works of the split, for the collection trained on only. By default
         its test works, and all of any other collection.
@@ -201,7 +201,7 @@ def searched(
 
 def searched_by_all(
     dataset: Dataset,
-    origins: Sequence[Origin],
+    origins: Sequence[TrainedOn],
     part: str | None = None,
     keep: Callable[[Performance], bool] | None = None,
 ) -> tuple[list[Searched], Dataset]:
@@ -236,7 +236,7 @@ def only(dataset: Dataset, pids: set[str]) -> Dataset:
 
 
 def choose_pairs(
-    dataset: Dataset, origin: Origin, pids: tuple[str, ...], kind: str = "balanced", seed: int = 0
+    dataset: Dataset, origin: TrainedOn, pids: tuple[str, ...], kind: str = "balanced", seed: int = 0
 ) -> HeldOut:
     """Choose the pairs among `pids`, the candidates that could be read.
 
@@ -244,7 +244,7 @@ def choose_pairs(
     ----------
     dataset : Dataset
         The whole collection.
-    origin : Origin
+    origin : TrainedOn
     pids : tuple of str
         The performances that the positions in the result count through.
     kind : str
@@ -281,7 +281,7 @@ def choose_pairs(
     return HeldOut(protocol, pairs, tuple(notes))
 
 
-def _explain(protocol: str, origin: Origin, subset: str) -> str:
+def _explain(protocol: str, origin: TrainedOn, subset: str) -> str:
     if protocol == HELD_OUT_WORKS:
         return f"{protocol}: training saw no performance of these works"
     if protocol == HELD_OUT_PAIRS:
@@ -289,7 +289,7 @@ def _explain(protocol: str, origin: Origin, subset: str) -> str:
     return f"{protocol}: trained on {origin.subset}, judged on {subset}"
 
 
-def recorded_pairs(dataset: Dataset, origin: Origin, pids: tuple[str, ...], part: str = "test") -> tuple[Pairs, int]:
+def recorded_pairs(dataset: Dataset, origin: TrainedOn, pids: tuple[str, ...], part: str = "test") -> tuple[Pairs, int]:
     """The checkpoint's pairs of `part` as positions in `pids`, and how many are lost because a PID is not in it.
 
     Raises

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from covsearch.errors import UsageError
+from covsearch.evaluate.bootstrap import replicated
 from covsearch.progress import Progress, silent
 
 Distances = Callable[[NDArray[np.int64]], NDArray[np.float64]]
@@ -232,15 +233,12 @@ def bootstrap_map(
     ----------
     Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 8.
     """
-    if replicates < 1:
-        raise UsageError(f"the bootstrap needs at least 1 replicate, not {replicates}")
     codes = np.unique(work, return_inverse=True)[1]
     queries = np.bincount(codes)  # (W,)
     sums = {name: np.bincount(codes, weights=values) for name, values in precision.items()}
-    rng = np.random.default_rng(seed)
-    drawn = {name: np.empty(replicates) for name in precision}
-    for k in range(replicates):
+
+    def once(rng: np.random.Generator) -> dict[str, float]:
         count = np.bincount(rng.integers(len(queries), size=len(queries)), minlength=len(queries))
-        for name, total in sums.items():
-            drawn[name][k] = count @ total / (count @ queries)
-    return drawn
+        return {name: float(count @ total / (count @ queries)) for name, total in sums.items()}
+
+    return replicated(once, replicates=replicates, seed=seed)

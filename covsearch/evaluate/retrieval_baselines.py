@@ -16,19 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.dataset.chroma import BINS
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import MissingExtraError, UsageError
 from covsearch.evaluate.alignment import DMAX, QMAX, alignable, need_essentia
-from covsearch.evaluate.baselines import MEAN_CHROMA, PITCH_CLASSES
+from covsearch.evaluate.baselines import MEAN_CHROMA, RANDOM, mean_chroma, unit_rows
 from covsearch.evaluate.retrieval import Distances
 from covsearch.features.frames import means_of, repeated, unit_norm
 from covsearch.progress import Progress, silent
 
 WINDOW = 75  # frames of 2D-FTM, 28 s
 POWER = 1.96  # of chroma before 2D-FTM: as published; on covers80_dev MAP is 0.44 with it and 0.39 without
-RANDOM, FTM = "random", "2D-FTM"
+FTM = "2D-FTM"
 _WINDOWS = 1024  # of one track at most, evenly spread; 7 minutes have fewer, and hours of audio must fit in memory
 
 Description = NDArray[Any]
@@ -165,11 +166,11 @@ def mean_chroma_distances(kept: Sequence[Description], size: int, seed: int) -> 
 
     Equals :func:`covsearch.evaluate.baselines.key_invariant_distance` of each query with the whole collection.
     """
-    unit = _unit(np.stack(kept))  # (N, 12)
+    unit = unit_rows(np.stack(kept))  # (N, 12)
 
     def distances(queries: NDArray[np.int64]) -> NDArray[np.float64]:
         best = np.full((len(queries), size), -np.inf)
-        for key in range(PITCH_CLASSES):
+        for key in range(BINS):
             np.maximum(best, np.roll(unit[queries], key, axis=1) @ unit.T, out=best)
         return 1 - best
 
@@ -201,26 +202,19 @@ def fourier_magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     spread = windows[:: -(-len(windows) // _WINDOWS)].swapaxes(1, 2)
     magnitude = np.median(np.abs(np.fft.rfft2(spread)), axis=0)  # (75, 7)
     magnitude[:, 1:-1] *= np.sqrt(2)  # these columns stand for two of the full spectrum
-    vector: NDArray[np.float32] = _unit(magnitude.reshape(1, -1))[0].astype(np.float32)
+    vector: NDArray[np.float32] = unit_rows(magnitude.reshape(1, -1))[0].astype(np.float32)
     return vector
 
 
 def vector_distances(kept: Sequence[Description], size: int, seed: int) -> Distances:
     """One minus the cosine of vectors of any length, in [0, 2]."""
-    unit = _unit(np.stack(kept))  # (N, D)
+    unit = unit_rows(np.stack(kept))  # (N, D)
     return lambda queries: 1 - unit[queries] @ unit.T
-
-
-def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    vectors = vectors.astype(np.float64)
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = vectors / np.where(norm > 0, norm, 1)
-    return unit
 
 
 RETRIEVAL_BASELINES: dict[str, VectorBaseline | AlignedBaseline] = {
     FTM: VectorBaseline(fourier_magnitude, vector_distances),
-    MEAN_CHROMA: VectorBaseline(lambda frames: frames.mean(axis=0, dtype=np.float64), mean_chroma_distances),
+    MEAN_CHROMA: VectorBaseline(mean_chroma, mean_chroma_distances),
     QMAX: AlignedBaseline(),
     DMAX: AlignedBaseline(),
     RANDOM: VectorBaseline(None, random_distances),

@@ -12,7 +12,7 @@ from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import ArtefactError
 from covsearch.evaluate.bootstrap import LEVEL, REPLICATES, Interval
-from covsearch.evaluate.protocol import Searched, assumed_rate, read_origin, searched_by_all
+from covsearch.evaluate.protocol import Searched, assumed_rate, read_trained_on, searched_by_all
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, find_retrieval_baselines
 from covsearch.evaluate.retrieval_systems import baseline_systems, model_system
 from covsearch.evaluate.system_report import SystemReport, rank_systems
@@ -154,7 +154,7 @@ def evaluate_retrieval(
     checkpoints = _load(models or [bundled_checkpoint()])
     features = dict.fromkeys(name for one in checkpoints for name in one.config.features.names)
     dataset = open_dataset(dataset_dir or sample_root(), tuple(features), subset=subset, frame_rate=frame_rate)
-    found, dataset = searched_by_all(dataset, [read_origin(one.folder) for one in checkpoints], part, keep)
+    found, dataset = searched_by_all(dataset, [read_trained_on(one.folder) for one in checkpoints], part, keep)
     stores = [pack_cached(workspace.cache, dataset, one.config.features, progress=progress) for one in checkpoints]
     pids = _in_all(stores)
     wids = dataset.wids_of(pids)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import Dataset
 from covsearch.embedding import embed_store
-from covsearch.evaluate.alignment import align
+from covsearch.evaluate.alignment import align_pairs
 from covsearch.evaluate.retrieval import BLOCK, Distances
 from covsearch.evaluate.retrieval_baselines import (
     AlignedBaseline,
@@ -156,7 +156,7 @@ def query_seconds(distances: Distances, size: int) -> float:
 
 def _aligned_systems(kept: dict[str, Kept], progress: Progress) -> dict[str, System]:
     rows = next(iter(kept.values())).rows  # all are the same frames
-    found = align(rows, tuple(kept), progress=progress)
+    found = align_pairs(rows, tuple(kept), progress=progress)
     return {
         name: System(name, one, kept[name].seconds, _times(one.seconds_per_pair), measured=False)
         for name, one in found.items()

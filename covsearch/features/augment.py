@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.dataset.chroma import BINS
+
 _TEMPO_SPREAD = 0.1  # standard deviation of log tempo: two thirds of the factors within 0.90-1.11
 _SHORTEST_CROP = 0.6
 _FEWEST_FRAMES = 16
@@ -29,7 +31,7 @@ def rotate_key(frames: NDArray[np.float32], semitones: int) -> NDArray[np.float3
     -------
     NDArray[float32], shape (L, F)
     """
-    blocks = frames.reshape(len(frames), -1, 12)  # (L, F/12, 12)
+    blocks = frames.reshape(len(frames), -1, BINS)  # (L, F/12, 12)
     return np.roll(blocks, semitones, axis=2).reshape(frames.shape)
 
 
@@ -130,6 +132,6 @@ def mask_pitch(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray
     ----------
     Park et al., "SpecAugment" (2019): masks of time and frequency.
     """
-    masked = frames.reshape(len(frames), -1, 12).copy()  # (L, F/12, 12)
-    masked[:, :, rng.choice(12, int(rng.integers(_MOST_PITCHES + 1)), replace=False)] = 0
+    masked = frames.reshape(len(frames), -1, BINS).copy()  # (L, F/12, 12)
+    masked[:, :, rng.choice(BINS, int(rng.integers(_MOST_PITCHES + 1)), replace=False)] = 0
     return masked.reshape(frames.shape)

@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from covsearch import durable
 from covsearch.errors import ArtefactError, CovsearchError
-from covsearch.index import durable, verified
+from covsearch.index import verified
 from covsearch.index.generation import (
     CALIBRATED,
     CURRENT,

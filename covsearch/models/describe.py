@@ -68,7 +68,7 @@ class Description:
         return asdict(self)
 
 
-def describe(checkpoint: Checkpoint) -> Description:
+def architecture(checkpoint: Checkpoint) -> Description:
     """Layers, parameters and circuit of a model; a quantum one imports PennyLane to draw."""
     model = checkpoint.model
     circuit = find_circuit(model)

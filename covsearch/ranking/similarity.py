@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.dataset.chroma import BINS
 from covsearch.features.frames import unit_norm
 from covsearch.ranking import kernel
-
-
-def transpose(frames: NDArray[np.float32], semitones: int) -> NDArray[np.float32]:
-    """`frames` (L, F), F a multiple of 12, sounding `semitones` higher; every block of 12 pitch classes alike."""
-    return np.roll(frames.reshape(len(frames), -1, BINS), semitones, axis=2).reshape(frames.shape)
 
 
 def cross_similarity(a: NDArray[np.float32], b: NDArray[np.float32], span: int) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from covsearch import durable
 from covsearch.errors import MissingExtraError
 from covsearch.progress import Progress, silent
 from covsearch.synthesis.setting import Note, Setting, from_json
@@ -74,9 +75,7 @@ def _parse_file(cache: Path, collection: str, path: Path) -> None:
     parsed = music21.converter.parse(path, forceSource=True)
     scores = list(parsed.scores) if isinstance(parsed, music21.stream.Opus) else [parsed]
     settings = [asdict(found) for score in scores for found in _setting(collection, path, score)]
-    target = _cached(cache, collection, path)
-    target.with_suffix(".tmp").write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
-    target.with_suffix(".tmp").replace(target)
+    durable.replace_text(_cached(cache, collection, path), json.dumps(settings, ensure_ascii=False))
 
 
 def _setting(collection: str, path: Path, score: Any) -> Iterator[Setting]:

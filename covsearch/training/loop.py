@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from covsearch import durable
 from covsearch.config import EMBEDDING_DIM, ModelConfig, TrainConfig, to_toml
 from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.embedding import embed_frames
@@ -121,7 +122,7 @@ def train(
         record, validated = _epoch(model, optimizer, made, store, pairs["validation"], training, state, progress)
         _keep(state, record, validated, training.keep)
         save_state(folder, key, model, optimizer, state)
-        _write_history(folder / METRICS, state.history)
+        durable.replace_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in state.history))
     model.load_state_dict(state.best)
     return _report(model.eval(), store, pairs, state)
 
@@ -237,12 +238,6 @@ def _keep(state: TrainingState, record: EpochMetrics, model: Siamese, which: str
     ):
         state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
         state.best_epoch = record.epoch
-
-
-def _write_history(path: Path, history: list[dict[str, float]]) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
-    fresh.replace(path)
 
 
 def pair_scores(model: Siamese, store: FrameStore, pairs: Pairs) -> NDArray[np.float32]:

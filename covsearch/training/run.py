@@ -101,7 +101,7 @@ def run_training(
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
     songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
-    split, pairs = choose_pairs(dataset, store, training)
+    split, pairs = pairs_by_part(dataset, store, training)
     batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
     report = train(store, pairs, config, training, out, progress, batches)
     trained = Trained(report, config, training, store, pairs, split)
@@ -110,7 +110,7 @@ def run_training(
     return out, trained
 
 
-def choose_pairs(
+def pairs_by_part(
     dataset: Dataset, store: FrameStore, training: TrainConfig
 ) -> tuple[Split | None, Mapping[str, Pairs]]:
     """The pairs of each part: by the split that the dataset ships, else by one drawn with the seed.

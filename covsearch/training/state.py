@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from covsearch import durable
 from covsearch.errors import ArtefactError, UsageError
 
 STATE = "state.safetensors"
@@ -50,11 +50,8 @@ def save_state(
     for i, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{k}": v for k, v in slots.items()}
     about = {"config": config, "history": json.dumps(state.history), "best_epoch": str(state.best_epoch)}
-    fresh = folder / f"{STATE}.new"
-    save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, fresh, metadata=about)
-    with fresh.open("rb") as f:
-        os.fsync(f.fileno())
-    fresh.replace(folder / STATE)
+    with durable.replacing(folder / STATE) as draft:
+        save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, draft, metadata=about)
 
 
 def load_state(folder: Path, config: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingState | None:

@@ -30,9 +30,9 @@ from benchmarks.cost_of_safety import (
     timed,
 )
 from benchmarks.unchecked import FLUSHING, READING, WRITING, without
+from covsearch import durable
 from covsearch import indexing as build
 from covsearch.errors import ArtefactError
-from covsearch.index import durable
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 

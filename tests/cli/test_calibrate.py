@@ -54,7 +54,7 @@ def test_plot(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_from_calibrating_to_a_calibrated_answer(arguments: list[str], tmp_path: Path) -> None:
-    """An index built before keeps answering as it did; one built after has calibrated probabilities, in the same order."""
+    """An index built before keeps answering as it did; one built after has calibrated probabilities, in that order."""
     run(tmp_path, "build-index", *arguments)
     before = json.loads(run(tmp_path, "query", "P_5", "--json").stdout)
     run(tmp_path, "calibrate", *arguments)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from covsearch import durable, update
 from covsearch import embedding as embed
 from covsearch import indexing as build
-from covsearch import update
 from covsearch.features import pack
-from covsearch.index import durable, publish
+from covsearch.index import publish
 
 BEFORE, HALF, AFTER = "before", "half-way", "after"
 

@@ -7,7 +7,7 @@ import pytest
 
 from covsearch.dataset import figures
 from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.info import describe
+from covsearch.dataset.info import measure_dataset
 from tests.hostile.files import chroma, write_file
 from tests.hostile.trees import feature_file, metadata_file, write_tree
 
@@ -15,7 +15,7 @@ from tests.hostile.trees import feature_file, metadata_file, write_tree
 def test_every_feature_and_the_lengths_are_drawn(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree")
     write_file(feature_file(tmp_path / "tree", "P_15", "W_14", "crema"), {"crema": chroma(60)})
-    drawn = figures.draw_info(describe(open_dataset(tmp_path / "tree")), tmp_path / "figures")
+    drawn = figures.draw_info(measure_dataset(open_dataset(tmp_path / "tree")), tmp_path / "figures")
     names = ["feature-distributions-hpcp.png", "feature-distributions-crema.png", "lengths.png"]
     assert [path.name for path in drawn] == names
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
@@ -44,4 +44,4 @@ def test_refused_files_are_not_drawn(tmp_path: Path) -> None:
     assert (len(frames), performances) == (400, 2)
     for pid, wid in (("P_22", "W_14"), ("P_3", "W_2")):
         feature_file(tmp_path, pid, wid).write_text("no HDF5")
-    assert figures.draw_info(describe(open_dataset(tmp_path)), tmp_path / "figures") == []
+    assert figures.draw_info(measure_dataset(open_dataset(tmp_path)), tmp_path / "figures") == []

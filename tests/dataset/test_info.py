@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.info import describe, group_reasons
+from covsearch.dataset.info import group_reasons, measure_dataset
 from covsearch.dataset.layout import Skipped
 from covsearch.errors import FeatureFileError
 from tests.hostile.files import BROKEN_FILES, chroma, write_file, write_single_file
@@ -23,7 +23,7 @@ def test_counts_and_lengths(tmp_path: Path) -> None:
         ' "W_2": {"P_3": {"release_year": "1899", "instrumental": "No"}}}'
     )
     calls: list[tuple[str, int, int]] = []
-    info = describe(open_dataset(tmp_path), progress=lambda *call: calls.append(call))
+    info = measure_dataset(open_dataset(tmp_path), progress=lambda *call: calls.append(call))
     assert info.to_dict() == {
         "root": str(tmp_path),
         "subset": "benchmark",
@@ -57,7 +57,7 @@ def test_counts_and_lengths(tmp_path: Path) -> None:
 def test_single_files_without_a_feature_count_for_the_others(tmp_path: Path) -> None:
     path = tmp_path / "da-tacos_benchmark_subset_single_files" / "W_14" / "P_15.h5"
     write_single_file(path, {"hpcp": chroma(50), "chroma_cens": chroma(51)})
-    info = describe(open_dataset(tmp_path))
+    info = measure_dataset(open_dataset(tmp_path))
     assert {name: lengths.tolist() for name, lengths in info.lengths.items()} == {
         "hpcp": [50],
         "crema": [],
@@ -73,12 +73,12 @@ def test_all_hostile_files_together_are_skipped(tmp_path: Path) -> None:
     for number, (build, _) in enumerate(BROKEN_FILES.values(), 100):
         path = feature_file(tmp_path, f"P_{number}", "W_14")
         build(path)
-    info = describe(open_dataset(tmp_path), check=True)
+    info = measure_dataset(open_dataset(tmp_path), check=True)
     assert info.lengths["hpcp"].tolist() == [200, 200, 200]
     assert len(info.skipped) == len(BROKEN_FILES) - 1  # one of them is not there at all
     assert all(not Path(s.path).is_absolute() for s in info.skipped)
     with pytest.raises(FeatureFileError):
-        describe(open_dataset(tmp_path), strict=True)
+        measure_dataset(open_dataset(tmp_path), strict=True)
 
 
 def test_values_are_read_only_when_checking(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_values_are_read_only_when_checking(tmp_path: Path) -> None:
     values[3, 3] = np.nan
     write_file(feature_file(tmp_path, "P_15", "W_14"), {"hpcp": values})
     dataset = open_dataset(tmp_path)
-    assert describe(dataset, strict=True).lengths["hpcp"].tolist() == [200, 40, 200]
-    checked = describe(dataset, check=True)
+    assert measure_dataset(dataset, strict=True).lengths["hpcp"].tolist() == [200, 40, 200]
+    checked = measure_dataset(dataset, check=True)
     assert checked.lengths["hpcp"].tolist() == [200, 200]
     assert checked.skipped == (
         Skipped(
@@ -96,7 +96,7 @@ def test_values_are_read_only_when_checking(tmp_path: Path) -> None:
         ),
     )
     with pytest.raises(FeatureFileError, match=r"P_15_hpcp.h5: has NaN"):
-        describe(dataset, check=True, strict=True)
+        measure_dataset(dataset, check=True, strict=True)
 
 
 def test_reasons_that_differ_in_names_and_numbers_are_one() -> None:

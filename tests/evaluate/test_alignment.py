@@ -86,7 +86,9 @@ def test_distances_are_essentia_s_own_asymmetric_ones() -> None:
 
     frames = [track(k, length) for k, length in enumerate((40, 70, 55, 30, 90, 41, 42, 43, 44, 45))]
     told: list[tuple[int, int]] = []
-    found = alignment.align(frames, ["Dmax", "Qmax"], progress=lambda stage, done, total: told.append((done, total)))
+    found = alignment.align_pairs(
+        frames, ["Dmax", "Qmax"], progress=lambda stage, done, total: told.append((done, total))
+    )
     assert told[-1] == (45, 45)
     for name, kind in alignment.RECURRENCES.items():
         asymmetric = standard.CoverSongSimilarity(alignmentType=kind, distanceType="asymmetric")
@@ -100,7 +102,7 @@ def test_distances_are_essentia_s_own_asymmetric_ones() -> None:
 
 def test_a_transposed_performance_is_as_near_as_the_same() -> None:
     frames = [melody(1, 80), np.roll(melody(1, 80), 5, axis=1), melody(2, 80)]
-    for found in alignment.align(frames, ["Qmax", "Dmax"]).values():
+    for found in alignment.align_pairs(frames, ["Qmax", "Dmax"]).values():
         (same, other) = found(np.array([0]))[0, 1:]
         assert same == pytest.approx(np.sqrt(71) / found.score[0, 1])
         assert found.score[0, 1] >= 67 > 1.5 * found.score[0, 2]
@@ -109,7 +111,7 @@ def test_a_transposed_performance_is_as_near_as_the_same() -> None:
 
 def test_processes_find_what_one_finds() -> None:
     frames = [track(k, 30 + k) for k in range(9)]  # more than one tile
-    one, two = (alignment.align(frames, ["Qmax"], workers=n)["Qmax"] for n in (1, 2))
+    one, two = (alignment.align_pairs(frames, ["Qmax"], workers=n)["Qmax"] for n in (1, 2))
     np.testing.assert_array_equal(one.score, two.score)
     assert one.score[np.triu_indices(9, 1)].min() > 0
     assert two.seconds_per_pair > 0
@@ -121,7 +123,7 @@ def test_short_performances_are_repeated_and_silence_is_aligned(length: int) -> 
     assert len(frames) == max(length, 13)
     np.testing.assert_array_equal(frames, np.resize(track(0, length), (13, 12)))
     rows = [frames, alignment.alignable(np.zeros((length, 12), np.float32)), alignment.alignable(track(1, 50))]
-    for found in alignment.align(rows, ["Qmax", "Dmax"]).values():
+    for found in alignment.align_pairs(rows, ["Qmax", "Dmax"]).values():
         assert np.isfinite(found(np.arange(3))).all()
 
 
@@ -143,12 +145,12 @@ def test_without_essentia_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "essentia", None)
     monkeypatch.setattr(alignment, "_on_disk", lambda size: pytest.fail("work was begun"))
     with pytest.raises(MissingExtraError, match="'audio'"):
-        alignment.align([track(0, 20), track(1, 20)], ["Qmax"])
+        alignment.align_pairs([track(0, 20), track(1, 20)], ["Qmax"])
 
 
 BESIDE_OTHERS = """
 import numpy as np, torch, faiss
-from covsearch.evaluate.alignment import align
+from covsearch.evaluate.alignment import align_pairs
 x = np.random.default_rng(0).random((300, 32), dtype=np.float32)
 def others():
     index = faiss.IndexFlatL2(32)
@@ -156,7 +158,7 @@ def others():
     assert index.search(x, 3)[1][:, 0].tolist() == list(range(300))
     return torch.from_numpy(x).mm(torch.from_numpy(x.T)).sum().item()
 before = others()
-align([x[:, :12], x[::-1, :12].copy()], ["Qmax", "Dmax"], workers=1)
+align_pairs([x[:, :12], x[::-1, :12].copy()], ["Qmax", "Dmax"], workers=1)
 assert before == others()
 """
 

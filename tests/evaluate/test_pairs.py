@@ -50,7 +50,7 @@ def test_scores_keep_an_order_that_probabilities_round_away() -> None:
 def test_reports_carry_what_the_metrics_say() -> None:
     p = np.clip(noisy(0.3, 1), 0, 1)
     systems = [pairs.PairScores("cnn", p, p), pairs.PairScores("mean chroma", noisy(0.8, 2))]
-    (model, chroma), draws = pairs.compare(systems, LABEL, *WORKS, reference="mean chroma", replicates=50)
+    (model, chroma), draws = pairs.compare_systems(systems, LABEL, *WORKS, reference="mean chroma", replicates=50)
     assert model.accuracy == metrics.accuracy(p, LABEL)
     assert model.auc == metrics.auc(p, LABEL)
     assert model.difference == pytest.approx(model.auc - chroma.auc)
@@ -68,4 +68,4 @@ def test_reference_must_be_one_of_the_systems_and_names_distinct() -> None:
     one = pairs.PairScores("cnn", noisy(1, 1))
     for systems in ([one], [one, one, pairs.PairScores("mean chroma", one.score)]):
         with pytest.raises(UsageError, match="distinct names and one must be 'mean chroma', got"):
-            pairs.compare(systems, LABEL, *WORKS, reference="mean chroma")
+            pairs.compare_systems(systems, LABEL, *WORKS, reference="mean chroma")

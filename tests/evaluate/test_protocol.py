@@ -34,7 +34,7 @@ def works_of(dataset: Dataset, held_out: protocol.HeldOut, pids: tuple[str, ...]
 @pytest.mark.parametrize("kind", protocol.KINDS)
 def test_no_pair_touches_a_work_that_was_trained_on(trained: tuple[Dataset, Path], kind: str) -> None:
     dataset, folder = trained
-    origin = protocol.read_origin(folder)
+    origin = protocol.read_trained_on(folder)
     part = protocol.candidates(dataset, origin, kind)
     assert set(part.works) == set(TEST)
     assert part.files.keys() == part.performances.keys()
@@ -48,7 +48,7 @@ def test_no_pair_touches_a_work_that_was_trained_on(trained: tuple[Dataset, Path
 
 def test_balanced_pairs_are_those_of_the_csv(trained: tuple[Dataset, Path]) -> None:
     dataset, folder = trained
-    origin = protocol.read_origin(folder)
+    origin = protocol.read_trained_on(folder)
     pids = tuple(protocol.candidates(dataset, origin, "balanced").performances)
     pairs = protocol.choose_pairs(dataset, origin, pids).pairs
     found = [
@@ -61,7 +61,7 @@ def test_balanced_pairs_are_those_of_the_csv(trained: tuple[Dataset, Path]) -> N
 
 def test_a_refused_performance_takes_its_pairs_along_and_is_counted(trained: tuple[Dataset, Path]) -> None:
     dataset, folder = trained
-    origin = protocol.read_origin(folder)
+    origin = protocol.read_trained_on(folder)
     pids = tuple(protocol.candidates(dataset, origin, "balanced").performances)
     whole = protocol.choose_pairs(dataset, origin, pids).pairs
     lost = int(np.sum((whole.a == 0) | (whole.b == 0)))
@@ -89,7 +89,7 @@ def test_performances_of_unknown_works_are_in_no_pair_and_no_query(
 
 
 def test_another_collection_is_zero_shot(trained: tuple[Dataset, Path], tmp_path: Path) -> None:
-    origin = protocol.read_origin(trained[1])
+    origin = protocol.read_trained_on(trained[1])
     other = open_dataset(write_collection(tmp_path / "other", works=2, versions=2, subset="other"), ("hpcp",))
     assert protocol.candidates(other, origin, "balanced") is other
     pids = tuple(other.performances)
@@ -101,7 +101,7 @@ def test_another_collection_is_zero_shot(trained: tuple[Dataset, Path], tmp_path
 
 def test_leaky_split_says_so_and_refuses_all_pairs(trained: tuple[Dataset, Path], tmp_path: Path) -> None:
     dataset, _ = trained
-    origin = protocol.read_origin(write_untrained(tmp_path / "leaky", dataset.root, by="pairs"))
+    origin = protocol.read_trained_on(write_untrained(tmp_path / "leaky", dataset.root, by="pairs"))
     part = protocol.candidates(dataset, origin, "balanced")
     held_out = protocol.choose_pairs(dataset, origin, tuple(part.performances))
     assert held_out.protocol == "held-out pairs (leaky)"
@@ -114,7 +114,7 @@ def test_leaky_split_says_so_and_refuses_all_pairs(trained: tuple[Dataset, Path]
 def test_a_checkpoint_without_its_split_cannot_be_judged(trained: tuple[Dataset, Path]) -> None:
     (trained[1] / "split.json").unlink()
     with pytest.raises(NotFoundError, match=r"has no split\.json"):
-        protocol.read_origin(trained[1])
+        protocol.read_trained_on(trained[1])
 
 
 @pytest.mark.parametrize("about", [{"by": "works"}, {"subset": "toy", "by": "luck"}, {"subset": 3, "by": "works"}])
@@ -123,11 +123,11 @@ def test_a_split_without_its_origin_is_refused(trained: tuple[Dataset, Path], ab
     parts = {"train": ["W_1"], "validation": ["W_2"], "test": ["W_3"], "seed": 0}
     path.write_text(json.dumps({**parts, **about}))
     with pytest.raises(ArtefactError, match="expected a subset and by works or pairs, got"):
-        protocol.read_origin(trained[1])
+        protocol.read_trained_on(trained[1])
 
 
 def test_a_namesake_of_the_training_collection_is_noticed(trained: tuple[Dataset, Path], tmp_path: Path) -> None:
-    origin = protocol.read_origin(trained[1])
+    origin = protocol.read_trained_on(trained[1])
     namesake = open_dataset(write_collection(tmp_path / "namesake", works=1), ("hpcp",))  # W_1 was trained on
     with pytest.raises(ArtefactError, match=r"has none of the 3 test works .* another collection with the name toy"):
         protocol.candidates(namesake, origin, "balanced")
@@ -138,12 +138,12 @@ def test_labels_that_contradict_the_works_are_refused(trained: tuple[Dataset, Pa
     path = folder / "pairs.csv"
     path.write_text("pid_a,pid_b,label,part\nP_4,P_5,1,test\n")  # both are W_2
     with pytest.raises(ArtefactError, match="P_4 and P_5 have label 1, but their works are W_2 and W_2"):
-        protocol.choose_pairs(dataset, protocol.read_origin(folder), ("P_4", "P_5"))
+        protocol.choose_pairs(dataset, protocol.read_trained_on(folder), ("P_4", "P_5"))
 
 
 def test_unknown_kind_names_the_known_ones(trained: tuple[Dataset, Path]) -> None:
     with pytest.raises(UsageError, match=r"one of \['all', 'balanced'\], not 'some'"):
-        protocol.candidates(trained[0], protocol.read_origin(trained[1]), "some")
+        protocol.candidates(trained[0], protocol.read_trained_on(trained[1]), "some")
 
 
 collections = st.lists(st.sampled_from(["W_1", "W_2", "W_3", "W_4"]), min_size=2, max_size=25)

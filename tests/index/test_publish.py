@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from published import FINGERPRINT, publish
 
+from covsearch import durable
 from covsearch.errors import CovsearchError
-from covsearch.index import durable
 from covsearch.index.generation import CURRENT, open_generation
 from covsearch.index.publish import builder_lock, draft
 from covsearch.workspace import Workspace
@@ -172,7 +172,7 @@ def test_a_build_killed_before_it_switched_changes_nothing(workspace: Workspace)
     publish(workspace)
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from covsearch.index import durable; from covsearch.workspace import Workspace\n"
+        "from covsearch import durable; from covsearch.workspace import Workspace\n"
         "from published import publish\n"
         "durable.replace_text = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "publish(Workspace(Path(sys.argv[1])), seed=1)\n"

@@ -11,7 +11,7 @@ import torch
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.errors import UsageError
 from covsearch.models import BRANCHES, Checkpoint, Siamese, load_checkpoint, save_checkpoint
-from covsearch.models.describe import describe, draw_circuit
+from covsearch.models.describe import architecture, draw_circuit
 
 
 def checkpoint(folder: Path, branch: str, **choices: object) -> Checkpoint:
@@ -24,7 +24,7 @@ def checkpoint(folder: Path, branch: str, **choices: object) -> Checkpoint:
 @pytest.mark.parametrize("branch", sorted(BRANCHES))
 def test_layers_add_up_to_the_model(branch: str, tmp_path: Path) -> None:
     loaded = checkpoint(tmp_path, branch)
-    described = describe(loaded)
+    described = architecture(loaded)
     assert sum(layer.parameters for layer in described.layers) == described.parameters
     assert described.parameters == sum(p.numel() for p in loaded.model.parameters())
     assert [layer.name for layer in described.layers if layer.output is None] == []
@@ -34,7 +34,7 @@ def test_layers_add_up_to_the_model(branch: str, tmp_path: Path) -> None:
 
 
 def test_table_2_row_by_row(tmp_path: Path) -> None:
-    described = describe(checkpoint(tmp_path, "hybrid", qubits=6, q_layers=3))
+    described = architecture(checkpoint(tmp_path, "hybrid", qubits=6, q_layers=3))
     rows = {layer.name: (layer.kind, layer.output, layer.parameters) for layer in described.layers}
     assert rows["branch.backbone.blocks.0.conv1"] == ("Conv1d", (32, 512), 12 * 32 * 3)
     assert rows["branch.backbone.blocks.0.pool"] == ("MaxPool1d", (32, 128), 0)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from covsearch.features.augment import rotate_key
 from covsearch.ranking.alignment import PUBLISHED, align, local_alignment, trace
-from covsearch.ranking.similarity import transpose
 
 ONSET, EXTENSION = PUBLISHED.onset, PUBLISHED.extension
 
@@ -68,7 +68,7 @@ def test_the_trace_earns_exactly_the_best_score(matches: NDArray[np.bool_]) -> N
 @pytest.mark.parametrize("semitones", [0, 4, 6, -5, -1])
 def test_a_transposed_slower_version_is_found_in_its_key_and_place(semitones: int) -> None:
     song = melody(1, 300)
-    version = np.concatenate([melody(2, 40), transpose(np.repeat(song[60:240], 2, axis=0)[::3][:120], semitones)])
+    version = np.concatenate([melody(2, 40), rotate_key(np.repeat(song[60:240], 2, axis=0)[::3][:120], semitones)])
     found = align(song, version)
     assert found.semitones == semitones
     assert found.score > 3 * found.chance

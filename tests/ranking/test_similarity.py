@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from covsearch.features.augment import rotate_key
 from covsearch.ranking.kernel import nearest_thresholds
-from covsearch.ranking.similarity import cross_similarity, fit, mutual_neighbours, transpose
+from covsearch.ranking.similarity import cross_similarity, fit, mutual_neighbours
 
 
 def frames(seed: int, length: int, blocks: int = 1) -> NDArray[np.float32]:
@@ -68,10 +69,10 @@ def test_mutual_neighbours_equal_the_loop_with_ties(
 
 def test_transposing_moves_every_block_alike_and_comes_round() -> None:
     x = frames(0, 9, blocks=2)
-    up = transpose(x, 5)
+    up = rotate_key(x, 5)
     np.testing.assert_array_equal(up[:, 5], x[:, 0])
     np.testing.assert_array_equal(up[:, 12 + 5], x[:, 12])
-    np.testing.assert_array_equal(transpose(up, 7), x)
+    np.testing.assert_array_equal(rotate_key(up, 7), x)
 
 
 def test_fit_is_one_where_each_has_its_like_and_ignores_order() -> None:

@@ -24,7 +24,7 @@ from covsearch.models import Siamese
 from covsearch.progress import Progress, silent
 from covsearch.training.loop import TrainReport, pair_scores, train
 from covsearch.training.presets import configure
-from covsearch.training.run import choose_pairs
+from covsearch.training.run import pairs_by_part
 
 CNN = "cnn"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -82,7 +82,7 @@ def run(
     """
     config, training = configured(variant, seed, material, epochs)
     store = pack_cached(material.cache, material.dataset, config.features, progress=progress)
-    _, pairs = choose_pairs(material.dataset, store, training)
+    _, pairs = pairs_by_part(material.dataset, store, training)
     started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         report = train(store, pairs, config, training, Path(folder), progress)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,14 +26,27 @@ def sync_tree(folder: Path) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Where :func:`replace_text` writes what shall become `path`; a process that dies may leave it."""
+    """Where :func:`replacing` has written what shall become `path`; a process that dies may leave it."""
     return path.with_name(f".tmp-{path.name}")
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Replace a small file in one step: a reader sees the old text or the new one, also after a crash."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Replace a file in one step: a reader sees the old one or the new one, also after a crash.
+
+    Yields
+    ------
+    Path
+        The draft to write. It takes the place of `path` when the block ends without an error.
+    """
     draft = draft_of(path)
-    draft.write_text(text, encoding="utf-8")
+    yield draft
     sync(draft)
     draft.replace(path)
     sync(path.parent)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a small text file as :func:`replacing` does."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
