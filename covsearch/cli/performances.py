@@ -11,7 +11,8 @@ from covsearch.dataset.performance import Performance
 def performance_json(performance: Performance) -> dict[str, Any]:
     """All that is known of it, ready for :func:`json.dumps`."""
     values = dataclasses.asdict(performance)
-    return {**{k: v for k, v in values.items() if k != "matches"}, "musicbrainz": values["matches"]}
+    shown = {k: v for k, v in values.items() if k not in ("matches", "collection")}
+    return {**shown, "musicbrainz": values["matches"]}
 
 
 def headline(p: Performance) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from covsearch.errors import UsageError
 
@@ -43,6 +43,10 @@ class Performance:
         MusicBrainz identifier of the performing artist.
     matches : tuple of MusicBrainzMatch
         Recordings in MusicBrainz; often empty.
+    collection : str
+        Name of the collection that an index has it of; empty where it is of none yet. What an index answers has
+        ``name:id`` for `pid` and `wid` where these alone would not be clear (:mod:`covsearch.dataset.names`), so this
+        is not compared.
     """
 
     pid: str
@@ -55,6 +59,7 @@ class Performance:
     instrumental: bool | None = None
     artist_mbid: str | None = None
     matches: tuple[MusicBrainzMatch, ...] = ()
+    collection: str = field(default="", compare=False)
 
 
 def same_work(a: Performance, b: Performance) -> bool | None:
