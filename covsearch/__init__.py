@@ -22,7 +22,7 @@ __all__ = ["Index", "Match", "QueryResult", "__version__", "build", "embed", "op
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
     from covsearch.api import Index
-    from covsearch.api import build_index as build
+    from covsearch.api import build_and_open as build
     from covsearch.api import embed_one as embed
     from covsearch.api import open_index as open
 
@@ -30,7 +30,7 @@ _WHERE = {
     "Index": ("covsearch.api", "Index"),
     "Match": ("covsearch.answers", "Match"),
     "QueryResult": ("covsearch.answers", "QueryResult"),
-    "build": ("covsearch.api", "build_index"),
+    "build": ("covsearch.api", "build_and_open"),
     "embed": ("covsearch.api", "embed_one"),
     "open": ("covsearch.api", "open_index"),
 }

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from covsearch.config import ModelConfig, fingerprint, from_toml
-from covsearch.dataset.ids import ID_RULE, is_id, natural_key
+from covsearch.dataset.ids import ID_RULE, natural_key
+from covsearch.dataset.names import is_name
 from covsearch.db.catalogue import Catalogue
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.index.collection import Collection, check_unit, read_collection
@@ -65,7 +66,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _check_ids(pids: Sequence[str]) -> None:
-    odd = next((pid for pid in pids if not is_id(pid)), None)
+    odd = next((pid for pid in pids if not is_name(pid)), None)
     if odd is not None:
         raise ArtefactError(f"{odd!r} is no performance id: {ID_RULE}")
     if list(pids) != sorted(pids, key=natural_key):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Index:
-    """A workspace's index; made by :func:`open_index` and :func:`build_index`.
+    """A workspace's index; made by :func:`open_index` and :func:`build_and_open`.
 
     It answers from the newest generation: what another process publishes is seen by the next call. It may be used in
     a ``with`` block, and by several threads.
@@ -182,16 +182,19 @@ class Index:
         return len(self._catalogue())
 
     def __contains__(self, id_: object) -> bool:
-        return isinstance(id_, str) and bool(self._catalogue().get([id_]))
+        try:
+            return isinstance(id_, str) and self._catalogue().resolve(id_) is not None
+        except UsageError:  # several collections have it
+            return True
 
     def __getitem__(self, id_: str) -> Performance:
         catalogue = self._catalogue()
-        found = catalogue.get([id_])
-        if id_ not in found:
+        name = catalogue.resolve(id_)
+        if name is None:
             from covsearch.search import unknown_pid
 
             raise NotFoundError(unknown_pid(id_, catalogue))
-        return found[id_]
+        return catalogue.get([name])[name]
 
     def __repr__(self) -> str:
         return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
@@ -246,7 +249,7 @@ def open_index(home: str | os.PathLike[str] | None = None) -> Index:
     return Index(find_workspace(_path(home)))
 
 
-def build_index(
+def build_and_open(
     source: str | os.PathLike[str] | None = None,
     *,
     home: str | os.PathLike[str] | None = None,

@@ -26,7 +26,7 @@ from covsearch.features.pack import frames_of
 from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.ranking.alignment import Alignment, align
-from covsearch.search import Searcher, open_in, read_newest, unknown_pid
+from covsearch.search import Searcher, open_in, read_newest
 from covsearch.workspace import Workspace
 
 FRAMES = 4096  # of a track at most, 25 minutes at 2.69 frames/s: a matrix of 4,096 x 4,096 is 64 MB
@@ -163,7 +163,7 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
     ----------
     workspace : Workspace
     a, b : str
-        PIDs.
+        Ids, or ``collection:id`` where several collections have the id.
     dataset_dir : Path, optional
         Where the feature files are; by default where they were when the index was built.
 
@@ -172,21 +172,22 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
     NotFoundError
         When there is no index, no such performance, or no feature file any more.
     UsageError
-        When `a` is `b`.
+        When `a` is `b`, or several collections have one of them.
     ArtefactError
         When the index or a feature file is damaged.
     """
+    searcher = read_newest(workspace, _open)
+    a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
-    searcher = read_newest(workspace, _open)
     generation, head = searcher.generation, searcher.collection.flat.head
-    rows = [_row(searcher, pid) for pid in (a, b)]
+    rows = [searcher.collection.rows[pid] for pid in (a, b)]
     vectors = searcher.collection.flat.vectors[rows]
     distance = head.distances(vectors[0], vectors[1:])
     p = head.probability(distance + head.beta)
     decided = decide(distance + head.beta, p, searcher.calibration, searched=len(searcher.collection.pids) - 1)
     performances = searcher.catalogue.get([a, b])
-    (frames_a, frames_b), rates = _read_frames(searcher, [performances[a], performances[b]], dataset_dir)
+    (frames_a, frames_b), rates = _read_frames(searcher, [a, b], dataset_dir)
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
     return Comparison(
         a=performances[a],
@@ -241,28 +242,22 @@ def _name(performance: Performance) -> str:
     return " · ".join(part for part in (performance.pid, performance.title, performance.artist) if part)
 
 
-def _row(searcher: Searcher, pid: str) -> int:
-    if pid not in searcher.collection.rows:
-        raise NotFoundError(unknown_pid(pid, searcher.catalogue))
-    return searcher.collection.rows[pid]
-
-
 def _open(generation: Generation) -> Searcher:
     return open_in(generation, windows=generation.manifest.windows is not None)
 
 
 def _read_frames(
-    searcher: Searcher, performances: Sequence[Performance], dataset_dir: Path | None
+    searcher: Searcher, names: Sequence[str], dataset_dir: Path | None
 ) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
     """What the model hears of each, as played and at 2.69 frames/s or, of more than 25 minutes, less; and those rates.
 
     The two may be from folders with different frame rates, and then only nearly have one in common.
     """
     config = replace(searcher.generation.manifest.features, frames=sys.maxsize, rate=SLOW_RATE, key="played")
-    origins = searcher.catalogue.origins([performance.pid for performance in performances])
+    origins, stored = searcher.catalogue.origins(names), searcher.catalogue.stored(names)
     frames, rates = [], []
-    for performance in performances:
-        origin = origins.get(performance.pid)
+    for name in names:
+        origin, performance = origins.get(name), stored[name]
         files, root = _files(performance, origin, config.names, dataset_dir)
         rate = origin.frame_rate if origin else searcher.generation.manifest.frame_rate
         frames.append(frames_of(files, config, rate, performance.pid, performance.wid, root))

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from covsearch import __version__
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.ids import ID_RULE, is_id, natural_key
+from covsearch.dataset.names import COLON, full_name, is_collection, is_name, names_of
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
@@ -186,13 +187,13 @@ def publish(
     ----------
     workspace : Workspace
     pids : sequence of str
-        In any order; rows are stored in natural order.
+        Ids, or full names where collections have the same ids; in any order. Rows are stored in natural order.
     vectors : ndarray of float32, shape (N, 128)
         Unit vectors, row i of ``pids[i]``.
     head : Head
         Of the model that made the vectors.
     performances : mapping
-        Metadata of (at least) every PID.
+        Metadata of (at least) every PID, each with the id that it has in its own collection.
     model_folder : Path
         The model's checkpoint; weights, configuration and calibration, if it has one, are copied into the generation.
     fingerprint : str
@@ -200,7 +201,7 @@ def publish(
     features : FeatureConfig
         What the model sees.
     subset : str
-        Of the dataset.
+        Of the dataset; the collection of every performance that names none.
     frame_rate : float
         Of its files, frames/s.
     windows : Windows, optional
@@ -220,14 +221,17 @@ def publish(
         When another build is running in the workspace.
     """
     check_vectors(pids, vectors)
-    _check_metadata(pids, performances)
-    order = sorted(range(len(pids)), key=lambda row: natural_key(pids[row]))
-    stored = [performances[pids[row]] for row in order]
+    _check_metadata(pids, performances, subset)
+    given = [replace(performances[pid], collection=performances[pid].collection or subset) for pid in pids]
+    called = names_of(given)
+    order = sorted(range(len(pids)), key=lambda row: natural_key(called[row]))
+    stored, names = [given[row] for row in order], [called[row] for row in order]
+    known = {name: (origins or {}).get(pid) for pid, name in zip(pids, called, strict=True)}
     with nullcontext() if locked else builder_lock(workspace), draft(workspace) as new:
-        write_collection(new.folder, [p.pid for p in stored], vectors[order], head)
+        write_collection(new.folder, names, vectors[order], head)
         if windows is not None:
-            write_windows(new.folder, [p.pid for p in stored], windows.take(order))
-        write_catalogue(new.database, stored, origins)
+            write_windows(new.folder, names, windows.take(order))
+        write_catalogue(new.database, stored, {name: origin for name, origin in known.items() if origin})
         for name in MODEL_FILES:
             shutil.copyfile(model_folder / name, new.folder / "model" / name)
         if read_calibration(model_folder, fingerprint):
@@ -239,7 +243,7 @@ def publish(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 subset=subset,
                 count=len(stored),
-                works=len({p.wid for p in stored} - {None}),
+                works=len({(p.collection, p.wid) for p in stored if p.wid is not None}),
                 dim=EMBEDDING_DIM,
                 model=fingerprint,
                 features=features,
@@ -268,14 +272,20 @@ def _text(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
-def _check_metadata(pids: Sequence[str], performances: Mapping[str, Performance]) -> None:
+def _check_metadata(pids: Sequence[str], performances: Mapping[str, Performance], subset: str) -> None:
     for pid in pids:
-        if not is_id(pid):
+        if not is_name(pid):
             raise ArtefactError(f"{pid!r} is no performance id: {ID_RULE}")
         if pid not in performances:
             raise ArtefactError(f"{pid} has a vector but no metadata")
-        if performances[pid].pid != pid:
-            raise ArtefactError(f"{pid} has the metadata of {performances[pid].pid}")
-        wid = performances[pid].wid
-        if wid is not None and not is_id(wid):
-            raise ArtefactError(f"{wid!r} of {pid} is no work id: {ID_RULE}")
+        _check_ids(pid, performances[pid], performances[pid].collection or subset)
+
+
+def _check_ids(pid: str, performance: Performance, collection: str) -> None:
+    if pid not in (performance.pid, full_name(collection, performance.pid)):
+        raise ArtefactError(f"{pid} has the metadata of {performance.pid}")
+    for what, id_ in (("performance", performance.pid), ("work", performance.wid)):
+        if id_ is not None and not is_id(id_):
+            raise ArtefactError(f"{id_!r} of {pid} is no {what} id: {ID_RULE}")
+    if not is_collection(collection):
+        raise ArtefactError(f"{collection!r} cannot be a collection's name: {ID_RULE}, and no {COLON!r}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from covsearch.answers import Match, QueryResult
 from covsearch.config import EMBEDDING_DIM
-from covsearch.dataset.ids import ID_RULE, in_words, is_id
+from covsearch.dataset.ids import ID_RULE, in_words
+from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.db.catalogue import Catalogue, Found
 from covsearch.decision import decide
@@ -67,6 +68,7 @@ class Searcher:
         Parameters
         ----------
         pid : str
+            Its id, or ``collection:id`` where several collections have the id.
         top : int
             Matches wanted; more than the collection has gives all.
         candidates : int, optional
@@ -82,15 +84,14 @@ class Searcher:
         NotFoundError
             When no performance is called `pid`; names the nearest ones.
         UsageError
-            When `top` is less than 1 or `candidates` less than `top` or given for the head, for an unknown `rerank`,
-            for windows that were not opened, for `expected` that is not above 0, or given though the model has no
-            calibration.
+            When several collections have `pid`, `top` is less than 1 or `candidates` less than `top` or given for the
+            head, for an unknown `rerank`, for windows that were not opened, for `expected` that is not above 0, or
+            given though the model has no calibration.
         """
         if rerank not in RERANKS:
             raise UsageError(f"rerank must be one of {sorted(RERANKS)}, not {rerank!r}")
-        row = self.collection.rows.get(pid)
-        if row is None:
-            raise NotFoundError(unknown_pid(pid, self.catalogue))
+        pid = self.named(pid)
+        row = self.collection.rows[pid]
         vector = self.collection.flat.vectors[row]
         own = self._opened_windows().take([row]) if rerank == WINDOWS else None
         ranked = self._rank(vector, own, top, candidates, row)
@@ -135,6 +136,13 @@ class Searcher:
         _check_vector(vector)
         ranked = self._rank(vector, windows, top, candidates, None)
         return self._result(None, self._performances(self._pids(ranked.ranking)), ranked, expected)
+
+    def named(self, pid: str) -> str:
+        """What the index calls the performance that `pid` means; raises as :meth:`query` does."""
+        name = pid if pid in self.collection.rows else self.catalogue.resolve(pid)
+        if name is None:
+            raise NotFoundError(unknown_pid(pid, self.catalogue))
+        return name
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
@@ -227,7 +235,6 @@ def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
     ArtefactError
         When a file is missing, corrupt or belongs to another build.
     """
-
     return read_newest(workspace, lambda generation: open_in(generation, windows=windows))
 
 
@@ -247,7 +254,9 @@ def open_catalogue(workspace: Workspace) -> Catalogue:
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     """The message for a PID that no performance has: what it looks like, and which ones it may have meant."""
-    what = f"no performance {in_words(pid)} in the index" if is_id(pid) else f"{pid!r} is no performance id: {ID_RULE}"
+    what = (
+        f"no performance {in_words(pid)} in the index" if is_name(pid) else f"{pid!r} is no performance id: {ID_RULE}"
+    )
     near = catalogue.nearest(pid)
     meant = f": did you mean {' or '.join(map(in_words, near))}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"

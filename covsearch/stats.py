@@ -27,6 +27,8 @@ class Stats:
         Of it: when it was built, by which version, from what, with which model.
     works : dict
         How many works have one performance, two, and so on.
+    collections : dict
+        Performances and works of every collection, by its name.
     windows : int or None
         None where the index has none.
     bytes_of : dict
@@ -37,6 +39,7 @@ class Stats:
     generation: str
     manifest: Manifest
     works: dict[int, int]
+    collections: dict[str, tuple[int, int]]
     windows: int | None
     bytes_of: dict[str, int]
 
@@ -62,11 +65,13 @@ def read_stats(workspace: Workspace) -> Stats:
         When a file is missing, corrupt or belongs to another build.
     """
     generation = open_generation(workspace)
+    catalogue = Catalogue(generation.database)
     return Stats(
         str(workspace.home),
         generation.name,
         generation.manifest,
-        Catalogue(generation.database).clique_sizes(),
+        catalogue.clique_sizes(),
+        catalogue.collections(),
         _windows(generation),
         {**dict(_generations(workspace)), "cache": _bytes_below(workspace.cache)},
     )

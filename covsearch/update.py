@@ -6,6 +6,7 @@ current generation only after all of its checksums held, so that damage is never
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.conflicts import find_conflicts
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
-from covsearch.dataset.files import open_files
-from covsearch.dataset.ids import ID_RULE, is_id, natural_key
+from covsearch.dataset.files import LOOSE, open_files
+from covsearch.dataset.ids import ID_RULE, natural_key
+from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
+from covsearch.db.catalogue import Catalogue
 from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack_cached
@@ -136,23 +139,24 @@ def add_performances(
     _check_built(workspace)
     with builder_lock(workspace):
         before, head, rows = _read(workspace)
-        old = set(rows.pids)
+        old = set(rows.keys)
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
         checkpoint = _own_model(before)
         for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
             dataset = opened if opened.rate_is_known else replace(opened, frame_rate=before.manifest.frame_rate)
-            given.update(dataset.performances)
-            new = _pack(workspace, dataset, _fresh(rows, dataset), checkpoint, whole, progress)
+            collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
+            given.update(full_name(collection, pid) for pid in dataset.performances)
+            new = _pack(workspace, dataset, _fresh(rows, dataset, collection), checkpoint, whole, progress)
             skipped.update(dict.fromkeys(new.skipped if new else dataset.skipped))
             if new:
-                rows += _embed(checkpoint, dataset, new, rows.windows, progress)
-        added = set(rows.pids) - old
+                rows += _embed(checkpoint, dataset, collection, new, rows.windows, progress)
+        added = set(rows.keys) - old
         generation = _publish(workspace, before, head, rows) if added else _unchanged(workspace, before)
     manifest, seconds = generation.manifest, time.perf_counter() - started
     return AddReport(
-        _natural(added),
-        _natural(given & old),
+        rows.names(added),
+        rows.names(given & old),
         tuple(skipped),
         manifest.count,
         manifest.works,
@@ -168,13 +172,14 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
     ----------
     workspace : Workspace
     pids : sequence of str
+        Ids, or ``collection:id`` where several collections have the id.
 
     Raises
     ------
     NotFoundError
         When nothing was built yet.
     UsageError
-        When no PID is given, when one is no performance id, or when none would be left.
+        When no PID is given, when one is no performance id or several collections have it, or when none would be left.
     ArtefactError
         When the current generation is damaged.
     CovsearchError
@@ -182,25 +187,32 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
     """
     if not pids:
         raise UsageError("expected at least one performance id (like P_22) to remove")
-    if wrong := [pid for pid in pids if not is_id(pid)]:
+    if wrong := [pid for pid in pids if not is_name(pid)]:
         raise UsageError(f"{wrong[0]!r} is no performance id: {ID_RULE}")
     _check_built(workspace)
     with builder_lock(workspace):
         before, head, rows = _read(workspace)
-        gone = set(pids) & set(rows.pids)
-        kept = [row for row, pid in enumerate(rows.pids) if pid not in gone]
+        catalogue = Catalogue(before.database)
+        meant = {pid: catalogue.resolve(pid) for pid in pids}
+        names = rows.names(rows.keys, ordered=False)
+        gone = {name for name in meant.values() if name}
+        kept = [row for row, name in enumerate(names) if name not in gone]
         if not kept:
-            raise UsageError(f"an index needs at least one performance, and these are all {len(rows.pids)} that it has")
+            raise UsageError(f"an index needs at least one performance, and these are all {len(names)} that it has")
         generation = _publish(workspace, before, head, rows.take(kept)) if gone else _unchanged(workspace, before)
     manifest = generation.manifest
-    return RemoveReport(_natural(gone), _natural(set(pids) - gone), manifest.count, manifest.works, generation.name)
+    not_there = (pid for pid, name in meant.items() if name is None)
+    return RemoveReport(_natural(gone), _natural(not_there), manifest.count, manifest.works, generation.name)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Performances and all that an index holds of each: `pids`, `vectors` (N, 128) and `windows` row by row."""
+    """Performances and all that an index holds of each: `keys`, `vectors` (N, 128) and `windows` row by row.
 
-    pids: tuple[str, ...]
+    A key is a full name, ``collection:id``, whatever else there is; performances have the ids of their own collections.
+    """
+
+    keys: tuple[str, ...]
     vectors: NDArray[np.float32]
     windows: Windows | None
     performances: Mapping[str, Performance]
@@ -209,30 +221,39 @@ class _Rows:
     def take(self, rows: Sequence[int]) -> _Rows:
         """Only some rows, at least one."""
         windows = self.windows.take(rows) if self.windows else None
-        pids = tuple(self.pids[row] for row in rows)
-        return replace(self, pids=pids, vectors=self.vectors[list(rows)], windows=windows)
+        keys = tuple(self.keys[row] for row in rows)
+        return replace(self, keys=keys, vectors=self.vectors[list(rows)], windows=windows)
 
     def __add__(self, other: _Rows) -> _Rows:
         """These and the other ones; both have windows or neither."""
         windows = self.windows + other.windows if self.windows and other.windows else None
         return _Rows(
-            (*self.pids, *other.pids),
+            (*self.keys, *other.keys),
             np.concatenate([self.vectors, other.vectors]),
             windows,
             {**self.performances, **other.performances},
             {**self.origins, **other.origins},
         )
 
+    def names(self, keys: Iterable[str], *, ordered: bool = True) -> tuple[str, ...]:
+        """What the performances `keys` are called among these, in natural order or as they come."""
+        called = dict(zip(self.keys, names_of([self.performances[key] for key in self.keys]), strict=True))
+        names = [called[key] for key in keys]
+        return _natural(names) if ordered else tuple(names)
+
 
 def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
     """The current generation, after its checksums; the caller holds the lock, so it stays."""
     generation = read_generation(workspace, *follow_current(workspace))
-    for path, stored in generation.manifest.files.items():
-        check_content(workspace.home / path, stored)
+    for path, expected in generation.manifest.files.items():
+        check_content(workspace.home / path, expected)
     searcher = open_in(generation, windows=generation.manifest.windows is not None)
     pids, flat, catalogue = searcher.collection.pids, searcher.collection.flat, searcher.catalogue
-    rows = _Rows(pids, flat.vectors, searcher.windows, catalogue.get(pids), catalogue.origins(pids))
-    return generation, flat.head, rows
+    stored, origins = catalogue.stored(pids), catalogue.origins(pids)
+    keys = {pid: full_name(stored[pid].collection, stored[pid].pid) for pid in pids}
+    performances = {keys[pid]: stored[pid] for pid in pids}
+    known = {keys[pid]: origin for pid, origin in origins.items()}
+    return generation, flat.head, _Rows(tuple(keys.values()), flat.vectors, searcher.windows, performances, known)
 
 
 def _check_built(workspace: Workspace) -> None:
@@ -256,7 +277,7 @@ def _publish(workspace: Workspace, before: Generation, head: Head, rows: _Rows) 
     manifest = before.manifest
     return publish(
         workspace,
-        rows.pids,
+        rows.keys,
         rows.vectors,
         head,
         rows.performances,
@@ -305,7 +326,12 @@ def _pack(
 
 
 def _embed(
-    checkpoint: Checkpoint, dataset: Dataset, store: FrameStore, like: Windows | None, progress: Progress
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    collection: str,
+    store: FrameStore,
+    like: Windows | None,
+    progress: Progress,
 ) -> _Rows:
     """The performances of a store, embedded, and their windows where the index has some, cut as it cuts."""
     from covsearch.embedding import embed_store, embed_windows
@@ -315,26 +341,32 @@ def _embed(
         recipe = replace(like.cuts.recipe, rate=seen_rate(checkpoint.config.features, dataset.frame_rate))
         windows = Windows(*embed_windows(checkpoint, store, recipe, progress))
     vectors = embed_store(checkpoint, store, progress)
-    performances = {pid: dataset.performances[pid] for pid in store.pids}
-    return _Rows(store.pids, vectors, windows, performances, origins_of(dataset, store, dataset.root))
+    keys = {pid: full_name(collection, pid) for pid in store.pids}
+    performances = {key: replace(dataset.performances[pid], collection=collection) for pid, key in keys.items()}
+    origins = {keys[pid]: origin for pid, origin in origins_of(dataset, store, dataset.root).items()}
+    return _Rows(tuple(keys.values()), vectors, windows, performances, origins)
 
 
-def _fresh(index: _Rows, dataset: Dataset) -> list[str]:
-    """PIDs of a dataset that the index has not; each of the others must be the very same in both.
+def _fresh(index: _Rows, dataset: Dataset, collection: str) -> list[str]:
+    """PIDs of a dataset that the index has not in `collection`; each of the others must be the very same in both.
 
     Raises
     ------
     CovsearchError
         Naming the first that is not, and how many more are not.
     """
-    conflicts = find_conflicts(dataset, index.performances, index.origins)
+    own = {p.pid: key for key, p in index.performances.items() if p.collection == collection}
+    performances = {pid: index.performances[key] for pid, key in own.items()}
+    origins = {pid: index.origins[key] for pid, key in own.items() if key in index.origins}
+    conflicts = find_conflicts(dataset, performances, origins)
     if conflicts:
         pid, reason = conflicts[0].pid, conflicts[0].reason
         more = f" ({len(conflicts) - 1:,} more differ)" if len(conflicts) > 1 else ""
-        there = pid in index.performances
-        mend = f"to replace it, `covsearch remove {pid}` first" if there else "another work needs another id"
+        mend = "another work needs another id, or a collection of another name"
+        if pid in own:
+            mend = f"to replace it, `covsearch remove {shlex.quote(index.names([own[pid]])[0])}` first"
         raise CovsearchError(f"{dataset.root}: {pid} {reason}{more}; nothing was added: {mend}")
-    return [pid for pid in dataset.performances if pid not in index.performances]
+    return [pid for pid in dataset.performances if pid not in own]
 
 
 def _natural(pids: Iterable[str]) -> tuple[str, ...]:

@@ -9,14 +9,16 @@ CREATE TABLE sources (
 );
 
 CREATE TABLE works (
+    collection VARCHAR NOT NULL,
     wid VARCHAR NOT NULL,
     title VARCHAR NOT NULL,
     artist VARCHAR NOT NULL,
-    PRIMARY KEY (wid)
+    PRIMARY KEY (collection, wid)
 );
 
 CREATE TABLE performances (
     id INTEGER NOT NULL,
+    collection VARCHAR NOT NULL,
     pid VARCHAR NOT NULL,
     wid VARCHAR,
     title VARCHAR NOT NULL,
@@ -26,8 +28,8 @@ CREATE TABLE performances (
     artist_mbid VARCHAR,
     source_id INTEGER,
     PRIMARY KEY (id),
-    UNIQUE (pid),
-    FOREIGN KEY(wid) REFERENCES works (wid),
+    UNIQUE (pid, collection),
+    FOREIGN KEY(collection, wid) REFERENCES works (collection, wid),
     FOREIGN KEY(source_id) REFERENCES sources (id)
 );
 
@@ -55,4 +57,4 @@ CREATE VIRTUAL TABLE performance_text USING fts5(
     title, artist, work_title, work_artist, content='', tokenize='unicode61 remove_diacritics 2'
 );
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;

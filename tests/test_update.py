@@ -294,7 +294,7 @@ def test_after_removing_it_the_other_one_can_be_added(toy: Path, workspace: Work
 
 
 def test_a_work_that_had_no_title_gets_the_first_one(toy: Path, workspace: Workspace, tmp_path: Path) -> None:
-    write_feature(tmp_path / "bare", "bare", "hpcp", "W_5", "P_300", melody(5))
+    write_feature(tmp_path / "bare", "toy", "hpcp", "W_5", "P_300", melody(5))
     add_performances(workspace, [tmp_path / "bare"])
     add_performances(workspace, [toy], frame_rate=SLOW_RATE)
     assert open_searcher(workspace).catalogue.get(["P_300"])["P_300"].work_title == "Song 5"

@@ -49,6 +49,7 @@ def _answer(found: Stats) -> dict[str, Any]:
         "frame_rate": m.frame_rate,
         "performances": m.count,
         "works": m.works,
+        "collections": {name: {"performances": n, "works": w} for name, (n, w) in found.collections.items()},
         "works_of_one_performance": found.alone,
         "cover_pairs": found.cover_pairs,
         "clique_sizes": found.works,
@@ -67,6 +68,8 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
     yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}, {m.frame_rate:.2f} frames/s"
     yield "performances", f"{m.count:,} of {m.works:,} works, of which {found.alone:,} have one performance only"
+    for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
+        yield "collection", f"{name}: {performances:,} performances of {works:,} works"
     yield "cover pairs", f"{found.cover_pairs:,}"
     f = m.features
     rate = f", {f.rate:.2f} frames/s" if f.rate else ""

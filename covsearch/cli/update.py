@@ -41,6 +41,10 @@ def add(
     the metadata JSON of the folder, or beside a file's. What cannot be read is skipped in a folder, and refused as a
     file. Adding what is there already changes nothing; what is there with another file or other metadata is refused.
 
+    A collection has the name of its subset. Two of different names may have the same ids: `sample:P_5` is then P_5 of
+    the sample. Works of two collections are never the same work. A file in no dataset's folder is of the collection
+    that the index was built from.
+
     \b
     covsearch add my-recordings/
     covsearch add da-tacos/da-tacos_benchmark_subset_hpcp/W_14_hpcp/P_15_hpcp.h5
@@ -68,6 +72,7 @@ def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
     \b
     covsearch remove P_22
     covsearch remove P_22 P_23 --json
+    covsearch remove sample:P_5
     """
     from covsearch import update
 

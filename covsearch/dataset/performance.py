@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from covsearch.errors import UsageError
@@ -44,6 +44,10 @@ class Performance:
         MusicBrainz identifier of the performing artist.
     matches : tuple of MusicBrainzMatch
         Recordings in MusicBrainz; often empty.
+    collection : str
+        Name of the collection that an index has it of; empty where it is of none yet. What an index answers has
+        ``name:id`` for `pid` and `wid` where these alone would not be clear (:mod:`covsearch.dataset.names`), so this
+        is not compared.
     """
 
     pid: str
@@ -56,11 +60,13 @@ class Performance:
     instrumental: bool | None = None
     artist_mbid: str | None = None
     matches: tuple[MusicBrainzMatch, ...] = ()
+    collection: str = field(default="", compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """All that is known of it, ready for JSON."""
         values = asdict(self)
         matches = values.pop("matches")
+        del values["collection"]  # it is in the id, where it matters
         return {**values, "musicbrainz": matches}
 
 

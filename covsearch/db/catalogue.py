@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from covsearch.dataset.ids import MAX_ID, is_pid
+from covsearch.dataset.ids import MAX_ID, in_words, is_pid
+from covsearch.dataset.names import COLON, Naming, full_name, is_name, naming_of
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
 from covsearch.db.models import TEXT, FeatureFileRow, MusicBrainzRow, PerformanceRow, SourceRow, WorkRow
@@ -25,6 +27,7 @@ _MAX_WORDS = 64  # the longest title in Da-TACOS has 19; FTS5 takes minutes for 
 # columns instead of mapped objects, in the order of Performance's fields: twice as quick, and a query is mostly this
 _COLUMNS = select(
     PerformanceRow.id,
+    PerformanceRow.collection,
     PerformanceRow.pid,
     PerformanceRow.wid,
     PerformanceRow.title,
@@ -41,6 +44,7 @@ _MATCHES = select(MusicBrainzRow.performance_id, MusicBrainzRow.mbid, MusicBrain
 
 _ORIGINS = (
     select(
+        PerformanceRow.collection,
         PerformanceRow.pid,
         SourceRow.folder,
         SourceRow.subset,
@@ -53,6 +57,7 @@ _ORIGINS = (
     .join(FeatureFileRow, FeatureFileRow.performance_id == PerformanceRow.id)
 )
 _KNOWN = PerformanceRow.wid.is_not(None)
+_WORK = (PerformanceRow.collection, PerformanceRow.wid)
 
 
 @dataclass(frozen=True)
@@ -99,45 +104,108 @@ class Catalogue:
         """Look for damage in the database; see :meth:`covsearch.db.session.ReadOnlyDatabase.check`."""
         self._database.check()
 
-    def rows(self) -> tuple[tuple[int, str], ...]:
-        """Row of its vector and PID of every performance, by row."""
+    @cached_property
+    def _naming(self) -> tuple[Naming, Naming]:
+        """How performances and works are called; known at once for one collection without colons."""
         with self._database.session() as session:
-            found = session.execute(select(PerformanceRow.id, PerformanceRow.pid).order_by(PerformanceRow.id))
-            return tuple((id_, pid) for id_, pid in found)
+            first = session.scalar(select(PerformanceRow.collection).limit(1))
+            unlike = or_(PerformanceRow.collection != first, func.instr(PerformanceRow.pid, COLON) > 0)
+            colon = func.instr(WorkRow.wid, COLON) > 0
+            questions = (select(PerformanceRow.pid).where(unlike), select(WorkRow.wid).where(colon))
+            if all(session.scalar(question.limit(1)) is None for question in questions):
+                return Naming(), Naming()
+            performances = session.execute(select(PerformanceRow.collection, PerformanceRow.pid)).all()
+            works = session.execute(select(WorkRow.collection, WorkRow.wid)).all()
+        return naming_of((c, pid) for c, pid in performances), naming_of((c, wid) for c, wid in works)
+
+    def rows(self) -> tuple[tuple[int, str], ...]:
+        """Row of its vector and name of every performance, by row."""
+        return tuple((id_, self._naming[0].name(collection, pid)) for id_, collection, pid in self._ids())
+
+    def _ids(self) -> list[tuple[int, str, str]]:
+        query = select(PerformanceRow.id, PerformanceRow.collection, PerformanceRow.pid).order_by(PerformanceRow.id)
+        with self._database.session() as session:
+            return [(id_, collection, pid) for id_, collection, pid in session.execute(query)]
+
+    def resolve(self, text: str) -> str | None:
+        """The name of the performance that `text` means, an id or ``collection:id``; None where there is none.
+
+        Raises
+        ------
+        UsageError
+            When several collections have the id.
+        """
+        if not is_name(text):
+            return None
+        query = select(PerformanceRow.collection, PerformanceRow.pid).where(PerformanceRow.pid.in_(_ids_in([text])))
+        with self._database.session() as session:
+            found = [(collection, pid) for collection, pid in session.execute(query)]
+        meant = [pair for pair in found if full_name(*pair) == text] or [pair for pair in found if pair[1] == text]
+        if len(meant) > 1:
+            full = " or ".join(in_words(full_name(*pair)) for pair in sorted(meant))
+            raise UsageError(f"{len(meant)} collections have a performance {in_words(text)}: say {full}")
+        return self._naming[0].name(*meant[0]) if meant else None
+
+    def collections(self) -> dict[str, tuple[int, int]]:
+        """Performances and works of every collection, by its name."""
+        name, works = PerformanceRow.collection, func.count(PerformanceRow.wid.distinct())
+        query = select(name, func.count(), works).group_by(name).order_by(name)
+        with self._database.session() as session:
+            return {name: (n, works) for name, n, works in session.execute(query)}
 
     def clique_sizes(self) -> dict[int, int]:
         """How many works have one performance, two, and so on; performances of unknown works count for none."""
-        versions = select(func.count().label("n")).where(_KNOWN).group_by(PerformanceRow.wid).subquery()
+        versions = select(func.count().label("n")).where(_KNOWN).group_by(*_WORK).subquery()
         query = select(versions.c.n, func.count()).group_by(versions.c.n).order_by(versions.c.n)
         with self._database.session() as session:
             return dict(map(tuple, session.execute(query)))
 
-    def get(self, pids: Sequence[str]) -> dict[str, Performance]:
-        """The performances named `pids`, by PID; unknown ones are left out."""
+    def get(self, names: Sequence[str]) -> dict[str, Performance]:
+        """The performances called `names`, by name, which is their `pid` here; unknown ones are left out."""
+        return {name: self._called(p) for name, p in self.stored(names).items()}
+
+    def _called(self, p: Performance) -> Performance:
+        """A performance with what it and its work are called for its ids."""
+        performances, works = self._naming
+        wid = None if p.wid is None else works.name(p.collection, p.wid)
+        return replace(p, pid=performances.name(p.collection, p.pid), wid=wid)
+
+    def stored(self, names: Sequence[str]) -> dict[str, Performance]:
+        """The performances called `names`, by name, with the ids that they have in their own collections."""
         found: dict[str, Performance] = {}
+        naming, wanted = self._naming[0], set(names)
         with self._database.session() as session:
-            for start in range(0, len(pids), _CHUNK):
-                rows = session.execute(_COLUMNS.where(PerformanceRow.pid.in_(pids[start : start + _CHUNK]))).all()
-                found.update((p.pid, p) for p in _performances(session, rows))
+            for ids in _chunks(names):
+                rows = session.execute(_COLUMNS.where(PerformanceRow.pid.in_(ids))).all()
+                named = ((naming.name(p.collection, p.pid), p) for p in _performances(session, rows))
+                found.update((name, p) for name, p in named if name in wanted)
         return found
 
-    def origins(self, pids: Sequence[str]) -> dict[str, Origin]:
-        """What the performances named `pids` were indexed from, by PID; those of which it is not known are left out."""
+    def origins(self, names: Sequence[str]) -> dict[str, Origin]:
+        """What the performances called `names` were indexed from, by name; where it is not known they are left out."""
         found: dict[str, Origin] = {}
+        naming, wanted = self._naming[0], set(names)
         with self._database.session() as session:
-            for start in range(0, len(pids), _CHUNK):
-                rows = session.execute(_ORIGINS.where(PerformanceRow.pid.in_(pids[start : start + _CHUNK])))
-                for pid, folder, subset, frame_rate, feature, path, sha256 in rows:
-                    others = found[pid].files if pid in found else {}
-                    file = OriginFile(path, sha256)
-                    found[pid] = Origin(folder, subset, frame_rate, {**others, feature: file})
+            for ids in _chunks(names):
+                rows = session.execute(_ORIGINS.where(PerformanceRow.pid.in_(ids)))
+                for collection, pid, folder, subset, frame_rate, feature, path, sha256 in rows:
+                    name = naming.name(collection, pid)
+                    if name in wanted:
+                        others = found[name].files if name in found else {}
+                        files = {**others, feature: OriginFile(path, sha256)}
+                        found[name] = Origin(folder, subset, frame_rate, files)
         return found
 
     def clique(self, wid: str) -> tuple[str, ...]:
-        """PIDs of the work `wid`, in natural order; empty for an unknown work."""
+        """Names of the performances of the work called `wid`, in natural order; empty for an unknown work."""
+        query = select(PerformanceRow.pid, *_WORK).order_by(PerformanceRow.id)
+        query = query.where(PerformanceRow.wid.in_(_ids_in([wid])))
+        performances, works = self._naming
         with self._database.session() as session:
-            query = select(PerformanceRow.pid).where(PerformanceRow.wid == wid).order_by(PerformanceRow.id)
-            return tuple(session.scalars(query))
+            found = [(pid, c, own or "") for pid, c, own in session.execute(query)]
+        return tuple(
+            performances.name(c, pid) for pid, c, own in found if wid in (works.name(c, own), full_name(c, own))
+        )
 
     def nearest(self, text: str, n: int = 3) -> tuple[str, ...]:
         """Up to `n` PIDs that `text` may have meant, the likeliest first.
@@ -148,10 +216,13 @@ class Catalogue:
         digits = re.search(r"[0-9]{1,18}", text)
         if digits and text.strip().upper().startswith("W") and (clique := self.clique(f"W_{digits[0]}")):
             return clique[:n]
-        pids = [pid for _, pid in self.rows()]
-        others = {pid.casefold(): pid for pid in reversed(pids) if not is_pid(pid)}
+        called: dict[str, list[str]] = {}
+        for _, collection, pid in self._ids():
+            called.setdefault(pid, []).append(self._naming[0].name(collection, pid))
+        others = {pid.casefold(): pid for pid in reversed(called) if not is_pid(pid)}
         near = [others[typo] for typo in difflib.get_close_matches(text.casefold()[:MAX_ID], others, n, cutoff=0.6)]
-        return (*near, *(_alike(f"P_{digits[0]}", list(filter(is_pid, pids)), n) if digits else ()))[:n]
+        near += _alike(f"P_{digits[0]}", list(filter(is_pid, called)), n) if digits else ()
+        return tuple(name for pid in near for name in called[pid])[:n]
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
@@ -169,14 +240,28 @@ class Catalogue:
         if not words:
             return []
         other = aliased(PerformanceRow)
-        of_work = select(func.count()).where(other.wid == PerformanceRow.wid).scalar_subquery()
-        versions = case((_KNOWN, of_work), else_=1)
+        of_work = select(func.count()).where(
+            other.wid == PerformanceRow.wid, other.collection == PerformanceRow.collection
+        )
+        versions = case((_KNOWN, of_work.scalar_subquery()), else_=1)
         query = _COLUMNS.add_columns(versions).join(TEXT, TEXT.c.rowid == PerformanceRow.id)
         query = query.where(TEXT.c.performance_text.op("MATCH")(words))
         query = query.order_by(TEXT.c.rank, PerformanceRow.id).limit(limit)
         with self._database.session() as session:
             rows = session.execute(query).all()
-            return [Found(p, row[-1]) for p, row in zip(_performances(session, rows), rows, strict=True)]
+            found = _performances(session, rows)
+        return [Found(self._called(p), row[-1]) for p, row in zip(found, rows, strict=True)]
+
+
+def _chunks(names: Sequence[str]) -> Iterator[list[str]]:
+    """The ids that `names` may be of, so many as fit into a statement."""
+    for start in range(0, len(names), _CHUNK):
+        yield _ids_in(names[start : start + _CHUNK])
+
+
+def _ids_in(names: Sequence[str]) -> list[str]:
+    """The names themselves, which may be ids, and of full names the ids."""
+    return [*names, *(name.partition(COLON)[2] for name in names if COLON in name)]
 
 
 def _performances(session: Session, rows: Sequence[Sequence[Any]]) -> list[Performance]:
@@ -188,9 +273,9 @@ def _performances(session: Session, rows: Sequence[Sequence[Any]]) -> list[Perfo
             matches.setdefault(id_, []).append(MusicBrainzMatch(mbid, length_ms))
     return [
         Performance(
-            pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid, tuple(matches.get(id_, ()))
+            pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid, tuple(matches.get(id_, ())), own
         )
-        for id_, pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid, *_ in rows
+        for id_, own, pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid, *_ in rows
     ]
 
 

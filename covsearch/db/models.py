@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, MetaData, String, Table
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, MetaData, String, Table, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA = 3  # PRAGMA user_version; raised with every change below
+SCHEMA = 4  # PRAGMA user_version; raised with every change below
 
 
 class Base(DeclarativeBase):
@@ -17,7 +17,8 @@ class WorkRow(Base):
 
     __tablename__ = "works"
 
-    wid: Mapped[str] = mapped_column(primary_key=True, comment="`W_14`")
+    collection: Mapped[str] = mapped_column(primary_key=True, comment="name of the collection that it is of")
+    wid: Mapped[str] = mapped_column(primary_key=True, comment="`W_14`, in that collection")
     title: Mapped[str] = mapped_column(comment="empty where unknown")
     artist: Mapped[str] = mapped_column(comment="artist the work is known by; empty where unknown")
 
@@ -37,11 +38,16 @@ class PerformanceRow(Base):
     """One recording."""
 
     __tablename__ = "performances"
+    __table_args__ = (
+        UniqueConstraint("pid", "collection"),  # the id first: that is what is looked up
+        ForeignKeyConstraint(["collection", "wid"], [WorkRow.collection, WorkRow.wid]),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="row of its vector, from 0, in natural order of PIDs")
-    pid: Mapped[str] = mapped_column(unique=True, comment="`P_22`")
+    collection: Mapped[str] = mapped_column(comment="name of the collection that it is of")
+    pid: Mapped[str] = mapped_column(comment="`P_22`, in that collection")
     wid: Mapped[str | None] = mapped_column(
-        ForeignKey(WorkRow.wid), index=True, comment="its work; NULL where that is not known"
+        index=True, comment="its work, of the same collection; NULL where that is not known"
     )
     title: Mapped[str] = mapped_column(comment="empty where unknown")
     artist: Mapped[str] = mapped_column(comment="performing artist; empty where unknown")

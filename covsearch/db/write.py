@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from covsearch.dataset.names import names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.db.models import (
@@ -44,7 +45,8 @@ def write_catalogue(
     performances : sequence of Performance
         In the order of the vectors' rows.
     origins : mapping, optional
-        PID -> what it was indexed from, where that is known.
+        What a performance is called (:func:`covsearch.dataset.names.names_of`) -> what it was indexed from, where that
+        is known.
 
     Raises
     ------
@@ -70,15 +72,17 @@ def write_catalogue(
 
 
 def _fill(connection: Connection, performances: Sequence[Performance], origins: Mapping[str, Origin]) -> None:
-    works, sources = _works(performances), _sources(performances, origins)
-    _insert(connection, WorkRow, ({"wid": w, "title": t, "artist": a} for w, (t, a) in works.items()))
+    names, works = names_of(performances), _works(performances)
+    sources = _sources(names, origins)
+    titled = ({"collection": c, "wid": w, "title": t, "artist": a} for (c, w), (t, a) in works.items())
+    _insert(connection, WorkRow, titled)
     rows = ({"id": id_, "folder": f, "subset": s, "frame_rate": r} for (f, s, r), id_ in sources.items())
     _insert(connection, SourceRow, rows)
-    numbers = {pid: sources[_source(origin)] for pid, origin in origins.items() if _source(origin) in sources}
-    _insert(connection, PerformanceRow, (_performance(i, p, numbers.get(p.pid)) for i, p in enumerate(performances)))
+    numbers = {name: sources[_source(origin)] for name, origin in origins.items() if _source(origin) in sources}
+    _insert(connection, PerformanceRow, (_performance(i, p, numbers.get(names[i])) for i, p in enumerate(performances)))
     _insert(connection, MusicBrainzRow, _musicbrainz(performances))
-    _insert(connection, FeatureFileRow, _feature_files(performances, origins))
-    texts = [_text(row, p, works[p.wid] if p.wid is not None else ("", "")) for row, p in enumerate(performances)]
+    _insert(connection, FeatureFileRow, _feature_files(names, origins))
+    texts = [_text(row, p, works.get((p.collection, p.wid or ""), ("", ""))) for row, p in enumerate(performances)]
     if texts:
         connection.execute(insert(TEXT), texts)
 
@@ -89,23 +93,23 @@ def _insert(connection: Connection, table: type[Base], rows: Iterable[dict[str, 
         connection.execute(insert(table), values)
 
 
-def _works(performances: Iterable[Performance]) -> dict[str, tuple[str, str]]:
-    """Title and artist of each WID: the first that is not empty."""
-    works: dict[str, tuple[str, str]] = {}
+def _works(performances: Iterable[Performance]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Title and artist of each collection's WID: the first that is not empty."""
+    works: dict[tuple[str, str], tuple[str, str]] = {}
     for p in performances:
         if p.wid is None:
             continue
-        title, artist = works.get(p.wid, ("", ""))
-        works[p.wid] = (title or p.work_title, artist or p.work_artist)
+        title, artist = works.get((p.collection, p.wid), ("", ""))
+        works[p.collection, p.wid] = (title or p.work_title, artist or p.work_artist)
     return works
 
 
-def _sources(performances: Iterable[Performance], origins: Mapping[str, Origin]) -> dict[_Source, int]:
+def _sources(names: Iterable[str], origins: Mapping[str, Origin]) -> dict[_Source, int]:
     """Every different source, numbered in the order of appearance."""
     sources: dict[_Source, int] = {}
-    for p in performances:
-        if p.pid in origins:
-            sources.setdefault(_source(origins[p.pid]), len(sources))
+    for name in names:
+        if name in origins:
+            sources.setdefault(_source(origins[name]), len(sources))
     return sources
 
 
@@ -113,15 +117,16 @@ def _source(origin: Origin) -> _Source:
     return origin.folder, origin.subset, origin.frame_rate
 
 
-def _feature_files(performances: Iterable[Performance], origins: Mapping[str, Origin]) -> Iterable[dict[str, Any]]:
-    for row, p in enumerate(performances):
-        for feature, file in origins[p.pid].files.items() if p.pid in origins else ():
+def _feature_files(names: Iterable[str], origins: Mapping[str, Origin]) -> Iterable[dict[str, Any]]:
+    for row, name in enumerate(names):
+        for feature, file in origins[name].files.items() if name in origins else ():
             yield {"performance_id": row, "feature": feature, "path": file.path, "sha256": file.sha256}
 
 
 def _performance(row: int, p: Performance, source: int | None) -> dict[str, Any]:
     return {
         "id": row,
+        "collection": p.collection,
         "pid": p.pid,
         "wid": p.wid,
         "title": p.title,

@@ -20,7 +20,8 @@ MANIFEST = "manifest.json"
 MODEL_FILES = ("model.safetensors", "config.toml")
 FILES = {
     "index.faiss": "FAISS IndexFlatIP over the 129 numbers `[v, Σ α v²]` of every performance",
-    "ids.json": "the PIDs as a JSON array, in natural order: number i is row i of the other files",
+    "ids.json": "the PIDs as a JSON array, as `collection:PID` where a PID alone is not clear, in natural order: "
+    "number i is row i of the other files",
     "embeddings.safetensors": "`vectors`, float32 (N, 128), rows of unit length",
     "head.safetensors": "`alpha`, float32 (128,), and `beta`, float64 (1,)",
     "model/model.safetensors": "weights of the model that made the vectors, for queries by file",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from covsearch.dataset.chroma import BINS
 from covsearch.features.augment import rotate_key
 from covsearch.ranking import kernel
-from covsearch.ranking.similarity import cross_similarity, fit, mutual_neighbours
+from covsearch.ranking.similarity import fit, mutual_neighbours, stretch_similarity
 
 SPAN = 9  # frames compared at once: 3.3 s at 2.69 frames/s; the publication has 10 of 0.46 s
 NEAREST = 0.095  # which share of the other performance may match a moment; as published
@@ -84,7 +84,7 @@ def align(a: NDArray[np.float32], b: NDArray[np.float32], span: int = SPAN) -> A
     fits, scores = np.empty(BINS), np.empty(BINS)
     best = 0
     for key in range(BINS):  # one at a time, as two hours of music make matrices of hundreds of megabytes
-        similarity = cross_similarity(a, rotate_key(b, -key), span)
+        similarity = stretch_similarity(a, rotate_key(b, -key), span)
         matches = mutual_neighbours(similarity, NEAREST)
         score = local_alignment(matches)
         fits[key], scores[key] = fit(similarity), score.max()

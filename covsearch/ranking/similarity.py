@@ -9,7 +9,7 @@ from covsearch.features.frames import unit_norm
 from covsearch.ranking import kernel
 
 
-def cross_similarity(a: NDArray[np.float32], b: NDArray[np.float32], span: int) -> NDArray[np.float32]:
+def stretch_similarity(a: NDArray[np.float32], b: NDArray[np.float32], span: int) -> NDArray[np.float32]:
     """How alike stretches of frames are: means of the frames' cosine similarity over `span` neighbours on the diagonal.
 
     Parameters

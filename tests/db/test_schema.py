@@ -31,12 +31,16 @@ def test_a_built_database_has_the_schema_that_the_file_says(tmp_path: Path) -> N
     read.executescript(SCHEMA.read_text(encoding="utf-8"))
     assert objects(built) == objects(read)
     version = "PRAGMA user_version"
-    assert built.execute(version).fetchone() == read.execute(version).fetchone() == (3,)
+    assert built.execute(version).fetchone() == read.execute(version).fetchone() == (4,)
     built.close()
     read.close()
 
 
 def test_the_statements_say_what_is_unique_and_what_refers_to_what() -> None:
     text = schema_sql()
-    for part in ("UNIQUE (pid)", "FOREIGN KEY(wid) REFERENCES works (wid)", "remove_diacritics 2"):
+    for part in (
+        "UNIQUE (pid, collection)",
+        "FOREIGN KEY(collection, wid) REFERENCES works (collection, wid)",
+        "remove_diacritics 2",
+    ):
         assert part in text

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from covsearch.features.augment import rotate_key
 from covsearch.ranking.kernel import nearest_thresholds
-from covsearch.ranking.similarity import cross_similarity, fit, mutual_neighbours
+from covsearch.ranking.similarity import fit, mutual_neighbours, stretch_similarity
 
 
 def frames(seed: int, length: int, blocks: int = 1) -> NDArray[np.float32]:
@@ -33,7 +33,7 @@ def test_similarity_equals_the_loop_and_silence_is_like_nothing(
 ) -> None:
     span = min(span, *shape)
     a, b = frames(seed, shape[0], blocks), frames(seed + 1, shape[1], blocks)
-    got = cross_similarity(a, b, span)
+    got = stretch_similarity(a, b, span)
     assert got.shape == (shape[0] - span + 1, shape[1] - span + 1)
     slow_a, slow_b = a.astype(np.float64), b.astype(np.float64)
     for i in range(got.shape[0]):
