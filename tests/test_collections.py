@@ -101,7 +101,7 @@ def test_a_query_takes_both_forms_and_an_unclear_id_names_the_full_ones(workspac
 
 def test_works_of_two_collections_are_two_works(workspace: Workspace) -> None:
     searcher = open_searcher(workspace)
-    known = {m.performance.pid: m.is_cover for m in searcher.query("toy:P_1").matches}
+    known = {m.performance.pid: m.listed for m in searcher.query("toy:P_1").matches}
     assert {pid for pid, cover in known.items() if cover} == {"toy:P_2"}
     assert set(known.values()) == {True, False}
     works = {p.pid: p.wid for p in searcher.catalogue.get(searcher.collection.pids).values()}
@@ -119,8 +119,8 @@ def test_where_each_came_from_and_what_it_sounds_like_stay_apart(workspace: Work
     toy, other = str(tmp_path / "toy"), str(tmp_path / "other")
     assert folders == {"toy:P_1": toy, "other:P_1": other, "P_5": toy}
     found = compare.compare(workspace, "other:P_1", "toy:P_1")
-    assert (found.a.pid, found.b.pid, found.is_cover) == ("other:P_1", "toy:P_1", False)
-    assert compare.compare(workspace, "toy:P_5", "P_6").is_cover
+    assert (found.a.pid, found.b.pid, found.listed) == ("other:P_1", "toy:P_1", False)
+    assert compare.compare(workspace, "toy:P_5", "P_6").listed
     with pytest.raises(UsageError, match="expected two performances, got P_5 twice"):
         compare.compare(workspace, "P_5", "toy:P_5")
 
