@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covsearch.answers import QueryResult
-from covsearch.dataset.frame_rate import check_frame_rate
+from covsearch.dataset.files import rate_of_file
+from covsearch.dataset.frame_rate import DATACOS_RATE, check_frame_rate, undeclared
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError
 from covsearch.index.manifest import MEND
 from covsearch.search import Searcher
@@ -41,7 +42,7 @@ def query_files(
     top, candidates, expected
         As for :meth:`covsearch.search.Searcher.query`.
     frame_rate : float, optional
-        Frames/s of the files; by default that of the indexed files.
+        Frames/s of the files; by default what their collection declares or what is known of the subset.
 
     Raises
     ------
@@ -50,15 +51,28 @@ def query_files(
     ArtefactError
         When the files lack a feature or are refused, or the index's model is damaged.
     UsageError
-        As :meth:`covsearch.search.Searcher.query`, and for an impossible frame rate.
+        As :meth:`covsearch.search.Searcher.query`, for an impossible frame rate, and when the files say none and the
+        index's model needs one.
     """
-    rate = searcher.generation.manifest.frame_rate if frame_rate is None else check_frame_rate(frame_rate)
     for path in paths:
         if not path.is_file():
             raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
+    rate = _declared_rate(searcher, paths) if frame_rate is None else check_frame_rate(frame_rate)
     embedded = _embed(searcher, paths, rate)
     result = _ask(searcher, embedded, top, candidates, expected)
     return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
+
+
+def _declared_rate(searcher: Searcher, paths: Sequence[Path]) -> float:
+    """What is said of the files' frame rate; where nothing is, they must not be read at a guess."""
+    manifest = searcher.generation.manifest
+    for path in paths:
+        rate = rate_of_file(path)
+        if rate is not None:
+            return rate
+    if manifest.features.rate and manifest.frame_rate != DATACOS_RATE:
+        raise undeclared(paths[0], manifest.frame_rate)
+    return manifest.frame_rate
 
 
 def query_chroma(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from covsearch.dataset.conflicts import find_conflicts
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.files import LOOSE, open_files
+from covsearch.dataset.frame_rate import undeclared
 from covsearch.dataset.ids import ID_RULE, natural_key
 from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
@@ -61,6 +62,8 @@ class AddReport:
         That is current now.
     seconds : float
         Wall-clock time.
+    frame_rates : tuple of float
+        Frames/s at which what was given was read.
     """
 
     added: tuple[str, ...]
@@ -70,6 +73,7 @@ class AddReport:
     works: int
     generation: str
     seconds: float
+    frame_rates: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def add_performances(
     strict : bool
         Refuse to skip a performance of a folder.
     frame_rate : float, optional
-        Frames/s of all these files; by default what is known of the subset, else that of the index.
+        Frames/s of all these files; by default what their collection declares or what is known of the subset.
     progress : Progress
 
     Raises
@@ -127,7 +131,8 @@ def add_performances(
     NotFoundError
         When nothing was built yet, or a path is not there.
     UsageError
-        When no path is given, or a file is not called after a work and a performance.
+        When no path is given, a file is not called after a work and a performance, or files say no frame rate and the
+        index's model needs one.
     ArtefactError
         When the current generation or a file is damaged.
     CovsearchError
@@ -142,9 +147,11 @@ def add_performances(
         old = set(rows.keys)
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
+        rates: set[float] = set()
         checkpoint = _own_model(before)
         for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
-            dataset = opened if opened.rate_is_known else replace(opened, frame_rate=before.manifest.frame_rate)
+            dataset = _rated(opened, before)
+            rates.add(dataset.frame_rate)
             collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
             given.update(full_name(collection, pid) for pid in dataset.performances)
             new = _pack(workspace, dataset, _fresh(rows, dataset, collection), checkpoint, whole, progress)
@@ -162,6 +169,7 @@ def add_performances(
         manifest.works,
         generation.name,
         seconds,
+        tuple(sorted(rates)),
     )
 
 
@@ -254,6 +262,16 @@ def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
     performances = {keys[pid]: stored[pid] for pid in pids}
     known = {keys[pid]: origin for pid, origin in origins.items()}
     return generation, flat.head, _Rows(tuple(keys.values()), flat.vectors, searcher.windows, performances, known)
+
+
+def _rated(dataset: Dataset, index: Generation) -> Dataset:
+    """`dataset` with a frame rate that somebody said; where the model sees none, any does."""
+    manifest = index.manifest
+    if dataset.rate_is_known or dataset.frame_rate == manifest.frame_rate:
+        return dataset
+    if manifest.features.rate:
+        raise undeclared(dataset.root, manifest.frame_rate)
+    return replace(dataset, frame_rate=manifest.frame_rate)
 
 
 def _check_built(workspace: Workspace) -> None:

@@ -65,7 +65,9 @@ def everything(searcher: Searcher) -> dict[str, object]:
     answers: dict[str, object] = {}
     for pid in searcher.collection.pids:
         for rerank in ("head", "windows"):
-            answers[f"{pid} {rerank}"] = searcher.query(pid, 99, 99, rerank=rerank).matches
+            answers[f"{pid} {rerank}"] = searcher.query(
+                pid, 99, 99 if rerank == "windows" else None, rerank=rerank
+            ).matches
     return answers
 
 
@@ -153,7 +155,7 @@ def test_any_order_of_adding_and_removing_gives_what_is_left(toy: Path, workspac
 def test_moved_files_are_the_same_where_their_content_is(toy: Path, workspace: Workspace, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere"
     (tmp_path / "first").rename(moved)
-    assert add_performances(workspace, [moved]).added == ()
+    assert add_performances(workspace, [moved], frame_rate=SLOW_RATE).added == ()
     assert open_searcher(workspace).catalogue.origins(["P_1"])["P_1"].folder == str(tmp_path / "first")
 
 
@@ -199,7 +201,8 @@ def test_a_file_outside_of_a_dataset_is_known_by_its_ids(workspace: Workspace, t
     loose = tmp_path / "incoming" / "W_3_hpcp" / "P_500_hpcp.h5"
     loose.parent.mkdir(parents=True)
     source.rename(loose)
-    report = add_performances(workspace, [loose])
+    report = add_performances(workspace, [loose], frame_rate=SLOW_RATE)
+    assert report.frame_rates == (SLOW_RATE,)
     assert (report.added, report.works) == (("P_500",), 4)
     query = open_searcher(workspace).query("P_500").query
     assert query is not None
@@ -207,15 +210,24 @@ def test_a_file_outside_of_a_dataset_is_known_by_its_ids(workspace: Workspace, t
     origin = open_searcher(workspace).catalogue.origins(["P_500"])["P_500"]
     assert (origin.folder, origin.subset, origin.frame_rate) == (str(tmp_path / "incoming"), "files", SLOW_RATE)
     assert compare.compare(workspace, "P_500", "P_7").listed
-    assert add_performances(workspace, [loose]).already_there == ("P_500",)
+    assert add_performances(workspace, [loose], frame_rate=SLOW_RATE).already_there == ("P_500",)
 
 
-def test_an_unknown_subset_has_the_rate_of_the_index_and_a_known_one_its_own(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_files_that_say_no_rate_are_not_read_at_that_of_the_index(workspace: Workspace, tmp_path: Path) -> None:
+    write_feature(tmp_path / "mine", "mine", "hpcp", "W_100", "P_100", melody(100))
+    before = names(workspace)
+    expected = r"mine: no frame rate is declared, and the index has files of 2\.69 frames/s: say --frame-rate, or write"
+    with pytest.raises(UsageError, match=expected):
+        add_performances(workspace, [tmp_path / "mine"])
+    assert names(workspace) == before
+
+
+def test_a_declared_rate_counts_and_a_known_one_does(workspace: Workspace, tmp_path: Path) -> None:
     for subset, first in (("mine", 100), ("sample", 200)):
         write_feature(tmp_path / subset, subset, "hpcp", f"W_{first}", f"P_{first}", melody(first))
-        add_performances(workspace, [tmp_path / subset])
+    (tmp_path / "mine" / "covsearch.toml").write_text(f"frame_rate = {SLOW_RATE}\n")
+    rates = [add_performances(workspace, [tmp_path / subset]).frame_rates for subset in ("mine", "sample")]
+    assert rates == [(SLOW_RATE,), (4 * SLOW_RATE,)]
     origins = open_searcher(workspace).catalogue.origins(["P_100", "P_200"])
     assert origins["P_100"].frame_rate == SLOW_RATE
     assert origins["P_200"].frame_rate == 4 * SLOW_RATE
@@ -295,7 +307,7 @@ def test_after_removing_it_the_other_one_can_be_added(toy: Path, workspace: Work
 
 def test_a_work_that_had_no_title_gets_the_first_one(toy: Path, workspace: Workspace, tmp_path: Path) -> None:
     write_feature(tmp_path / "bare", "toy", "hpcp", "W_5", "P_300", melody(5))
-    add_performances(workspace, [tmp_path / "bare"])
+    add_performances(workspace, [tmp_path / "bare"], frame_rate=SLOW_RATE)
     add_performances(workspace, [toy], frame_rate=SLOW_RATE)
     assert open_searcher(workspace).catalogue.get(["P_300"])["P_300"].work_title == "Song 5"
     assert add_performances(workspace, [tmp_path / "bare", toy], frame_rate=SLOW_RATE).added == ()

@@ -28,7 +28,7 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 @click.command()
 @click.argument("pid", required=False)
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
-@click.option("--frame-rate", type=float, help="Frames a second of --file [as the indexed files].")
+@click.option("--frame-rate", type=float, help="Frames a second of --file [as it declares].")
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
 @click.option("--candidates", type=int, help="Candidates passed to the windows [100].")
 @click.option("--rerank", type=click.Choice(RERANKS), default="head", show_default=True, help="What ranks.")
@@ -146,7 +146,8 @@ def _show(result: QueryResult) -> None:
     from covsearch.cli.tables import plain, stdout, table
 
     console = stdout()
-    asked = headline(result.query) if result.query else " + ".join(Path(file).name for file in result.files)
+    files = " + ".join(Path(file).name for file in result.files)
+    asked = headline(result.query) if result.query else f"{files} · read at {result.frame_rate:.2f} frames/s"
     console.print(plain(asked))
     if result.calibrated:
         console.print(plain(result.sentence))

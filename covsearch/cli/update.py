@@ -22,7 +22,7 @@ _LISTED = 10  # PIDs that a summary names
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--subset", help="Which subset, when a folder holds several.")
-@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or the index's].")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [as they declare].")
 @click.option("--strict", is_flag=True, help="Stop at the first performance of a folder that cannot be added.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
 @click.pass_obj
@@ -88,7 +88,10 @@ def _added(report: AddReport) -> str:
         lines = [f"Added {_count(report.added)} in {report.seconds:.1f} s: {_some(report.added)}.", there]
     else:
         lines = [f"Nothing is new: {there}"]
-    return "\n".join([*filter(None, lines), _holds(report), *skipped_lines(report.skipped)])
+    rates = " and ".join(f"{rate:.2f}" for rate in report.frame_rates)
+    return "\n".join(
+        [*filter(None, lines), f"Read at {rates} frames/s.", _holds(report), *skipped_lines(report.skipped)]
+    )
 
 
 def _removed(report: RemoveReport) -> str:

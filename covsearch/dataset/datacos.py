@@ -96,7 +96,8 @@ def open_dataset(
     strict : bool
         Refuse to skip anything.
     frame_rate : float, optional
-        Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
+        Frames/s of the files; by default what ``covsearch.toml`` in the folder or beside its feature folders says, then
+        what is known of the subset, else Da-TACOS's 86.13.
 
     Returns
     -------
@@ -116,7 +117,8 @@ def open_dataset(
         raise UsageError(f"unknown features {unknown}; known are {sorted(CHROMA)}")
     layout = _layout(Path(root))
     subset = _choose_subset(layout, subset)
-    rate, rate_is_known = frame_rate_of(subset, frame_rate)
+    beside = [folder.path.parent for folder in layout.folders if folder.subset == subset]
+    rate, rate_is_known = frame_rate_of(subset, frame_rate, [layout.root, *dict.fromkeys(beside)])
     wanted = tuple(features) or tuple(CHROMA)
     skipped = list(layout.skipped)
     found = _find_files(layout, subset, wanted, skipped)

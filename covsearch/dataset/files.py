@@ -61,6 +61,20 @@ def open_files(
     return tuple(_open(subset, group, features, frame_rate) for subset, group in groups.items())
 
 
+def rate_of_file(path: Path) -> float | None:
+    """The frame rate of a feature file, frames/s, as its collection declares it; None where that is not known.
+
+    Raises
+    ------
+    ArtefactError
+        When a declaration is damaged.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100, resolve follows links
+    subset = _subset(path)
+    rate, is_known = frame_rate_of(subset, None, [path.parent, path.parent.parent, _top(path, subset)])
+    return rate if is_known else None
+
+
 def _subset(path: Path) -> str:
     known = FOLDER.fullmatch(path.parent.parent.name)
     return known["subset"] if known else LOOSE
@@ -78,7 +92,8 @@ def _open(subset: str, paths: Sequence[Path], features: Sequence[str], frame_rat
     performances, files = join(found, records, tuple(features), root, skipped)
     if skipped:
         raise ArtefactError(f"{root / skipped[0].path}: {skipped[0].reason}; nothing was taken")
-    rate, rate_is_known = frame_rate_of(subset, frame_rate)
+    tops = dict.fromkeys(_top(path, subset) for path in paths)
+    rate, rate_is_known = frame_rate_of(subset, frame_rate, [*tops, root])
     return Dataset(root, subset, performances, files, (), metadata, rate, rate_is_known)
 
 

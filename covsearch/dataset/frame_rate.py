@@ -1,19 +1,22 @@
-"""How many frames a second the files of a collection hold; no file says so, so it is given, known or assumed."""
+"""How many frames a second the files of a collection hold: given, declared beside them, Da-TACOS's own, or assumed."""
 
 from __future__ import annotations
 
 import math
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
 
-from covsearch.errors import UsageError
+from covsearch.errors import ArtefactError, UsageError
+from covsearch.guard.files import RefusedError, read_text
 
 DATACOS_RATE = 44_100 / 512  # frames/s
 SLOW_RATE = DATACOS_RATE / 32  # 2.69 frames/s: what methods and branches with a frame rate of their own see
-FRAME_RATES = {
-    "benchmark": DATACOS_RATE,
-    "coveranalysis": DATACOS_RATE,
-    "sample": 44_100 / 4096,
-    "covers80_dev": 44_100 / 4096,
-}
+OWN = {"benchmark": DATACOS_RATE, "coveranalysis": DATACOS_RATE, "sample": 44_100 / 4096}
+"""Of Da-TACOS's two subsets and of the bundled sample."""
+DECLARATION = "covsearch.toml"
+"""What a collection says of itself: ``frame_rate``, and ``name`` if it likes."""
+_MAX_BYTES = 2**16
 
 
 def check_frame_rate(frame_rate: float) -> float:
@@ -29,14 +32,16 @@ def check_frame_rate(frame_rate: float) -> float:
     return float(frame_rate)
 
 
-def frame_rate_of(subset: str, given: float | None = None) -> tuple[float, bool]:
-    """The frame rate of a subset, and whether it is given or known; else it is assumed to be Da-TACOS's.
+def frame_rate_of(subset: str, given: float | None = None, folders: Iterable[Path] = ()) -> tuple[float, bool]:
+    """The frame rate of a subset, and whether it is given, declared or known; else it is assumed to be Da-TACOS's.
 
     Parameters
     ----------
     subset : str
     given : float, optional
-        Frames/s; goes before what is known.
+        Frames/s; goes before what is declared and known.
+    folders : iterable of Path
+        Where a declaration may lie; the first one that is there counts, and goes before what is known.
 
     Returns
     -------
@@ -46,7 +51,44 @@ def frame_rate_of(subset: str, given: float | None = None) -> tuple[float, bool]
     ------
     UsageError
         When `given` is no positive number.
+    ArtefactError
+        When a declaration is damaged.
     """
     if given is not None:
         return check_frame_rate(given), True
-    return FRAME_RATES.get(subset, DATACOS_RATE), subset in FRAME_RATES
+    for folder in folders:
+        declared = declared_rate(folder)
+        if declared is not None:
+            return declared, True
+    return OWN.get(subset, DATACOS_RATE), subset in OWN
+
+
+def declared_rate(folder: Path) -> float | None:
+    """The frame rate in a folder's ``covsearch.toml``, frames/s; None where there is no such file.
+
+    Raises
+    ------
+    ArtefactError
+        When the file is no TOML, has an unknown key, or no positive number as its ``frame_rate``.
+    """
+    path = folder / DECLARATION
+    if not path.is_file():
+        return None
+    try:
+        said = tomllib.loads(read_text(path, _MAX_BYTES))
+    except (RefusedError, ValueError, RecursionError) as e:
+        raise ArtefactError(f"{path}: expected TOML such as `frame_rate = 10.77`: {e}") from e
+    if unknown := sorted(set(said) - {"name", "frame_rate"}):
+        raise ArtefactError(f"{path}: expected the keys name and frame_rate, found {unknown[0]!r}")
+    rate = said.get("frame_rate")
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+        raise ArtefactError(f"{path}: expected frame_rate as a positive number of frames a second, found {rate!r}")
+    return float(rate)
+
+
+def undeclared(what: object, index_rate: float) -> UsageError:
+    """The error that files say no frame rate and it must not be guessed: an index has files of `index_rate`."""
+    mend = f"say --frame-rate, or write `frame_rate = …` into {DECLARATION} beside them"
+    return UsageError(
+        f"{what}: no frame rate is declared, and the index has files of {index_rate:.2f} frames/s: {mend}"
+    )

@@ -237,7 +237,8 @@ def test_a_query_by_file_is_cut_into_windows_as_the_index_was(tmp_path: Path) ->
     root, workspace = write_collection(tmp_path / "data", works=3, frames=500), Workspace(tmp_path / "home")
     build_index(root, tmp_path / "model", workspace, frame_rate=2.5, windows=True)
     file = str(open_dataset(root).files["P_5"]["hpcp"])
-    answer = json.loads(stdout(workspace, "query", "--file", file, "--rerank", "windows", "--json"))
+    arguments = ("--file", file, "--frame-rate", "2.5", "--rerank", "windows", "--json")
+    answer = json.loads(stdout(workspace, "query", *arguments))
     first, *others = answer["matches"]
     assert (first["pid"], first["query_start"], first["match_start"]) == (
         "P_5",
@@ -355,7 +356,8 @@ def test_a_query_by_files_ranks_as_the_query_by_id_but_knows_no_covers(embedded:
     assert p == pytest.approx({match.performance.pid: match.head_p for match in by_id}, abs=1e-5)
     table = stdout(workspace, "query", *options, "--top", "3")
     predicted = sum(match["predicted"] for match in answer["matches"][:3])
-    assert table.splitlines()[0] == " + ".join(Path(path).name for path in reversed(files))
+    named = " + ".join(Path(path).name for path in reversed(files))
+    assert table.splitlines()[0] == f"{named} · read at 86.13 frames/s"
     assert "".join(table.splitlines()[4:7]).count("✓") == predicted  # no row is marked as listed
 
 
@@ -397,7 +399,9 @@ def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_p
     assert together["matches"] == json.loads(stdout(workspace, "query", *options, "--json"))["matches"]
 
 
-def test_a_file_is_read_at_the_frame_rate_of_the_indexed_ones_unless_another_is_said(tmp_path: Path) -> None:
+def test_a_file_is_read_at_the_frame_rate_that_is_declared_or_said_and_at_no_other(
+    tmp_path: Path, failure: Any
+) -> None:
     config = ModelConfig(alpha="positive", features=FeatureConfig("hpcp", 120, rate=5.0))
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
@@ -405,9 +409,16 @@ def test_a_file_is_read_at_the_frame_rate_of_the_indexed_ones_unless_another_is_
     build_index(root, tmp_path / "model", workspace, frame_rate=20)
     assert open_searcher(workspace).generation.manifest.frame_rate == 20
     file = ("query", "--file", str(open_dataset(root).files["P_5"]["hpcp"]), "--top", "1", "--json")
+    code, err = failure(workspace, *file)
+    assert (code, "no frame rate is declared, and the index has files of 20.00 frames/s: say --frame-rate" in err) == (
+        2,
+        True,
+    )
+    (root / "covsearch.toml").write_text("frame_rate = 20\n")
     (same,), (other,) = (
         json.loads(stdout(workspace, *file, *more))["matches"] for more in ((), ("--frame-rate", "10"))
     )
+    assert "P_5_hpcp.h5 · read at 20.00 frames/s" in stdout(workspace, *file[:-1])
     assert same["pid"] == "P_5"
     assert same["distance"] == pytest.approx(0, abs=1e-6)
     assert abs(other["distance"]) > 1e-4

@@ -44,11 +44,13 @@ def test_adding_says_what_is_new_what_was_there_and_what_is_skipped(home: Path, 
     lines = run(home, "add", tmp_path / "more").stdout.splitlines()
     assert lines[0].startswith("Added 12 performances in ")
     assert lines[0].endswith(" s: P_7, P_8, P_9, P_10, P_11, P_12, P_13, P_14, P_15, P_16 and 2 more.")
-    assert lines[1:3] == ["gen-0002 holds 18 performances of 3 works.", "Skipped 1:"]
-    assert lines[3].startswith("  da-tacos_more_subset_hpcp/W_3_hpcp/P_19_hpcp.h5: cannot be read as HDF5")
+    assert lines[1] == "Read at 86.13 frames/s."
+    assert lines[2:4] == ["gen-0002 holds 18 performances of 3 works.", "Skipped 1:"]
+    assert lines[4].startswith("  da-tacos_more_subset_hpcp/W_3_hpcp/P_19_hpcp.h5: cannot be read as HDF5")
     broken.unlink()
     again = run(home, "add", tmp_path / "more").stdout.splitlines()
-    assert again == ["Nothing is new: 12 were there already.", "gen-0002 holds 18 performances of 3 works."]
+    there = ["Nothing is new: 12 were there already.", "Read at 86.13 frames/s."]
+    assert again == [*there, "gen-0002 holds 18 performances of 3 works."]
 
 
 def test_adding_as_json(home: Path, tmp_path: Path) -> None:
@@ -62,6 +64,7 @@ def test_adding_as_json(home: Path, tmp_path: Path) -> None:
         "performances": 7,
         "works": 3,
         "generation": "gen-0002",
+        "frame_rates": [44_100 / 512],
     }
 
 

@@ -9,8 +9,9 @@ import pytest
 from collection import write_collection
 
 from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.files import open_files, rate_of_file
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
-from covsearch.errors import UsageError
+from covsearch.errors import ArtefactError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,6 @@ from covsearch.errors import UsageError
         ("benchmark", None, (44_100 / 512, True)),
         ("coveranalysis", None, (44_100 / 512, True)),
         ("sample", None, (44_100 / 4096, True)),
-        ("covers80_dev", None, (44_100 / 4096, True)),
         ("mine", None, (44_100 / 512, False)),
         ("mine", 10, (10.0, True)),
         ("sample", 2.5, (2.5, True)),
@@ -32,6 +32,51 @@ def test_a_collection_has_the_rate_given_known_or_assumed(
     dataset = open_dataset(root, frame_rate=given)
     assert (dataset.frame_rate, dataset.rate_is_known) == expected
     assert type(dataset.frame_rate) is float
+
+
+def test_a_declaration_goes_before_what_is_known_and_after_what_is_given(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "data", works=1, versions=1, subset="benchmark")
+    (root / "covsearch.toml").write_text('name = "mine"\nframe_rate = 10.5\n')
+    for folder in (root, root.parent):
+        dataset = open_dataset(folder)
+        assert (dataset.frame_rate, dataset.rate_is_known) == (10.5, True)
+    assert open_dataset(root, frame_rate=3).frame_rate == 3.0
+    (file,) = open_dataset(root).files["P_1"].values()
+    assert rate_of_file(file) == 10.5
+    assert open_files([file], ("hpcp",))[0].frame_rate == 10.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("frame_rate = 0", "expected frame_rate as a positive number of frames a second, found 0"),
+        ("frame_rate = true", "found True"),
+        ("frame_rate = nan", "found nan"),
+        ('frame_rate = "10"', "found '10'"),
+        ('name = "x"', "found None"),
+        ("frame_rate = 10\nhop = 4096", "expected the keys name and frame_rate, found 'hop'"),
+        ("frame_rate =", "expected TOML such as `frame_rate = 10.77`: "),
+        ("a = " + "[" * 3000, "expected TOML"),
+    ],
+)
+def test_a_damaged_declaration_is_named(toy: Path, text: str, message: str) -> None:
+    (toy / "covsearch.toml").write_text(text)
+    with pytest.raises(ArtefactError, match=rf"covsearch\.toml: .*{re.escape(message)}"):
+        open_dataset(toy)
+
+
+def test_real_recordings_declare_their_own() -> None:
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "covers80_dev"
+    if not folder.is_dir():
+        pytest.skip("needs the real recordings of ../shared")
+    dataset = open_dataset(folder)
+    assert (dataset.frame_rate, dataset.rate_is_known) == (44_100 / 4096, True)
+
+
+def test_no_test_collection_is_named_in_the_package() -> None:
+    package = Path(__file__).resolve().parents[2] / "covsearch"
+    named = [path.name for path in package.rglob("*.py") if "covers80" in path.read_text(encoding="utf-8").lower()]
+    assert named == []
 
 
 @pytest.mark.parametrize("given", [0, -1.5, float("nan"), float("inf")])
