@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -176,13 +178,27 @@ def test_the_commands_take_full_names_and_end_with_their_codes(workspace: Worksp
     lines = run("stats").output.splitlines()
     assert "collection   other: 4 performances of 2 works" in lines
     assert "collection   toy: 6 performances of 3 works" in lines
-    for arguments in (("query", "P_1"), ("compare", "P_1", "P_5"), ("remove", "P_1")):
-        unclear = run(*arguments)
-        assert isinstance(unclear.exception, UsageError)
-        assert "say other:P_1 or toy:P_1" in str(unclear.exception)
     removed = run("remove", "toy:P_1")
     assert removed.output.splitlines()[0] == "Removed 1 performance: toy:P_1."
     assert run("query", "P_1").output.splitlines()[0].startswith("P_1 (other:W_1)")
+
+
+def test_failures_are_one_line_and_have_their_exit_codes(workspace: Workspace, tmp_path: Path) -> None:
+    changed = write_feature(tmp_path / "changed", "other", "hpcp", "W_1", "P_2", melody(99))
+    unclear = "2 collections have a performance P_1: say other:P_1 or toy:P_1"
+    cases = [
+        (2, unclear, ["query", "P_1"]),
+        (2, unclear, ["compare", "P_1", "P_5"]),
+        (2, unclear, ["remove", "P_5", "P_1"]),
+        (3, "no performance other:P_6 in the index", ["query", "other:P_6"]),
+        (1, "to replace it, `covsearch remove other:P_2` first", ["add", str(changed)]),
+    ]
+    for code, message, arguments in cases:
+        command = [sys.executable, "-m", "covsearch", "--home", str(workspace.home), *arguments]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (answer.returncode, answer.stdout) == (code, ""), answer.stderr
+        assert message in answer.stderr
+        assert answer.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["a:b", "x\n"])
