@@ -8,9 +8,9 @@ window.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from covsearch.progress import Progress, silent
 
 _Read = Callable[[int], NDArray[np.float16]]
 _BATCH = 16  # 16 x 2,048 frames x 32 channels of float32 stay inside a core's cache level 2 and 3
+_SETTING_THREADS = threading.Lock()
 
 
 def embed_frames(model: Siamese, sequences: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
@@ -236,23 +237,37 @@ def _embed_all(
         return len(rows)
 
     done = 0
-    with _one_torch_thread(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with _workers(max(1, min(os.cpu_count() or 1, len(batches)))) as pool:
         for n in pool.map(work, batches):
             done += n
             progress(stage, done, len(order))
     return vectors
 
 
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """One thread inside each operation while several batches run side by side.
+def _workers(count: int) -> ThreadPoolExecutor:
+    """A pool of `count` threads, each of which has one torch thread inside an operation.
 
     Splitting every small convolution over the cores instead spends its time at barriers, most of all on a busy
     machine; ``benchmarks/build_throughput.py`` measures both.
+
+    Torch keeps the number once a thread, from that thread's first use on, and once for threads that have not used
+    torch yet. Each worker sets its own; then the caller puts back the number for new threads. The lock keeps two
+    callers from reading each other's.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    pool, all_here = ThreadPoolExecutor(count), threading.Barrier(count)
+
+    def alone(_: int) -> None:
+        torch.get_num_threads()  # the first use, which takes the number for new threads
+        torch.set_num_threads(1)
+        all_here.wait()  # so that no thread of the pool does this twice and another not at all
+
+    with _SETTING_THREADS:
+        before = torch.get_num_threads()
+        try:
+            list(pool.map(alone, range(count)))
+        except BaseException:
+            all_here.abort()  # a thread that could not be started would be waited for
+            raise
+        finally:
+            torch.set_num_threads(before)
+    return pool

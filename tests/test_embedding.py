@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from covsearch import embed
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE
@@ -43,10 +49,62 @@ def test_store_files_and_frames_agree(toy: Path, tmp_path: Path, checkpoint: Che
         np.testing.assert_allclose(from_files, alone, atol=1e-5)
 
 
-def test_torchs_threads_are_put_back(toy: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
+@pytest.fixture
+def three_threads() -> Iterator[None]:
     before = torch.get_num_threads()
-    embed_store(checkpoint, pack(open_dataset(toy, ["hpcp"]), checkpoint.config.features, tmp_path / "store"))
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def threads_of_a_new_thread() -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_torchs_threads_are_nobody_elses_while_embedding_and_after(
+    toy: Path, tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = pack(open_dataset(toy, ["hpcp"]), checkpoint.config.features, tmp_path / "store")
+    outside: list[int] = []
+    inside: list[int] = []
+
+    def watched(*args: Any) -> NDArray[np.float32]:
+        inside.append(torch.get_num_threads())
+        return embed_frames(*args)
+
+    monkeypatch.setattr(embed, "embed_frames", watched)
+    embed_store(checkpoint, store, lambda *_: outside.extend([torch.get_num_threads(), threads_of_a_new_thread()]))
+    assert set(inside) == {1}
+    assert set(outside) == {3}
+    assert (torch.get_num_threads(), threads_of_a_new_thread()) == (3, 3)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_two_embeddings_that_overlap_leave_torchs_threads_as_they_were(
+    toy: Path, tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    store = pack(open_dataset(toy, ["hpcp"]), checkpoint.config.features, tmp_path / "store")
+    both_began, first_ended = threading.Barrier(2), threading.Event()
+
+    def first() -> None:
+        embed_store(checkpoint, store, lambda _, done, total: both_began.wait(60) if done == total else None)
+
+    def second() -> None:
+        embed_store(
+            checkpoint, store, lambda _, done, total: both_began.wait(60) if done < total else wait(first_ended)
+        )
+
+    def wait(event: threading.Event) -> None:
+        assert event.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        begun = [pool.submit(first), pool.submit(second)]
+        begun[0].result()
+        first_ended.set()
+        begun[1].result()
+    assert (torch.get_num_threads(), threads_of_a_new_thread()) == (3, 3)
 
 
 @pytest.fixture

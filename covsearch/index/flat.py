@@ -11,6 +11,8 @@ where the proof fails it asks for more. What it returns equals :mod:`covsearch.i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,8 +137,8 @@ class FlatIndex:
         """Rows and inner products of the `wanted` largest, descending."""
         if wanted == 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        faiss.omp_set_num_threads(1)  # for one query, waiting for a second thread costs more than it computes
-        products, rows = self._index.search(question[None], wanted)
+        with _one_thread():
+            products, rows = self._index.search(question[None], wanted)
         if (rows < 0).any():
             raise ArtefactError("FAISS found no inner products: the query times the head's weights is not finite")
         return rows[0], products[0]
@@ -146,6 +148,20 @@ class FlatIndex:
         distances = self.head.distances(u, self.vectors[rows])
         order = np.lexsort((rows, distances))[:k]
         return Ranking(rows[order], distances[order])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One FAISS thread: for one query, waiting for a second one costs more than it computes.
+
+    OpenMP keeps the number once a thread, so what is put back is the caller's own, whatever other threads do.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:

@@ -220,3 +220,16 @@ def test_rows_are_compared_in_numpy_also_where_faiss_answers_in_tensors() -> Non
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "ArtefactError row 0 is not [v, Σ α v²] of that row's vector under the head\n"
+
+
+def test_a_search_leaves_faisss_threads_as_they_were() -> None:
+    rng = np.random.default_rng(0)
+    flat = FlatIndex(unit_vectors(rng, 50), random_head(rng))
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        flat.rank(flat.vectors[0], 5)
+        flat.rerank(flat.vectors[0], 5, 10)
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)
