@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
 
 from covsearch.db.catalogue import Catalogue
 from covsearch.index.generation import NAME, Generation, open_generation
@@ -52,6 +53,31 @@ class Stats:
     def alone(self) -> int:
         """Works with one performance: a query for it has no answer in the collection."""
         return self.works.get(1, 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, ready for JSON."""
+        m = self.manifest
+        return {
+            "home": self.home,
+            "generation": self.generation,
+            "created": m.created,
+            "covsearch": m.covsearch,
+            "source": m.source,
+            "subset": m.subset,
+            "frame_rate": m.frame_rate,
+            "performances": m.count,
+            "works": m.works,
+            "collections": {name: {"performances": n, "works": w} for name, (n, w) in self.collections.items()},
+            "works_of_one_performance": self.alone,
+            "cover_pairs": self.cover_pairs,
+            "clique_sizes": self.works,
+            "model": m.model,
+            "features": asdict(m.features),
+            "dim": m.dim,
+            "windows": self.windows,
+            "window_recipe": m.windows and asdict(m.windows),
+            "bytes": self.bytes_of,
+        }
 
 
 def read_stats(workspace: Workspace) -> Stats:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch import api
-from covsearch.cli.performances import headline
+from covsearch.cli.performances import headline, working
 from covsearch.decision import word
 from covsearch.workspace import Workspace
 
@@ -48,7 +48,8 @@ def compare_command(
 
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
-    found = api.Index(workspace).compare(a, b, dataset=dataset)
+    with working("comparing; the first time the alignment is compiled", True):
+        found = api.Index(workspace).compare(a, b, dataset=dataset)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:

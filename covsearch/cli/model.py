@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
 import click
 
 from covsearch.cli.tables import plain, stdout, table
-from covsearch.index.calibration import facts, read_calibration
-from covsearch.models import bundled_checkpoint, load_checkpoint
-from covsearch.models.describe import Description, Layer, architecture, draw_circuit
-
-UNCALIBRATED = "p is not calibrated: run `covsearch calibrate --model` with this folder"
+from covsearch.describe import DescribedModel, describe_model
 
 
 @click.group()
@@ -35,27 +30,21 @@ def show(checkpoint: Path | None, as_json: bool, plot: Path | None) -> None:
     covsearch model show models/hybrid --plot figures
     covsearch model show models/hybrid --json
     """
-    loaded = load_checkpoint(checkpoint or bundled_checkpoint())
-    drawn = draw_circuit(loaded, plot) if plot else None
-    described, calibration = architecture(loaded), read_calibration(loaded.folder, loaded.fingerprint)
-    if as_json:
-        fitted = calibration and dataclasses.asdict(calibration)
-        click.echo(json.dumps({**described.to_dict(), "calibration": fitted}, indent=1))
-    else:
-        _print(described)
-        for line in facts(calibration) if calibration else [UNCALIBRATED]:
-            stdout().print(plain(line))
+    described = describe_model(checkpoint)
+    drawn = described.draw(plot) if plot else None
+    click.echo(json.dumps(described.to_dict(), indent=1)) if as_json else _print(described)
     if drawn:
         click.echo(f"drew {drawn}", err=True)
 
 
-def _print(described: Description) -> None:
-    console, config = stdout(), described.config
-    features = config.features
+def _print(found: DescribedModel) -> None:
+    console, described = stdout(), found.architecture
+    config, features = described.config, described.config.features
     console.print(
         plain(f"{described.model}: {features.features}, at most {features.frames} frames, key {features.key}")
     )
-    rows = map(_row, described.layers)
+    layers = ((each.name, each.kind, each.output, each.parameters) for each in described.layers)
+    rows = (_row(*layer) for layer in layers)
     console.print(table(("layer", "kind", ">output of a track", ">parameters"), rows))
     console.print(plain(f"{described.parameters:,} parameters"))
     if described.circuit:
@@ -63,8 +52,10 @@ def _print(described: Description) -> None:
         console.print(plain(f"circuit: {size}, expectations: {config.quantum_device}"))
         for line in described.circuit.splitlines():
             console.print(plain(line), soft_wrap=True)
+    for line in found.calibration_lines:
+        console.print(plain(line))
 
 
-def _row(layer: Layer) -> tuple[str, str, str, str]:
-    shape = " x ".join(map(str, layer.output)) if layer.output is not None else ""
-    return layer.name, layer.kind, shape, f"{layer.parameters:,}" if layer.parameters else ""
+def _row(name: str, kind: str, output: tuple[int, ...] | None, parameters: int) -> tuple[str, str, str, str]:
+    shape = " x ".join(map(str, output)) if output is not None else ""
+    return name, kind, shape, f"{parameters:,}" if parameters else ""

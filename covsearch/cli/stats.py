@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,37 +28,12 @@ def stats(workspace: Workspace, as_json: bool) -> None:
 
     found = read_stats(workspace)
     if as_json:
-        click.echo(json.dumps(_answer(found), indent=2))
+        click.echo(json.dumps(found.to_dict(), indent=2))
         return
     from covsearch.cli.tables import plain, stdout
 
     for name, value in _facts(found):
         stdout().print(plain(f"{name:12} {value}"), soft_wrap=True)
-
-
-def _answer(found: Stats) -> dict[str, Any]:
-    m = found.manifest
-    return {
-        "home": found.home,
-        "generation": found.generation,
-        "created": m.created,
-        "covsearch": m.covsearch,
-        "source": m.source,
-        "subset": m.subset,
-        "frame_rate": m.frame_rate,
-        "performances": m.count,
-        "works": m.works,
-        "collections": {name: {"performances": n, "works": w} for name, (n, w) in found.collections.items()},
-        "works_of_one_performance": found.alone,
-        "cover_pairs": found.cover_pairs,
-        "clique_sizes": found.works,
-        "model": m.model,
-        "features": dataclasses.asdict(m.features),
-        "dim": m.dim,
-        "windows": found.windows,
-        "window_recipe": m.windows and dataclasses.asdict(m.windows),
-        "bytes": found.bytes_of,
-    }
 
 
 def _facts(found: Stats) -> Iterator[tuple[str, str]]:
