@@ -57,7 +57,7 @@ def workspace(plain: Workspace, other: Path) -> Workspace:
 
 
 def answers(searcher: Searcher) -> dict[str, object]:
-    return {pid: searcher.query(pid, 99, 99, rerank="windows").matches for pid in searcher.collection.pids}
+    return {pid: searcher.query(pid, 99, rerank="windows").matches for pid in searcher.collection.pids}
 
 
 def test_a_collection_of_another_name_may_have_the_same_ids(plain: Workspace, other: Path) -> None:

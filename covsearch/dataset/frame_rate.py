@@ -75,7 +75,7 @@ def declared_rate(folder: Path) -> float | None:
     if not path.is_file():
         return None
     try:
-        said = tomllib.loads(read_text(path, _MAX_BYTES))
+        said = tomllib.loads(read_text(path, _MAX_BYTES, folder))
     except (RefusedError, ValueError, RecursionError) as e:
         raise ArtefactError(f"{path}: expected TOML such as `frame_rate = 10.77`: {e}") from e
     if unknown := sorted(set(said) - {"name", "frame_rate"}):

@@ -41,7 +41,7 @@ def answers_of(generation: Generation) -> Answers:
     answers["found"] = [found.performance for found in searcher.find("a", 1000)]
     for pid in pids:
         for rerank in ("head", "windows"):
-            answers[f"{pid} {rerank}"] = searcher.query(pid, len(pids), len(pids), rerank=rerank).matches
+            answers[f"{pid} {rerank}"] = searcher.query(pid, len(pids), rerank=rerank).matches
     return answers
 
 
