@@ -191,7 +191,7 @@ def test_failures_are_one_line_and_have_their_exit_codes(workspace: Workspace, t
         (2, unclear, ["compare", "P_1", "P_5"]),
         (2, unclear, ["remove", "P_5", "P_1"]),
         (3, "no performance other:P_6 in the index", ["query", "other:P_6"]),
-        (1, "to replace it, `covsearch remove other:P_2` first", ["add", str(changed)]),
+        (1, "to replace it, `covsearch remove other:P_2` first", ["add", str(changed), "--frame-rate", str(SLOW_RATE)]),
     ]
     for code, message, arguments in cases:
         command = [sys.executable, "-m", "covsearch", "--home", str(workspace.home), *arguments]

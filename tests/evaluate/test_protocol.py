@@ -79,7 +79,7 @@ def test_performances_of_unknown_works_are_in_no_pair_and_no_query(
     other = open_dataset(write_collection(tmp_path / "other", subset="other"), ("hpcp",))
     lost = replace(other.performances["P_4"], wid=None)
     dataset = replace(other, performances={**other.performances, "P_4": lost})
-    origin = protocol.read_origin(trained[1])
+    origin = protocol.read_trained_on(trained[1])
     rest = set(other.performances) - {"P_4"}
     assert set(protocol.candidates(dataset, origin, "all").performances) == rest
     assert set(protocol.searched(dataset, origin).dataset.performances) == rest
