@@ -194,7 +194,7 @@ class QueryResult(Sequence[Match]):
     def _repr_html_(self) -> str:
         """The matches as a table in a notebook."""
         head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-        rows = ("".join(f"<td>{_shown(m.to_dict()[name])}</td>" for name in _COLUMNS) for m in self.matches)
+        rows = ("".join(f"<td>{_shown(values[name])}</td>" for name in _COLUMNS) for values in self.to_dicts())
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         return f"<p>{html.escape(self.sentence)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

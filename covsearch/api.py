@@ -1,6 +1,6 @@
 """The public face: one object to open, query, compare, add to and remove from.
 
-Every command calls one method of it. What is heavy (torch, FAISS, SQL) is imported when a method needs it.
+What is heavy (torch, FAISS, SQL) is imported when a method needs it.
 """
 
 from __future__ import annotations
@@ -202,24 +202,27 @@ class Index:
     def _catalogue(self) -> Catalogue:
         from covsearch.search import open_catalogue
 
-        return self._opened[2].catalogue if self._current(False) and self._opened else open_catalogue(self.workspace)
+        opened = self._still_newest()
+        return opened.catalogue if opened else open_catalogue(self.workspace)
 
-    def _current(self, windows: bool) -> bool:
-        """Whether what is open is the newest generation, with windows where they are needed."""
-        if self._opened is None:
-            return False
-        current, has_windows, _ = self._opened
-        return current == read_current(self.workspace) and (has_windows or not windows)
+    def _still_newest(self, windows: bool = False) -> Searcher | None:
+        """What is open, if it is the newest generation and has windows where they are needed."""
+        opened = self._opened  # once: another thread may open or close meanwhile
+        if opened is None:
+            return None
+        current, has_windows, searcher = opened
+        return searcher if current == read_current(self.workspace) and (has_windows or not windows) else None
 
     def _searcher(self, windows: bool = False) -> Searcher:
         """The newest generation, opened once."""
         from covsearch.search import open_searcher
 
-        opened = self._opened
-        if opened is None or not self._current(windows):
+        searcher = self._still_newest(windows)
+        if searcher is None:
             current = read_current(self.workspace)
-            opened = self._opened = (current, windows, open_searcher(self.workspace, windows=windows))
-        return opened[2]
+            searcher = open_searcher(self.workspace, windows=windows)
+            self._opened = (current, windows, searcher)
+        return searcher
 
     def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:
         """Ask with what the index's own model embeds; that is read from the same generation."""

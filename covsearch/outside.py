@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from covsearch.answers import QueryResult
 from covsearch.dataset.files import rate_of_file
-from covsearch.dataset.frame_rate import DATACOS_RATE, check_frame_rate, undeclared
+from covsearch.dataset.frame_rate import check_frame_rate, rate_beside
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError
 from covsearch.index.manifest import MEND
 from covsearch.search import Searcher
@@ -66,13 +66,8 @@ def query_files(
 def _declared_rate(searcher: Searcher, paths: Sequence[Path]) -> float:
     """What is said of the files' frame rate; where nothing is, they must not be read at a guess."""
     manifest = searcher.generation.manifest
-    for path in paths:
-        rate = rate_of_file(path)
-        if rate is not None:
-            return rate
-    if manifest.features.rate and manifest.frame_rate != DATACOS_RATE:
-        raise undeclared(paths[0], manifest.frame_rate)
-    return manifest.frame_rate
+    declared = next((rate for rate in map(rate_of_file, paths) if rate is not None), None)
+    return rate_beside(manifest.frame_rate, declared, paths[0], matters=bool(manifest.features.rate))
 
 
 def query_chroma(
@@ -137,11 +132,11 @@ def _ask(
 
 
 def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> _Embedded:
-    from covsearch.dataset.hdf5 import read_chroma
+    from covsearch.embedding import read_features
 
     checkpoint = _own_checkpoint(searcher)
-    chroma = {name: read_chroma(_file_with(name, paths), name) for name in checkpoint.config.features.names}
-    return _embed_chroma(searcher, checkpoint, chroma, frame_rate)
+    files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
+    return _embed_chroma(searcher, checkpoint, read_features(checkpoint, files), frame_rate)
 
 
 def _embed_chroma(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from covsearch.dataset.conflicts import find_conflicts
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.files import LOOSE, open_files
-from covsearch.dataset.frame_rate import undeclared
+from covsearch.dataset.frame_rate import rate_beside
 from covsearch.dataset.ids import ID_RULE, natural_key
 from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
@@ -267,11 +267,9 @@ def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
 def _rated(dataset: Dataset, index: Generation) -> Dataset:
     """`dataset` with a frame rate that somebody said; where the model sees none, any does."""
     manifest = index.manifest
-    if dataset.rate_is_known or dataset.frame_rate == manifest.frame_rate:
-        return dataset
-    if manifest.features.rate:
-        raise undeclared(dataset.root, manifest.frame_rate)
-    return replace(dataset, frame_rate=manifest.frame_rate)
+    declared = dataset.frame_rate if dataset.rate_is_known else None
+    rate = rate_beside(manifest.frame_rate, declared, dataset.root, matters=bool(manifest.features.rate))
+    return replace(dataset, frame_rate=rate)
 
 
 def _check_built(workspace: Workspace) -> None:

@@ -49,10 +49,10 @@ def build_index_command(
     covsearch build-index --dataset da-tacos --subset benchmark
     covsearch build-index --dataset da-tacos --model models/mine --windows --strict
     """
-    from covsearch import indexing as build
+    from covsearch.indexing import build_index
 
     with stderr_progress() as progress:
-        report = build.build_index(
+        report = build_index(
             dataset,
             model,
             workspace,

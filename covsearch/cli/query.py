@@ -14,14 +14,16 @@ from covsearch import api
 from covsearch.cli.performances import headline, identity, working
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
+from covsearch.search import HEAD, RERANKS, WINDOWS
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
 
-RERANKS = ("head", "windows")
 WINDOW_CAPTION = "ordered by similarity of windows, the most alike of which begin where Query ↔ match says"
 CAPTION = "Cover ✓: predicted · Listed ✓: of the query's work, as the metadata says"
+_IDENTITY = ("rank", "pid", "wid", "title", "artist", "year")
+_JUDGED = ("cover_probability", "predicted", "listed", "head_p", "distance")
 UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
@@ -31,7 +33,7 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 @click.option("--frame-rate", type=float, help="Frames a second of --file [as it declares].")
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
 @click.option("--candidates", type=int, help="Candidates passed to the windows [100].")
-@click.option("--rerank", type=click.Choice(RERANKS), default="head", show_default=True, help="What ranks.")
+@click.option("--rerank", type=click.Choice(RERANKS), default=HEAD, show_default=True, help="What ranks.")
 @click.option("--expect", type=float, help="Covers to expect in the collection [as calibrated].")
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
@@ -126,10 +128,6 @@ def _csv(result: QueryResult) -> str:
     return text.getvalue()
 
 
-_IDENTITY = ("rank", "pid", "wid", "title", "artist", "year")
-_JUDGED = ("cover_probability", "predicted", "listed", "head_p", "distance")
-
-
 def _flat(match: Match) -> dict[str, object]:
     """A match without what is of its performance alone."""
     values = match.to_dict()
@@ -151,7 +149,7 @@ def _show(result: QueryResult) -> None:
     console.print(plain(asked))
     if result.calibrated:
         console.print(plain(result.sentence))
-    by_windows = result.rerank == "windows"
+    by_windows = result.rerank == WINDOWS
     judged = (">Similarity", ">Query ↔ match") if by_windows else (">Distance",)
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">Probability", "Cover", "Listed", *judged)
     ordered = f"{WINDOW_CAPTION}\n" if by_windows else ""

@@ -86,9 +86,29 @@ def declared_rate(folder: Path) -> float | None:
     return float(rate)
 
 
-def undeclared(what: object, index_rate: float) -> UsageError:
-    """The error that files say no frame rate and it must not be guessed: an index has files of `index_rate`."""
-    mend = f"say --frame-rate, or write `frame_rate = …` into {DECLARATION} beside them"
-    return UsageError(
-        f"{what}: no frame rate is declared, and the index has files of {index_rate:.2f} frames/s: {mend}"
-    )
+def rate_beside(index_rate: float, declared: float | None, what: object, *, matters: bool) -> float:
+    """The frame rate of files that go with those of an index, frames/s.
+
+    Parameters
+    ----------
+    index_rate : float
+        Of the indexed files.
+    declared : float or None
+        What is said of the new ones. Where nothing is, Da-TACOS's rate is assumed.
+    what : object
+        Names them in the error.
+    matters : bool
+        Whether the index's model sees a frame rate; where it does not, the index's does.
+
+    Raises
+    ------
+    UsageError
+        When nothing is said, the index has another rate than the one assumed, and it matters.
+    """
+    if declared is not None:
+        return declared
+    if matters and index_rate != DATACOS_RATE:
+        came = f"no frame rate is declared, and the index has files of {index_rate:.2f} frames/s"
+        mend = f"say --frame-rate, or write `frame_rate = …` into {DECLARATION} beside them"
+        raise UsageError(f"{what}: {came}: {mend}")
+    return index_rate

@@ -122,9 +122,7 @@ def mutual(
 
 @njit(cache=True, nogil=True)
 def recurrence(matches: NDArray[np.bool_], onset: float, extension: float) -> NDArray[np.float32]:
-    """Qmax of every pair of stretches: length of the best alignment that ends there, less what its gaps cost.
-
-    A step goes one frame ahead in both, or two in one and one in the other.
+    """The loop of :func:`covsearch.ranking.alignment.local_alignment`, where its source stands.
 
     Parameters
     ----------
@@ -135,12 +133,6 @@ def recurrence(matches: NDArray[np.bool_], onset: float, extension: float) -> ND
     Returns
     -------
     NDArray[float32], shape (L, M)
-        At least 0; the maximum is Qmax.
-
-    References
-    ----------
-    Serrà, Serra, Andrzejak, "Cross recurrence quantification for cover song identification", New Journal of Physics 11
-    (2009), eq. 3.
     """
     rows, columns = matches.shape
     score = np.zeros((rows + 2, columns + 2), np.float32)  # two of zeros before the first row and column
