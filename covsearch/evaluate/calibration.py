@@ -139,8 +139,8 @@ def fit_calibration(score: ArrayLike, label: ArrayLike) -> Fitted:
     """
     values, labels = checked(score, label, both_classes=True)
     threshold = best_threshold(values, labels)
-    slope, intercept = _logistic(values, labels, intercept=True)
-    inverse, _ = _logistic(values, labels, intercept=False)
+    slope, intercept = logistic(values, labels, intercept=True)
+    inverse, _ = logistic(values, labels, intercept=False)
     if not slope > 0:
         raise ArtefactError(
             f"on these pairs covers do not score below non-covers (slope {slope:.3g}): calibrating would turn the "
@@ -150,8 +150,17 @@ def fit_calibration(score: ArrayLike, label: ArrayLike) -> Fitted:
     return Fitted(slope, intercept, 1 / max(inverse, 1 / HOTTEST), threshold)
 
 
-def _logistic(score: NDArray[np.float64], label: NDArray[np.int64], *, intercept: bool) -> tuple[float, float]:
-    """Slope and intercept of a logistic regression on Platt's targets, without a penalty."""
+def logistic(score: NDArray[np.float64], label: NDArray[np.int64], *, intercept: bool) -> tuple[float, float]:
+    """Slope and intercept of a logistic regression on Platt's targets, without a penalty; both classes weigh one half.
+
+    Parameters
+    ----------
+    score : NDArray[float64], shape (N,)
+    label : NDArray[int64], shape (N,)
+        0 or 1, both of them; 1 where scores are high.
+    intercept : bool
+        False fits a slope alone.
+    """
     middle, spread = float(score.mean()) if intercept else 0.0, float(score.std())
     score = (score - middle) / spread  # any scale of scores is as good for the solver
     own = np.where(label == COVER, 1 - 1 / (np.sum(label == COVER) + 2), 1 - 1 / (np.sum(label != COVER) + 2))

@@ -1,0 +1,125 @@
+"""Fit what a search says: the weights of its evidence, and the probability of a match at every size of a collection."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from covsearch.dataset.pairs import COVER
+from covsearch.errors import ArtefactError
+from covsearch.evaluate.calibration import class_weights, logistic
+from covsearch.ranking.chance import Chance, level
+from covsearch.ranking.fusion import Fusion
+
+FALSE_ALARMS = 0.05
+DRAWS = 8  # collections of each size that every query searches
+_KNEE = 0.95  # the quantile of non-covers' alignment from which it counts fully
+_RIDGE = 1e-6  # keeps weights finite where pairs are told apart without a mistake
+_TENTH = -math.log(-math.log(0.9))  # which Gumbel's distribution passes in one case of ten
+
+
+def fit_fusion(score: NDArray[np.float64], aligned: NDArray[np.float64], label: NDArray[np.int64]) -> Fusion:
+    """Weights at even odds, by logistic regression under the bound that none is negative.
+
+    Parameters
+    ----------
+    score : NDArray[float64], shape (n,)
+        The head's scores of pairs.
+    aligned : NDArray[float64], shape (n,)
+        :func:`~covsearch.ranking.fusion.log_qmax` of the same.
+    label : NDArray[int64], shape (n,)
+        0 = cover; both classes.
+    """
+    knee = float(np.quantile(aligned[label != COVER], _KNEE))
+    evidence = np.stack([-score, aligned, np.maximum(aligned - knee, 0)], axis=1)
+    scale = np.maximum(evidence.std(axis=0), 1e-9)
+    middle = evidence.mean(axis=0)
+    x = (evidence - middle) / scale
+    sign = np.where(label == COVER, 1.0, -1.0)
+    weight = class_weights(label)
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margin = sign * (x @ values[:-1] + values[-1])
+        slope = -weight * sign * 0.5 * (1 - np.tanh(0.5 * margin))  # -sign σ(-margin), without overflow
+        gradient = np.append(slope @ x + 2 * _RIDGE * values[:-1], slope.sum())
+        return float(weight @ np.logaddexp(0, -margin) + _RIDGE * np.square(values[:-1]).sum()), gradient
+
+    bounds = [(0, None)] * 3 + [(None, None)]
+    found = minimize(loss, np.zeros(4), jac=True, method="L-BFGS-B", bounds=bounds).x
+    head, along, beyond = (found[:3] / scale).tolist()
+    return Fusion(head, along, beyond, knee, float(found[3] - found[:3] / scale @ middle))
+
+
+def fit_chance(ratio: NDArray[np.float64], work: NDArray[np.int64], seed: int) -> Chance:
+    """Judge best matches where the performances of some works query collections of 1, 2, 4, ... of the others.
+
+    Every query searches collections of each size, drawn from the other works, without its covers and with them. The
+    offset makes the ratios that chance reaches in one search of ten right on average over the sizes. Slope and bias
+    make the probabilities of best matches right, with and without covers at even odds. The threshold is what chance
+    passes in at most 5 % of the searches at the size where it comes highest.
+
+    Parameters
+    ----------
+    ratio : NDArray[float64], shape (M, M)
+        Log likelihood ratio of each performance (row) as a query with each other one; the diagonal is not looked at.
+    work : NDArray[int64], shape (M,)
+        Numbers of their works.
+    seed : int
+        Of the drawn collections.
+
+    Raises
+    ------
+    ArtefactError
+        When no work has two performances or there is one work only.
+    """
+    searches = _searches(ratio, work, np.random.default_rng([seed, 7]))
+    sizes = sorted(searches)
+    if not sizes:
+        raise ArtefactError("expected covers and non-covers among the performances: there is nothing to fit on")
+    highest = [float(np.quantile([best[0] for best, _ in searches[n]], 0.9)) - math.log(n) for n in sizes]
+    offset = float(np.mean(highest)) - _TENTH
+    by_chance = {n: np.array([_above(best, n, offset) for best, _ in searches[n]]) for n in sizes}
+    found = [_found(best, cover, n, offset) for n in sizes for best, cover in searches[n] if len(cover)]
+    z = np.concatenate([*by_chance.values(), [z for z, _ in found]])
+    wrong = np.concatenate([np.ones(sum(map(len, by_chance.values()))), [not right for _, right in found]])
+    slope, bias = logistic(-z, wrong.astype(np.int64), intercept=True)
+    worst = max(float(np.quantile(some, 1 - FALSE_ALARMS, method="higher")) for some in by_chance.values())
+    threshold = 0.5 * (1 + math.tanh(0.5 * (slope * np.nextafter(worst, math.inf) - bias)))
+    return Chance(offset, slope, -bias, float(np.clip(threshold, 1e-6, 1 - 1e-6)))
+
+
+_Search = tuple[NDArray[np.float64], NDArray[np.float64]]  # ratios of a collection, descending; those of the covers
+
+
+def _searches(
+    ratio: NDArray[np.float64], work: NDArray[np.int64], rng: np.random.Generator
+) -> dict[int, list[_Search]]:
+    """By size, what each query found in collections without covers, and its covers' ratios (none for most)."""
+    rows = np.arange(len(work))
+    others = {int(row): np.flatnonzero(work != work[row]) for row in rows}
+    covers = {int(row): np.flatnonzero((work == work[row]) & (rows != row)) for row in rows}
+    largest = min((len(some) for some in others.values()), default=0)
+    sizes = sorted({*(2**k for k in range(int(math.log2(largest)) + 1)), largest}) if largest else []
+    if not any(len(some) for some in covers.values()):
+        return {}
+    found: dict[int, list[_Search]] = {}
+    for size in sizes:
+        for row in rows.tolist():
+            for _ in range(DRAWS if size < largest else 1):
+                drawn = ratio[row, rng.choice(others[row], size, replace=False)]
+                found.setdefault(size, []).append((np.sort(drawn)[::-1], ratio[row, covers[row]]))
+    return found
+
+
+def _above(best: NDArray[np.float64], searched: int, offset: float) -> float:
+    """How far the best match is above the level."""
+    return float(best[0]) - level(best, searched, offset)
+
+
+def _found(best: NDArray[np.float64], cover: NDArray[np.float64], size: int, offset: float) -> tuple[float, bool]:
+    """The same with the covers in the collection, and whether the best match is one of them."""
+    both = np.sort(np.concatenate([best, cover]))[::-1]
+    return _above(both, size + len(cover), offset), bool(cover.max() > best[0])

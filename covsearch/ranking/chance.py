@@ -1,0 +1,91 @@
+"""What chance alone would find: how a best match is judged when more performances are searched.
+
+Among N performances that are no covers, the number whose log likelihood ratio is above x falls like exp(level - x).
+The level grows with log N, and depends on how usual the query's harmony is. The query's own ranking shows it: the
+k-th best of many is where that number is k. A small collection shows little, and there the calibration's level counts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.errors import UsageError
+
+FIRST, LAST = 20, 50
+"""Which of the query's best matches tell its level: the first ones may be covers."""
+_PRIOR = 3.0  # what the calibration's level weighs, in matches
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Log likelihood ratios as probabilities of a search, fitted where validation works query each other.
+
+    Attributes
+    ----------
+    offset : float
+        The level of one searched performance; of N it is log N higher.
+    slope, bias : float
+        A match whose ratio is z above the level has cover probability σ(slope · z + bias); slope is above 0.
+    threshold : float
+        In (0, 1): a match with at least this probability is called a cover. Chance alone reached it in at most 5 % of
+        the searches, at every size of the collection that was tried.
+
+    Raises
+    ------
+    UsageError
+        When a number is out of range or not finite.
+    """
+
+    offset: float
+    slope: float
+    bias: float
+    threshold: float
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self)):
+            if not math.isfinite(getattr(self, name)):
+                raise UsageError(f"{name} must be finite, not {getattr(self, name)}")
+        if not self.slope > 0:
+            raise UsageError(f"slope must be above 0, not {self.slope}")
+        if not 0 < self.threshold < 1:
+            raise UsageError(f"threshold must lie between 0 and 1, not {self.threshold}")
+
+    def probability(self, ratio: NDArray[np.float64], best: NDArray[np.float64], searched: int) -> NDArray[np.float64]:
+        """Cover probabilities in [0, 1] of matches of one query, near 1 cover, in the shape of `ratio`.
+
+        Parameters
+        ----------
+        ratio : NDArray[float64]
+            Log likelihood ratios to judge.
+        best : NDArray[float64], shape (k,)
+            Those of the query's best matches, descending; at most :data:`LAST` of them count.
+        searched : int
+            Performances in the collection, without the query.
+        """
+        z = self.slope * (ratio - level(best, searched, self.offset)) + self.bias
+        probability: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * z))  # σ(z), without overflow
+        return probability
+
+
+def level(best: NDArray[np.float64], searched: int, offset: float) -> float:
+    """The log likelihood ratio that about one match reaches by chance.
+
+    Parameters
+    ----------
+    best : NDArray[float64], shape (k,)
+        A query's best ratios, descending.
+    searched : int
+        Performances in the collection; at least 1 is taken.
+    offset : float
+        As in :class:`Chance`.
+    """
+    usual = math.log(max(searched, 1)) + offset
+    ranks = np.arange(FIRST, min(len(best), LAST, searched // 4) + 1)  # the best quarter
+    if not len(ranks):
+        return usual
+    seen = float(np.mean(best[ranks - 1] + np.log(ranks)))
+    return (_PRIOR * usual + len(ranks) * seen) / (_PRIOR + len(ranks))

@@ -1,0 +1,202 @@
+"""The stages of a search: each orders what the one before it found, over fewer performances, and says why.
+
+A new stage is a function and one entry in :data:`STAGES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.errors import UsageError
+from covsearch.index.calibration import Calibration
+from covsearch.index.chroma import Chroma
+from covsearch.index.collection import Collection
+from covsearch.index.flat import Ranking
+from covsearch.index.window_ranking import rank_by_windows
+from covsearch.index.windows import Passage, Windows
+from covsearch.ranking.chance import LAST, Chance
+from covsearch.ranking.fusion import log_qmax
+from covsearch.ranking.same_recording import same_recording
+from covsearch.ranking.scores import coarsen, qmax_scores
+
+HEAD, WINDOWS, ALIGN = "head", "windows", "align"
+CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000}
+"""How many of the head's nearest a stage orders, unless another number is asked for."""
+FINE = 100  # of which are aligned frame by frame
+SPAN, COARSE_SPAN, BLOCK = 4, 3, 3  # frames compared at once: 1.5 s at 2.69 frames/s, 3.3 s at 0.90
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A query as the stages hear it.
+
+    Attributes
+    ----------
+    vector : NDArray[float32], shape (128,)
+    chroma : NDArray[float32], shape (L, F)
+        In the key as played, about 2.69 frames/s.
+    windows : Windows or None
+        Its windows, where there are some.
+    row : int or None
+        Its own row in the collection, which is not ranked.
+    """
+
+    vector: NDArray[np.float32]
+    chroma: NDArray[np.float32]
+    windows: Windows | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What a stage looks through.
+
+    Attributes
+    ----------
+    collection : Collection
+    chroma : Chroma
+    windows : Windows or None
+    calibration : Calibration or None
+        The model's.
+    """
+
+    collection: Collection
+    chroma: Chroma
+    windows: Windows | None
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The matches of one query, the likeliest first, and the evidence.
+
+    Attributes
+    ----------
+    ranking : Ranking
+        Rows, and the head's distances of these.
+    ratio : NDArray[float64] or None, shape (k,)
+        Log likelihood ratios of cover against non-cover; None of a model without a calibration.
+    best : NDArray[float64], shape (m,)
+        Those of the query's best matches, descending, whether they were asked for or not.
+    chance : Chance or None
+        Turns both into probabilities.
+    candidates : int or None
+        How many of the head's nearest were ordered; None for the head, which orders all.
+    same : NDArray[bool], shape (k,)
+        Which are the query's own recording.
+    similarity : tuple of float, or None
+        Of windows.
+    passage : tuple of Passage, or None
+        Of windows.
+    """
+
+    ranking: Ranking
+    ratio: NDArray[np.float64] | None
+    best: NDArray[np.float64]
+    chance: Chance | None
+    candidates: int | None
+    same: NDArray[np.bool_]
+    similarity: tuple[float, ...] | None = None
+    passage: tuple[Passage, ...] | None = None
+
+
+Stage = Callable[[Searched, Question, int, int | None], Ranked]
+"""What is searched, the question, how many matches are wanted and how many candidates, or None -> the matches."""
+
+
+def by_head(searched: Searched, question: Question, top: int, candidates: int | None) -> Ranked:
+    """Order the whole collection by the learned head's distance, exactly."""
+    if candidates is not None:
+        raise UsageError("candidates are what windows or alignment order; the head ranks the whole collection exactly")
+    flat = searched.collection.flat
+    ranking = flat.rank(question.vector, max(top, LAST) if top > 0 else top, exclude=question.row)
+    ratio, chance = _head_ratio(searched, ranking)
+    shown = Ranking(ranking.rows[:top], ranking.distances[:top])
+    best = np.empty(0) if ratio is None else ratio
+    return Ranked(shown, None if ratio is None else ratio[:top], best, chance, None, _same(searched, question, shown))
+
+
+def by_windows(searched: Searched, question: Question, top: int, candidates: int | None) -> Ranked:
+    """Order the head's nearest by how well their windows find their like in the query's."""
+    if searched.windows is None or question.windows is None:
+        raise UsageError("the searcher was opened without windows: open_searcher(workspace, windows=True)")
+    count = max(CANDIDATES[WINDOWS], top) if candidates is None else candidates
+    flat, windows = searched.collection.flat, searched.windows
+    found = rank_by_windows(flat, windows, question.vector, question.windows, top, count, exclude=question.row)
+    head = by_head(searched, question, 1, None)
+    ratio, chance = _head_ratio(searched, found.ranking)
+    same = _same(searched, question, found.ranking)
+    return Ranked(found.ranking, ratio, head.best, chance, count, same, found.similarity, found.passage)
+
+
+def by_alignment(searched: Searched, question: Question, top: int, candidates: int | None) -> Ranked:
+    """Order the head's nearest by head and alignment together: coarsely aligned, and the best of these finely.
+
+    A performance that was not aligned follows those that were, in the head's order, and is told to be no likelier.
+    """
+    calibration, flat = searched.calibration, searched.collection.flat
+    if calibration is None:
+        raise UsageError("alignment needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
+    count = max(CANDIDATES[ALIGN], top) if candidates is None else candidates
+    if top < 1 or count < top:
+        raise UsageError(f"expected 1 <= matches <= candidates, not {top} matches of {count} candidates")
+    near = flat.rank(question.vector, count, exclude=question.row)
+    rows, score = near.rows, near.distances + flat.head.beta
+    order, ratio = np.arange(len(rows)), np.empty(len(rows))
+    if len(rows) > FINE:
+        coarse = _aligned(searched.chroma, question.chroma, rows, BLOCK, COARSE_SPAN)
+        ratio = calibration.coarse.ratio(score, coarse)
+        order = np.argsort(-ratio, kind="stable")
+    first, later = order[:FINE], order[FINE:]
+    ratio[first] = calibration.fine.ratio(score[first], _aligned(searched.chroma, question.chroma, rows[first], 1, SPAN))
+    first = first[np.argsort(-ratio[first], kind="stable")]
+    order = np.concatenate([first, later])
+    ratio = np.minimum.accumulate(ratio[order])
+    ranking = Ranking(rows[order][:top], near.distances[order][:top])
+    same = _same(searched, question, ranking)
+    return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same)
+
+
+STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, HEAD: by_head, WINDOWS: by_windows}
+
+
+def align_with(
+    query: NDArray[np.float32], tracks: list[NDArray[np.float32]], block: int, span: int
+) -> NDArray[np.float64]:
+    """:func:`~covsearch.ranking.fusion.log_qmax` of one performance with each of n, (n,).
+
+    Parameters
+    ----------
+    query, tracks : NDArray[float32], shapes (L, F) and (M_i, F)
+        Chroma at about 2.69 frames/s.
+    block : int
+        Frames that are averaged first.
+    span : int
+        Of these means, compared at once.
+    """
+    asked, others = coarsen(query, block), [coarsen(track, block) for track in tracks]
+    scores = qmax_scores(asked, others, span=span).scores
+    return log_qmax(scores, len(asked), [len(other) for other in others])
+
+
+def _aligned(
+    chroma: Chroma, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
+) -> NDArray[np.float64]:
+    return align_with(query, [chroma.track(row) for row in rows.tolist()], block, span)
+
+
+def _head_ratio(searched: Searched, ranking: Ranking) -> tuple[NDArray[np.float64] | None, Chance | None]:
+    calibration = searched.calibration
+    if calibration is None:
+        return None, None
+    return calibration.head_ratio(ranking.distances + searched.collection.flat.head.beta), calibration.by_head
+
+
+def _same(searched: Searched, question: Question, ranking: Ranking) -> NDArray[np.bool_]:
+    tracks = (searched.chroma.track(row) for row in ranking.rows.tolist())
+    return np.array([same_recording(question.chroma, track) for track in tracks], dtype=np.bool_)
+
