@@ -99,7 +99,7 @@ def packed_store(folder: Path, n: int, seed: int) -> FrameStore:
     with (folder / FRAMES).open("wb") as f:
         for _ in range(n):
             f.write(rng.random((BOTH.frames, BOTH.width), dtype=np.float32).astype(np.float16).tobytes())
-    entries = [Entry(f"P_{i + 1}", f"W_{i + 1}", i * BOTH.frames, BOTH.frames, {}) for i in range(n)]
+    entries = [Entry(f"P_{i + 1}", f"W_{i + 1}", i * BOTH.frames, BOTH.frames, 0, 0, {}) for i in range(n)]
     return FrameStore(folder, BOTH, "generated", tuple(entries))
 
 

@@ -32,8 +32,9 @@ from rich.table import Table
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.studies import two_stage
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
-from covsearch.dataset.frame_rate import DATACOS_RATE
+from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
 from covsearch.dataset.performance import Performance
+from covsearch.index.chroma import Chroma
 from covsearch.index.generation import MODEL_FILES
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
@@ -42,6 +43,7 @@ from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
 
 TITLES = Path(__file__).resolve().parents[2] / "shared" / "data" / "datacos" / "benchmark_metadata.json.gz"
+_FRAMES = 650  # of a track at 2.69 frames/s: four minutes
 WORDS = ("love", "night", "moon", "you", "river", "blue", "song", "the", "heart", "away", "tonight", "rain")
 TOP, CANDIDATES = 10, 100
 EXACT, TWO_STAGE = "exact (default)", f"the {CANDIDATES} nearest by cosine, re-ranked"
@@ -97,6 +99,9 @@ def build(home: Path, count: int, seed: int) -> float:
     model.mkdir()
     for name in MODEL_FILES:
         (model / name).write_text("not read by a query by id")
+    first = np.arange(0, _FRAMES * count + 1, _FRAMES)
+    bytes_ = rng.integers(0, 256, (_FRAMES * count, 12), dtype=np.uint8)
+    chroma = Chroma(bytes_, first, np.full(count, SLOW_RATE))
     started = time.perf_counter()
     publish(
         Workspace(home),
@@ -109,6 +114,7 @@ def build(home: Path, count: int, seed: int) -> float:
         features=FeatureConfig(),
         subset="generated",
         frame_rate=DATACOS_RATE,
+        parts={"chroma": chroma},
     )
     return time.perf_counter() - started
 

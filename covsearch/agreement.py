@@ -7,17 +7,15 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-import numpy as np
-
 from covsearch.config import ModelConfig, fingerprint, from_toml
 from covsearch.dataset.ids import ID_RULE, natural_key
 from covsearch.dataset.names import is_name
 from covsearch.db.catalogue import Catalogue
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.index.collection import Collection, check_unit, read_collection
-from covsearch.index.generation import MODEL_FILES, WINDOWS, Generation
+from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.manifest import MEND
-from covsearch.index.windows_file import read_windows
+from covsearch.index.parts import PARTS, read_part
 
 
 def agreements(generation: Generation) -> Iterator[str]:
@@ -45,10 +43,10 @@ def agreements(generation: Generation) -> Iterator[str]:
     with _named(generation.database):
         _check_database(generation, collection)
     yield "database sound, same performances in the same rows"
-    if generation.manifest.windows is not None:
-        with _named(folder / WINDOWS):
-            _check_windows(generation, collection)
-        yield "windows of every performance, finite and of length 1"
+    for name in generation.manifest.parts:
+        with _named(folder / PARTS[name].file):
+            read_part(generation, name).check(collection.pids)
+        yield PARTS[name].sound
     with _named(generation.model_folder):
         _check_model(generation)
     yield "model is the one that the manifest names"
@@ -87,17 +85,6 @@ def _check_database(generation: Generation, collection: Collection) -> None:
 
 def _row(row: tuple[int, str] | None) -> str:
     return "no more rows" if row is None else f"{row[1]} in row {row[0]}"
-
-
-def _check_windows(generation: Generation, collection: Collection) -> None:
-    windows = read_windows(generation)
-    first, start = windows.cuts.first, windows.cuts.start
-    owners = np.repeat(np.arange(len(windows)), np.diff(first)).tolist()
-    check_unit([f"a window of {collection.pids[row]}" for row in owners], windows.vectors)
-    later = np.diff(start) > 0
-    later[first[1:-1] - 1] = True  # where the next performance begins
-    if start[first[:-1]].any() or not later.all():
-        raise ArtefactError("the windows of a performance do not begin at 0 and go on from there")
 
 
 def _check_model(generation: Generation) -> None:

@@ -124,11 +124,11 @@ class Index:
         """
         return self._searcher().query_vector(vector, model=model, top=top)
 
-    def compare(self, a: str, b: str, *, dataset: str | Path | None = None) -> Comparison:
+    def compare(self, a: str, b: str) -> Comparison:
         """Set two performances of the index side by side; see :func:`covsearch.compare.compare`."""
         from covsearch.compare import compare
 
-        return compare(self.workspace, a, b, dataset_dir=_path(dataset))
+        return compare(self.workspace, a, b)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""

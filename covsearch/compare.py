@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
-from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.files import LOOSE
-from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.ids import as_file_name
-from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance, same_work
-from covsearch.dataset.sample import sample_root
 from covsearch.decision import decide, word
-from covsearch.errors import NotFoundError, UsageError
-from covsearch.features.frames import means_of, seen_rate
-from covsearch.features.pack import frames_of
+from covsearch.errors import UsageError
+from covsearch.features.frames import means_of
 from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.ranking.alignment import Alignment, align
@@ -156,7 +149,7 @@ class Comparison:
         return draw(self, Path() if path is None else Path(path))
 
 
-def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = None) -> Comparison:
+def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     """Compare two performances of the workspace's index.
 
     Parameters
@@ -164,17 +157,15 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
     workspace : Workspace
     a, b : str
         Ids, or ``collection:id`` where several collections have the id.
-    dataset_dir : Path, optional
-        Where the feature files are; by default where they were when the index was built.
 
     Raises
     ------
     NotFoundError
-        When there is no index, no such performance, or no feature file any more.
+        When there is no index, or no such performance.
     UsageError
         When `a` is `b`, or several collections have one of them.
     ArtefactError
-        When the index or a feature file is damaged.
+        When the index is damaged.
     """
     searcher = read_newest(workspace, _open)
     a, b = searcher.named(a), searcher.named(b)
@@ -187,7 +178,7 @@ def compare(workspace: Workspace, a: str, b: str, *, dataset_dir: Path | None = 
     p = head.probability(distance + head.beta)
     decided = decide(distance + head.beta, p, searcher.calibration, searched=len(searcher.collection.pids) - 1)
     performances = searcher.catalogue.get([a, b])
-    (frames_a, frames_b), rates = _read_frames(searcher, [a, b], dataset_dir)
+    (frames_a, frames_b), rates = _tracks(searcher, rows)
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
     return Comparison(
         a=performances[a],
@@ -246,65 +237,13 @@ def _open(generation: Generation) -> Searcher:
     return open_in(generation, windows=generation.manifest.windows is not None)
 
 
-def _read_frames(
-    searcher: Searcher, names: Sequence[str], dataset_dir: Path | None
-) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
-    """What the model hears of each, as played and at 2.69 frames/s or, of more than 25 minutes, less; and those rates.
+def _tracks(searcher: Searcher, rows: Sequence[int]) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
+    """Chroma of two performances, as played and at 2.69 frames/s or, of more than 25 minutes, less; and those rates.
 
     The two may be from folders with different frame rates, and then only nearly have one in common.
     """
-    config = replace(searcher.generation.manifest.features, frames=sys.maxsize, rate=SLOW_RATE, key="played")
-    origins, stored = searcher.catalogue.origins(names), searcher.catalogue.stored(names)
-    frames, rates = [], []
-    for name in names:
-        origin, performance = origins.get(name), stored[name]
-        files, root = _files(performance, origin, config.names, dataset_dir)
-        rate = origin.frame_rate if origin else searcher.generation.manifest.frame_rate
-        frames.append(frames_of(files, config, rate, performance.pid, performance.wid, root))
-        rates.append(seen_rate(config, rate))
-    block = -(-max(map(len, frames)) // FRAMES)
-    return [means_of(sequence, block) for sequence in frames], (rates[0] / block, rates[1] / block)
-
-
-def _files(
-    performance: Performance, origin: Origin | None, names: Sequence[str], dataset_dir: Path | None
-) -> tuple[Mapping[str, Path], Path]:
-    """The feature files of a performance: in the dataset that is named, or else where they were when it was indexed.
-
-    With them the folder that they must lie in.
-    """
-    root = Path(origin.folder) if origin and origin.folder else sample_root()
-    before = _indexed_files(origin, names, root)
-    there = all(path.is_file() for path in before.values()) and bool(before)
-    if dataset_dir:
-        found = _files_in(dataset_dir, performance, origin, names, needed=not there)
-        if found:
-            return found
-    if not there:
-        where = f"{next(iter(before.values()))} is not there" if before else "nobody noted where its files are"
-        raise NotFoundError(f"{performance.pid}: {where}; say with --dataset in which folder they are now")
-    return before, root
-
-
-def _indexed_files(origin: Origin | None, names: Sequence[str], root: Path) -> dict[str, Path]:
-    """Feature -> file, as they were found when the index was made; empty where that is not known."""
-    if origin is None or not set(names) <= set(origin.files):
-        return {}
-    return {name: root / origin.files[name].path for name in names}
-
-
-def _files_in(
-    folder: Path, performance: Performance, origin: Origin | None, names: Sequence[str], *, needed: bool
-) -> tuple[Mapping[str, Path], Path] | None:
-    """Files of a performance in a dataset, and its root; None where it has none and they are not `needed` there."""
-    subset = origin.subset if origin and origin.subset != LOOSE else None
-    try:
-        dataset = open_dataset(folder, names, subset=subset)
-        if performance.pid in dataset.files:
-            return dataset.files[performance.pid], dataset.root
-        what = " and ".join(names)
-        raise NotFoundError(f"{folder} has no {what} file of {performance.pid}; name another folder: --dataset")
-    except NotFoundError:
-        if needed or not folder.is_dir():
-            raise
-        return None
+    chroma = searcher.chroma.take(rows)
+    tracks = [chroma.track(row) for row in range(len(chroma))]
+    block = -(-max(map(len, tracks)) // FRAMES)
+    rates = chroma.rates / block
+    return [means_of(track, block) for track in tracks], (float(rates[0]), float(rates[1]))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +25,17 @@ from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError
-from covsearch.features.frames import seen_rate
 from covsearch.features.store import FrameStore
-from covsearch.features.windows import WindowRecipe
 from covsearch.index.calibration import CALIBRATION, read_calibration
 from covsearch.index.collection import check_vectors, write_collection
 from covsearch.index.flat import RECIPE
 from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import FORMAT, Manifest
+from covsearch.index.part import Packed, Part
+from covsearch.index.parts import NEEDED, make_parts, settings_for, write_part
 from covsearch.index.publish import builder_lock, draft
 from covsearch.index.windows import Windows
-from covsearch.index.windows_file import write_windows
 from covsearch.progress import Progress, silent
 from covsearch.workspace import Workspace
 
@@ -128,9 +128,10 @@ def build_index(
         config = checkpoint.config.features
         root = dataset_dir or sample_root()
         dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
-        recipe = WindowRecipe(seen_rate(config, dataset.frame_rate)) if windows else None
+        wanted = settings_for([*NEEDED, *(["windows"] if windows else [])], config, dataset.frame_rate)
         store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
-        parts = Windows(*embed_windows(checkpoint, store, recipe, progress)) if recipe else None
+        cut = partial(embed_windows, checkpoint, store, progress=progress)
+        parts = make_parts(Packed(store, dataset.frame_rate, cut), wanted)
         generation = publish(
             workspace,
             store.pids,
@@ -142,12 +143,12 @@ def build_index(
             features=config,
             subset=dataset.subset,
             frame_rate=dataset.frame_rate,
-            windows=parts,
+            parts=parts,
             origins=origins_of(dataset, store, dataset_dir and dataset.root),
             source=dataset_dir and dataset.root,
             locked=True,
         )
-    manifest = generation.manifest
+    manifest, made = generation.manifest, parts.get("windows")
     seconds = time.perf_counter() - started
     return BuildReport(
         manifest.count,
@@ -160,7 +161,7 @@ def build_index(
         manifest.subset,
         manifest.frame_rate,
         dataset.rate_is_known,
-        None if parts is None else len(parts.vectors),
+        len(made.vectors) if isinstance(made, Windows) else None,
     )
 
 
@@ -176,7 +177,7 @@ def publish(
     features: FeatureConfig,
     subset: str,
     frame_rate: float,
-    windows: Windows | None = None,
+    parts: Mapping[str, Part],
     origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
@@ -204,8 +205,9 @@ def publish(
         Of the dataset; the collection of every performance that names none.
     frame_rate : float
         Of its files, frames/s.
-    windows : Windows, optional
-        Of the performances, in the order of `pids`.
+    parts : mapping
+        What else is held of every performance, by the names of :data:`covsearch.index.parts.PARTS`, in the order of
+        `pids`; `chroma` at least.
     origins : mapping, optional
         What each PID was indexed from, where that is known.
     source : Path, optional
@@ -221,6 +223,8 @@ def publish(
         When another build is running in the workspace.
     """
     check_vectors(pids, vectors)
+    if missing := [name for name in NEEDED if name not in parts]:
+        raise ArtefactError(f"an index needs {missing[0]} of every performance, there is none")
     _check_metadata(pids, performances, subset)
     given = [replace(performances[pid], collection=performances[pid].collection or subset) for pid in pids]
     called = names_of(given)
@@ -229,8 +233,8 @@ def publish(
     known = {name: (origins or {}).get(pid) for pid, name in zip(pids, called, strict=True)}
     with nullcontext() if locked else builder_lock(workspace), draft(workspace) as new:
         write_collection(new.folder, names, vectors[order], head)
-        if windows is not None:
-            write_windows(new.folder, names, windows.take(order))
+        for name, part in parts.items():
+            write_part(new.folder, name, part.take(order), names)
         write_catalogue(new.database, stored, {name: origin for name, origin in known.items() if origin})
         for name in MODEL_FILES:
             shutil.copyfile(model_folder / name, new.folder / "model" / name)
@@ -249,7 +253,7 @@ def publish(
                 features=features,
                 frame_rate=frame_rate,
                 recipe=RECIPE,
-                windows=None if windows is None else windows.cuts.recipe,
+                parts={name: part.settings for name, part in parts.items()},
                 source=str(source.absolute()) if source else None,
                 files={},
             )

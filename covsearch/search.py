@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from covsearch.answers import Match, QueryResult
 from covsearch.config import EMBEDDING_DIM
@@ -22,8 +22,10 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     import numpy as np
     from numpy.typing import NDArray
 
+    from covsearch.index.chroma import Chroma
     from covsearch.index.collection import Collection
     from covsearch.index.flat import Ranking
+    from covsearch.index.part import Part
     from covsearch.index.windows import Passage, Windows
 
 HEAD, WINDOWS = "head", "windows"
@@ -41,17 +43,24 @@ class Searcher:
     generation : Generation
     catalogue : Catalogue
     collection : Collection
-    windows : Windows, optional
-        Of the same performances.
+    parts : mapping
+        Of the same performances, by name (:mod:`covsearch.index.parts`).
+
+    Attributes
+    ----------
+    chroma : Chroma
+    windows : Windows or None
+        None where they were not opened.
     """
 
     def __init__(
-        self, generation: Generation, catalogue: Catalogue, collection: Collection, windows: Windows | None = None
+        self, generation: Generation, catalogue: Catalogue, collection: Collection, parts: Mapping[str, Part]
     ) -> None:
         self.generation = generation
         self.catalogue = catalogue
         self.collection = collection
-        self.windows = windows
+        self.chroma = cast("Chroma", parts["chroma"])
+        self.windows = cast("Windows | None", parts.get("windows"))
         self.calibration = generation.calibration()
 
     def query(
@@ -241,9 +250,9 @@ def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
 def open_in(generation: Generation, *, windows: bool = False) -> Searcher:
     """Open one generation for queries; parameters and errors are those of :func:`open_searcher`."""
     from covsearch.index.collection import read_collection
-    from covsearch.index.windows_file import read_windows
+    from covsearch.index.parts import NEEDED, read_parts
 
-    parts = read_windows(generation) if windows else None
+    parts = read_parts(generation, [*NEEDED, *(["windows"] if windows else [])])
     return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import Any, cast
 
 from covsearch.db.catalogue import Catalogue
 from covsearch.index.generation import NAME, Generation, open_generation
 from covsearch.index.manifest import Manifest
-from covsearch.index.windows_file import read_windows
+from covsearch.index.parts import read_part
+from covsearch.index.windows import Windows
 from covsearch.workspace import Workspace
 
 
@@ -104,7 +105,9 @@ def read_stats(workspace: Workspace) -> Stats:
 
 
 def _windows(generation: Generation) -> int | None:
-    return None if generation.manifest.windows is None else len(read_windows(generation).vectors)
+    if generation.manifest.windows is None:
+        return None
+    return len(cast(Windows, read_part(generation, "windows")).vectors)
 
 
 def _generations(workspace: Workspace) -> Iterator[tuple[str, int]]:

@@ -10,6 +10,7 @@ import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,15 +27,15 @@ from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.db.catalogue import Catalogue
 from covsearch.errors import ArtefactError, CovsearchError, UsageError
-from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.generation import Generation, follow_current, read_generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import MEND
+from covsearch.index.part import Packed, Part
+from covsearch.index.parts import make_parts, read_parts, settings_for
 from covsearch.index.publish import builder_lock, remove_orphans
 from covsearch.index.verified import check_content
-from covsearch.index.windows import Windows
 from covsearch.indexing import origins_of, publish
 from covsearch.progress import Progress, silent
 from covsearch.search import open_in
@@ -157,7 +158,7 @@ def add_performances(
             new = _pack(workspace, dataset, _fresh(rows, dataset, collection), checkpoint, whole, progress)
             skipped.update(dict.fromkeys(new.skipped if new else dataset.skipped))
             if new:
-                rows += _embed(checkpoint, dataset, collection, new, rows.windows, progress)
+                rows += _embed(checkpoint, dataset, collection, new, rows.parts, progress)
         added = set(rows.keys) - old
         generation = _publish(workspace, before, head, rows) if added else _unchanged(workspace, before)
     manifest, seconds = generation.manifest, time.perf_counter() - started
@@ -215,30 +216,29 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Performances and all that an index holds of each: `keys`, `vectors` (N, 128) and `windows` row by row.
+    """Performances and all that an index holds of each: `keys`, `vectors` (N, 128) and `parts` row by row.
 
     A key is a full name, ``collection:id``, whatever else there is; performances have the ids of their own collections.
     """
 
     keys: tuple[str, ...]
     vectors: NDArray[np.float32]
-    windows: Windows | None
+    parts: Mapping[str, Part]
     performances: Mapping[str, Performance]
     origins: Mapping[str, Origin]
 
     def take(self, rows: Sequence[int]) -> _Rows:
         """Only some rows, at least one."""
-        windows = self.windows.take(rows) if self.windows else None
+        parts = {name: part.take(rows) for name, part in self.parts.items()}
         keys = tuple(self.keys[row] for row in rows)
-        return replace(self, keys=keys, vectors=self.vectors[list(rows)], windows=windows)
+        return replace(self, keys=keys, vectors=self.vectors[list(rows)], parts=parts)
 
     def __add__(self, other: _Rows) -> _Rows:
-        """These and the other ones; both have windows or neither."""
-        windows = self.windows + other.windows if self.windows and other.windows else None
+        """These and the other ones; both have the same parts."""
         return _Rows(
             (*self.keys, *other.keys),
             np.concatenate([self.vectors, other.vectors]),
-            windows,
+            {name: part + other.parts[name] for name, part in self.parts.items()},
             {**self.performances, **other.performances},
             {**self.origins, **other.origins},
         )
@@ -255,13 +255,13 @@ def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
     generation = read_generation(workspace, *follow_current(workspace))
     for path, expected in generation.manifest.files.items():
         check_content(workspace.home / path, expected)
-    searcher = open_in(generation, windows=generation.manifest.windows is not None)
+    searcher = open_in(generation)
     pids, flat, catalogue = searcher.collection.pids, searcher.collection.flat, searcher.catalogue
     stored, origins = catalogue.stored(pids), catalogue.origins(pids)
     keys = {pid: full_name(stored[pid].collection, stored[pid].pid) for pid in pids}
     performances = {keys[pid]: stored[pid] for pid in pids}
     known = {keys[pid]: origin for pid, origin in origins.items()}
-    return generation, flat.head, _Rows(tuple(keys.values()), flat.vectors, searcher.windows, performances, known)
+    return generation, flat.head, _Rows(tuple(keys.values()), flat.vectors, read_parts(generation), performances, known)
 
 
 def _rated(dataset: Dataset, index: Generation) -> Dataset:
@@ -302,7 +302,7 @@ def _publish(workspace: Workspace, before: Generation, head: Head, rows: _Rows) 
         features=manifest.features,
         subset=manifest.subset,
         frame_rate=manifest.frame_rate,
-        windows=rows.windows,
+        parts=rows.parts,
         origins=rows.origins,
         source=Path(manifest.source) if manifest.source else None,
         locked=True,
@@ -346,21 +346,20 @@ def _embed(
     dataset: Dataset,
     collection: str,
     store: FrameStore,
-    like: Windows | None,
+    like: Mapping[str, Part],
     progress: Progress,
 ) -> _Rows:
-    """The performances of a store, embedded, and their windows where the index has some, cut as it cuts."""
+    """The performances of a store, embedded, and the parts that the index has, made as it makes them."""
     from covsearch.embedding import embed_store, embed_windows
 
-    windows = None
-    if like is not None:
-        recipe = replace(like.cuts.recipe, rate=seen_rate(checkpoint.config.features, dataset.frame_rate))
-        windows = Windows(*embed_windows(checkpoint, store, recipe, progress))
+    cut = partial(embed_windows, checkpoint, store, progress=progress)
+    wanted = settings_for(like, checkpoint.config.features, dataset.frame_rate, like)
+    parts = make_parts(Packed(store, dataset.frame_rate, cut), wanted)
     vectors = embed_store(checkpoint, store, progress)
     keys = {pid: full_name(collection, pid) for pid in store.pids}
     performances = {key: replace(dataset.performances[pid], collection=collection) for pid, key in keys.items()}
     origins = {keys[pid]: origin for pid, origin in origins_of(dataset, store, dataset.root).items()}
-    return _Rows(tuple(keys.values()), vectors, windows, performances, origins)
+    return _Rows(tuple(keys.values()), vectors, parts, performances, origins)
 
 
 def _fresh(index: _Rows, dataset: Dataset, collection: str) -> list[str]:

@@ -22,6 +22,7 @@ from covsearch.index.generation import (
     read_generation,
 )
 from covsearch.index.manifest import MEND, Manifest, StoredFile, digest
+from covsearch.index.parts import PARTS
 from covsearch.index.verified import check_content
 from covsearch.progress import Progress, silent
 from covsearch.workspace import Workspace
@@ -210,6 +211,6 @@ def _rebuild(manifest: Manifest | None) -> str:
     words = ["covsearch", "build-index"]
     if manifest and manifest.source:
         words += ["--dataset", manifest.source]
-    if manifest and manifest.windows:
-        words.append("--windows")
+    if manifest:
+        words += [PARTS[name].option for name in manifest.parts if PARTS[name].option]
     return shlex.join(words)

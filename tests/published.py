@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,17 @@ from covsearch import indexing as build
 from covsearch.config import EMBEDDING_DIM, FeatureConfig, ModelConfig, fingerprint, to_toml
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
+from covsearch.dataset.hdf5 import read_chroma
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
+from covsearch.features.slow import slow_chroma
 from covsearch.features.windows import Cuts, WindowRecipe
 from covsearch.index.calibration import Calibration, write_calibration
+from covsearch.index.chroma import Chroma
 from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import digest
+from covsearch.index.part import Part
 from covsearch.index.windows import Windows
 from covsearch.workspace import Workspace
 
@@ -84,6 +88,14 @@ def make_windows(rng: np.random.Generator, count: int) -> Windows:
     return Windows(unit_vectors(rng, int(first[-1])), Cuts(first, start, WindowRecipe(3.0, 270, 90)))
 
 
+def make_chroma(count: int, seed: int = 0, width: int = 12) -> Chroma:
+    """Random slow chroma of 20 to 60 frames of each of `count` performances."""
+    rng = np.random.default_rng(seed)
+    first = np.cumsum([0, *rng.integers(20, 61, count)], dtype=np.int64)
+    frames = rng.integers(0, 256, (int(first[-1]), width), dtype=np.uint8)
+    return Chroma(frames, first, rng.uniform(2.6, 2.8, count))
+
+
 def made_up_calibration(**values: object) -> Calibration:
     """Numbers that a fit could have found for the model of :func:`publish`."""
     fitted = {"slope": 2.0, "intercept": -0.5, "temperature": 0.6, "threshold": 0.4, "expected": 2.0}
@@ -123,7 +135,7 @@ def publish(
         features=FeatureConfig(),
         subset="generated",
         frame_rate=DATACOS_RATE,
-        windows=make_windows(rng, count) if windows else None,
+        parts={"chroma": make_chroma(count, seed), **({"windows": make_windows(rng, count)} if windows else {})},
     )
 
 
@@ -155,15 +167,27 @@ def origin_of(dataset: Dataset, pid: str, rate: float) -> Origin:
     return Origin(str(dataset.root), dataset.subset, rate, files)
 
 
+def chroma_of(dataset: Dataset, names: Sequence[str], rates: Mapping[str, float]) -> Chroma:
+    """What a build keeps of the performances in `rates`, whose files have that many frames/s."""
+    frames, kept = [], []
+    for pid, rate in rates.items():
+        read = {name: read_chroma(dataset.files[pid][name], name) for name in names}
+        slow, slow_rate = slow_chroma(read, names, rate)
+        frames.append(slow)
+        kept.append(slow_rate)
+    return Chroma(np.concatenate(frames), np.cumsum([0, *map(len, frames)]), np.array(kept))
+
+
 def publish_dataset(
     workspace: Workspace, root: Path, *, windows: bool = False, features: str = "hpcp", rate: float = SLOW_RATE
 ) -> Windows:
-    """Publish made-up vectors for the performances of the dataset at `root`; its windows are made, stored or not."""
+    """Publish made-up vectors and the chroma of the dataset at `root`; its windows are made up, stored or not."""
     rng = np.random.default_rng(0)
     dataset = open_dataset(root)
     count = len(dataset.performances)
     made = make_windows(rng, count)
     seen = FeatureConfig(features, key="normalised")
+    parts: dict[str, Part] = {"chroma": chroma_of(dataset, seen.names, dict.fromkeys(dataset.performances, rate))}
     build.publish(
         workspace,
         list(dataset.performances),
@@ -175,7 +199,7 @@ def publish_dataset(
         features=seen,
         subset=dataset.subset,
         frame_rate=rate,
-        windows=made if windows else None,
+        parts=parts | ({"windows": made} if windows else {}),
         origins={pid: origin_of(dataset, pid, rate) for pid in dataset.performances},
         source=root,
     )

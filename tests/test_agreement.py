@@ -153,7 +153,7 @@ CASES: dict[str, tuple[Callable[[Generation], None], str]] = {
 
 
 def test_what_a_build_writes_agrees(generation: Generation) -> None:
-    assert len(list(agreements(generation))) == 5
+    assert len(list(agreements(generation))) == 6
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -179,7 +179,7 @@ def test_a_configuration_with_more_than_the_model_agrees(generation: Generation)
     """What a training wrote beside the model does not rename it."""
     (generation.model_folder / "config.toml").write_text(config_text(FeatureConfig()) + "\n[train]\nseed = 3\n")
     reseal(generation.workspace)
-    assert len(list(agreements(open_generation(generation.workspace)))) == 5
+    assert len(list(agreements(open_generation(generation.workspace)))) == 6
 
 
 def test_rounding_of_the_last_number_is_allowed(generation: Generation) -> None:
@@ -190,4 +190,4 @@ def test_rounding_of_the_last_number_is_allowed(generation: Generation) -> None:
     index.reset()
     index.add(rows)
     faiss.write_index(index, str(generation.folder / "index.faiss"))
-    assert len(list(agreements(generation))) == 5
+    assert len(list(agreements(generation))) == 6

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
-from published import FINGERPRINT, make_performances, model_folder, random_head, unit_vectors
+from published import FINGERPRINT, make_chroma, make_performances, model_folder, random_head, unit_vectors
 
 from covsearch import compare
 from covsearch import indexing as build
@@ -216,6 +216,7 @@ def test_a_collections_name_has_no_colon(tmp_path: Path, name: str) -> None:
             features=FeatureConfig(),
             subset=name,
             frame_rate=10.0,
+            parts={"chroma": make_chroma(1)},
         )
 
 
@@ -233,6 +234,7 @@ def test_ids_that_read_like_full_names_are_told_apart(tmp_path: Path) -> None:
         features=FeatureConfig(),
         subset="a",
         frame_rate=10.0,
+        parts={"chroma": make_chroma(4)},
     )
     searcher = open_searcher(Workspace(tmp_path))
     assert set(searcher.collection.pids) == {"x", "b:a:x", "b:x", "y"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from collection import write_collection
 from matplotlib.image import imread
-from published import FINGERPRINT, model_folder, origin_of, publish_dataset, random_head, unit_vectors
+from published import FINGERPRINT, chroma_of, model_folder, publish_dataset, random_head, unit_vectors
 
 from covsearch import compare
 from covsearch import indexing as build
@@ -17,8 +18,7 @@ from covsearch.compare import draw
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.dataset.sample import sample_root
-from covsearch.errors import FeatureFileError, NotFoundError, UsageError
+from covsearch.errors import NotFoundError, UsageError
 from covsearch.index.generation import open_generation
 from covsearch.index.windows import chamfer, passages
 from covsearch.search import open_searcher
@@ -109,37 +109,12 @@ def test_the_key_is_told_in_words(workspace: Workspace) -> None:
         assert replace(found, alignment=replace(found.alignment, semitones=semitones)).key == expected
 
 
-def test_files_that_moved_are_named_and_found_again(workspace: Workspace, toy: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "moved"
-    toy.rename(moved)
-    with pytest.raises(NotFoundError, match=r"P_1: .*P_1_hpcp\.h5 is not there; say with --dataset in which folder"):
-        compare.compare(workspace, "P_1", "P_2")
-    with pytest.raises(NotFoundError, match=r"other is not there; expected a Da-TACOS folder$"):
-        compare.compare(workspace, "P_1", "P_2", dataset_dir=tmp_path / "other")
-    assert compare.compare(workspace, "P_1", "P_2", dataset_dir=moved).alignment.semitones == 2
-
-
-def test_a_folder_may_be_named_by_a_relative_path_or_a_link(
-    workspace: Workspace, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = compare.compare(workspace, "P_1", "P_2").alignment.score
-    (tmp_path / "link").symlink_to(toy)
-    monkeypatch.chdir(toy.parent)
-    for name in (Path(toy.name), tmp_path / "link"):
-        assert compare.compare(workspace, "P_1", "P_2", dataset_dir=name).alignment.score == expected
-
-
-def test_what_the_named_folder_has_not_is_read_where_it_was(workspace: Workspace, toy: Path, tmp_path: Path) -> None:
-    expected = compare.compare(workspace, "P_1", "P_3").alignment.score
-    other = write_collection(tmp_path / "other", works=1, versions=2)
-    assert compare.compare(workspace, "P_1", "P_3", dataset_dir=other).alignment.score == expected
-    unlike = write_collection(tmp_path / "unlike", works=1, versions=2, subset="unlike")
-    assert compare.compare(workspace, "P_1", "P_3", dataset_dir=unlike).alignment.score == expected
-    toy.rename(tmp_path / "moved")
-    with pytest.raises(NotFoundError, match="has no hpcp file of P_3; name another folder: --dataset"):
-        compare.compare(workspace, "P_1", "P_3", dataset_dir=other)
-    with pytest.raises(NotFoundError, match="has no subset 'toy'"):
-        compare.compare(workspace, "P_1", "P_3", dataset_dir=unlike)
+def test_the_feature_files_are_not_needed_any_more(workspace: Workspace, toy: Path) -> None:
+    expected = compare.compare(workspace, "P_1", "P_2")
+    shutil.rmtree(toy)
+    found = compare.compare(workspace, "P_1", "P_2")
+    np.testing.assert_array_equal(found.alignment.similarity, expected.alignment.similarity)
+    assert found.to_dict() == expected.to_dict()
 
 
 def test_performances_of_two_folders_are_each_read_at_their_own_frame_rate(toy: Path, tmp_path: Path) -> None:
@@ -158,7 +133,7 @@ def test_performances_of_two_folders_are_each_read_at_their_own_frame_rate(toy: 
         features=FeatureConfig(),
         subset="toy",
         frame_rate=SLOW_RATE,
-        origins={pid: origin_of(dataset, pid, rate) for pid, rate in rates.items()},
+        parts={"chroma": chroma_of(dataset, ["hpcp"], rates)},
     )
     found = compare.compare(Workspace(tmp_path / "home"), "P_1", "P_2")
     assert found.rates == pytest.approx((SLOW_RATE, 1.1 * SLOW_RATE))
@@ -166,36 +141,6 @@ def test_performances_of_two_folders_are_each_read_at_their_own_frame_rate(toy: 
     assert found.alignment.similarity.shape == (240 - span + 1, 62 - span + 1)
     path = found.alignment.path
     np.testing.assert_allclose(found.path[:, 1], (path[:, 1] + span / 2) / (1.1 * SLOW_RATE))
-
-
-def test_performances_of_the_bundled_sample_are_found_in_the_package(tmp_path: Path) -> None:
-    dataset = open_dataset(sample_root())
-    pids = list(dataset.performances)[:2]
-    rng = np.random.default_rng(0)
-    build.publish(
-        Workspace(tmp_path),
-        pids,
-        unit_vectors(rng, 2),
-        random_head(rng),
-        dataset.performances,
-        model_folder=model_folder(tmp_path / "model"),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
-        subset="sample",
-        frame_rate=dataset.frame_rate,
-        origins={pid: replace(origin_of(dataset, pid, dataset.frame_rate), folder=None) for pid in pids},
-    )
-    assert compare.compare(Workspace(tmp_path), *pids).alignment.score > 0
-
-
-def test_a_file_that_is_gone_or_damaged_is_named(workspace: Workspace, toy: Path) -> None:
-    files = open_dataset(toy).files
-    files["P_2"]["hpcp"].unlink()
-    with pytest.raises(NotFoundError, match=r"P_2: .*P_2_hpcp\.h5 is not there; say with --dataset"):
-        compare.compare(workspace, "P_1", "P_2")
-    files["P_1"]["hpcp"].write_bytes(b"junk")
-    with pytest.raises(FeatureFileError, match=r"P_1_hpcp\.h5: cannot be read as HDF5"):
-        compare.compare(workspace, "P_1", "P_3")
 
 
 def test_what_cannot_be_compared_is_refused(workspace: Workspace) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from collection import write_collection
-from published import FINGERPRINT, make_performances, model_folder, publish, random_head, unit_vectors
+from published import FINGERPRINT, make_chroma, make_performances, model_folder, publish, random_head, unit_vectors
 
 from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
@@ -217,6 +217,7 @@ def test_ids_that_do_not_fit_are_refused_and_nothing_is_written(
             features=FeatureConfig(),
             subset="generated",
             frame_rate=86.13,
+            parts={"chroma": make_chroma(3)},
         )
     assert not workspace.index.exists()
 
@@ -236,4 +237,5 @@ def test_metadata_of_another_performance_is_refused(workspace: Workspace, tmp_pa
             features=FeatureConfig(),
             subset="generated",
             frame_rate=86.13,
+            parts={"chroma": make_chroma(1)},
         )

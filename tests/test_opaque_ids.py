@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published import FINGERPRINT, model_folder, random_head, reseal, unit_vectors
+from published import FINGERPRINT, make_chroma, model_folder, random_head, reseal, unit_vectors
 
 from covsearch import indexing as build
 from covsearch.cli import cli
@@ -43,6 +43,7 @@ def publish(workspace: Workspace, performances: Sequence[Performance]) -> Genera
         features=FeatureConfig(),
         subset="mine",
         frame_rate=10.0,
+        parts={"chroma": make_chroma(len(performances))},
     )
 
 

@@ -10,7 +10,7 @@ from published import FINGERPRINT, make_performances, publish
 
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.generation import open_generation
-from covsearch.index.windows_file import read_windows
+from covsearch.index.parts import read_part
 from covsearch.stats import read_stats
 from covsearch.workspace import Workspace
 
@@ -39,7 +39,7 @@ def test_counts_are_those_of_the_collection(workspace: Workspace) -> None:
 
 
 def test_windows_are_counted_where_there_are_any(workspace: Workspace, tmp_path: Path) -> None:
-    assert read_stats(workspace).windows == len(read_windows(open_generation(workspace)).vectors) > 40
+    assert read_stats(workspace).windows == len(read_part(open_generation(workspace), "windows").vectors) > 40
     publish(Workspace(tmp_path / "other"))
     assert read_stats(Workspace(tmp_path / "other")).windows is None
 

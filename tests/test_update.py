@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from collection import melody, write_collection, write_feature
-from published import random_head, unit_vectors
+from published import make_chroma, random_head, unit_vectors
 
 from covsearch import compare
 from covsearch import indexing as build
@@ -381,6 +381,7 @@ def test_an_index_of_another_model_than_its_copy_is_refused(toy: Path, tmp_path:
         features=config.features,
         subset="toy",
         frame_rate=SLOW_RATE,
+        parts={"chroma": make_chroma(1)},
     )
     with pytest.raises(ArtefactError, match=r"built with model cnn-00000000, its copy is cnn-.*build-index"):
         add_performances(workspace, [toy])

@@ -13,11 +13,12 @@ from covsearch import verify
 from covsearch.errors import NotFoundError
 from covsearch.index.generation import CURRENT, open_generation, stored_paths
 from covsearch.index.manifest import StoredFile
+from covsearch.index.parts import PARTS
 from covsearch.index.verified import STAMP
 from covsearch.verify import PREVIOUS, PUBLISHED, UNPUBLISHED, verify_workspace
 from covsearch.workspace import Workspace
 
-STORED = stored_paths("gen-0002", windows=True)
+STORED = stored_paths("gen-0002", PARTS)
 
 
 @pytest.fixture
@@ -45,14 +46,14 @@ def test_a_sound_workspace_has_every_file_and_agreement_checked(workspace: Works
     assert files == ["index/gen-0002/manifest.json", *STORED]
     sizes = [check.size for check in found.current.checks if check.size is not None]
     assert sizes == [(workspace.home / path).stat().st_size for path in files]
-    assert len(found.current.checks) == len(files) + 5
+    assert len(found.current.checks) == len(files) + 6
     assert found.mend == ()
 
 
 def test_without_windows_there_is_one_agreement_less(tmp_path: Path) -> None:
     publish(Workspace(tmp_path))
     checks = verify_workspace(Workspace(tmp_path)).current.checks
-    assert len([check for check in checks if check.size is None]) == 4
+    assert len([check for check in checks if check.size is None]) == 5
 
 
 def test_nothing_to_verify_is_not_found(tmp_path: Path) -> None:

@@ -23,17 +23,14 @@ _LISTED = 5  # pairs of windows that are shown
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [where the index was built from].")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, the aligned path in seconds.")
 @click.pass_obj
-def compare_command(
-    workspace: Workspace, a: str, b: str, dataset: Path | None, plot: Path | None, as_json: bool
-) -> None:
+def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_json: bool) -> None:
     """Say how likely the performances A and B are covers, in which keys they are, and where they run together.
 
     The cover probability and the decision are those that `query A` gives B. The distance is the learned head's.
-    Key and alignment come from the chroma files themselves: of the 12
+    Key and alignment come from the chroma in the index: of the 12
     transpositions the one in which all moments of either find their like in the other best, and in it the longest
     stretch in which one follows the other (Qmax; its score counts frames that agree, less what gaps cost). The
     picture shows every moment of A beside every moment of B, dark where they are alike. An index built with --windows
@@ -42,14 +39,14 @@ def compare_command(
     \b
     covsearch compare P_22 P_35
     covsearch compare P_22 P_35 --plot why.png
-    covsearch compare P_22 P_35 --dataset da-tacos --json
+    covsearch compare P_22 P_35 --json
     """
     from covsearch import plots
 
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
     with working("comparing; the first time the alignment is compiled", True):
-        found = api.Index(workspace).compare(a, b, dataset=dataset)
+        found = api.Index(workspace).compare(a, b)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:

@@ -14,17 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig, to_toml
 from covsearch.dataset.datacos import Dataset, Skipped
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import MAX_FILE_BYTES, read_chroma
 from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features.frames import prepare
-from covsearch.features.store import CONFIG, ENTRIES, FRAMES, Entry, FileStamp, FrameStore, read_entries
+from covsearch.features.slow import slow_chroma
+from covsearch.features.store import CONFIG, ENTRIES, FRAMES, SLOW, Entry, FileStamp, FrameStore, read_entries
 from covsearch.guard.files import RefusedError, Snapshot
 from covsearch.progress import Progress, silent
 
@@ -45,11 +47,19 @@ class _Job:
 
 
 @dataclass(frozen=True)
+class _Frames:
+    """What is packed of one performance: the frames a branch sees, (L, F), and its slow chroma, (L', F)."""
+
+    seen: NDArray[np.float16]
+    slow: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class _Result:
     """A packed performance, or the file and reason it was refused for."""
 
     job: _Job
-    frames: NDArray[np.float16] | None
+    frames: _Frames | None
     stamps: Mapping[str, FileStamp]
     refused: tuple[Path, str] | None = None
 
@@ -60,27 +70,11 @@ def stamp(path: Path, root: Path) -> FileStamp:
         return FileStamp(f.size, f.mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
 
 
-def frames_of(
-    files: Mapping[str, Path],
-    config: FeatureConfig,
-    frame_rate: float,
-    pid: str | None = None,
-    wid: str | None = None,
-    root: Path | None = None,
-) -> NDArray[np.float32]:
-    """Read one performance's files, which have `frame_rate` frames/s, into the frames a branch sees, (L, F) float32.
-
-    What `pid`, `wid` and `root` are is told by :func:`covsearch.dataset.hdf5.read_chroma`.
-
-    Raises
-    ------
-    FeatureFileError
-        For a file that is refused (see :func:`covsearch.dataset.hdf5.read_chroma`).
-    ArtefactError
-        When its features are not equally long.
-    """
-    chroma = {name: read_chroma(files[name], name, pid=pid, wid=wid, root=root) for name in config.names}
-    return prepare(chroma, config, frame_rate)
+def _frames_of(job: _Job) -> _Frames:
+    """Read one performance's files, each once."""
+    config, rate, files = job.config, job.frame_rate, job.files
+    chroma = {name: read_chroma(files[name], name, pid=job.pid, wid=job.wid, root=job.root) for name in config.names}
+    return _Frames(prepare(chroma, config, rate).astype(np.float16), slow_chroma(chroma, config.names, rate)[0])
 
 
 def _work(jobs: list[_Job]) -> list[_Result]:
@@ -91,7 +85,7 @@ def _pack_one(job: _Job) -> _Result:
     used = {name: job.files[name] for name in job.config.names}
     try:
         stamps = {name: _stamp_or_refuse(path, job.root) for name, path in used.items()}
-        frames = frames_of(used, job.config, job.frame_rate, job.pid, job.wid, job.root).astype(np.float16)
+        frames = _frames_of(job)
     except FeatureFileError as e:
         return _Result(job, None, {}, (e.path, e.reason))
     except ArtefactError as e:
@@ -191,9 +185,10 @@ def _locked(folder: Path, settings: str, progress: Progress) -> Iterator[BinaryI
 
 @dataclass(frozen=True)
 class _Source:
-    """What the files are, as far as the frames made from them depend on it."""
+    """What the files are, and at which rate the slow chroma is kept, as far as what is packed depends on it."""
 
     frame_rate: float
+    slow_rate: float = SLOW_RATE
 
 
 def _settings(dataset: Dataset, config: FeatureConfig) -> str:
@@ -236,22 +231,29 @@ def _append(
     width = todo[0].config.width if todo else 1
     packed: dict[str, Entry] = {}
     skipped: list[Skipped] = []
-    data.truncate(data.seek(0, os.SEEK_END) // (2 * width) * 2 * width)  # half a frame of a killed run
-    with (folder / ENTRIES).open("a", encoding="utf-8") as lines:
+    with (folder / SLOW).open("ab") as slow, (folder / ENTRIES).open("a", encoding="utf-8") as lines:
+        for file, row in ((data, 2 * width), (slow, width)):
+            file.truncate(file.seek(0, os.SEEK_END) // row * row)  # half a frame of a killed run
         if lines.tell():
             lines.write("\n")  # closes a line that a killed run cut off
         for done, result in enumerate(_results(todo, workers), 1):
             if result.frames is None:
                 skipped.append(_refusal(result, strict))
             else:
-                first = data.seek(0, os.SEEK_END) // (2 * width)
-                data.write(result.frames.tobytes())
-                data.flush()
-                entry = Entry(result.job.pid, result.job.wid, first, len(result.frames), result.stamps)
+                seen = _written(data, result.frames.seen)
+                entry = Entry(result.job.pid, result.job.wid, *seen, *_written(slow, result.frames.slow), result.stamps)
                 lines.write(entry.line())
                 packed[entry.pid] = entry
             progress("packing features", done, len(todo))
     return packed, skipped
+
+
+def _written(file: BinaryIO, frames: NDArray[Any]) -> tuple[int, int]:
+    """Append frames (L, F); first frame and number of frames of what was written."""
+    first = file.seek(0, os.SEEK_END) // (frames.itemsize * frames.shape[1])
+    file.write(frames.tobytes())
+    file.flush()
+    return first, len(frames)
 
 
 def _refusal(result: _Result, strict: bool) -> Skipped:

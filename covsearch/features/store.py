@@ -1,9 +1,10 @@
-"""A collection's frames packed into one memory-mapped file, so that HDF5 is read once.
+"""A collection's frames packed into memory-mapped files, so that HDF5 is read once.
 
 A store is a folder::
 
     frames.f16       every performance's (L, F) frames, float16, one after the other
-    entries.jsonl    one line a performance: pid, wid, first frame, frames, and size, mtime and sha256 of its files
+    slow.u8          every performance's slow chroma (:mod:`covsearch.features.slow`), uint8, in the same order
+    entries.jsonl    one line a performance: pid, wid, first frame and frames in both, size, mtime and sha256 of its files
     config.toml      the feature configuration and the files' frame rate, so that a store is never read as another
 
 Lines are only ever appended, after their frames: a killed run leaves a store that the next run goes on with.
@@ -25,7 +26,7 @@ from covsearch.dataset.datacos import Skipped
 from covsearch.dataset.performance import known_work
 from covsearch.features.frames import pad
 
-FRAMES, ENTRIES, CONFIG = "frames.f16", "entries.jsonl", "config.toml"
+FRAMES, SLOW, ENTRIES, CONFIG = "frames.f16", "slow.u8", "entries.jsonl", "config.toml"
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,14 @@ class FileStamp:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where one performance's frames are: `frames` frames from frame `first` on, made from `files`."""
+    """Where one performance's frames are: `frames` from frame `first` on, and of its slow chroma; made from `files`."""
 
     pid: str
     wid: str | None
     first: int
     frames: int
+    slow_first: int
+    slow_frames: int
     files: Mapping[str, FileStamp]
 
     def line(self) -> str:
@@ -69,16 +72,18 @@ def read_entries(folder: Path, width: int) -> dict[str, Entry]:
     dict
         PID -> Entry.
     """
-    if not (folder / ENTRIES).is_file() or not (folder / FRAMES).is_file():
+    if not all((folder / name).is_file() for name in (ENTRIES, FRAMES, SLOW)):
         return {}
     there = (folder / FRAMES).stat().st_size // (2 * width)
+    slow_there = (folder / SLOW).stat().st_size // width
     entries = {}
     for line in (folder / ENTRIES).read_text(encoding="utf-8").splitlines():
         try:
             entry = _entry(json.loads(line))
         except (ValueError, KeyError, TypeError):
             continue
-        if entry.first >= 0 and entry.frames >= 1 and entry.first + entry.frames <= there:
+        places = ((entry.first, entry.frames, there), (entry.slow_first, entry.slow_frames, slow_there))
+        if all(first >= 0 and frames >= 1 and first + frames <= end for first, frames, end in places):
             entries[entry.pid] = entry
     return entries
 
@@ -86,7 +91,8 @@ def read_entries(folder: Path, width: int) -> dict[str, Entry]:
 def _entry(values: dict[str, Any]) -> Entry:
     files = {name: FileStamp(**stamp) for name, stamp in values["files"].items()}
     wid = None if values["wid"] is None else str(values["wid"])
-    return Entry(str(values["pid"]), wid, int(values["first"]), int(values["frames"]), files)
+    places = {name: int(values[name]) for name in ("first", "frames", "slow_first", "slow_frames")}
+    return Entry(str(values["pid"]), wid, files=files, **places)
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,12 @@ class FrameStore:
         shape = (entry.frames, self.config.width)
         offset = entry.first * self.config.width * 2
         return np.memmap(self.folder / FRAMES, np.float16, "r", offset, shape)
+
+    def slow(self, i: int) -> NDArray[np.uint8]:
+        """The slow chroma of performance `i`, (L, F) uint8, mapped as :meth:`frames` does."""
+        entry, width = self.entries[i], self.config.width
+        shape = (entry.slow_frames, width)
+        return np.memmap(self.folder / SLOW, np.uint8, "r", entry.slow_first * width, shape)
 
     def batch(self, rows: Sequence[int], frames: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Performances `rows` right-padded to `frames`: (B, frames, F) float32, and their lengths (B,)."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.calibration import CALIBRATION, Calibration, read_calibration
 from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
+from covsearch.index.parts import NEEDED, PARTS
 from covsearch.index.verified import check_files
 from covsearch.workspace import Workspace
 
@@ -26,13 +28,12 @@ FILES = {
     "head.safetensors": "`alpha`, float32 (128,), and `beta`, float64 (1,)",
     "model/model.safetensors": "weights of the model that made the vectors, for queries by file",
     "model/config.toml": "the model's configuration",
+    **{PARTS[name].file: PARTS[name].holds for name in NEEDED},
 }
-WINDOWS = "windows.safetensors"
 CALIBRATED = f"model/{CALIBRATION}"
 OPTIONAL = {
     CALIBRATED: "only of a calibrated model: what p is worth, as `covsearch calibrate` wrote it",
-    WINDOWS: "only by `build-index --windows`: `vectors`, float32 (M, 128), rows of unit length; `first`, int64 "
-    "(N + 1,): rows `first[i]` to `first[i + 1]` are the windows of performance i; `start`, float64 (M,): seconds",
+    **{kind.file: f"only by `build-index {kind.option}`: {kind.holds}" for kind in PARTS.values() if kind.option},
 }
 
 
@@ -83,14 +84,15 @@ class Generation:
         return self.workspace.db / f"{self.name}.sqlite3"
 
 
-def files_of(*, windows: bool, calibrated: bool = False) -> list[str]:
-    """The files in the folder of a generation with or without windows and a calibration, by their path from it."""
-    return [*FILES, *([WINDOWS] if windows else []), *([CALIBRATED] if calibrated else [])]
+def files_of(parts: Iterable[str] = NEEDED, *, calibrated: bool = False) -> list[str]:
+    """The files in the folder of a generation with some parts, and perhaps a calibration, by their path from it."""
+    optional = [PARTS[part].file for part in parts if part not in NEEDED]
+    return [*FILES, *optional, *([CALIBRATED] if calibrated else [])]
 
 
-def stored_paths(name: str, *, windows: bool, calibrated: bool = False) -> list[str]:
+def stored_paths(name: str, parts: Iterable[str] = NEEDED, *, calibrated: bool = False) -> list[str]:
     """The files of generation `name`, as the manifest names them: by their path from the workspace."""
-    files = files_of(windows=windows, calibrated=calibrated)
+    files = files_of(parts, calibrated=calibrated)
     return [*(f"index/{name}/{file}" for file in files), f"db/{name}.sqlite3"]
 
 
@@ -101,7 +103,7 @@ def lists_calibration(name: str, manifest: Manifest) -> bool:
 
 def expected_paths(name: str, manifest: Manifest) -> list[str]:
     """:func:`stored_paths` of generation `name`, as its manifest says that it was built."""
-    return stored_paths(name, windows=manifest.windows is not None, calibrated=lists_calibration(name, manifest))
+    return stored_paths(name, manifest.parts, calibrated=lists_calibration(name, manifest))
 
 
 def read_current(workspace: Workspace) -> tuple[str, str] | None:

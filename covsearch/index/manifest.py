@@ -8,14 +8,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.features.windows import WindowRecipe
+from covsearch.index.parts import NEEDED, PARTS
 
-FORMAT = 2  # raised whenever an older reader would misread what a newer builder wrote
+FORMAT = 3  # raised whenever an older reader would misread what a newer builder wrote
 MEND = "run `covsearch build-index`"
 MAX_BYTES = 2**20
 
@@ -28,7 +29,7 @@ class StoredFile:
     sha256: str
 
 
-_NULLABLE = ("windows", "source")
+_NULLABLE = ("source",)
 FIELDS = {
     "format": "version of this layout; a reader refuses any other",
     "covsearch": "version of covsearch that built the generation",
@@ -42,8 +43,8 @@ FIELDS = {
     "frame_rate": "frames a second of the files that the index was built from, and, unless another rate is named, of "
     "those that it is queried with; the database has those of added performances",
     "recipe": "kind of the FAISS index",
-    "windows": "how performances are cut into windows, in frames: their `length` and `hop`, at `rate` frames a second; "
-    "null without windows",
+    "parts": "what is held of every performance beside its vector, and how it was made: `chroma`; and `windows`, where "
+    "there are some, with their `length` and `hop` in frames at `rate` frames a second",
     "source": "folder of the dataset that the index was built from; null for the bundled sample; the database has "
     "those of added performances",
     "files": "size and SHA-256 of every file, by its path from the workspace",
@@ -65,9 +66,14 @@ class Manifest:
     features: FeatureConfig
     frame_rate: float
     recipe: Mapping[str, Any]
-    windows: WindowRecipe | None
+    parts: Mapping[str, Any]
     source: str | None
     files: Mapping[str, StoredFile]
+
+    @property
+    def windows(self) -> WindowRecipe | None:
+        """How performances are cut into windows; None without windows."""
+        return self.parts.get("windows")
 
     def to_json(self) -> str:
         """JSON text that :func:`parse_manifest` reads back to an equal object."""
@@ -108,23 +114,31 @@ def _build(values: dict[str, Any]) -> Manifest:
     if sorted(values) != sorted(FIELDS):
         raise TypeError(f"fields {sorted(values)}, expected {sorted(FIELDS)}")
     kinds: dict[str, type] = dict.fromkeys(("format", "count", "works", "dim"), int)
-    kinds |= {"frame_rate": float, "features": dict, "recipe": dict, "windows": dict, "files": dict}
+    kinds |= {"frame_rate": float, "features": dict, "recipe": dict, "parts": dict, "files": dict}
     for name, value in values.items():
         if not (value is None and name in _NULLABLE):
             _expect(name, value, kinds.get(name, str))
     check_frame_rate(values["frame_rate"])
-    parts = {
+    built = {
         "features": FeatureConfig(**values["features"]),
-        "windows": None if values["windows"] is None else _window_recipe(values["windows"]),
+        "parts": _parts(values["parts"]),
         "files": _files(values["files"]),
     }
-    return Manifest(**{**values, **parts})
+    return Manifest(**{**values, **built})
 
 
-def _window_recipe(values: dict[str, Any]) -> WindowRecipe:
-    for name, kind in (("rate", float), ("length", int), ("hop", int)):
-        _expect(f"windows: {name}", values[name], kind)
-    return WindowRecipe(**values)
+def _parts(values: dict[str, Any]) -> dict[str, Any]:
+    if not set(NEEDED) <= set(values) <= set(PARTS):
+        raise TypeError(f"parts {sorted(values)}, expected {' and '.join(NEEDED)}, known are {sorted(PARTS)}")
+    return {name: _settings(name, said) for name, said in values.items()}
+
+
+def _settings(part: str, values: Any) -> Any:
+    _expect(part, values, dict)
+    kind = PARTS[part].settings
+    for name, of in get_type_hints(kind).items():
+        _expect(f"{part}: {name}", values[name], of)
+    return kind(**values)
 
 
 def _files(values: dict[str, Any]) -> dict[str, StoredFile]:

@@ -83,9 +83,10 @@ class Draft:
 
         The draft's files have their final names afterwards; generations older than the previous one are removed.
         """
-        parts = {"windows": manifest.windows is not None, "calibrated": (self.folder / CALIBRATED).is_file()}
-        written = [*(self.folder / file for file in files_of(**parts)), self.database]
-        files = dict(zip(stored_paths(self.name, **parts), map(digest, written), strict=True))
+        calibrated = (self.folder / CALIBRATED).is_file()
+        written = [*(self.folder / file for file in files_of(manifest.parts, calibrated=calibrated)), self.database]
+        paths = stored_paths(self.name, manifest.parts, calibrated=calibrated)
+        files = dict(zip(paths, map(digest, written), strict=True))
         generation = Generation(self.workspace, self.name, replace(manifest, files=files))
         path = self.folder / MANIFEST
         path.write_text(generation.manifest.to_json(), encoding="utf-8")

@@ -7,18 +7,25 @@ part, or play their parts in another order, are nearer by their windows than as 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import safetensors.numpy
 from numpy.typing import NDArray
 
-from covsearch.config import EMBEDDING_DIM
+from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.errors import ArtefactError
-from covsearch.features.windows import Cuts
+from covsearch.features.frames import seen_rate
+from covsearch.features.windows import Cuts, WindowRecipe
+from covsearch.index.collection import check_unit, read_tensors
+from covsearch.index.manifest import Manifest
+from covsearch.index.part import Packed, Part
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class Windows(Part):
     """The embedded windows of N performances, M in all.
 
     Attributes
@@ -64,6 +71,49 @@ class Windows:
         places = np.concatenate(spans)
         offsets = np.cumsum([0, *map(len, spans)], dtype=np.int64)
         return Windows(self.vectors[places], Cuts(offsets, self.cuts.start[places], self.cuts.recipe))
+
+    @property
+    def settings(self) -> WindowRecipe:
+        """How they were cut."""
+        return self.cuts.recipe
+
+    def save(self, path: Path) -> None:
+        """Write them as safetensors; the recipe is left to the manifest."""
+        vectors = np.ascontiguousarray(self.vectors)
+        tensors: dict[str, NDArray[Any]] = {"vectors": vectors, "first": self.cuts.first, "start": self.cuts.start}
+        path.write_bytes(safetensors.numpy.save(tensors))
+
+    @classmethod
+    def load(cls, path: Path, manifest: Manifest) -> Windows:
+        """Read what :meth:`save` wrote."""
+        tensors = read_tensors(path)
+        if sorted(tensors) != ["first", "start", "vectors"]:
+            raise ArtefactError(f"expected first, start and vectors, found {sorted(tensors)}")
+        windows = cls(tensors["vectors"], Cuts(tensors["first"], tensors["start"], manifest.parts["windows"]))
+        if not (np.isfinite(windows.vectors).all() and np.isfinite(windows.cuts.start).all()):
+            raise ArtefactError("holds NaN or infinity")
+        return windows
+
+    def check(self, names: Sequence[str]) -> None:
+        """Unit vectors; the windows of a performance begin at 0 and go on from there."""
+        first, start = self.cuts.first, self.cuts.start
+        owners = np.repeat(np.arange(len(self)), np.diff(first)).tolist()
+        check_unit([f"a window of {names[row]}" for row in owners], self.vectors)
+        later = np.diff(start) > 0
+        later[first[1:-1] - 1] = True  # where the next performance begins
+        if start[first[:-1]].any() or not later.all():
+            raise ArtefactError("the windows of a performance do not begin at 0 and go on from there")
+
+    @classmethod
+    def settings_for(cls, features: FeatureConfig, frame_rate: float, like: WindowRecipe | None) -> WindowRecipe:
+        """Windows as long as the others, at the rate at which the model sees these files."""
+        rate = seen_rate(features, frame_rate)
+        return replace(like, rate=rate) if like else WindowRecipe(rate)
+
+    @classmethod
+    def make(cls, packed: Packed, settings: WindowRecipe) -> Windows:
+        """Every window embedded with the index's model."""
+        return cls(*packed.embed_windows(settings))
 
 
 @dataclass(frozen=True)

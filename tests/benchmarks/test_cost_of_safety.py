@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from published import make_performances, publish, random_head, unit_vectors
+from published import make_chroma, make_performances, publish, random_head, unit_vectors
 
 from benchmarks import cost_of_safety
 from benchmarks.cost_of_safety import (
@@ -78,7 +78,13 @@ def test_without_publishes_no_checksums_and_looks_at_nothing(tmp_path: Path) -> 
     rng = np.random.default_rng(0)
     vectors = unit_vectors(rng, 3) * np.float32(2)
     given = (Workspace(tmp_path), ["P_1", "P_2", "P_3"], vectors, random_head(rng), make_performances(rng, 3))
-    more = {"fingerprint": "x", "features": generation.manifest.features, "subset": "s", "frame_rate": 1.0}
+    more = {
+        "fingerprint": "x",
+        "features": generation.manifest.features,
+        "subset": "s",
+        "frame_rate": 1.0,
+        "parts": {"chroma": make_chroma(3)},
+    }
     with without(WRITING):
         assert build.publish(*given, model_folder=generation.model_folder, **more).name == "gen-0002"  # type: ignore[arg-type]
     with pytest.raises(ArtefactError, match="of length 1"):

@@ -61,7 +61,7 @@ STEPS = {
     "open the draft": Step(((build, "draft"),)),
     "make a folder": Step(((Path, "mkdir"),)),
     "write the vectors": Step(((build, "write_collection"),)),
-    "write the windows": Step(((build, "write_windows"),)),
+    "write a part": Step(((build, "write_part"),)),
     "write the database": Step(((build, "write_catalogue"),)),
     "copy the model": Step(((shutil, "copyfile"),)),
     "write a binary file": Step(((Path, "write_bytes"),), _half_bytes),

@@ -38,6 +38,8 @@ def answers_of(generation: Generation) -> Answers:
     answers: Answers = {"pids": pids, "model": generation.manifest.model, "works": generation.manifest.works}
     answers["metadata"] = searcher.catalogue.get(pids)
     answers["origins"] = searcher.catalogue.origins(pids)
+    chroma = searcher.chroma
+    answers["chroma"] = [(chroma.track(row).tobytes(), rate) for row, rate in enumerate(chroma.rates.tolist())]
     answers["found"] = [found.performance for found in searcher.find("a", 1000)]
     for pid in pids:
         for rerank in ("head", "windows"):

@@ -16,12 +16,14 @@ from collection import melody, write_collection, write_feature
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features import pack as pack_module
 from covsearch.features.frames import prepare
 from covsearch.features.pack import pack, store_folder
-from covsearch.features.store import ENTRIES, FRAMES
+from covsearch.features.slow import slow_chroma
+from covsearch.features.store import ENTRIES, FRAMES, SLOW
 from covsearch.progress import silent
 
 CONFIG = FeatureConfig("hpcp", 100)
@@ -38,12 +40,32 @@ def test_store_holds_every_performances_frames(toy: Path, tmp_path: Path) -> Non
         assert store.lengths[i] == len(expected)
 
 
+def test_store_holds_the_slow_chroma_of_whole_tracks_too(tmp_path: Path) -> None:
+    """However few frames the branch sees: 960 frames at four times 2.69 frames/s are 240 slow ones."""
+    root = write_collection(tmp_path / "toy", works=2, features=("hpcp", "crema"), frames=960)
+    dataset = open_dataset(root, ["hpcp", "crema"], frame_rate=4 * SLOW_RATE)
+    store = pack(dataset, FeatureConfig("hpcp+crema", 50), tmp_path / "store")
+    assert [len(store.slow(i)) for i in range(3)] == [240, 242, 244]
+    for i, pid in enumerate(store.pids):
+        chroma = {name: read_chroma(path, name) for name, path in dataset.files[pid].items()}
+        expected, _ = slow_chroma(chroma, ["hpcp", "crema"], 4 * SLOW_RATE)
+        np.testing.assert_array_equal(store.slow(i), expected)
+
+
+def test_every_file_is_read_once(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = open_dataset(toy, ["hpcp"])
+    seen = reads(monkeypatch)
+    pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    assert sorted(seen) == sorted(files["hpcp"] for files in dataset.files.values())
+
+
 def test_workers_give_the_same_store(toy: Path, tmp_path: Path) -> None:
     dataset = open_dataset(toy, ["hpcp"])
     one = pack(dataset, CONFIG, tmp_path / "one", workers=1)
     two = pack(dataset, CONFIG, tmp_path / "two", workers=2)
     assert one.entries == two.entries
-    assert (tmp_path / "one" / FRAMES).read_bytes() == (tmp_path / "two" / FRAMES).read_bytes()
+    for name in (FRAMES, SLOW):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
@@ -83,10 +105,10 @@ def test_touched_file_is_known_by_its_hash_and_changed_file_is_read(
 
 @pytest.mark.parametrize("cut", [1, 7, 400, 5000])
 def test_killed_run_is_gone_on_with(toy: Path, tmp_path: Path, cut: int) -> None:
-    """Cut either file anywhere: the next run ends with the store of an unbroken run."""
+    """Cut any file anywhere: the next run ends with the store of an unbroken run."""
     dataset = open_dataset(toy, ["hpcp"])
     whole = pack(dataset, CONFIG, tmp_path / "whole", workers=1)
-    for name in (FRAMES, ENTRIES):
+    for name in (FRAMES, SLOW, ENTRIES):
         folder = tmp_path / f"cut-{name}"
         pack(dataset, CONFIG, folder, workers=1)
         os.truncate(folder / name, max(0, (folder / name).stat().st_size - cut))
@@ -94,6 +116,8 @@ def test_killed_run_is_gone_on_with(toy: Path, tmp_path: Path, cut: int) -> None
         assert again.pids == whole.pids
         for mine, theirs in zip(again, whole, strict=True):
             np.testing.assert_array_equal(mine, theirs)
+        for i in range(len(whole)):
+            np.testing.assert_array_equal(again.slow(i), whole.slow(i))
 
 
 def test_refused_files_are_skipped_and_listed_or_stop_a_strict_run(toy: Path, tmp_path: Path) -> None:

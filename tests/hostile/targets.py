@@ -27,6 +27,7 @@ from covsearch.guard.tensors import Declared, read_header
 from covsearch.index.collection import _read_ids, read_tensors
 from covsearch.index.head import load_head
 from covsearch.index.manifest import Manifest, StoredFile, parse_manifest
+from covsearch.index.part import NoSettings
 from covsearch.synthesis.midi import read_midi
 from tests.hostile.documents import SOUND as SOUND_JSON
 from tests.hostile.files import chroma, write_file, write_single_file
@@ -122,11 +123,11 @@ def _manifest(folder: Path, data: bytes) -> None:
 
 def _manifest_seeds(folder: Path) -> Iterable[bytes]:
     files = {"index/gen-0001/ids.json": StoredFile(12, "ab" * 32)}
-    for windows in (None, WindowRecipe(2.69, 323, 81)):
+    for windows in ({}, {"windows": WindowRecipe(2.69, 323, 81)}):
         made = Manifest(
-            format=2, covsearch="0.1.0", created="2026-11-25T13:34:00+00:00", subset="sample", count=3, works=2,
+            format=3, covsearch="0.1.0", created="2026-11-25T13:34:00+00:00", subset="sample", count=3, works=2,
             dim=128, model="cnn-3f2a9c51", features=FeatureConfig(), frame_rate=86.13, recipe={"kind": "flat"},
-            windows=windows, source=None, files=files,
+            parts={"chroma": NoSettings(), **windows}, source=None, files=files,
         )  # fmt: skip
         yield made.to_json().encode()
 

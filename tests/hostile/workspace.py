@@ -14,7 +14,9 @@ from covsearch.config import EMBEDDING_DIM, ModelConfig, fingerprint, from_toml
 from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.performance import Performance
 from covsearch.features.windows import Cuts, WindowRecipe
+from covsearch.index import parts
 from covsearch.index.calibration import read_calibration, write_calibration
+from covsearch.index.chroma import Chroma
 from covsearch.index.generation import CURRENT, MANIFEST, MODEL_FILES, stored_paths
 from covsearch.index.head import Head
 from covsearch.index.verified import STAMP
@@ -107,8 +109,14 @@ def _publish(workspace: Workspace, model: Path, number: int, rng: np.random.Gene
         features=from_toml(changed, model=ModelConfig)["model"].features,
         subset="generated",
         frame_rate=DATACOS_RATE,
-        windows=Windows(_unit_vectors(rng, PARTS * COUNT), cuts),
+        parts={"chroma": _chroma(rng), "windows": Windows(_unit_vectors(rng, PARTS * COUNT), cuts)},
     )
+
+
+def _chroma(rng: np.random.Generator) -> Chroma:
+    first = np.arange(0, 30 * COUNT + 1, 30)
+    frames = rng.integers(0, 256, (30 * COUNT, 12), dtype=np.uint8)
+    return Chroma(frames, first, rng.uniform(2.6, 2.8, COUNT))
 
 
 def bundled_fingerprint() -> str:
@@ -137,7 +145,7 @@ def _unit_vectors(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 def artefacts() -> list[str]:
     """Every file that an answer may come from, by its path from the workspace."""
-    return [POINTER, f"index/{NEW}/{MANIFEST}", *stored_paths(NEW, windows=True, calibrated=True)]
+    return [POINTER, f"index/{NEW}/{MANIFEST}", *stored_paths(NEW, parts.PARTS, calibrated=True)]
 
 
 def mutations(

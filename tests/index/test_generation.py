@@ -12,13 +12,13 @@ from covsearch.index.generation import (
     CURRENT,
     FILES,
     OPTIONAL,
-    WINDOWS,
     files_of,
     open_generation,
     read_current,
     stored_paths,
 )
 from covsearch.index.manifest import digest
+from covsearch.index.parts import NEEDED, PARTS
 from covsearch.workspace import Workspace
 
 
@@ -29,7 +29,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
-STORED = stored_paths("gen-0001", windows=True, calibrated=True)
+STORED = stored_paths("gen-0001", PARTS, calibrated=True)
 
 
 def test_an_empty_workspace_names_the_command_that_fills_it(tmp_path: Path) -> None:
@@ -51,22 +51,25 @@ def test_the_manifest_tells_what_was_built(workspace: Workspace) -> None:
 def test_nothing_but_the_listed_files_is_in_a_generation(tmp_path: Path, windows: bool, calibrated: bool) -> None:
     workspace = Workspace(tmp_path)
     generation = publish(workspace, windows=windows, calibration=made_up_calibration() if calibrated else None)
+    parts = [*NEEDED, *(["windows"] if windows else [])]
     there = {str(path.relative_to(generation.folder)) for path in generation.folder.rglob("*") if path.is_file()}
-    assert there == {*files_of(windows=windows, calibrated=calibrated), "manifest.json"}
-    optional = {WINDOWS: windows, CALIBRATED: calibrated}
+    assert there == {*files_of(parts, calibrated=calibrated), "manifest.json"}
+    optional = {"windows.safetensors": windows, CALIBRATED: calibrated}
     assert set(OPTIONAL) == set(optional)
     assert there == {*FILES, *(name for name, wanted in optional.items() if wanted), "manifest.json"}
     assert [path.name for path in workspace.db.iterdir()] == ["gen-0001.sqlite3"]
     assert (generation.manifest.windows is not None, generation.calibrated) == (windows, calibrated)
-    expected = stored_paths("gen-0001", windows=windows, calibrated=calibrated)
+    expected = stored_paths("gen-0001", parts, calibrated=calibrated)
     assert set(open_generation(workspace).manifest.files) == set(expected)
 
 
 def test_a_manifest_that_says_windows_and_lists_none_is_refused(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     manifest = publish(workspace).folder / "manifest.json"
-    recipe = '"windows": {"rate": 2.7, "length": 360, "hop": 90}'
-    manifest.write_text(manifest.read_text().replace('"windows": null', recipe))
+    recipe = '"parts": {"windows": {"rate": 2.7, "length": 360, "hop": 90}, '
+    changed = manifest.read_text().replace('"parts": {', recipe)
+    assert changed != manifest.read_text()
+    manifest.write_text(changed)
     (workspace.index / CURRENT).write_text(f"gen-0001 {digest(manifest).sha256}\n")
     with pytest.raises(ArtefactError, match="does not list gen-0001's files"):
         open_generation(workspace)

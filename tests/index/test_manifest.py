@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import operator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.features.windows import WindowRecipe
 from covsearch.index.manifest import FIELDS, FORMAT, Manifest, StoredFile, digest, parse_manifest
+from covsearch.index.part import NoSettings
 
 MANIFEST = Manifest(
     format=FORMAT,
@@ -27,7 +30,7 @@ MANIFEST = Manifest(
     features=FeatureConfig("hpcp+crema", 1500),
     frame_rate=86.1328125,
     recipe={"faiss": "Flat"},
-    windows=WindowRecipe(2.7),
+    parts={"chroma": NoSettings(), "windows": WindowRecipe(2.7)},
     source="/music/da-tacos",
     files={"index/gen-0001/ids.json": StoredFile(12, "ab" * 32)},
 )
@@ -37,7 +40,13 @@ def changed(**values: Any) -> str:
     return json.dumps({**json.loads(MANIFEST.to_json()), **values})
 
 
-@pytest.mark.parametrize("manifest", [MANIFEST, dataclasses.replace(MANIFEST, windows=None, source=None)])
+def windows(value: Any) -> str:
+    return changed(parts={"chroma": {}, "windows": value})
+
+
+@pytest.mark.parametrize(
+    "manifest", [MANIFEST, dataclasses.replace(MANIFEST, parts={"chroma": NoSettings()}, source=None)]
+)
 def test_a_manifest_comes_back_equal(manifest: Manifest) -> None:
     assert parse_manifest(manifest.to_json()) == manifest
 
@@ -58,8 +67,8 @@ def test_digest_is_size_and_sha256(tmp_path: Path) -> None:
         ("", "manifest is not JSON"),
         ("[" * 100_000, "manifest is not JSON"),
         ("[1]", "must be a JSON object, not list"),
-        ("{}", "index has format None, this covsearch reads format 2"),
-        (changed(format=1), "index has format 1, this covsearch reads format 2: run `covsearch build-index`"),
+        ("{}", "index has format None, this covsearch reads format 3"),
+        (changed(format=2), "index has format 2, this covsearch reads format 3: run `covsearch build-index`"),
         (changed(surplus=1), "surplus"),
         (changed(count="15000"), "count must be int, not '15000'"),
         (changed(works=True), "works must be int, not True"),
@@ -72,12 +81,17 @@ def test_digest_is_size_and_sha256(tmp_path: Path) -> None:
         (changed(files={"a": {"size": 1}}), "manifest cannot be read: KeyError 'sha256'"),
         (changed(frame_rate=86), "frame_rate must be float, not 86"),
         (changed(frame_rate=-1.5), "frame rate must be a positive number"),
-        (changed(windows=[360]), r"windows must be dict, not \[360\]"),
-        (changed(windows={"rate": 2.7, "length": 360}), "KeyError 'hop'"),
-        (changed(windows={"rate": 2.7, "length": 360.0, "hop": 90}), "windows: length must be int, not 360.0"),
-        (changed(windows={"rate": 2.7, "length": 90, "hop": 360}), "a window of 90 frames every 360 leaves frames out"),
-        (changed(windows={"rate": 2.7, "length": 360, "hop": 90, "x": 1}), "unexpected keyword argument 'x'"),
-        (changed(windows={}), "KeyError 'rate'"),
+        (changed(parts=[360]), r"parts must be dict, not \[360\]"),
+        (changed(parts={}), r"parts \[\], expected chroma, known are \['chroma', 'windows'\]"),
+        (changed(parts={"chroma": {}, "lyrics": {}}), r"parts \['chroma', 'lyrics'\], expected chroma"),
+        (changed(parts={"chroma": 3}), "chroma must be dict, not 3"),
+        (changed(parts={"chroma": {"x": 1}}), "unexpected|takes no arguments"),
+        (windows([360]), r"windows must be dict, not \[360\]"),
+        (windows({"rate": 2.7, "length": 360}), "KeyError 'hop'"),
+        (windows({"rate": 2.7, "length": 360.0, "hop": 90}), "windows: length must be int, not 360.0"),
+        (windows({"rate": 2.7, "length": 90, "hop": 360}), "a window of 90 frames every 360 leaves frames out"),
+        (windows({"rate": 2.7, "length": 360, "hop": 90, "x": 1}), "unexpected keyword argument 'x'"),
+        (windows({}), "KeyError 'rate'"),
         (changed(source=3), "source must be str, not 3"),
         (changed(recipe=None), "recipe must be dict, not None"),
         (changed(features=None), "features must be dict, not None"),
@@ -97,7 +111,8 @@ json_values = st.recursive(
 places = st.sampled_from(
     [(name,) for name in [*FIELDS, "x"]]
     + [("features", name) for name in ("features", "frames", "rate", "key", "x")]
-    + [("windows", name) for name in ("rate", "length", "hop", "x")]
+    + [("parts", name) for name in ("chroma", "windows", "x")]
+    + [("parts", "windows", name) for name in ("rate", "length", "hop", "x")]
     + [("files", "index/gen-0001/ids.json"), ("files", "x")]
 )
 
@@ -105,7 +120,7 @@ places = st.sampled_from(
 @given(place=places, value=json_values)
 def test_any_value_in_any_place_is_read_or_refused(place: tuple[str, ...], value: Any) -> None:
     values = json.loads(MANIFEST.to_json())
-    inside = values if len(place) == 1 else values[place[0]]
+    inside = reduce(operator.getitem, place[:-1], values)
     inside[place[-1]] = value
     try:
         found = parse_manifest(json.dumps(values))

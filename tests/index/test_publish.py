@@ -127,8 +127,8 @@ def test_everything_is_flushed_before_current_is_switched(
         patch.setattr(Path, "replace", spy_replace)
         publish(workspace)
     drafts = "index/.tmp-gen-0001"
-    files = ["index.faiss", "ids.json", "embeddings.safetensors", "head.safetensors", "manifest.json"]
-    files += ["model", "model/model.safetensors", "model/config.toml"]
+    files = ["index.faiss", "ids.json", "embeddings.safetensors", "head.safetensors", "chroma.safetensors"]
+    files += ["manifest.json", "model", "model/model.safetensors", "model/config.toml"]
     flushed = [("fsync", drafts), ("fsync", "db/.tmp-gen-0001.sqlite3"), *(("fsync", f"{drafts}/{f}") for f in files)]
     renamed = [("rename", "index/gen-0001"), ("rename", "db/gen-0001.sqlite3")]
     assert sorted(happened[: len(flushed)]) == sorted(flushed)

@@ -12,11 +12,12 @@ from covsearch.errors import ArtefactError
 from covsearch.index import verified
 from covsearch.index.generation import open_generation, stored_paths
 from covsearch.index.manifest import StoredFile, digest
+from covsearch.index.parts import PARTS
 from covsearch.index.publish import remove_orphans
 from covsearch.index.verified import MARGIN_NS, STAMP
 from covsearch.workspace import Workspace
 
-STORED = stored_paths("gen-0001", windows=True)
+STORED = stored_paths("gen-0001", PARTS)
 TICK_NS = 50_000_000  # more than the steps in which this file system's times advance
 
 
@@ -166,7 +167,7 @@ def test_a_file_written_while_the_others_are_read_is_not_remembered(
 def test_a_newer_generation_is_compared_for_itself(workspace: Workspace, read: list[str]) -> None:
     publish(workspace, seed=1)
     open_generation(workspace)
-    assert len(read) == len(stored_paths("gen-0002", windows=False))
+    assert len(read) == len(stored_paths("gen-0002"))
 
 
 def test_a_stamp_that_a_killed_reader_left_is_removed_by_the_next_build(workspace: Workspace) -> None:

@@ -12,9 +12,15 @@ from published import make_performances, make_windows, publish, random_head, uni
 
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.generation import Generation
+from covsearch.index.parts import read_part, write_part
 from covsearch.index.windows import Windows
-from covsearch.index.windows_file import read_windows, write_windows
 from covsearch.workspace import Workspace
+
+
+def read_windows(generation: Generation) -> Windows:
+    found = read_part(generation, "windows")
+    assert isinstance(found, Windows)
+    return found
 
 
 @pytest.fixture
@@ -72,8 +78,8 @@ def test_a_file_that_is_not_what_was_written_is_named(generation: Generation) ->
 def test_windows_of_others_or_of_no_length_are_not_written(tmp_path: Path) -> None:
     windows = make_windows(np.random.default_rng(0), 3)
     with pytest.raises(ArtefactError, match="windows of 2 performances expected, not of 3"):
-        write_windows(tmp_path, ["P_1", "P_2"], windows)
+        write_part(tmp_path, "windows", windows, ["P_1", "P_2"])
     windows.vectors[windows.cuts.first[1]] *= 2
     with pytest.raises(ArtefactError, match="a window of P_2: vector must be finite and of length 1, its length is 2"):
-        write_windows(tmp_path, ["P_1", "P_2", "P_3"], windows)
+        write_part(tmp_path, "windows", windows, ["P_1", "P_2", "P_3"])
     assert not list(tmp_path.iterdir())
