@@ -28,9 +28,11 @@ class Match:
         From 1.
     performance : Performance
     cover_probability : float
-        In [0, 1], near 1 cover; at the odds of the collection where the model is calibrated, else 1 - `head_p`.
+        In [0, 1], near 1 cover; of a search of this size where the model is calibrated, else 1 - `head_p`.
     predicted : bool
         What covsearch says: whether it is a cover.
+    same_recording : bool
+        Whether it sounds like the query's own recording: as long, in the same key, alike at every moment.
     listed : bool or None
         What the metadata says: whether both are performances of one work; None where that is not known.
     head_p : float
@@ -47,6 +49,7 @@ class Match:
     performance: Performance
     cover_probability: float
     predicted: bool
+    same_recording: bool
     listed: bool | None
     head_p: float
     distance: float
@@ -75,6 +78,7 @@ class Match:
             **self.performance.to_dict(),
             "cover_probability": self.cover_probability,
             "predicted": self.predicted,
+            "same_recording": self.same_recording,
             "listed": self.listed,
             "head_p": self.head_p,
             "distance": self.distance,
@@ -96,15 +100,15 @@ class QueryResult(Sequence[Match]):
     matches : tuple of Match
         The query itself is not among them.
     rerank : str
-        What ordered the candidates: ``head`` or ``windows``.
+        What ordered the matches: ``align``, ``head`` or ``windows``.
     candidates : int or None
-        How many of the head's nearest the windows ranked; None for the head, which ranks all.
+        How many of the head's nearest were aligned or ordered by windows; None for the head, which ranks all.
     generation, model : str
         What was searched: the generation's name and its model's fingerprint.
     threshold : float
         A match is predicted to be a cover when its cover probability is above it.
-    expected : float or None
-        How many covers were expected; None where the model has no calibration.
+    calibrated : bool
+        Whether the model has a calibration.
     searched : int
         Performances in the collection, without the query.
     files : tuple of str
@@ -120,7 +124,7 @@ class QueryResult(Sequence[Match]):
     generation: str
     model: str
     threshold: float
-    expected: float | None
+    calibrated: bool
     searched: int
     files: tuple[str, ...] = ()
     frame_rate: float | None = None
@@ -139,11 +143,6 @@ class QueryResult(Sequence[Match]):
         return iter(self.matches)
 
     @property
-    def calibrated(self) -> bool:
-        """Whether the model has a calibration."""
-        return self.expected is not None
-
-    @property
     def found(self) -> bool:
         """Whether any match is predicted to be a cover."""
         return any(match.predicted for match in self.matches)
@@ -154,6 +153,8 @@ class QueryResult(Sequence[Match]):
         if not self.matches:
             return "No cover found: there is nothing else in the index."
         best = max(self.matches, key=lambda match: match.cover_probability)
+        if best.same_recording:
+            return f"The same recording found: {best.pid}."
         likely = f"{best.pid}, has a cover probability of {best.cover_probability:.1%}."
         return f"{'Cover' if self.found else 'No cover'} found: the likeliest, {likely}"
 
@@ -168,7 +169,6 @@ class QueryResult(Sequence[Match]):
             "candidates": self.candidates,
             "threshold": self.threshold,
             "calibrated": self.calibrated,
-            "expected": self.expected,
             "searched": self.searched,
             "frame_rate": self.frame_rate,
             "generation": self.generation,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.index.generation import follow_current, read_current
 from covsearch.progress import Progress, silent
+from covsearch.ranking import WINDOWS
 from covsearch.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -61,9 +62,8 @@ class Index:
         *,
         frame_rate: float | None = None,
         top: int = 10,
-        rerank: str = "head",
+        rerank: str | None = None,
         candidates: int | None = None,
-        expected: float | None = None,
     ) -> QueryResult:
         """Rank the collection as covers of one performance.
 
@@ -76,7 +76,7 @@ class Index:
             Frames/s of a file or an array; an array needs it.
         top : int
             Matches wanted; more than the collection has gives all.
-        rerank, candidates, expected
+        rerank, candidates
             As for :meth:`covsearch.search.Searcher.query`.
 
         Raises
@@ -86,14 +86,12 @@ class Index:
         UsageError
             For numbers that cannot be, an array without a frame rate, or an id with one.
         """
-        from covsearch.search import WINDOWS
-
-        wanted = {"top": top, "candidates": candidates, "expected": expected}
+        wanted: dict[str, Any] = {"top": top, "candidates": candidates, "rerank": rerank}
         windows = rerank == WINDOWS
         if isinstance(asked, str) and (not Path(asked).is_file() or asked in self):
             if frame_rate is not None:
                 raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
-            return self._searcher(windows).query(asked, rerank=rerank, **wanted)  # type: ignore[arg-type]
+            return self._searcher(windows).query(asked, **wanted)
         from covsearch.outside import query_chroma, query_files
 
         if isinstance(asked, (str, Path)):

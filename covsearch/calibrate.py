@@ -17,13 +17,6 @@ from covsearch.embedding import embed_store
 from covsearch.errors import UsageError
 from covsearch.evaluate.calibration import REPLICATES, CalibrationScore, Fitted, fit_calibration, judge_calibration
 from covsearch.evaluate.figures import diagrams
-from covsearch.evaluate.first_matches import (
-    FirstMatches,
-    QueryScore,
-    first_matches,
-    fit_expected,
-    judge_first_matches,
-)
 from covsearch.evaluate.pairs import head_scores
 from covsearch.evaluate.protocol import (
     MAX_NON_COVERS,
@@ -37,12 +30,15 @@ from covsearch.evaluate.protocol import (
     recorded_pairs,
     searched,
 )
+from covsearch.evaluate.search_fit import PairMatrices, fit_search
 from covsearch.features.pack import pack_cached
+from covsearch.features.slow import restored
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import WHAT, Calibration, facts, write_calibration
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.progress import Progress, silent
+from covsearch.stages import BLOCK, COARSE_SPAN, SPAN, align_all
 from covsearch.training.card import calibrate_card
 from covsearch.workspace import Workspace
 
@@ -56,6 +52,7 @@ __all__ = [
     "draw_reliability",
     "facts",
 ]
+ENOUGH = 256  # performances to fit a search on: 33,000 pairs are aligned
 COLUMNS = ("part", "pairs", "accuracy at 0.5", "calibrated", "ECE before", "temperature", "Platt [95 % CI]")
 
 
@@ -72,8 +69,6 @@ class ScoredPairs:
         Numbers of the works of both sides.
     performances : int
         Of which the pairs are.
-    first : FirstMatches or None
-        What comes first where the performances query each other; None for a list of some of their pairs.
     """
 
     score: NDArray[np.float64]
@@ -81,7 +76,6 @@ class ScoredPairs:
     work_a: NDArray[np.int64]
     work_b: NDArray[np.int64]
     performances: int
-    first: FirstMatches | None
 
     @property
     def covers(self) -> int:
@@ -106,19 +100,15 @@ class CalibratedPart:
     pairs : int
         How many were judged.
     score : CalibrationScore
-    queries : QueryScore or None
-        Of first matches; None where there was only a list of pairs.
     """
 
     name: str
     pairs: int
     score: CalibrationScore
-    queries: QueryScore | None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
-        queries = asdict(self.queries) if self.queries else None
-        return {"part": self.name, "pairs": self.pairs, **self.score.to_dict(), "first_matches": queries}
+        return {"part": self.name, "pairs": self.pairs, **self.score.to_dict()}
 
     def row(self) -> tuple[str, ...]:
         """The figures as text, one for each of :data:`COLUMNS`."""
@@ -202,13 +192,13 @@ def calibrate(
             f"{checkpoint.folder} was trained on {origin.subset}, whose validation works calibrate it, "
             f"not on {dataset.subset}: name its dataset with --dataset"
         )
-    pairs, fitted_on = _validation(checkpoint, dataset, origin, workspace, seed, progress)
+    pairs, store, fitted_on = _validation(checkpoint, dataset, origin, workspace, seed, progress)
     fitted = fit_calibration(pairs.score, pairs.label)
     score = pairs.judge(fitted, seed, progress)
     calibration = Calibration(
         model=checkpoint.fingerprint,
         **asdict(fitted),
-        expected=fit_expected(pairs.first, fitted) if pairs.first else 1.0,
+        **vars(fit_search(_all_pairs(checkpoint, store, seed, progress), fitted, seed)),
         subset=dataset.subset,
         pairs=fitted_on,
         works=len(np.union1d(pairs.work_a, pairs.work_b)),
@@ -221,17 +211,12 @@ def calibrate(
         ece_after=score.after.ece,
     )
     held_out = _test(checkpoint, dataset, origin, workspace, seed, progress)
-    parts = [_judged("validation", pairs, calibration, score)]
+    parts = [CalibratedPart("validation", len(pairs.label), score)]
     if held_out:
-        parts.append(_judged("test", held_out, calibration, held_out.judge(calibration, seed, progress)))
+        parts.append(CalibratedPart("test", len(held_out.label), held_out.judge(calibration, seed, progress)))
     write_calibration(checkpoint.folder, calibration)
     calibrate_card(checkpoint.folder, card_note(calibration, parts[1].score if held_out else None))
     return CalibrationReport(checkpoint.folder, calibration, tuple(parts))
-
-
-def _judged(name: str, pairs: ScoredPairs, calibration: Calibration, score: CalibrationScore) -> CalibratedPart:
-    queries = judge_first_matches(pairs.first, calibration) if pairs.first else None
-    return CalibratedPart(name, len(pairs.label), score, queries)
 
 
 def card_note(calibration: Calibration, test: CalibrationScore | None) -> str:
@@ -243,20 +228,20 @@ def card_note(calibration: Calibration, test: CalibrationScore | None) -> str:
 
 def _validation(
     checkpoint: Checkpoint, dataset: Dataset, origin: TrainedOn, workspace: Workspace, seed: int, progress: Progress
-) -> tuple[ScoredPairs, str]:
-    """What to fit on, and which of :data:`WHAT` it is."""
+) -> tuple[ScoredPairs, FrameStore, str]:
+    """What to fit on, the performances, and which of :data:`WHAT` it is."""
     if origin.by == "works":
         if not origin.split.validation:
             raise UsageError(f"{origin.folder} kept no works for validation: nothing to calibrate it on")
         store = _pack(checkpoint, searched(dataset, origin, "validation").dataset, workspace, progress)
         pairs, _ = all_pairs(list(store.wids), MAX_NON_COVERS, np.random.default_rng([seed, 3]))
-        return _scored(checkpoint, store, pairs, progress), "all validation works"
+        return _scored(checkpoint, store, pairs, progress), store, "all validation works"
     pids = tuple(dataset.performances)
     listed, _ = recorded_pairs(dataset, origin, pids, "validation")
     part = only(dataset, {pids[i] for i in np.concatenate([listed.a, listed.b]).tolist()})
     store = _pack(checkpoint, part, workspace, progress)
     pairs, _ = recorded_pairs(dataset, origin, store.pids, "validation")
-    return _scored(checkpoint, store, pairs, progress, whole=False), "validation list"
+    return _scored(checkpoint, store, pairs, progress), store, "validation list"
 
 
 def _test(
@@ -267,23 +252,39 @@ def _test(
         return None
     store = _pack(checkpoint, candidates(dataset, origin, "balanced"), workspace, progress)
     pairs = choose_pairs(dataset, origin, store.pids, "balanced", seed).pairs
-    return _scored(checkpoint, store, pairs, progress, whole=origin.by == "works")
+    return _scored(checkpoint, store, pairs, progress)
 
 
 def _pack(checkpoint: Checkpoint, dataset: Dataset, workspace: Workspace, progress: Progress) -> FrameStore:
     return pack_cached(workspace.cache, dataset, checkpoint.config.features, progress=progress)
 
 
-def _scored(
-    checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, progress: Progress, *, whole: bool = True
-) -> ScoredPairs:
-    """`pairs` of positions in `store`; with `whole` its performances are a collection that can be queried."""
+def _scored(checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, progress: Progress) -> ScoredPairs:
+    """`pairs` of positions in `store`."""
     head, vectors = Head(checkpoint.alpha, checkpoint.beta), embed_store(checkpoint, store, progress)
     score = head_scores(vectors, pairs, head, checkpoint.fingerprint).score
     works = np.unique(store.wids, return_inverse=True)[1]
-    first = first_matches(vectors, works, head) if whole else None
     performances = len(np.union1d(pairs.a, pairs.b))
-    return ScoredPairs(score, pairs.label, works[pairs.a], works[pairs.b], performances, first)
+    return ScoredPairs(score, pairs.label, works[pairs.a], works[pairs.b], performances)
+
+
+def _all_pairs(checkpoint: Checkpoint, store: FrameStore, seed: int, progress: Progress) -> PairMatrices:
+    """Scores and alignments of all pairs in a store, or in some of its works where it has many performances."""
+    works = np.unique(store.wids, return_inverse=True)[1]
+    rows = _some(works, np.random.default_rng([seed, 8]))
+    head, vectors = Head(checkpoint.alpha, checkpoint.beta), embed_store(checkpoint, store, progress)[rows]
+    score = np.stack([head.distances(vector, vectors) for vector in vectors]) + head.beta
+    tracks = [restored(store.slow(row)) for row in rows.tolist()]
+    coarse, fine = (align_all(tracks, *how, progress) for how in ((BLOCK, COARSE_SPAN), (1, SPAN)))
+    return PairMatrices(score, coarse, fine, works[rows])
+
+
+def _some(works: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows of whole works, drawn until they are at least :data:`ENOUGH`; all where there are not so many."""
+    drawn = rng.permutation(works.max() + 1)
+    rank = np.argsort(drawn)[works]  # of each row's work in the order drawn
+    last = np.sort(rank)[min(ENOUGH, len(rank)) - 1]
+    return np.flatnonzero(rank <= last)
 
 
 def draw_reliability(report: CalibrationReport, path: Path) -> Path:

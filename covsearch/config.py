@@ -11,7 +11,7 @@ import hashlib
 import math
 import tomllib
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import tomli_w
 
@@ -307,14 +307,15 @@ def _build(cls: type[T], values: Any, where: str) -> T:
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise UsageError(f"configuration: [{where}] has unknown keys {unknown}; known are {sorted(fields)}")
-    return cls(**{key: _value(fields[key], value, f"{where}.{key}") for key, value in values.items()})
+    kinds = get_type_hints(cls)
+    return cls(**{key: _value(kinds[key], value, f"{where}.{key}") for key, value in values.items()})
 
 
-def _value(spec: dataclasses.Field[Any], value: Any, where: str) -> Any:
-    """A TOML value checked against its field's annotation (nested dataclass, bool, int, float or str)."""
-    if spec.type == "FeatureConfig":
-        return _build(FeatureConfig, value, where)
-    wanted: tuple[type, ...] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}[str(spec.type)]
-    if not isinstance(value, wanted) or (isinstance(value, bool) and spec.type != "bool"):
-        raise UsageError(f"configuration: {where} must be {spec.type}, not {value!r}")
-    return float(str(value)) if spec.type == "float" else value
+def _value(kind: type, value: Any, where: str) -> Any:
+    """A TOML value checked against its field's type (a dataclass, bool, int, float or str)."""
+    if dataclasses.is_dataclass(kind):
+        return _build(kind, value, where)
+    wanted = (int, float) if kind is float else (kind,)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise UsageError(f"configuration: {where} must be {kind.__name__}, not {value!r}")
+    return float(str(value)) if kind is float else value

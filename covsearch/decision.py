@@ -1,17 +1,15 @@
-"""The decision: which scores are covers, and how probable; the one rule that queries and comparisons share."""
+"""The decision: which matches are covers, and how probable; the one rule that queries and comparisons share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covsearch.errors import UsageError
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from covsearch.index.calibration import Calibration
+    from covsearch.ranking.chance import Chance
 
 THRESHOLD = 0.5  # of a model without a calibration: cover iff the cover probability is above it
 CALIBRATE = "run `covsearch calibrate`, then `covsearch build-index`"
@@ -28,56 +26,46 @@ class Decision:
     predicted : list of bool
         Whether each is decided to be a cover: its probability is above `threshold`.
     threshold : float
-    expected : float or None
-        How many covers were expected; None where the model has no calibration.
     """
 
     probability: list[float]
     predicted: list[bool]
     threshold: float
-    expected: float | None
 
 
 def decide(
-    scores: NDArray[np.float64],
-    p: NDArray[np.float64],
-    calibration: Calibration | None,
+    ratio: NDArray[np.float64],
+    best: NDArray[np.float64],
+    chance: Chance,
+    same: NDArray[np.bool_],
     *,
     searched: int,
-    expected: float | None = None,
 ) -> Decision:
-    """Decide which performances are covers of a query.
-
-    With a calibration the cover probability is 1 less calibrated p, at the odds of `expected` covers among
-    `searched` performances. Without one it is 1 - p.
+    """Decide which matches of a query are covers.
 
     Parameters
     ----------
-    scores : NDArray[float64], shape (n,)
-        Logits s of the head: high is non-cover.
-    p : NDArray[float64], shape (n,)
-        σ(s).
-    calibration : Calibration or None
-        The model's.
+    ratio : NDArray[float64], shape (n,)
+        Log likelihood ratios of cover against non-cover.
+    best : NDArray[float64], shape (k,)
+        Those of the query's best matches, descending.
+    chance : Chance
+        Of the stage that made the ratios.
+    same : NDArray[bool], shape (n,)
+        Which are the query's own recording: their probability is 1.
     searched : int
         Performances in the collection, without the query.
-    expected : float, optional
-        Covers to expect in the collection; by default what the calibration says.
-
-    Raises
-    ------
-    UsageError
-        When `expected` is not above 0 and finite, or is given without a calibration.
     """
-    if calibration is None:
-        if expected is not None:
-            raise UsageError(f"the index has no calibration to shift: {CALIBRATE}")
-        return _decision(1 - p, THRESHOLD, None)
-    count = calibration.expected if expected is None else expected
-    if not 0 < count < float("inf"):
-        raise UsageError(f"the covers to expect must be a number above 0, not {expected}")
-    calibrated = calibration.probability(scores, max(searched, 1) / count)
-    return _decision(1 - calibrated, 1 - calibration.calibrated_threshold, count)
+    probability = chance.probability(ratio, best, searched)
+    probability[same] = 1
+    return _decision(probability, chance.threshold)
+
+
+def decide_uncalibrated(p: NDArray[np.float64], same: NDArray[np.bool_]) -> Decision:
+    """The same for a model without a calibration, by the head's p (n,): cover probability 1 - p."""
+    probability = 1 - p
+    probability[same] = 1
+    return _decision(probability, THRESHOLD)
 
 
 def word(predicted: bool) -> str:
@@ -85,5 +73,5 @@ def word(predicted: bool) -> str:
     return "cover" if predicted else "non-cover"
 
 
-def _decision(probability: NDArray[np.float64], threshold: float, expected: float | None) -> Decision:
-    return Decision(probability.tolist(), (probability > threshold).tolist(), threshold, expected)
+def _decision(probability: NDArray[np.float64], threshold: float) -> Decision:
+    return Decision(probability.tolist(), (probability > threshold).tolist(), threshold)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from covsearch.index.windows import Windows
     from covsearch.models import Checkpoint
+    from covsearch.stages import Question
 
 
 def query_files(
@@ -29,17 +29,16 @@ def query_files(
     *,
     frame_rate: float | None = None,
     candidates: int | None = None,
-    expected: float | None = None,
+    rerank: str | None = None,
 ) -> QueryResult:
     """Rank the collection as covers of one performance in feature files.
 
     Parameters
     ----------
     searcher : Searcher
-        One that was opened with windows ranks by them.
     paths : sequence of Path
         HDF5 files that hold all features of the index's model, in one file or in several.
-    top, candidates, expected
+    top, candidates, rerank
         As for :meth:`covsearch.search.Searcher.query`.
     frame_rate : float, optional
         Frames/s of the files; by default what their collection declares or what is known of the subset.
@@ -58,8 +57,7 @@ def query_files(
         if not path.is_file():
             raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
     rate = _declared_rate(searcher, paths) if frame_rate is None else check_frame_rate(frame_rate)
-    embedded = _embed(searcher, paths, rate)
-    result = _ask(searcher, embedded, top, candidates, expected)
+    result = searcher.ask(_embed(searcher, paths, rate), top, candidates, rerank=rerank)
     return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
 
 
@@ -77,20 +75,19 @@ def query_chroma(
     top: int = 10,
     *,
     candidates: int | None = None,
-    expected: float | None = None,
+    rerank: str | None = None,
 ) -> QueryResult:
     """Rank the collection as covers of one performance given as chroma.
 
     Parameters
     ----------
     searcher : Searcher
-        One that was opened with windows ranks by them.
     chroma : array or mapping
         Of shape (T, 12), values from 0, bin 0 as in the dataset (A for HPCP, C for CREMA and CENS). A model that sees
         several features needs a mapping of feature name to array.
     frame_rate : float
         Frames/s of `chroma`.
-    top, candidates, expected
+    top, candidates, rerank
         As for :meth:`covsearch.search.Searcher.query`.
 
     Raises
@@ -105,33 +102,11 @@ def query_chroma(
     rate = declared(frame_rate)
     checkpoint = _own_checkpoint(searcher)
     arrays = checked_chroma(chroma, checkpoint.config.features.names)
-    result = _ask(searcher, _embed_chroma(searcher, checkpoint, arrays, rate), top, candidates, expected)
+    result = searcher.ask(_embed_chroma(searcher, checkpoint, arrays, rate), top, candidates, rerank=rerank)
     return replace(result, frame_rate=rate)
 
 
-@dataclass(frozen=True, eq=False)
-class _Embedded:
-    """A query from outside, and the fingerprint of the model that embedded it."""
-
-    vector: NDArray[np.float32]
-    windows: Windows | None
-    model: str
-
-
-def _ask(
-    searcher: Searcher, embedded: _Embedded, top: int, candidates: int | None, expected: float | None
-) -> QueryResult:
-    return searcher.query_vector(
-        embedded.vector,
-        model=embedded.model,
-        top=top,
-        candidates=candidates,
-        windows=embedded.windows,
-        expected=expected,
-    )
-
-
-def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> _Embedded:
+def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> Question:
     from covsearch.embedding import read_features
 
     checkpoint = _own_checkpoint(searcher)
@@ -141,16 +116,19 @@ def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> _Emb
 
 def _embed_chroma(
     searcher: Searcher, checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float
-) -> _Embedded:
+) -> Question:
     from covsearch.embedding import embed_chroma, embed_chroma_windows
     from covsearch.features.frames import seen_rate
+    from covsearch.features.slow import restored, slow_chroma
     from covsearch.index.windows import Windows
+    from covsearch.stages import Question
 
     parts = None
     if searcher.windows is not None:
         recipe = replace(searcher.windows.cuts.recipe, rate=seen_rate(checkpoint.config.features, frame_rate))
         parts = Windows(*embed_chroma_windows(checkpoint, chroma, frame_rate, recipe))
-    return _Embedded(embed_chroma(checkpoint, chroma, frame_rate), parts, checkpoint.fingerprint)
+    frames, _ = slow_chroma(chroma, checkpoint.config.features.names, frame_rate)
+    return Question(embed_chroma(checkpoint, chroma, frame_rate), restored(frames), parts)
 
 
 def _own_checkpoint(searcher: Searcher) -> Checkpoint:
@@ -159,6 +137,9 @@ def _own_checkpoint(searcher: Searcher) -> Checkpoint:
 
     checkpoint = load_checkpoint(searcher.generation.model_folder)
     config, built = checkpoint.config.features, searcher.generation.manifest.features
+    if checkpoint.fingerprint != searcher.generation.manifest.model:
+        own = searcher.generation.manifest.model
+        raise ArtefactError(f"index was built with model {own}, its copy is {checkpoint.fingerprint}: {MEND}")
     if config != built:
         raise ArtefactError(f"index was built with {built}, the model in it sees {config}: {MEND}")
     return checkpoint

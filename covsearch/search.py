@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from covsearch.answers import Match, QueryResult
@@ -12,10 +11,11 @@ from covsearch.dataset.ids import ID_RULE, in_words
 from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.db.catalogue import Catalogue, Found
-from covsearch.decision import decide
+from covsearch.decision import decide, decide_uncalibrated
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.generation import Generation, open_generation, read_current
 from covsearch.index.manifest import MEND
+from covsearch.ranking import ALIGN, HEAD
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no arrays
@@ -24,13 +24,9 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
 
     from covsearch.index.chroma import Chroma
     from covsearch.index.collection import Collection
-    from covsearch.index.flat import Ranking
     from covsearch.index.part import Part
-    from covsearch.index.windows import Passage, Windows
-
-HEAD, WINDOWS = "head", "windows"
-RERANKS = (HEAD, WINDOWS)
-CANDIDATES = 100  # that windows re-rank, unless another number is asked for
+    from covsearch.index.windows import Windows
+    from covsearch.stages import Question, Ranked
 
 T = TypeVar("T")
 
@@ -64,13 +60,7 @@ class Searcher:
         self.calibration = generation.calibration()
 
     def query(
-        self,
-        pid: str,
-        top: int = 10,
-        candidates: int | None = None,
-        *,
-        rerank: str = HEAD,
-        expected: float | None = None,
+        self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str | None = None
     ) -> QueryResult:
         """Rank the collection as covers of one of its performances.
 
@@ -81,12 +71,11 @@ class Searcher:
         top : int
             Matches wanted; more than the collection has gives all.
         candidates : int, optional
-            At least `top`. How many of the head's nearest the windows rank [100]; the head itself ranks all.
-        rerank : str
-            ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows.
-        expected : float, optional
-            How many covers the collection may be expected to have before anything is heard, by default what the
-            calibration says; see :func:`covsearch.decision.decide`.
+            At least `top`. How many of the head's nearest are aligned [1000] or ordered by windows [100]; the head
+            itself ranks all.
+        rerank : str, optional
+            ``align``: by head and alignment together. ``head``: by the learned distance. ``windows``: by Chamfer
+            similarity of windows. By default ``align``, or ``head`` where the model has no calibration.
 
         Raises
         ------
@@ -94,57 +83,68 @@ class Searcher:
             When no performance is called `pid`; names the nearest ones.
         UsageError
             When several collections have `pid`, `top` is less than 1 or `candidates` less than `top` or given for the
-            head, for an unknown `rerank`, for windows that were not opened, for `expected` that is not above 0, or
-            given though the model has no calibration.
+            head, for an unknown `rerank`, for windows that were not opened, or an alignment without a calibration.
         """
-        if rerank not in RERANKS:
-            raise UsageError(f"rerank must be one of {sorted(RERANKS)}, not {rerank!r}")
+        from covsearch.stages import Question
+
         pid = self.named(pid)
         row = self.collection.rows[pid]
-        vector = self.collection.flat.vectors[row]
-        own = self._opened_windows().take([row]) if rerank == WINDOWS else None
-        ranked = self._rank(vector, own, top, candidates, row)
-        performances = self._performances([pid, *self._pids(ranked.ranking)])
-        return self._result(performances[0], performances[1:], ranked, expected)
+        own = self.windows.take([row]) if self.windows else None
+        question = Question(self.collection.flat.vectors[row], self.chroma.track(row), own, row)
+        return self.ask(question, top, candidates, rerank=rerank, query=self._performances([pid])[0])
 
-    def query_vector(
-        self,
-        vector: NDArray[np.float32],
-        *,
-        model: str,
-        top: int = 10,
-        candidates: int | None = None,
-        windows: Windows | None = None,
-        expected: float | None = None,
-    ) -> QueryResult:
-        """Rank the collection as covers of a performance outside of it.
+    def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
+        """Rank the collection by the head as covers of a vector of the index's model; there is nothing to align.
 
         Parameters
         ----------
         vector : ndarray of float32, shape (128,)
-            Its embedding.
         model : str
-            Fingerprint of the model that embedded it.
-        top, candidates : int
-            As for :meth:`query`.
-        windows : Windows, optional
-            Its windows; with them, the candidates are ranked by windows.
-        expected : float, optional
-            As for :meth:`query`.
+            Fingerprint of the model that made it.
+        top : int
 
         Raises
         ------
         ArtefactError
             When the vector is from another model than the collection's, is not finite or has another shape.
         UsageError
-            As :meth:`query`, and for a vector that is not of unit length.
+            When `top` is less than 1, and for a vector that is not of unit length.
         """
+        from covsearch.stages import Question
+
         if model != self.generation.manifest.model:
             built = self.generation.manifest.model
             raise ArtefactError(f"index was built with model {built}, the query's vector with {model}: {MEND}")
         _check_vector(vector)
-        ranked = self._rank(vector, windows, top, candidates, None)
-        return self._result(None, self._performances(self._pids(ranked.ranking)), ranked, expected)
+        return self.ask(Question(vector, None), top, rerank=HEAD)
+
+    def ask(
+        self,
+        question: Question,
+        top: int = 10,
+        candidates: int | None = None,
+        *,
+        rerank: str | None = None,
+        query: Performance | None = None,
+    ) -> QueryResult:
+        """Rank the collection for a question; parameters and errors are those of :meth:`query`.
+
+        Parameters
+        ----------
+        question : Question
+            Made by the index's model.
+        query : Performance, optional
+            Whose question it is, where that is in the index.
+        """
+        from covsearch.stages import STAGES, Searched
+
+        by = rerank or (ALIGN if self.calibration else HEAD)
+        if by not in STAGES:
+            raise UsageError(f"rerank must be one of {sorted(STAGES)}, not {by!r}")
+        searched = Searched(self.collection, self.chroma, self.windows, self.calibration)
+        ranked = STAGES[by](searched, question, top, candidates)
+        found = self._performances([self.collection.pids[row] for row in ranked.ranking.rows.tolist()])
+        return self._result(query, found, ranked, by)
 
     def named(self, pid: str) -> str:
         """What the index calls the performance that `pid` means; raises as :meth:`query` does."""
@@ -157,75 +157,44 @@ class Searcher:
         """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
         return self.catalogue.find(text, limit)
 
-    def _rank(
-        self, vector: NDArray[np.float32], own: Windows | None, top: int, candidates: int | None, row: int | None
-    ) -> _Ranked:
-        flat = self.collection.flat
-        if own is not None:
-            return self._rank_windows(vector, own, top, candidates, row)
-        if candidates is not None:
-            raise UsageError("candidates are what windows rank; the head ranks the whole collection exactly")
-        return _Ranked(flat.rank(vector, top, exclude=row), None)
-
-    def _rank_windows(
-        self, vector: NDArray[np.float32], own: Windows, top: int, candidates: int | None, row: int | None
-    ) -> _Ranked:
-        from covsearch.index.window_ranking import rank_by_windows
-
-        count = max(CANDIDATES, top) if candidates is None else candidates
-        flat, windows = self.collection.flat, self._opened_windows()
-        found = rank_by_windows(flat, windows, vector, own, top, count, exclude=row)
-        return _Ranked(found.ranking, count, found.similarity, found.passage)
-
-    def _opened_windows(self) -> Windows:
-        if self.windows is None:
-            raise UsageError("the searcher was opened without windows: open_searcher(workspace, windows=True)")
-        return self.windows
-
-    def _pids(self, ranking: Ranking) -> list[str]:
-        return [self.collection.pids[row] for row in ranking.rows.tolist()]
-
     def _performances(self, pids: list[str]) -> list[Performance]:
         found = self.catalogue.get(pids)
         if missing := [pid for pid in pids if pid not in found]:
             raise ArtefactError(f"{missing[0]} has a vector but no metadata: the database is another build's; {MEND}")
         return [found[pid] for pid in pids]
 
-    def _result(
-        self, query: Performance | None, found: list[Performance], ranked: _Ranked, expected: float | None
-    ) -> QueryResult:
+    def _result(self, query: Performance | None, found: list[Performance], ranked: Ranked, by: str) -> QueryResult:
         head, distances = self.collection.flat.head, ranked.ranking.distances
-        scores = distances + head.beta
-        chances = head.probability(scores)
+        p = head.probability(distances + head.beta)
         searched = len(self.collection.pids) - (query is not None)
-        decided = decide(scores, chances, self.calibration, searched=searched, expected=expected)
+        if ranked.ratio is None or ranked.chance is None:
+            decided = decide_uncalibrated(p, ranked.same)
+        else:
+            decided = decide(ranked.ratio, ranked.best, ranked.chance, ranked.same, searched=searched)
         unknown = [None] * len(found)
         columns = zip(
             found,
             decided.probability,
             decided.predicted,
+            ranked.same.tolist(),
             (query and same_work(query, performance) for performance in found),
-            chances.tolist(),
+            p.tolist(),
             distances.tolist(),
             ranked.similarity or unknown,
             ranked.passage or unknown,
             strict=True,
         )
-        matches = tuple(Match(rank, *values) for rank, values in enumerate(columns, start=1))
-        by = HEAD if ranked.similarity is None else WINDOWS
-        generation = self.generation
-        asked = (by, ranked.candidates, generation.name, generation.manifest.model)
-        return QueryResult(query, matches, *asked, decided.threshold, decided.expected, searched)
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """A ranking, how many candidates it is of, and what windows say where they made it."""
-
-    ranking: Ranking
-    candidates: int | None
-    similarity: tuple[float, ...] | None = None
-    passage: tuple[Passage, ...] | None = None
+        return QueryResult(
+            query,
+            tuple(Match(rank, *values) for rank, values in enumerate(columns, start=1)),
+            by,
+            ranked.candidates,
+            self.generation.name,
+            self.generation.manifest.model,
+            decided.threshold,
+            self.calibration is not None,
+            searched,
+        )
 
 
 def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:

@@ -18,12 +18,13 @@ from covsearch.index.collection import Collection
 from covsearch.index.flat import Ranking
 from covsearch.index.window_ranking import rank_by_windows
 from covsearch.index.windows import Passage, Windows
+from covsearch.progress import Progress, silent
+from covsearch.ranking import ALIGN, HEAD, WINDOWS
 from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.same_recording import same_recording
 from covsearch.ranking.scores import coarsen, qmax_scores
 
-HEAD, WINDOWS, ALIGN = "head", "windows", "align"
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
 FINE = 100  # of which are aligned frame by frame
@@ -37,8 +38,8 @@ class Question:
     Attributes
     ----------
     vector : NDArray[float32], shape (128,)
-    chroma : NDArray[float32], shape (L, F)
-        In the key as played, about 2.69 frames/s.
+    chroma : NDArray[float32], shape (L, F), or None
+        In the key as played, about 2.69 frames/s; None where there is only the vector.
     windows : Windows or None
         Its windows, where there are some.
     row : int or None
@@ -46,7 +47,7 @@ class Question:
     """
 
     vector: NDArray[np.float32]
-    chroma: NDArray[np.float32]
+    chroma: NDArray[np.float32] | None
     windows: Windows | None = None
     row: int | None = None
 
@@ -138,7 +139,9 @@ def by_alignment(searched: Searched, question: Question, top: int, candidates: i
 
     A performance that was not aligned follows those that were, in the head's order, and is told to be no likelier.
     """
-    calibration, flat = searched.calibration, searched.collection.flat
+    calibration, flat, chroma = searched.calibration, searched.collection.flat, question.chroma
+    if chroma is None:
+        raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
     if calibration is None:
         raise UsageError("alignment needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
     count = max(CANDIDATES[ALIGN], top) if candidates is None else candidates
@@ -148,11 +151,11 @@ def by_alignment(searched: Searched, question: Question, top: int, candidates: i
     rows, score = near.rows, near.distances + flat.head.beta
     order, ratio = np.arange(len(rows)), np.empty(len(rows))
     if len(rows) > FINE:
-        coarse = _aligned(searched.chroma, question.chroma, rows, BLOCK, COARSE_SPAN)
+        coarse = _aligned(searched.chroma, chroma, rows, BLOCK, COARSE_SPAN)
         ratio = calibration.coarse.ratio(score, coarse)
         order = np.argsort(-ratio, kind="stable")
     first, later = order[:FINE], order[FINE:]
-    ratio[first] = calibration.fine.ratio(score[first], _aligned(searched.chroma, question.chroma, rows[first], 1, SPAN))
+    ratio[first] = calibration.fine.ratio(score[first], _aligned(searched.chroma, chroma, rows[first], 1, SPAN))
     first = first[np.argsort(-ratio[first], kind="stable")]
     order = np.concatenate([first, later])
     ratio = np.minimum.accumulate(ratio[order])
@@ -183,6 +186,17 @@ def align_with(
     return log_qmax(scores, len(asked), [len(other) for other in others])
 
 
+def align_all(
+    tracks: list[NDArray[np.float32]], block: int, span: int, progress: Progress = silent
+) -> NDArray[np.float64]:
+    """:func:`align_with` of every pair of M performances, (M, M); 0 on the diagonal."""
+    found = np.zeros((len(tracks), len(tracks)))
+    for row in range(len(tracks) - 1):
+        found[row, row + 1 :] = align_with(tracks[row], tracks[row + 1 :], block, span)
+        progress("aligning", row + 1, len(tracks) - 1)
+    return found + found.T
+
+
 def _aligned(
     chroma: Chroma, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
 ) -> NDArray[np.float64]:
@@ -197,6 +211,9 @@ def _head_ratio(searched: Searched, ranking: Ranking) -> tuple[NDArray[np.float6
 
 
 def _same(searched: Searched, question: Question, ranking: Ranking) -> NDArray[np.bool_]:
+    asked = question.chroma
+    if asked is None:
+        return np.zeros(len(ranking.rows), dtype=np.bool_)
     tracks = (searched.chroma.track(row) for row in ranking.rows.tolist())
-    return np.array([same_recording(question.chroma, track) for track in tracks], dtype=np.bool_)
+    return np.array([same_recording(asked, track) for track in tracks], dtype=np.bool_)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from covsearch.dataset.pairs import COVER
+from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.errors import ArtefactError
-from covsearch.evaluate.calibration import class_weights, logistic
+from covsearch.evaluate.calibration import Fitted, class_weights, logistic
 from covsearch.ranking.chance import Chance, level
 from covsearch.ranking.fusion import Fusion
 
 FALSE_ALARMS = 0.05
+_ONE_KIND = "expected covers and non-covers among the performances: there is nothing to fit a search on"
 DRAWS = 8  # collections of each size that every query searches
 _KNEE = 0.95  # the quantile of non-covers' alignment from which it counts fully
 _RIDGE = 1e-6  # keeps weights finite where pairs are told apart without a mistake
+_FLATTEST = 1e-6  # of a model that tells nothing: then all matches are as likely
 _TENTH = -math.log(-math.log(0.9))  # which Gumbel's distribution passes in one case of ten
 
 
@@ -53,6 +56,63 @@ def fit_fusion(score: NDArray[np.float64], aligned: NDArray[np.float64], label: 
     return Fusion(head, along, beyond, knee, float(found[3] - found[:3] / scale @ middle))
 
 
+@dataclass(frozen=True, eq=False)
+class PairMatrices:
+    """What is known of all pairs of M performances, each matrix (M, M); diagonals are not looked at.
+
+    Attributes
+    ----------
+    score : NDArray[float64]
+        The head's.
+    coarse, fine : NDArray[float64]
+        :func:`~covsearch.ranking.fusion.log_qmax` at either coarseness (:mod:`covsearch.stages`).
+    work : NDArray[int64], shape (M,)
+        Numbers of their works.
+    """
+
+    score: NDArray[np.float64]
+    coarse: NDArray[np.float64]
+    fine: NDArray[np.float64]
+    work: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SearchFit:
+    """The part of a :class:`~covsearch.index.calibration.Calibration` that is of searches."""
+
+    coarse: Fusion
+    fine: Fusion
+    by_head: Chance
+    by_alignment: Chance
+
+
+def fit_search(pairs: PairMatrices, fitted: Fitted, seed: int) -> SearchFit:
+    """Fit the weights of both alignments, and what best matches mean with and without them.
+
+    Parameters
+    ----------
+    pairs : PairMatrices
+    fitted : Fitted
+        Platt scaling of the head's scores.
+    seed : int
+
+    Raises
+    ------
+    ArtefactError
+        As :func:`fit_chance`.
+    """
+    above = np.triu_indices(len(pairs.work), 1)
+    label = np.where(pairs.work[above[0]] == pairs.work[above[1]], COVER, NON_COVER)
+    if len(np.unique(label)) < 2:
+        raise ArtefactError(_ONE_KIND)
+    coarse, fine = (fit_fusion(pairs.score[above], some[above], label) for some in (pairs.coarse, pairs.fine))
+    head = -(fitted.slope * pairs.score + fitted.intercept)
+    by_head, by_alignment = (
+        fit_chance(ratio, pairs.work, seed) for ratio in (head, fine.ratio(pairs.score, pairs.fine))
+    )
+    return SearchFit(coarse, fine, by_head, by_alignment)
+
+
 def fit_chance(ratio: NDArray[np.float64], work: NDArray[np.int64], seed: int) -> Chance:
     """Judge best matches where the performances of some works query collections of 1, 2, 4, ... of the others.
 
@@ -73,19 +133,22 @@ def fit_chance(ratio: NDArray[np.float64], work: NDArray[np.int64], seed: int) -
     Raises
     ------
     ArtefactError
-        When no work has two performances or there is one work only.
+        When no work has two performances, there is one work only, or all pairs have one ratio.
     """
     searches = _searches(ratio, work, np.random.default_rng([seed, 7]))
     sizes = sorted(searches)
     if not sizes:
-        raise ArtefactError("expected covers and non-covers among the performances: there is nothing to fit on")
+        raise ArtefactError(_ONE_KIND)
     highest = [float(np.quantile([best[0] for best, _ in searches[n]], 0.9)) - math.log(n) for n in sizes]
     offset = float(np.mean(highest)) - _TENTH
     by_chance = {n: np.array([_above(best, n, offset) for best, _ in searches[n]]) for n in sizes}
     found = [_found(best, cover, n, offset) for n in sizes for best, cover in searches[n] if len(cover)]
     z = np.concatenate([*by_chance.values(), [z for z, _ in found]])
     wrong = np.concatenate([np.ones(sum(map(len, by_chance.values()))), [not right for _, right in found]])
+    if not z.std():
+        raise ArtefactError(f"all best matches are {z[0]:.3g} above chance: covers cannot be told from it")
     slope, bias = logistic(-z, wrong.astype(np.int64), intercept=True)
+    slope = max(slope, _FLATTEST)
     worst = max(float(np.quantile(some, 1 - FALSE_ALARMS, method="higher")) for some in by_chance.values())
     threshold = 0.5 * (1 + math.tanh(0.5 * (slope * np.nextafter(worst, math.inf) - bias)))
     return Chance(offset, slope, -bias, float(np.clip(threshold, 1e-6, 1 - 1e-6)))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from covsearch.config import from_toml, to_toml
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.guard.files import RefusedError, read_text
+from covsearch.ranking.chance import Chance
+from covsearch.ranking.fusion import Fusion
 
 if TYPE_CHECKING:  # imported where something is computed: `covsearch find` opens a generation and needs no arrays
     import numpy as np
@@ -29,7 +31,7 @@ class Calibration:
     """Platt scaling of scores s, the threshold that decides best, and the pairs that both were fitted on.
 
     The fit lets covers and non-covers weigh one half each: calibrated p is at even odds. Where a query faces a whole
-    collection, most candidates are non-covers, and the odds shift it (:meth:`probability`).
+    collection, :class:`~covsearch.ranking.chance.Chance` says what a match is worth.
 
     Attributes
     ----------
@@ -41,10 +43,10 @@ class Calibration:
         What temperature scaling, σ(s / temperature), would use; for comparison.
     threshold : float
         In (0, 1), of the uncalibrated p = σ(s): below it a pair is decided to be a cover.
-    expected : float
-        How many covers a query is to expect in a collection, unless it is told: as many as make the chances of first
-        matches right on average where the validation works query each other. More than there are covers, since the
-        pairs that come first are no typical ones; 1 where the fit was on a list, which has no first matches.
+    coarse, fine : Fusion
+        Weights of the head's score and the alignment, at either coarseness (:mod:`covsearch.stages`).
+    by_head, by_alignment : Chance
+        What the ratios of the head alone, and of head and fine alignment together, mean in a search.
     subset : str
         The collection.
     pairs : str
@@ -67,7 +69,10 @@ class Calibration:
     intercept: float
     temperature: float
     threshold: float
-    expected: float
+    coarse: Fusion
+    fine: Fusion
+    by_head: Chance
+    by_alignment: Chance
     subset: str
     pairs: str
     works: int
@@ -80,7 +85,7 @@ class Calibration:
     ece_after: float
 
     def __post_init__(self) -> None:
-        for name in ("slope", "temperature", "expected"):
+        for name in ("slope", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name} must be greater than 0 and finite, not {getattr(self, name)}")
         if not math.isfinite(self.intercept):
@@ -90,30 +95,31 @@ class Calibration:
         if not 0 < self.threshold < 1:
             raise UsageError(f"threshold must lie between 0 and 1, not {self.threshold}")
 
-    def probability(self, s: NDArray[np.float64], odds: float = 1.0) -> NDArray[np.float64]:
-        """Calibrated p of scores `s`, near 0 cover, in the shape of `s`; never falls where `s` rises.
+    def probability(self, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated p of scores `s` at even odds, near 0 cover, in the shape of `s`; never falls where `s` rises.
 
         Parameters
         ----------
         s : ndarray of float64
             Logits, distance + β.
-        odds : float
-            How many times likelier a non-cover is than a cover before anything is heard; 1 is as fitted.
 
         References
         ----------
-        Platt, "Probabilistic outputs for support vector machines" (1999); for the shift by the odds, King & Zeng,
-        "Logistic regression in rare events data", Political Analysis 9 (2001).
+        Platt, "Probabilistic outputs for support vector machines" (1999).
         """
-        import numpy as np
-
         from covsearch.index.head import Head
 
-        return Head.probability(self.slope * np.asarray(s, dtype=np.float64) + self.intercept + math.log(odds))
+        return Head.probability(-self.head_ratio(s))
+
+    def head_ratio(self, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log likelihood ratios of cover against non-cover of scores `s`, by the head alone: log odds at even odds."""
+        import numpy as np
+
+        return -(self.slope * np.asarray(s, dtype=np.float64) + self.intercept)
 
     @property
     def calibrated_threshold(self) -> float:
-        """:attr:`threshold` on the scale of calibrated p, near 0.5: what calibrated p at any odds is held against."""
+        """:attr:`threshold` on the scale of calibrated p, near 0.5: what calibrated p is held against."""
         import numpy as np
 
         score = math.log(self.threshold) - math.log1p(-self.threshold)
@@ -127,7 +133,9 @@ def facts(calibration: Calibration) -> list[str]:
         f"{c.model}: calibrated on {WHAT[c.pairs]} of {c.subset}: {c.covers:,} covers, {c.non_covers:,} non-covers, "
         f"{c.works:,} works, at even odds",
         f"cover below p = {c.threshold:.4f} · Platt: p is taken for σ({c.slope:.4f} s {c.intercept:+.4f}), "
-        f"s = logit p · temperature {c.temperature:.4f} · a query expects {c.expected:.2f} covers",
+        f"s = logit p · temperature {c.temperature:.4f}",
+        f"a query's match is a cover from probability {c.by_alignment.threshold:.3f} on (by the head alone "
+        f"{c.by_head.threshold:.3f})",
         f"ECE on these pairs: {c.ece_before:.3f}, with temperature {c.ece_temperature:.3f}, "
         f"with Platt {c.ece_after:.3f}",
     ]

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from covsearch.errors import UsageError
+
+if TYPE_CHECKING:  # opening an index reads the numbers, and `covsearch find` needs no arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
 FIRST, LAST = 20, 50
 """Which of the query's best matches tell its level: the first ones may be covers."""
@@ -66,6 +68,8 @@ class Chance:
         searched : int
             Performances in the collection, without the query.
         """
+        import numpy as np
+
         z = self.slope * (ratio - level(best, searched, self.offset)) + self.bias
         probability: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * z))  # σ(z), without overflow
         return probability
@@ -83,6 +87,8 @@ def level(best: NDArray[np.float64], searched: int, offset: float) -> float:
     offset : float
         As in :class:`Chance`.
     """
+    import numpy as np
+
     usual = math.log(max(searched, 1)) + offset
     ranks = np.arange(FIRST, min(len(best), LAST, searched // 4) + 1)  # the best quarter
     if not len(ranks):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING
 
 from covsearch.errors import UsageError
+
+if TYPE_CHECKING:  # opening an index reads the weights, and `covsearch find` needs no arrays
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 _LEAST = 0.5  # Qmax that stands for none: its logarithm is wanted
 
@@ -58,6 +60,8 @@ class Fusion:
         aligned : NDArray[float64]
             As :func:`log_qmax` gives them.
         """
+        import numpy as np
+
         above = np.maximum(aligned - self.knee, 0)
         ratio: NDArray[np.float64] = self.bias - self.head * score + self.aligned * aligned + self.beyond * above
         return ratio
@@ -82,5 +86,7 @@ def log_qmax(qmax: ArrayLike, frames_a: ArrayLike, frames_b: ArrayLike) -> NDArr
     ----------
     Serrà, Serra, Andrzejak (2009), section 3.2, divides by the root of one length; here it is that of their mean.
     """
+    import numpy as np
+
     lengths = np.sqrt(np.asarray(frames_a, np.float64) * np.asarray(frames_b, np.float64))
     return np.log(np.maximum(np.asarray(qmax, np.float64), _LEAST) / np.sqrt(lengths))
