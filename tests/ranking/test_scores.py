@@ -139,7 +139,7 @@ def test_a_transposed_version_scores_as_the_song_itself(semitones: int) -> None:
 
 
 def test_the_second_key_counts_where_it_is_close_and_better() -> None:
-    """Half of the tune is as it was, and a loud chord moves the mean chroma to a slightly better, wrong key."""
+    """Versions of which half is another tune: the mean chroma then often fits a wrong key best."""
     rng = np.random.default_rng(0)
     tried = []
     for seed in range(60):
