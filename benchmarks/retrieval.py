@@ -1,6 +1,6 @@
 """How well whole collections are ranked: models and the methods without training, and what a query costs.
 
-Every collection is ranked once by every ``--model`` and every baseline that is installed: one table a collection. On
+Every collection is ranked once by every ``--model`` and every baseline: one table a collection. On
 the works of the bundled sample that training never saw, all together, and chorales and tunes each alone; and
 zero-shot on real recordings where they are at hand (``../shared/data/covers80_dev``, or any ``--dataset``).
 
@@ -30,7 +30,7 @@ from covsearch.dataset.performance import Performance
 from covsearch.evaluate.bootstrap import REPLICATES
 from covsearch.evaluate.figures import draw_retrieval
 from covsearch.evaluate.protocol import read_trained_on
-from covsearch.evaluate.retrieval_baselines import installed_baselines
+from covsearch.evaluate.retrieval_baselines import RETRIEVAL_BASELINES
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
 from covsearch.evaluate.system_report import COLUMNS, SystemReport
 from covsearch.models import bundled_checkpoint, load_checkpoint
@@ -101,7 +101,7 @@ def judge(dataset: Path | None, keep: Keep | None, args: argparse.Namespace) -> 
             args.model,
             find_workspace(),
             keep=keep,
-            baselines=installed_baselines(),
+            baselines=tuple(RETRIEVAL_BASELINES),
             scale=SCALE,
             seed=args.seed,
             replicates=args.replicates,

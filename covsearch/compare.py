@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from covsearch import plots
 from covsearch.dataset.ids import as_file_name
-from covsearch.dataset.performance import Performance, same_work
-from covsearch.decision import decide, word
+from covsearch.dataset.performance import Performance
+from covsearch.decision import word
 from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
 from covsearch.index.generation import Generation
@@ -44,6 +44,8 @@ class Comparison:
         In [0, 1], near 1 cover; the one that a query for `a` gives `b`.
     predicted : bool
         What covsearch says: whether they are covers; as a query decides.
+    same_recording : bool
+        Whether they sound like one recording.
     listed : bool or None
         What the metadata says: whether both are performances of one work; None where that is not known.
     threshold : float
@@ -68,6 +70,7 @@ class Comparison:
     b: Performance
     cover_probability: float
     predicted: bool
+    same_recording: bool
     listed: bool | None
     threshold: float
     head_p: float
@@ -119,6 +122,7 @@ class Comparison:
             "b": self.b.to_dict(),
             "cover_probability": self.cover_probability,
             "predicted": self.predicted,
+            "same_recording": self.same_recording,
             "listed": self.listed,
             "head_p": self.head_p,
             "distance": self.distance,
@@ -171,24 +175,23 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
-    generation, head = searcher.generation, searcher.collection.flat.head
+    generation = searcher.generation
     rows = [searcher.collection.rows[pid] for pid in (a, b)]
-    vectors = searcher.collection.flat.vectors[rows]
-    distance = head.distances(vectors[0], vectors[1:])
-    p = head.probability(distance + head.beta)
-    decided = decide(distance + head.beta, p, searcher.calibration, searched=len(searcher.collection.pids) - 1)
     performances = searcher.catalogue.get([a, b])
+    result = searcher.query(a, len(searcher.collection.pids))
+    match = next(match for match in result if match.performance == performances[b])
     (frames_a, frames_b), rates = _tracks(searcher, rows)
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
     return Comparison(
         a=performances[a],
         b=performances[b],
-        cover_probability=decided.probability[0],
-        predicted=decided.predicted[0],
-        listed=same_work(performances[a], performances[b]),
-        threshold=decided.threshold,
-        head_p=float(p[0]),
-        distance=float(distance[0]),
+        cover_probability=match.cover_probability,
+        predicted=match.predicted,
+        same_recording=match.same_recording,
+        listed=match.listed,
+        threshold=result.threshold,
+        head_p=match.head_p,
+        distance=match.distance,
         alignment=align(frames_a, frames_b),
         rates=rates,
         similarity=chamfer(windows[0].vectors, windows[1].vectors) if windows else None,

@@ -144,22 +144,23 @@ def by_alignment(searched: Searched, question: Question, top: int, candidates: i
         raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
     if calibration is None:
         raise UsageError("alignment needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
-    count = max(CANDIDATES[ALIGN], top) if candidates is None else candidates
-    if top < 1 or count < top:
-        raise UsageError(f"expected 1 <= matches <= candidates, not {top} matches of {count} candidates")
-    near = flat.rank(question.vector, count, exclude=question.row)
-    rows, score = near.rows, near.distances + flat.head.beta
-    order, ratio = np.arange(len(rows)), np.empty(len(rows))
+    count = CANDIDATES[ALIGN] if candidates is None else candidates
+    if count < 1:
+        raise UsageError(f"at least 1 candidate must be aligned, not {count}")
+    near = flat.rank(question.vector, max(top, count), exclude=question.row)
+    score = near.distances + flat.head.beta
+    ratio, rows = calibration.head_ratio(score), near.rows[:count]
+    order = np.arange(len(rows))
     if len(rows) > FINE:
         coarse = _aligned(searched.chroma, chroma, rows, BLOCK, COARSE_SPAN)
-        ratio = calibration.coarse.ratio(score, coarse)
-        order = np.argsort(-ratio, kind="stable")
-    first, later = order[:FINE], order[FINE:]
+        ratio[:count] = calibration.coarse.ratio(score[:count], coarse)
+        order = np.argsort(-ratio[:count], kind="stable")
+    first = order[:FINE]
     ratio[first] = calibration.fine.ratio(score[first], _aligned(searched.chroma, chroma, rows[first], 1, SPAN))
     first = first[np.argsort(-ratio[first], kind="stable")]
-    order = np.concatenate([first, later])
+    order = np.concatenate([first, order[FINE:], np.arange(len(rows), len(near.rows))])
     ratio = np.minimum.accumulate(ratio[order])
-    ranking = Ranking(rows[order][:top], near.distances[order][:top])
+    ranking = Ranking(near.rows[order][:top], near.distances[order][:top])
     same = _same(searched, question, ranking)
     return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same)
 
@@ -212,8 +213,8 @@ def _head_ratio(searched: Searched, ranking: Ranking) -> tuple[NDArray[np.float6
 
 def _same(searched: Searched, question: Question, ranking: Ranking) -> NDArray[np.bool_]:
     asked = question.chroma
-    if asked is None:
-        return np.zeros(len(ranking.rows), dtype=np.bool_)
-    tracks = (searched.chroma.track(row) for row in ranking.rows.tolist())
-    return np.array([same_recording(asked, track) for track in tracks], dtype=np.bool_)
+    same = np.zeros(len(ranking.rows), dtype=np.bool_)
+    for place, row in enumerate(ranking.rows[:FINE].tolist() if asked is not None else []):
+        same[place] = same_recording(asked, searched.chroma.track(row))
+    return same
 

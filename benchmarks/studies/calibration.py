@@ -21,7 +21,6 @@ from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL, beside_sample
 from covsearch import plots
 from covsearch.errors import UsageError
-from covsearch.evaluate import first_matches
 from covsearch.evaluate.figures import diagrams
 from covsearch.evaluate.held_out import CalibratedPairs, PairsReport, evaluate_pairs
 from covsearch.evaluate.protocol import KINDS
@@ -122,20 +121,6 @@ def markdown(reports: list[PairsReport]) -> str:
         "Pairs are covers + non-covers, none of which was fitted on. In the accuracies every pair counts the same; the",
         "expected calibration error (15 bins of equal mass) is at even odds: both kinds weigh one half each.",
         "95 % by bootstrap over works, whose noise adds to the error: the value itself is often near the lower end.",
-        "",
-        _line(("model", "collection", *first_matches.COLUMNS[1:])),
-        f"|---|---|{'---:|' * (len(first_matches.COLUMNS) - 1)}",
-    ]
-    lines += [
-        _line((report.model, report.subset, *queries.row()))
-        for report in reports
-        if report.kind == "all" and (queries := _calibrated(report).queries)
-    ]
-    lines += [
-        "",
-        "First matches where all performances query each other: how many are covers, their mean calibrated chance of",
-        "being one at the odds of that collection, how many `covsearch query` calls covers (to the other queries it",
-        "says that no cover was found), and how many of those are.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,6 @@ from covsearch import calibrate as calibrating
 from covsearch import plots
 from covsearch.calibrate import CalibrationReport
 from covsearch.cli.tables import plain, stdout, table
-from covsearch.evaluate import first_matches
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -38,10 +37,12 @@ def calibrate_command(
 ) -> None:
     """Find out what a model's p is worth, and write that beside its weights for `query`, `compare`, `eval-pairs`.
 
-    Fitted on the model's own validation works alone, all pairs of them, covers and non-covers weighing one half each:
+    Fitted on the model's own validation works alone. Of single pairs, covers and non-covers weighing one half each:
     Platt scaling, which is what is used; temperature scaling, to compare; and the threshold on p that is right most
-    often. The expected calibration error (ECE, 15 bins of equal mass) is told there and on test pairs, on which
-    nothing is fitted. No ranking changes. `train` does this at its end; an index built before has to be built again.
+    often. Of searches, in which these performances query each other: how much the head and the alignment count, and
+    how probable a cover the best match is, at every size of the collection. The expected calibration error (ECE, 15
+    bins of equal mass) is told there and on test pairs, on which nothing is fitted. `train` does this at its end. An
+    index built before has to be built again.
 
     \b
     covsearch calibrate
@@ -67,9 +68,6 @@ def _print(report: CalibrationReport) -> None:
         console.print(plain(line))
     rows = [part.row() for part in report.parts]
     console.print(table(_numbers(calibrating.COLUMNS), rows, caption="at even odds; 95 % by bootstrap over works"))
-    queries = [(part.name, *part.queries.row()) for part in report.parts if part.queries]
-    if queries:
-        console.print(table(_numbers(first_matches.COLUMNS), queries, caption="at the odds of those works' collection"))
 
 
 def _numbers(columns: Sequence[str]) -> list[str]:

@@ -33,8 +33,8 @@ from covsearch.workspace import Workspace
     "baselines",
     type=click.Choice(sorted(RETRIEVAL_BASELINES)),
     multiple=True,
-    help=f"Beside the models; repeatable [those that need no extra: {', '.join(DEFAULT_BASELINES)}]. "
-    "Qmax and Dmax align every pair, with essentia: the extra 'audio'.",
+    help=f"Beside the models; repeatable [the fast ones: {', '.join(DEFAULT_BASELINES)}]. "
+    "Qmax aligns every pair: a millisecond or two each.",
 )
 @click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of noise and the bootstrap.")

@@ -17,7 +17,6 @@ from covsearch.embedding import embed_store
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
 from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
 from covsearch.evaluate.calibration import CalibrationScore, judge_calibration
-from covsearch.evaluate.first_matches import QueryScore, first_matches, judge_first_matches
 from covsearch.evaluate.metrics import THRESHOLD, accuracy
 from covsearch.evaluate.pairs import PairReport, PairScores, compare_systems, head_scores
 from covsearch.evaluate.protocol import HELD_OUT_PAIRS, HeldOut, assumed_rate, candidates, choose_pairs, read_trained_on
@@ -40,13 +39,10 @@ class CalibratedPairs:
         Of p against the calibrated threshold, every pair counting the same, as in the accuracies at 0.5.
     score : CalibrationScore
         At even odds.
-    queries : QueryScore or None
-        Of what comes first where the performances query each other; None where training saw them.
     """
 
     accuracy: float
     score: CalibrationScore
-    queries: QueryScore | None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
@@ -56,7 +52,6 @@ class CalibratedPairs:
             "accuracy": self.accuracy,
             **even,
             **score,
-            "first_matches": asdict(self.queries) if self.queries else None,
         }
 
 
@@ -225,29 +220,17 @@ def evaluate_pairs(
             *_verdict(reports[0]),
             *([] if calibration else [f"p is not calibrated: `covsearch calibrate --model {checkpoint.folder}`"]),
         ),
-        calibrated=_calibrated(calibration, checkpoint, systems[0], held_out, works, vectors, seed)
-        if calibration
-        else None,
+        calibrated=_calibrated(calibration, systems[0], held_out.pairs, works, seed) if calibration else None,
     )
 
 
 def _calibrated(
-    calibration: Calibration,
-    checkpoint: Checkpoint,
-    model: PairScores,
-    held_out: HeldOut,
-    works: NDArray[np.int64],
-    vectors: NDArray[np.float32],
-    seed: int,
+    calibration: Calibration, model: PairScores, pairs: Pairs, works: NDArray[np.int64], seed: int
 ) -> CalibratedPairs:
-    """Judge the calibration on the pairs, and on queries where training saw none of them."""
+    """Judge the calibration on the pairs."""
     assert model.probability is not None
-    pairs, head = held_out.pairs, Head(checkpoint.alpha, checkpoint.beta)
     score = judge_calibration(model.score, pairs.label, works[pairs.a], works[pairs.b], calibration, seed=seed)
-    queries = None
-    if held_out.protocol != HELD_OUT_PAIRS:
-        queries = judge_first_matches(first_matches(vectors, works, head), calibration)
-    return CalibratedPairs(accuracy(model.probability, pairs.label, calibration.threshold), score, queries)
+    return CalibratedPairs(accuracy(model.probability, pairs.label, calibration.threshold), score)
 
 
 def _scores(

@@ -20,8 +20,8 @@ from covsearch.dataset.chroma import BINS
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
-from covsearch.errors import MissingExtraError, UsageError
-from covsearch.evaluate.alignment import DMAX, QMAX, alignable, need_essentia
+from covsearch.errors import UsageError
+from covsearch.evaluate.alignment import QMAX, alignable
 from covsearch.evaluate.baselines import MEAN_CHROMA, RANDOM, mean_chroma, unit_rows
 from covsearch.evaluate.retrieval import Distances
 from covsearch.features.frames import means_of, repeated, unit_norm
@@ -56,18 +56,15 @@ class VectorBaseline:
 
 @dataclass(frozen=True)
 class AlignedBaseline:
-    """A method that aligns every pair of performances, a key of :data:`~covsearch.evaluate.alignment.RECURRENCES`.
+    """A method that aligns every pair of performances (:mod:`covsearch.evaluate.alignment`).
 
     Attributes
     ----------
     describe : callable
         Frames as for :class:`VectorBaseline` -> the frames that are aligned.
-    need : callable
-        Raises MissingExtraError when what aligns is not installed.
     """
 
     describe: Callable[[NDArray[np.float32]], Description] = alignable
-    need: Callable[[], None] = need_essentia
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,11 +213,10 @@ RETRIEVAL_BASELINES: dict[str, VectorBaseline | AlignedBaseline] = {
     FTM: VectorBaseline(fourier_magnitude, vector_distances),
     MEAN_CHROMA: VectorBaseline(mean_chroma, mean_chroma_distances),
     QMAX: AlignedBaseline(),
-    DMAX: AlignedBaseline(),
     RANDOM: VectorBaseline(None, random_distances),
 }
 DEFAULT_BASELINES = tuple(n for n, method in RETRIEVAL_BASELINES.items() if isinstance(method, VectorBaseline))
-"""Those that need no extra."""
+"""Those that do not align every pair."""
 
 
 def find_retrieval_baselines(names: Iterable[str]) -> dict[str, VectorBaseline | AlignedBaseline]:
@@ -230,28 +226,9 @@ def find_retrieval_baselines(names: Iterable[str]) -> dict[str, VectorBaseline |
     ------
     UsageError
         When there is none of a name; the message lists what there is.
-    MissingExtraError
-        When one needs an extra that is not installed.
     """
     chosen = dict.fromkeys(names)
     unknown = [name for name in chosen if name not in RETRIEVAL_BASELINES]
     if unknown:
         raise UsageError(f"no baseline is called {unknown[0]!r}; there are {sorted(RETRIEVAL_BASELINES)}")
-    methods = {name: RETRIEVAL_BASELINES[name] for name in chosen}
-    for method in methods.values():
-        if isinstance(method, AlignedBaseline):
-            method.need()
-    return methods
-
-
-def installed_baselines() -> tuple[str, ...]:
-    """The names of all methods whose extra is installed."""
-    return tuple(name for name in RETRIEVAL_BASELINES if _installed(name))
-
-
-def _installed(name: str) -> bool:
-    try:
-        find_retrieval_baselines([name])
-    except MissingExtraError:
-        return False
-    return True
+    return {name: RETRIEVAL_BASELINES[name] for name in chosen}

@@ -147,8 +147,6 @@ def evaluate_retrieval(
         When checkpoints and dataset do not belong together, or one is damaged.
     UsageError
         When nothing in the collection has a cover, or an option cannot be.
-    MissingExtraError
-        When a baseline needs an extra that is not installed.
     """
     methods = find_retrieval_baselines(baselines)
     checkpoints = _load(models or [bundled_checkpoint()])

@@ -110,8 +110,6 @@ def baseline_systems(
     ------
     UsageError
         For an unknown name.
-    MissingExtraError
-        When one needs an extra that is not installed.
     FeatureFileError
         For a file that is refused.
     """
@@ -123,9 +121,11 @@ def baseline_systems(
         for name, method in methods.items()
         if isinstance(method, VectorBaseline)
     }
-    aligned = [name for name, method in methods.items() if isinstance(method, AlignedBaseline)]
-    if aligned:
-        systems.update(_aligned_systems({name: kept[name] for name in aligned}, progress))
+    systems |= {
+        name: _aligned_system(name, kept[name], progress)
+        for name, method in methods.items()
+        if isinstance(method, AlignedBaseline)
+    }
     return [systems[name] for name in methods]
 
 
@@ -154,14 +154,6 @@ def query_seconds(distances: Distances, size: int) -> float:
     return (time.process_time() - started) / len(queries)
 
 
-def _aligned_systems(kept: dict[str, Kept], progress: Progress) -> dict[str, System]:
-    rows = next(iter(kept.values())).rows  # all are the same frames
-    found = align_pairs(rows, tuple(kept), progress=progress)
-    return {
-        name: System(name, one, kept[name].seconds, _times(one.seconds_per_pair), measured=False)
-        for name, one in found.items()
-    }
-
-
-def _times(seconds: float) -> Callable[[int], float]:
-    return lambda size: seconds * size
+def _aligned_system(name: str, kept: Kept, progress: Progress) -> System:
+    found = align_pairs(kept.rows, progress=progress)
+    return System(name, found, kept.seconds, lambda size: found.seconds_per_pair * size, measured=False)

@@ -30,7 +30,7 @@ def test_parts_of_the_sample_and_real_recordings(
     monkeypatch.setattr(retrieval, "REAL", write_collection(tmp_path / "real", works=4, versions=2, subset="real"))
     monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path / "home"))
     out = tmp_path / "results" / "study.json"
-    monkeypatch.setattr(retrieval, "installed_baselines", lambda: ("2D-FTM", "random"))
+    monkeypatch.setattr(retrieval, "RETRIEVAL_BASELINES", ("2D-FTM", "random"))
     monkeypatch.setattr(retrieval, "SCALE", 100)
     arguments = [*(f"--model={model}" for model in models), "--out", str(out), "--replicates", "30", "--seed", "5"]
     monkeypatch.setattr("sys.argv", ["retrieval", *arguments])

@@ -1,4 +1,4 @@
-"""Qmax and Dmax: essentia's against the recurrences as published, and the laws that their reuse rests on."""
+"""Qmax of all pairs: against essentia's, and the laws that its reuse rests on."""
 
 from __future__ import annotations
 
@@ -10,108 +10,62 @@ import pytest
 from collection import melody
 from numpy.typing import NDArray
 
-from covsearch.errors import MissingExtraError
 from covsearch.evaluate import alignment
-
-pytest.importorskip("essentia", reason="the extra 'audio'")
-
-Matrix = NDArray[np.float64]
-
-
-def padded(matching: Matrix, by: int) -> Matrix:
-    return np.pad(matching.astype(np.float64), ((by, 0), (by, 0)))
-
-
-def slow_qmax(matching: Matrix) -> float:
-    """Serrà et al. (2009), equations 9 and 10: a path steps (1, 1), (2, 1) or (1, 2); a gap costs one half."""
-    score = np.zeros(matching.shape)
-    for i in range(2, len(score)):
-        for j in range(2, score.shape[1]):
-            before = [score[i - 1, j - 1], score[i - 2, j - 1], score[i - 1, j - 2]]
-            score[i, j] = max(before) + 1 if matching[i, j] else max(0, max(before) - 0.5)
-    return float(score.max())
-
-
-def slow_dmax(matching: Matrix) -> float:
-    """Chen et al. (2017): steps of up to three, and the matches that a step passes over count too."""
-    score, r = np.zeros(matching.shape), matching
-    for i in range(3, len(score)):
-        for j in range(3, score.shape[1]):
-            before = [
-                score[i - 1, j - 1],
-                score[i - 2, j - 1] + r[i - 1, j],
-                score[i - 1, j - 2] + r[i, j - 1],
-                score[i - 3, j - 1] + r[i - 2, j] + r[i - 1, j],
-                score[i - 1, j - 3] + r[i, j - 2] + r[i, j - 1],
-            ]
-            score[i, j] = max(before) + 1 if r[i, j] else max(0, max(before) - 0.5)
-    return float(score.max())
-
-
-def slow_matches(a: Matrix, b: Matrix) -> Matrix:
-    """Best key by the product of mean chroma, stacks of nine frames, the nearest 9.5 % both ways."""
-    key = int(np.argmax([a.sum(axis=0) @ np.roll(b.sum(axis=0), k) for k in range(12)]))
-    rolled = np.roll(b, key, axis=1)
-    stacks = [np.stack([x[k : k + 9].ravel() for k in range(len(x) - 9)]) for x in (a, rolled)]
-    distance = np.linalg.norm(stacks[0][:, None] - stacks[1][None], axis=2)
-    near = [distance <= np.percentile(distance, 9.5, axis=axis, keepdims=True) for axis in (0, 1)]
-    return (near[0] & near[1]).astype(np.float64)
+from covsearch.features.frames import unit_norm
 
 
 def track(seed: int, frames: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).random((frames, 12), dtype=np.float32)
 
 
-@pytest.mark.parametrize("density", [0.05, 0.3, 0.7])
-@pytest.mark.parametrize(("name", "slow"), [("Qmax", slow_qmax), ("Dmax", slow_dmax)])
-def test_a_run_of_random_matches_scores_as_published(name: str, slow: object, density: float) -> None:
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        matching = (rng.random((int(rng.integers(4, 40)), 30)) < density).astype(np.float32)
-        assert alignment.run_length(matching, name) == slow(matching)  # type: ignore[operator]
+def song(seed: int, frames: int) -> NDArray[np.float32]:
+    """A tune over noise, in unit frames: essentia compares frames by their distance."""
+    noise = np.random.default_rng(seed).random((frames, 12)) ** 2
+    return unit_norm((0.6 * melody(seed, frames) + noise).astype(np.float32))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_matches_are_the_nearest_stacks_in_the_best_key(seed: int) -> None:
-    """Within 1 %: where a distance is the very percentile, essentia's float32 and the oracle's may disagree."""
-    a, b = track(seed, 60), track(seed + 9, 83)
-    found = alignment.matches(a, b)
-    assert found.shape == (51, 74)
-    assert np.mean(found != slow_matches(a.astype(np.float64), b.astype(np.float64))) < 0.01
-    np.testing.assert_array_equal(alignment.matches(b, a), found.T)  # so every pair is aligned once
-
-
-def test_distances_are_essentia_s_own_asymmetric_ones() -> None:
+def test_scores_are_nearly_those_of_essentia() -> None:
+    """It leaves out the last stack and the first two, and its thresholds lie between two distances."""
+    pytest.importorskip("essentia", reason="the oracle, in the extra 'dev'")
     import essentia.standard as standard
 
-    frames = [track(k, length) for k, length in enumerate((40, 70, 55, 30, 90, 41, 42, 43, 44, 45))]
-    told: list[tuple[int, int]] = []
-    found = alignment.align_pairs(
-        frames, ["Dmax", "Qmax"], progress=lambda stage, done, total: told.append((done, total))
+    stack = standard.ChromaCrossSimilarity(
+        frameStackSize=9, frameStackStride=1, binarizePercentile=0.095, oti=True, noti=12
     )
-    assert told[-1] == (45, 45)
-    for name, kind in alignment.RECURRENCES.items():
-        asymmetric = standard.CoverSongSimilarity(alignmentType=kind, distanceType="asymmetric")
-        distances = found[name](np.arange(10))
-        for a in range(10):
-            for b in set(range(10)) - {a}:
-                expected = asymmetric(alignment.matches(frames[a], frames[b]))[1]
-                assert distances[a, b] == pytest.approx(expected, rel=1e-6)
-        assert 0 < found[name].seconds_per_pair < 1
+    qmax = standard.CoverSongSimilarity(alignmentType="serra09", distanceType="symmetric")
+    songs = [song(k % 8, 150 + 17 * k)[7 * (k // 8) :] for k in range(16)]  # each tune twice
+    found = alignment.align_pairs(songs)
+    pairs = [(a, b) for a in range(16) for b in range(a)]
+    theirs = np.array([float(qmax(stack(songs[a], songs[b]))[1]) for a, b in pairs])
+    ours = np.array([found.score[pair] for pair in pairs])
+    difference = np.abs(ours - theirs) / theirs
+    assert np.median(difference) < 0.04
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.97
+    assert {pairs[k] for k in np.argsort(ours)[-8:]} == {(k + 8, k) for k in range(8)}
+
+
+def test_every_pair_is_told_and_counted_in_stacks() -> None:
+    told: list[tuple[int, int]] = []
+    frames = [track(k, length) for k, length in enumerate((40, 70, 55, 30))]
+    found = alignment.align_pairs(frames, progress=lambda stage, done, total: told.append((done, total)))
+    assert told == [(3, 6), (5, 6), (6, 6)]
+    assert found.stacks.tolist() == [32, 62, 47, 22]
+    assert 0 < found.seconds_per_pair < 1
+    np.testing.assert_array_equal(found.score, found.score.T)
 
 
 def test_a_transposed_performance_is_as_near_as_the_same() -> None:
     frames = [melody(1, 80), np.roll(melody(1, 80), 5, axis=1), melody(2, 80)]
-    for found in alignment.align_pairs(frames, ["Qmax", "Dmax"]).values():
-        (same, other) = found(np.array([0]))[0, 1:]
-        assert same == pytest.approx(np.sqrt(71) / found.score[0, 1])
-        assert found.score[0, 1] >= 67 > 1.5 * found.score[0, 2]
-        assert same < other
+    found = alignment.align_pairs(frames)
+    (same, other) = found(np.array([0]))[0, 1:]
+    assert same == pytest.approx(np.sqrt(72) / found.score[0, 1])
+    assert found.score[0, 1] >= 67 > 1.5 * found.score[0, 2]
+    assert same < other
 
 
-def test_processes_find_what_one_finds() -> None:
-    frames = [track(k, 30 + k) for k in range(9)]  # more than one tile
-    one, two = (alignment.align_pairs(frames, ["Qmax"], workers=n)["Qmax"] for n in (1, 2))
+def test_threads_find_what_one_finds() -> None:
+    frames = [track(k, 30 + k) for k in range(9)]
+    one, two = (alignment.align_pairs(frames, threads=n) for n in (1, 2))
     np.testing.assert_array_equal(one.score, two.score)
     assert one.score[np.triu_indices(9, 1)].min() > 0
     assert two.seconds_per_pair > 0
@@ -123,8 +77,7 @@ def test_short_performances_are_repeated_and_silence_is_aligned(length: int) -> 
     assert len(frames) == max(length, 13)
     np.testing.assert_array_equal(frames, np.resize(track(0, length), (13, 12)))
     rows = [frames, alignment.alignable(np.zeros((length, 12), np.float32)), alignment.alignable(track(1, 50))]
-    for found in alignment.align_pairs(rows, ["Qmax", "Dmax"]).values():
-        assert np.isfinite(found(np.arange(3))).all()
+    assert np.isfinite(alignment.align_pairs(rows)(np.arange(3))).all()
 
 
 def test_long_performances_are_aligned_in_coarser_frames() -> None:
@@ -141,13 +94,6 @@ def test_no_match_at_all_is_far_and_finite() -> None:
     assert found(np.array([0, 1])).tolist() == [[8, 10, 6], [8, 10, 6 / 7]]
 
 
-def test_without_essentia_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "essentia", None)
-    monkeypatch.setattr(alignment, "_on_disk", lambda size: pytest.fail("work was begun"))
-    with pytest.raises(MissingExtraError, match="'audio'"):
-        alignment.align_pairs([track(0, 20), track(1, 20)], ["Qmax"])
-
-
 BESIDE_OTHERS = """
 import numpy as np, torch, faiss
 from covsearch.evaluate.alignment import align_pairs
@@ -158,7 +104,7 @@ def others():
     assert index.search(x, 3)[1][:, 0].tolist() == list(range(300))
     return torch.from_numpy(x).mm(torch.from_numpy(x.T)).sum().item()
 before = others()
-align_pairs([x[:, :12], x[::-1, :12].copy()], ["Qmax", "Dmax"], workers=1)
+align_pairs([x[:, :12], x[::-1, :12].copy()])
 assert before == others()
 """
 
