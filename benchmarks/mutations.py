@@ -35,7 +35,8 @@ from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.errors import CovsearchError
 from covsearch.index import generation, verified
 from covsearch.index.generation import CURRENT
-from covsearch.search import RERANKS, open_searcher
+from covsearch.ranking import RERANKS
+from covsearch.search import open_searcher
 from covsearch.verify import verify_workspace
 from covsearch.workspace import Workspace
 from tests.hostile.workspace import (

@@ -212,9 +212,8 @@ def _head_ratio(searched: Searched, ranking: Ranking) -> tuple[NDArray[np.float6
 
 
 def _same(searched: Searched, question: Question, ranking: Ranking) -> NDArray[np.bool_]:
-    asked = question.chroma
     same = np.zeros(len(ranking.rows), dtype=np.bool_)
-    for place, row in enumerate(ranking.rows[:FINE].tolist() if asked is not None else []):
-        same[place] = same_recording(asked, searched.chroma.track(row))
+    if question.chroma is not None:
+        for place, row in enumerate(ranking.rows[:FINE].tolist()):
+            same[place] = same_recording(question.chroma, searched.chroma.track(row))
     return same
-

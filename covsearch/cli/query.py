@@ -14,16 +14,16 @@ from covsearch import api
 from covsearch.cli.performances import headline, identity, working
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
-from covsearch.search import HEAD, RERANKS, WINDOWS
+from covsearch.ranking import RERANKS, WINDOWS
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
 
 WINDOW_CAPTION = "ordered by similarity of windows, the most alike of which begin where Query ↔ match says"
-CAPTION = "Cover ✓: predicted · Listed ✓: of the query's work, as the metadata says"
+CAPTION = "Cover ✓: predicted (=: the same recording) · Listed ✓: of the query's work, as the metadata says"
 _IDENTITY = ("rank", "pid", "wid", "title", "artist", "year")
-_JUDGED = ("cover_probability", "predicted", "listed", "head_p", "distance")
+_JUDGED = ("cover_probability", "predicted", "same_recording", "listed", "head_p", "distance")
 UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
@@ -32,9 +32,8 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
 @click.option("--frame-rate", type=float, help="Frames a second of --file [as it declares].")
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
-@click.option("--candidates", type=int, help="Candidates passed to the windows [100].")
-@click.option("--rerank", type=click.Choice(RERANKS), default=HEAD, show_default=True, help="What ranks.")
-@click.option("--expect", type=float, help="Covers to expect in the collection [as calibrated].")
+@click.option("--rerank", type=click.Choice(RERANKS), help="What orders the matches [align, of a calibrated model].")
+@click.option("--candidates", type=int, help="Candidates passed to the re-ranker [1000, to windows 100].")
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
 @click.pass_obj
@@ -44,9 +43,8 @@ def query(
     files: tuple[Path, ...],
     frame_rate: float | None,
     top: int,
+    rerank: str | None,
     candidates: int | None,
-    rerank: str,
-    expect: float | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -59,17 +57,17 @@ def query(
     covsearch query --file W_1_hpcp/P_1_hpcp.h5
     covsearch query --file P_1_hpcp.h5 --file P_1_crema.h5
 
-    The ranking is exact: the learned head's distance is an inner product in 129 dimensions, which FAISS searches
-    whole; rounding in float32 is bounded, and rows that it could have misplaced are ranked again in float64. A test
-    holds the result equal to brute force.
+    The nearest --candidates under the learned head are aligned with the query: first all of them in coarse frames,
+    then the best hundred in fine ones. Head and alignment together order the matches.
 
-    With --rerank windows the nearest --candidates under the head are ordered by how well two-minute windows of
-    either find their like in the other (similarity, 1 is best), and the two most alike are told by where they begin:
-    query ↔ match. The index must have been built with --windows.
+    With --rerank head the learned distance orders the whole collection. With --rerank windows the nearest
+    --candidates are ordered by how well two-minute windows of either find their like in the other (similarity, 1 is
+    best), and the two most alike are told by where they begin: query ↔ match. That needs an index built with
+    --windows.
 
-    Every match has a cover probability: near 1 cover. Of a calibrated model it is at the odds of finding --expect
-    covers in a collection of this size. Where it is high enough for no match, the answer is "no cover found", and the
-    nearest are shown below. One that is not calibrated says what is nearer, not how likely.
+    Every match has a cover probability: near 1 cover. Of a calibrated model it is that of a search of this size: the
+    more performances are searched, the more must speak for a match. Where it is high enough for no match, the answer
+    is "no cover found", and the nearest are shown below.
 
     A model that sees several features needs one --file each, or one file that holds them all.
     """
@@ -82,9 +80,7 @@ def query(
     index = api.Index(workspace)
     asked = pid if pid is not None else list(files)
     with working("embedding with the index's model", files):
-        result = index.query(
-            asked, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank, expected=expect
-        )
+        result = index.query(asked, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2))
     elif as_csv:
@@ -161,14 +157,15 @@ def _meaning(result: QueryResult) -> str:
     """What the probability is, below the table."""
     if not result.calibrated:
         return UNCALIBRATED
-    among = f"covers expected among {result.searched:,} (--expect)"
-    return f"probability of a cover, with {result.expected:.3g} {among} · cover above {result.threshold:.3f}"
+    among = f"probability of a cover among the {result.searched:,} performances searched"
+    return f"{among} · cover above {result.threshold:.3f}"
 
 
 def _row(match: Match) -> tuple[object, ...]:
     from covsearch.plots import clock
 
-    marks = ("✓" if match.predicted else "", "✓" if match.listed else "")
+    says = "=" if match.same_recording else "✓" if match.predicted else ""
+    marks = (says, "✓" if match.listed else "")
     shown = (match.rank, *identity(match.performance), f"{match.cover_probability:.4f}", *marks)
     if match.passage is None:
         return *shown, f"{match.distance:z.3f}"

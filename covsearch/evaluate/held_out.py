@@ -19,7 +19,7 @@ from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
 from covsearch.evaluate.calibration import CalibrationScore, judge_calibration
 from covsearch.evaluate.metrics import THRESHOLD, accuracy
 from covsearch.evaluate.pairs import PairReport, PairScores, compare_systems, head_scores
-from covsearch.evaluate.protocol import HELD_OUT_PAIRS, HeldOut, assumed_rate, candidates, choose_pairs, read_trained_on
+from covsearch.evaluate.protocol import assumed_rate, candidates, choose_pairs, read_trained_on
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST = 0.97
-"""Mean cosine from which two are one recording. Of the bundled sample, the most alike renderings, two of one score, have
-0.96; the most alike of different works have 0.90."""
+"""Mean cosine from which two are one recording. Of the bundled sample, the most alike renderings, two of one score,
+have 0.96; the most alike of different works have 0.90."""
 _SHARE = 0.01  # by which lengths may differ
 _FRAMES = 4  # by which one may begin later
 
