@@ -105,9 +105,11 @@ class Chroma(Part):
     def make(cls, packed: Packed, settings: Any) -> Chroma:
         """The slow chroma that was packed beside the frames."""
         store = packed.store
-        spans = [store.slow(i) for i in range(len(store))]
-        first = np.cumsum([0, *map(len, spans)], dtype=np.int64)
-        return cls(_joined(spans), first, np.full(len(spans), slow_rate(packed.frame_rate)))
+        first = np.cumsum([0, *(entry.slow_frames for entry in store.entries)], dtype=np.int64)
+        frames = np.empty((first[-1], store.config.width), dtype=np.uint8)
+        for i in range(len(store)):  # one by one: each is a mapping of its own, and a process may have only so many
+            frames[first[i] : first[i + 1]] = store.slow(i)
+        return cls(frames, first, np.full(len(store), slow_rate(packed.frame_rate)))
 
 
 def _joined(spans: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -10,8 +10,18 @@ import pytest
 import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
-from published import make_chroma, make_performances, publish, reseal
+from published import (
+    FINGERPRINT,
+    make_chroma,
+    make_performances,
+    model_folder,
+    publish,
+    random_head,
+    reseal,
+    unit_vectors,
+)
 
+from covsearch import indexing as build
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.index.chroma import Chroma
@@ -48,6 +58,54 @@ def test_chroma_comes_back_each_with_its_performance(generation: Generation) -> 
         assert stored.rates[place] == drawn.rates[row]
         np.testing.assert_array_equal(stored.track(place), drawn.track(row))
         assert stored.track(place).dtype == np.float32
+
+
+def test_the_order_of_publishing_does_not_matter(tmp_path: Path) -> None:
+    rng, pids = np.random.default_rng(0), [f"P_{n}" for n in range(1, 13)]
+    vectors, head, performances, chroma = (
+        unit_vectors(rng, 12),
+        random_head(rng),
+        make_performances(rng, 12),
+        make_chroma(12),
+    )
+    written = []
+    for turn in range(3):
+        order = rng.permutation(12).tolist()
+        generation = build.publish(
+            Workspace(tmp_path / str(turn)),
+            [pids[row] for row in order],
+            vectors[order],
+            head,
+            performances,
+            model_folder=model_folder(tmp_path / "model"),
+            fingerprint=FINGERPRINT,
+            features=FeatureConfig(),
+            subset="generated",
+            frame_rate=10.0,
+            parts={"chroma": chroma.take(order)},
+        )
+        written.append((generation.folder / "chroma.safetensors").read_bytes())
+    assert written[0] == written[1] == written[2]
+    assert_same(read(generation), chroma)
+
+
+def test_an_index_without_chroma_is_not_published(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ArtefactError, match="an index needs chroma of every performance, there is none"):
+        build.publish(
+            Workspace(tmp_path),
+            ["P_1"],
+            unit_vectors(rng, 1),
+            random_head(rng),
+            make_performances(rng, 1),
+            model_folder=model_folder(tmp_path / "model"),
+            fingerprint=FINGERPRINT,
+            features=FeatureConfig(),
+            subset="generated",
+            frame_rate=10.0,
+            parts={},
+        )
+    assert not (tmp_path / "index").exists()
 
 
 @given(st.lists(st.integers(0, 8), max_size=12))
