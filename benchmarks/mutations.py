@@ -82,7 +82,9 @@ def ask(workspace: Workspace) -> Answers:
     searcher = open_searcher(workspace, windows=True)
     pids = searcher.collection.pids[:: COUNT // 5]
     ranked = {f"{pid} {by}": searcher.query(pid, COUNT, rerank=by) for pid in pids for by in RERANKS}
-    return {**ranked, "found": searcher.find("singer title", COUNT), "generation": searcher.generation.name}
+    chroma = searcher.chroma.take(range(COUNT)).frames.tobytes()
+    found = searcher.find("singer title", COUNT)
+    return {**ranked, "chroma": chroma, "found": found, "generation": searcher.generation.name}
 
 
 def classify(error: Exception, mutation: Mutation) -> str:

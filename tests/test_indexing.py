@@ -13,8 +13,10 @@ from published import FINGERPRINT, make_chroma, make_performances, model_folder,
 from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embedding import embed_file_windows, embed_files
+from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.embedding import embed_file_windows, embed_files, read_features
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
+from covsearch.features.slow import restored, slow_chroma
 from covsearch.features.windows import WindowRecipe
 from covsearch.index.collection import read_collection
 from covsearch.index.generation import open_generation
@@ -76,6 +78,22 @@ def test_windows_are_each_performances_own_and_the_datasets_folder_is_kept(
         vectors, cuts = embed_file_windows(checkpoint, files[f"P_{row + 1}"], 2.5, WindowRecipe(2.5))
         np.testing.assert_allclose(own.vectors, vectors, atol=1e-5)
         assert own.cuts.start.tolist() == cuts.start.tolist() == [0, 90 / 2.5, (140 + 8 * (row % 3)) / 2.5]
+
+
+def test_every_performances_own_chroma_is_kept_whole_and_as_played(
+    toy: Path, model: Path, workspace: Workspace
+) -> None:
+    """However little the model sees of a track, and at whatever rate; a file outside gives the same bytes."""
+    build_index(toy, model, workspace, frame_rate=2.2 * SLOW_RATE)
+    searcher, files = open_searcher(workspace), open_dataset(toy).files
+    assert searcher.chroma.rates.tolist() == pytest.approx([1.1 * SLOW_RATE] * 24)
+    checkpoint = load_checkpoint(model)
+    for row in (0, 10, 23):
+        chroma = read_features(checkpoint, files[f"P_{row + 1}"])
+        frames, rate = slow_chroma(chroma, checkpoint.config.features.names, 2.2 * SLOW_RATE)
+        assert (len(frames), rate) == ((240 + 8 * (row % 3)) / 2, searcher.chroma.rates[row])
+        np.testing.assert_array_equal(searcher.chroma.take([row]).frames, frames)
+        np.testing.assert_array_equal(searcher.chroma.track(row), restored(frames))
 
 
 def test_windows_of_a_model_without_a_frame_rate_are_refused_before_anything_is_read(

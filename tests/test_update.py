@@ -90,6 +90,8 @@ def test_built_in_two_parts_is_built_in_one(toy: Path, model: Path, workspace: W
     np.testing.assert_allclose(ours.windows.vectors, theirs.windows.vectors, atol=1e-6)
     np.testing.assert_array_equal(ours.windows.cuts.first, theirs.windows.cuts.first)
     np.testing.assert_array_equal(ours.windows.cuts.start, theirs.windows.cuts.start)
+    for name in ("frames", "first", "rates"):
+        np.testing.assert_array_equal(getattr(ours.chroma, name), getattr(theirs.chroma, name))
     assert ours.catalogue.get(ours.collection.pids) == theirs.catalogue.get(theirs.collection.pids)
     a, b = ours.generation.manifest, theirs.generation.manifest
     assert replace(a, created="", files={}, source="") == replace(b, created="", files={}, source="")
@@ -104,6 +106,7 @@ def test_what_was_there_keeps_its_rows_to_the_bit(toy: Path, workspace: Workspac
     assert before.windows is not None
     assert after.windows is not None
     np.testing.assert_array_equal(after.windows.take(rows).vectors, before.windows.vectors)
+    np.testing.assert_array_equal(after.chroma.take(rows).frames, before.chroma.frames)
     np.testing.assert_array_equal(after.collection.flat.head.alpha, before.collection.flat.head.alpha)
 
 
@@ -150,6 +153,7 @@ def test_any_order_of_adding_and_removing_gives_what_is_left(toy: Path, workspac
         assert searcher.windows is not None
         assert whole.windows is not None
         np.testing.assert_allclose(searcher.windows.vectors, whole.windows.take(rows).vectors, atol=1e-6)
+        np.testing.assert_array_equal(searcher.chroma.frames, whole.chroma.take(rows).frames)
 
 
 def test_moved_files_are_the_same_where_their_content_is(toy: Path, workspace: Workspace, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +106,11 @@ class Chroma(Part):
     def make(cls, packed: Packed, settings: Any) -> Chroma:
         """The slow chroma that was packed beside the frames."""
         store = packed.store
-        spans = [store.slow(i) for i in range(len(store))]
-        first = np.cumsum([0, *map(len, spans)], dtype=np.int64)
-        return cls(_joined(spans), first, np.full(len(spans), slow_rate(packed.frame_rate)))
+        first = np.cumsum([0, *(entry.slow_frames for entry in store.entries)], dtype=np.int64)
+        frames = np.empty((first[-1], store.config.width), dtype=np.uint8)
+        for i in range(len(store)):  # one by one: each is a mapping of its own, and a process may have only so many
+            frames[first[i] : first[i + 1]] = store.slow(i)
+        return cls(frames, first, np.full(len(store), slow_rate(packed.frame_rate)))
 
 
 def _joined(spans: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -125,9 +128,12 @@ def _open(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.
         with path.open("rb") as data:
             length = int.from_bytes(data.read(8), "little")
             place = json.loads(data.read(length))["frames"]
-        if place["dtype"] != "U8" or len(place["shape"]) != 2 or not all(place["shape"]):
-            raise ArtefactError(f"expected frames as uint8 (M, F), not {place['dtype']} {place['shape']}")
-        frames = np.memmap(path, np.uint8, "r", 8 + length + place["data_offsets"][0], tuple(place["shape"]))
+            if place["dtype"] != "U8" or len(place["shape"]) != 2 or not all(place["shape"]):
+                raise ArtefactError(f"expected frames as uint8 (M, F), not {place['dtype']} {place['shape']}")
+            mapped = mmap.mmap(data.fileno(), 0, access=mmap.ACCESS_READ)
+        mapped.madvise(mmap.MADV_RANDOM)  # else the system reads 128 kB around every track of 8 kB
+        begin, end = place["data_offsets"]
+        frames = np.frombuffer(mapped, np.uint8, end - begin, 8 + length + begin).reshape(place["shape"])
     except (SafetensorError, KeyError, ValueError) as e:
         raise ArtefactError(f"expected safetensors: {e}") from e
     return frames, first, rates

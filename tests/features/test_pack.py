@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,36 @@ def test_killed_run_is_gone_on_with(toy: Path, tmp_path: Path, cut: int) -> None
             np.testing.assert_array_equal(mine, theirs)
         for i in range(len(whole)):
             np.testing.assert_array_equal(again.slow(i), whole.slow(i))
+
+
+@pytest.mark.parametrize("dies_at", [1, 2, 7, 8])
+def test_a_run_that_dies_between_the_two_files_is_gone_on_with(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int
+) -> None:
+    """Two writes a performance, the frames and the slow chroma; the last of them is half done."""
+    dataset = open_dataset(toy, ["hpcp"])
+    whole = pack(dataset, CONFIG, tmp_path / "whole", workers=1)
+    written, calls = pack_module._written, []
+
+    def dying(file: Any, frames: Any) -> tuple[int, int]:
+        calls.append(len(frames))
+        if len(calls) < dies_at:
+            return written(file, frames)
+        file.write(frames.tobytes()[: frames.nbytes // 2 + 1])
+        file.flush()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pack_module, "_written", dying)
+        with pytest.raises(KeyboardInterrupt):
+            pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    seen = reads(monkeypatch)
+    again = pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    assert len(seen) == 24 - (dies_at - 1) // 2  # what was whole is not read again
+    assert again.pids == whole.pids
+    for i in range(24):
+        np.testing.assert_array_equal(again.frames(i), whole.frames(i))
+        np.testing.assert_array_equal(again.slow(i), whole.slow(i))
 
 
 def test_refused_files_are_skipped_and_listed_or_stop_a_strict_run(toy: Path, tmp_path: Path) -> None:

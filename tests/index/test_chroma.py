@@ -10,8 +10,18 @@ import pytest
 import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
-from published import make_chroma, make_performances, publish, reseal
+from published import (
+    FINGERPRINT,
+    make_chroma,
+    make_performances,
+    model_folder,
+    publish,
+    random_head,
+    reseal,
+    unit_vectors,
+)
 
+from covsearch import indexing as build
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.index.chroma import Chroma
@@ -50,6 +60,54 @@ def test_chroma_comes_back_each_with_its_performance(generation: Generation) -> 
         assert stored.track(place).dtype == np.float32
 
 
+def test_the_order_of_publishing_does_not_matter(tmp_path: Path) -> None:
+    rng, pids = np.random.default_rng(0), [f"P_{n}" for n in range(1, 13)]
+    vectors, head, performances, chroma = (
+        unit_vectors(rng, 12),
+        random_head(rng),
+        make_performances(rng, 12),
+        make_chroma(12),
+    )
+    written = []
+    for turn in range(3):
+        order = rng.permutation(12).tolist()
+        generation = build.publish(
+            Workspace(tmp_path / str(turn)),
+            [pids[row] for row in order],
+            vectors[order],
+            head,
+            performances,
+            model_folder=model_folder(tmp_path / "model"),
+            fingerprint=FINGERPRINT,
+            features=FeatureConfig(),
+            subset="generated",
+            frame_rate=10.0,
+            parts={"chroma": chroma.take(order)},
+        )
+        written.append((generation.folder / "chroma.safetensors").read_bytes())
+    assert written[0] == written[1] == written[2]
+    assert_same(read(generation), chroma)
+
+
+def test_an_index_without_chroma_is_not_published(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ArtefactError, match="an index needs chroma of every performance, there is none"):
+        build.publish(
+            Workspace(tmp_path),
+            ["P_1"],
+            unit_vectors(rng, 1),
+            random_head(rng),
+            make_performances(rng, 1),
+            model_folder=model_folder(tmp_path / "model"),
+            fingerprint=FINGERPRINT,
+            features=FeatureConfig(),
+            subset="generated",
+            frame_rate=10.0,
+            parts={},
+        )
+    assert not (tmp_path / "index").exists()
+
+
 @given(st.lists(st.integers(0, 8), max_size=12))
 def test_take_and_append_are_rows_one_after_the_other(rows: list[int]) -> None:
     chroma = make_chroma(9)
@@ -70,8 +128,7 @@ def test_saving_gives_the_same_bytes_again(generation: Generation, tmp_path: Pat
 
 def test_opening_maps_the_frames_and_taking_reads_only_its_rows(generation: Generation) -> None:
     stored = read(generation)
-    assert isinstance(stored.frames, np.memmap)
-    assert not isinstance(stored.take([3, 5]).frames, np.memmap)
+    taken = stored.take([0, 29])
     path = generation.folder / "chroma.safetensors"
     with path.open("r+b") as file:  # what is not looked at yet, is seen as it is when it is looked at
         file.seek(-1, 2)
@@ -79,6 +136,9 @@ def test_opening_maps_the_frames_and_taking_reads_only_its_rows(generation: Gene
         file.seek(-1, 2)
         file.write(bytes([last ^ 255]))
     assert stored.frames[-1, -1] == last ^ 255
+    assert taken.frames[-1, -1] == last  # what was taken is in memory
+    with pytest.raises(ValueError, match="read-only"):
+        stored.frames[0, 0] = 1
 
 
 def stored_as(chroma: Chroma, **changes: Any) -> bytes:

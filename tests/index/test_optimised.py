@@ -91,6 +91,8 @@ CASES = {
     "a PID less": (ids(lambda pids: pids.pop()), "expected 40 different PIDs, found 39"),
     "a PID twice": (ids(double), "expected 40 different PIDs, found 39"),
     "NaN in a window": (setting("windows.safetensors", "vectors", (3, 5), np.inf), "holds NaN or infinity"),
+    "chroma out of order": (setting("chroma.safetensors", "first", (1,), 0), r"chroma\.safetensors: offsets must rise"),
+    "a rate of 0": (setting("chroma.safetensors", "rates", (1,), 0.0), "expected rates as positive numbers"),
     "windows out of order": (setting("windows.safetensors", "first", (1,), 0), "offsets must rise"),
 }
 
