@@ -21,6 +21,7 @@ from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.files import LOOSE, open_files
 from covsearch.dataset.frame_rate import rate_beside
 from covsearch.dataset.ids import ID_RULE, natural_key
+from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
@@ -123,7 +124,7 @@ def add_performances(
     strict : bool
         Refuse to skip a performance of a folder.
     frame_rate : float, optional
-        Frames/s of all these files; by default what their collection declares or what is known of the subset.
+        Frames/s of all these files; by default what they or their collection declare or what is known of the subset.
     progress : Progress
 
     Raises
@@ -131,8 +132,8 @@ def add_performances(
     NotFoundError
         When nothing was built yet, or a path is not there.
     UsageError
-        When no path is given, a file is not called after a work and a performance, or files say no frame rate and the
-        index's model needs one.
+        When no path is given, a file is not called after a work and a performance, files say no frame rate and the
+        index's model needs one, or cannot be of the frame rate assumed of them.
     ArtefactError
         When the current generation or a file is damaged.
     CovsearchError
@@ -151,6 +152,7 @@ def add_performances(
         checkpoint = _own_model(before)
         for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
             dataset = _rated(opened, before)
+            check_lengths(dataset, before.manifest.features.names[0])
             rates.add(dataset.frame_rate)
             collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
             given.update(full_name(collection, pid) for pid in dataset.performances)

@@ -24,6 +24,7 @@ from covsearch.dataset.datacos import Dataset, Skipped
 from covsearch.dataset.hdf5 import MAX_FILE_BYTES, read_chroma
 from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features.frames import prepare
+from covsearch.features.sound import LEAST_SECONDS, check_sound
 from covsearch.features.store import CONFIG, ENTRIES, FRAMES, Entry, FileStamp, FrameStore, read_entries
 from covsearch.guard.files import RefusedError, Snapshot
 from covsearch.progress import Progress, silent
@@ -42,6 +43,7 @@ class _Job:
     config: FeatureConfig
     frame_rate: float
     root: Path
+    rate_to_match: float | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,16 @@ def frames_of(
     return prepare(chroma, config, frame_rate)
 
 
+def _frames_of(job: _Job, used: Mapping[str, Path]) -> NDArray[np.float16]:
+    """The frames of a performance that is to be packed, of which more is asked than of one that was."""
+    chroma = {
+        name: read_chroma(path, name, pid=job.pid, wid=job.wid, root=job.root, frame_rate=job.rate_to_match)
+        for name, path in used.items()
+    }
+    check_sound(chroma, job.frame_rate)
+    return prepare(chroma, job.config, job.frame_rate).astype(np.float16)
+
+
 def _work(jobs: list[_Job]) -> list[_Result]:
     return [_pack_one(job) for job in jobs]
 
@@ -91,7 +103,7 @@ def _pack_one(job: _Job) -> _Result:
     used = {name: job.files[name] for name in job.config.names}
     try:
         stamps = {name: _stamp_or_refuse(path, job.root) for name, path in used.items()}
-        frames = frames_of(used, job.config, job.frame_rate, job.pid, job.wid, job.root).astype(np.float16)
+        frames = _frames_of(job, used)
     except FeatureFileError as e:
         return _Result(job, None, {}, (e.path, e.reason))
     except ArtefactError as e:
@@ -153,8 +165,8 @@ def pack(
         with _locked(folder, made_from, progress) as data:
             kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
             todo = [
-                _Job(pid, performance.wid, dataset.files[pid], config, dataset.frame_rate, dataset.root)
-                for pid, performance in dataset.performances.items()
+                _Job(pid, p.wid, dataset.files[pid], config, dataset.frame_rate, dataset.root, dataset.rate_to_match)
+                for pid, p in dataset.performances.items()
                 if pid not in kept
             ]
             packed, skipped = _append(folder, data, todo, workers, strict, progress)
@@ -194,11 +206,13 @@ class _Source:
     """What the files are, as far as the frames made from them depend on it."""
 
     frame_rate: float
+    rate_is_given: bool  # then no file is asked what it declares
+    least_seconds: float = LEAST_SECONDS
 
 
 def _settings(dataset: Dataset, config: FeatureConfig) -> str:
     """TOML of all that decides which frames come from which chroma."""
-    return to_toml(features=config, source=_Source(dataset.frame_rate))
+    return to_toml(features=config, source=_Source(dataset.frame_rate, dataset.rate_is_given))
 
 
 def _check_configuration(folder: Path, settings: str) -> None:
