@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
-from covsearch.dataset.hdf5 import read_rate
+from covsearch.dataset.hdf5 import DeclaredRateError, read_rate
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
 from covsearch.dataset.metadata import read_metadata
@@ -121,7 +120,8 @@ def open_dataset(
     UsageError
         For an unknown feature, several subsets and none named, or a frame rate that is no positive number.
     ArtefactError
-        For damaged metadata; with `strict` for the first thing that would be skipped.
+        For damaged metadata; when no file can be read, and one because of the frame rate that it declares; with
+        `strict` for the first thing that would be skipped.
     """
     unknown = sorted(set(features) - set(CHROMA))
     if unknown:
@@ -148,10 +148,23 @@ def open_dataset(
 
 
 def rate_in(files: Mapping[str, Mapping[str, Path]], root: Path) -> float | None:
-    """The frame rate that the first file that can be read declares, frames/s; None where it declares none."""
+    """The frame rate that the first file that can be read declares, frames/s; None where it declares none.
+
+    Raises
+    ------
+    DeclaredRateError
+        When no file can be read, and one because of the rate that it declares.
+    """
+    wrong: DeclaredRateError | None = None
     for path in (path for by_feature in files.values() for path in by_feature.values()):
-        with suppress(FeatureFileError):  # who reads it is told why it is refused
+        try:
             return read_rate(path, root)
+        except DeclaredRateError as e:
+            wrong = wrong or e
+        except FeatureFileError:
+            pass  # who reads it is told why it is refused
+    if wrong:
+        raise wrong
     return None
 
 

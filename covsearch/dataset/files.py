@@ -54,7 +54,8 @@ def open_files(
     UsageError
         When a path does not say of which work and performance the file is.
     ArtefactError
-        When a feature is missing, when file and metadata disagree, or when the metadata is damaged.
+        When a feature is missing, when file and metadata disagree, when the metadata is damaged, or when the files
+        declare a frame rate that cannot be.
     """
     groups: dict[str, list[Path]] = {}
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100, resolve follows links

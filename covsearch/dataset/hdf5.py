@@ -38,6 +38,10 @@ LOWEST, HIGHEST = 1e-15, 1e15  # of the highest value: squares of all that float
 H5PY_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError, MemoryError)
 
 
+class DeclaredRateError(FeatureFileError):
+    """A file that was refused for the frame rate that it declares."""
+
+
 def read_chroma(
     path: Path,
     feature: str,
@@ -112,10 +116,14 @@ def read_rate(path: Path, root: Path | None = None) -> float | None:
     Raises
     ------
     FeatureFileError
-        When the file is no HDF5, or the attribute no positive number; `root` is that of :func:`read_chroma`.
+        When the file is no HDF5; a :class:`DeclaredRateError` when the attribute is no positive number. `root` is that
+        of :func:`read_chroma`.
     """
     with _file(path, root) as (file, _):
-        return _rate(file)
+        try:
+            return _rate(file)
+        except RefusedError as e:
+            raise DeclaredRateError(path, str(e)) from e
 
 
 @contextmanager

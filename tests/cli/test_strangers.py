@@ -63,6 +63,11 @@ def test_a_declaration_in_the_file_is_enough(home: Path, tmp_path: Path, capsys:
         code, err = failure(capsys, home, *command)
         assert code == 2
         assert "no frame rate is declared, and the index has files of 2.69 frames/s: say --frame-rate" in err
+    wrong = one(tmp_path / "wrong", 8000, -2.0)
+    for command in (("add", wrong), ("add", tmp_path / "wrong"), ("query", "--file", wrong)):
+        code, err = failure(capsys, home, *command)
+        assert code == 4
+        assert f"{wrong}: attribute frame_rate says -2.0; expected a positive number of frames a second\n" in err
     assert "P_100_hpcp.h5 · read at 86.13 frames/s" in run(home, "query", "--file", telling).stdout
     assert "Read at 86.13 frames/s." in run(home, "add", tmp_path / "telling").stdout
 
