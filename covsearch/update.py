@@ -157,7 +157,7 @@ def add_performances(
             collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
             given.update(full_name(collection, pid) for pid in dataset.performances)
             new = _pack(workspace, dataset, _fresh(rows, dataset, collection), checkpoint, whole, progress)
-            skipped.update(dict.fromkeys(new.skipped if new else dataset.skipped))
+            skipped.update(dict.fromkeys(dataset.skipped if new is None else new.skipped))
             if new:
                 rows += _embed(checkpoint, dataset, collection, new, rows.windows, progress)
         added = set(rows.keys) - old
@@ -340,7 +340,9 @@ def _pack(
         return None
     performances = {pid: dataset.performances[pid] for pid in fresh}
     part = replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in fresh})
-    return pack_cached(workspace.cache, part, checkpoint.config.features, strict=strict, progress=progress)
+    again = len(fresh) < len(dataset.performances)  # then what is refused was refused before
+    config = checkpoint.config.features
+    return pack_cached(workspace.cache, part, config, strict=strict, may_be_empty=again, progress=progress)
 
 
 def _embed(

@@ -85,11 +85,12 @@ def frames_of(
     return prepare(chroma, config, frame_rate)
 
 
-def _frames_of(job: _Job, used: Mapping[str, Path]) -> NDArray[np.float16]:
+def _frames_of(job: _Job) -> NDArray[np.float16]:
     """The frames of a performance that is to be packed, of which more is asked than of one that was."""
+    rate, names = job.rate_to_match, job.config.names
     chroma = {
-        name: read_chroma(path, name, pid=job.pid, wid=job.wid, root=job.root, frame_rate=job.rate_to_match)
-        for name, path in used.items()
+        name: read_chroma(job.files[name], name, pid=job.pid, wid=job.wid, root=job.root, frame_rate=rate)
+        for name in names
     }
     check_sound(chroma, job.frame_rate)
     return prepare(chroma, job.config, job.frame_rate).astype(np.float16)
@@ -103,7 +104,7 @@ def _pack_one(job: _Job) -> _Result:
     used = {name: job.files[name] for name in job.config.names}
     try:
         stamps = {name: _stamp_or_refuse(path, job.root) for name, path in used.items()}
-        frames = _frames_of(job, used)
+        frames = _frames_of(job)
     except FeatureFileError as e:
         return _Result(job, None, {}, (e.path, e.reason))
     except ArtefactError as e:
@@ -127,6 +128,7 @@ def pack(
     *,
     workers: int | None = None,
     strict: bool = False,
+    may_be_empty: bool = False,
     progress: Progress = silent,
 ) -> FrameStore:
     """Pack every performance of `dataset`; what an earlier run packed and has not changed is kept.
@@ -145,6 +147,8 @@ def pack(
         Reading processes; one a core by default, none when there is little to read.
     strict : bool
         Stop at the first refused file instead of skipping it.
+    may_be_empty : bool
+        Whether it is no error that all are refused.
     progress : Progress
 
     Returns
@@ -155,7 +159,7 @@ def pack(
     Raises
     ------
     ArtefactError
-        With `strict`, for the first refused file; without, when no performance could be packed.
+        With `strict`, for the first refused file; without, when no performance could be packed and that is an error.
     """
     made_from = _settings(dataset, config)
     _check_configuration(folder, made_from)
@@ -173,7 +177,7 @@ def pack(
         kept.update(packed)
     entries = tuple(kept[pid] for pid in dataset.performances if pid in kept)
     skipped = [Skipped(_below(Path(s.path), dataset.root), s.reason) for s in skipped]
-    if not entries:
+    if not entries and not may_be_empty:
         first = f": {skipped[0].path}: {skipped[0].reason}" if skipped else ""
         raise ArtefactError(f"{dataset.root}: none of {len(dataset.files)} performances could be read{first}")
     return FrameStore(folder, config, dataset.subset, entries, (*dataset.skipped, *skipped))
@@ -335,7 +339,14 @@ def store_folder(cache: Path, dataset: Dataset, config: FeatureConfig) -> Path:
 
 
 def pack_cached(
-    cache: Path, dataset: Dataset, config: FeatureConfig, *, strict: bool = False, progress: Progress = silent
+    cache: Path,
+    dataset: Dataset,
+    config: FeatureConfig,
+    *,
+    strict: bool = False,
+    may_be_empty: bool = False,
+    progress: Progress = silent,
 ) -> FrameStore:
     """:func:`pack` into the folder that `cache` keeps for `dataset` and `config`; raises as it does."""
-    return pack(dataset, config, store_folder(cache, dataset, config), strict=strict, progress=progress)
+    folder = store_folder(cache, dataset, config)
+    return pack(dataset, config, folder, strict=strict, may_be_empty=may_be_empty, progress=progress)
