@@ -19,6 +19,7 @@ from covsearch import __version__
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.ids import ID_RULE, is_id, natural_key
+from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import COLON, full_name, is_collection, is_name, names_of
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
@@ -105,7 +106,8 @@ def build_index(
     strict : bool
         Refuse to skip a performance.
     frame_rate : float, optional
-        Frames/s of the files; by default what is known of the subset, else Da-TACOS's 86.13.
+        Frames/s of the files; by default what they or their collection declare, what is known of the subset, else
+        Da-TACOS's 86.13.
     windows : bool
         Index the windows of every performance too (:mod:`covsearch.index.windows`).
     progress : Progress
@@ -113,7 +115,7 @@ def build_index(
     Raises
     ------
     UsageError
-        For `windows` with a model without a frame rate.
+        For `windows` with a model without a frame rate, and for files that cannot be of the frame rate assumed of them.
     CovsearchError
         When another build is running in the workspace; and what reading the dataset and the model raises.
     """
@@ -128,6 +130,7 @@ def build_index(
         config = checkpoint.config.features
         root = dataset_dir or sample_root()
         dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
+        check_lengths(dataset, config.names[0])
         wanted = settings_for([*NEEDED, *(["windows"] if windows else [])], config, dataset.frame_rate)
         store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
         cut = partial(embed_windows, checkpoint, store, progress=progress)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from covsearch.answers import QueryResult
 from covsearch.dataset.files import rate_of_file
 from covsearch.dataset.frame_rate import check_frame_rate, rate_beside
-from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError
+from covsearch.dataset.lengths import check_file_lengths
+from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
 from covsearch.index.manifest import MEND
 from covsearch.search import Searcher
 
@@ -41,31 +42,41 @@ def query_files(
     top, candidates, rerank
         As for :meth:`covsearch.search.Searcher.query`.
     frame_rate : float, optional
-        Frames/s of the files; by default what their collection declares or what is known of the subset.
+        Frames/s of the files; by default what they or their collection declare or what is known of the subset.
 
     Raises
     ------
     NotFoundError
         When a path is no file.
     ArtefactError
-        When the files lack a feature or are refused, or the index's model is damaged.
+        When the files lack a feature, are refused or have less than 15 s of sound, or the index's model is damaged.
     UsageError
-        As :meth:`covsearch.search.Searcher.query`, for an impossible frame rate, and when the files say none and the
-        index's model needs one.
+        As :meth:`covsearch.search.Searcher.query`, for an impossible frame rate, when the files say none and the
+        index's model needs one, when they say two, and when they cannot be of the frame rate assumed of them.
     """
     for path in paths:
         if not path.is_file():
             raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
-    rate = _declared_rate(searcher, paths) if frame_rate is None else check_frame_rate(frame_rate)
-    result = searcher.ask(_embed(searcher, paths, rate), top, candidates, rerank=rerank)
+    if frame_rate is not None:
+        check_frame_rate(frame_rate)
+    question, rate = _embed(searcher, paths, frame_rate)
+    result = searcher.ask(question, top, candidates, rerank=rerank)
     return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
 
 
-def _declared_rate(searcher: Searcher, paths: Sequence[Path]) -> float:
+def _declared_rate(searcher: Searcher, files: Mapping[str, Path]) -> float:
     """What is said of the files' frame rate; where nothing is, they must not be read at a guess."""
     manifest = searcher.generation.manifest
-    declared = next((rate for rate in map(rate_of_file, paths) if rate is not None), None)
-    return rate_beside(manifest.frame_rate, declared, paths[0], matters=bool(manifest.features.rate))
+    said = {path: rate for path in files.values() if (rate := rate_of_file(path)) is not None}
+    if len(set(said.values())) > 1:
+        each = " and ".join(f"{path} has {rate:g} frames/s" for path, rate in said.items())
+        raise UsageError(f"{each}: expected one rate of all files of a performance: say it with --frame-rate")
+    declared = next(iter(said.values()), None)
+    feature, path = next(iter(files.items()))
+    rate = rate_beside(manifest.frame_rate, declared, path, matters=bool(manifest.features.rate))
+    if declared is None:
+        check_file_lengths([path], feature, rate, path)
+    return rate
 
 
 def query_chroma(
@@ -93,25 +104,33 @@ def query_chroma(
     Raises
     ------
     UsageError
-        When the array or the frame rate cannot be, and as :meth:`covsearch.search.Searcher.query`.
+        When the array or the frame rate cannot be, with less than 15 s of sound, and as
+        :meth:`covsearch.search.Searcher.query`.
     ArtefactError
         When the index's model is damaged.
     """
     from covsearch.features.raw import checked_chroma, declared
+    from covsearch.features.sound import check_sound
 
     rate = declared(frame_rate)
     checkpoint = _own_checkpoint(searcher)
     arrays = checked_chroma(chroma, checkpoint.config.features.names)
+    check_sound(arrays, rate, what=f"at {rate:.2f} frames/s the array has ", error=UsageError)
     result = searcher.ask(_embed_chroma(searcher, checkpoint, arrays, rate), top, candidates, rerank=rerank)
     return replace(result, frame_rate=rate)
 
 
-def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float) -> Question:
+def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None) -> tuple[Question, float]:
+    """The question of a performance in files, and the frames/s at which they were read."""
     from covsearch.embedding import read_features
+    from covsearch.features.sound import check_sound
 
     checkpoint = _own_checkpoint(searcher)
     files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
-    return _embed_chroma(searcher, checkpoint, read_features(checkpoint, files), frame_rate)
+    rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
+    chroma = read_features(checkpoint, files)
+    check_sound(chroma, rate, what=f"{paths[0]}: at {rate:.2f} frames/s it has ")
+    return _embed_chroma(searcher, checkpoint, chroma, rate), rate
 
 
 def _embed_chroma(

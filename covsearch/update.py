@@ -22,6 +22,7 @@ from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.files import LOOSE, open_files
 from covsearch.dataset.frame_rate import rate_beside
 from covsearch.dataset.ids import ID_RULE, natural_key
+from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
@@ -124,7 +125,7 @@ def add_performances(
     strict : bool
         Refuse to skip a performance of a folder.
     frame_rate : float, optional
-        Frames/s of all these files; by default what their collection declares or what is known of the subset.
+        Frames/s of all these files; by default what they or their collection declare or what is known of the subset.
     progress : Progress
 
     Raises
@@ -132,8 +133,8 @@ def add_performances(
     NotFoundError
         When nothing was built yet, or a path is not there.
     UsageError
-        When no path is given, a file is not called after a work and a performance, or files say no frame rate and the
-        index's model needs one.
+        When no path is given, a file is not called after a work and a performance, files say no frame rate and the
+        index's model needs one, or cannot be of the frame rate assumed of them.
     ArtefactError
         When the current generation or a file is damaged.
     CovsearchError
@@ -152,11 +153,12 @@ def add_performances(
         checkpoint = _own_model(before)
         for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
             dataset = _rated(opened, before)
+            check_lengths(dataset, before.manifest.features.names[0])
             rates.add(dataset.frame_rate)
             collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
             given.update(full_name(collection, pid) for pid in dataset.performances)
             new = _pack(workspace, dataset, _fresh(rows, dataset, collection), checkpoint, whole, progress)
-            skipped.update(dict.fromkeys(new.skipped if new else dataset.skipped))
+            skipped.update(dict.fromkeys(dataset.skipped if new is None else new.skipped))
             if new:
                 rows += _embed(checkpoint, dataset, collection, new, rows.parts, progress)
         added = set(rows.keys) - old
@@ -338,7 +340,9 @@ def _pack(
         return None
     performances = {pid: dataset.performances[pid] for pid in fresh}
     part = replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in fresh})
-    return pack_cached(workspace.cache, part, checkpoint.config.features, strict=strict, progress=progress)
+    again = len(fresh) < len(dataset.performances)  # then what is refused was refused before
+    config = checkpoint.config.features
+    return pack_cached(workspace.cache, part, config, strict=strict, may_be_empty=again, progress=progress)
 
 
 def _embed(

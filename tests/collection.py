@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+FRAME_RATE = 44_100 / 512 / 32  # frames/s: 240 frames last 89 s
+
 
 def melody(seed: int, frames: int = 240) -> NDArray[np.float32]:
     """A made-up song: 12 chroma bins over time, one loud bin every few frames."""
@@ -18,8 +20,16 @@ def melody(seed: int, frames: int = 240) -> NDArray[np.float32]:
     return (np.eye(12)[notes] + 0.05 * rng.random((frames, 12))).astype(np.float32).clip(0, 1)
 
 
-def write_feature(root: Path, subset: str, feature: str, wid: str, pid: str, values: NDArray[np.float32]) -> Path:
-    """Write one per-feature file as Da-TACOS does."""
+def write_feature(
+    root: Path,
+    subset: str,
+    feature: str,
+    wid: str,
+    pid: str,
+    values: NDArray[np.float32],
+    frame_rate: float | None = FRAME_RATE,
+) -> Path:
+    """Write one per-feature file as Da-TACOS does; with a frame rate, it declares that."""
     folder = root / f"da-tacos_{subset}_subset_{feature}" / f"{wid}_{feature}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{pid}_{feature}.h5"
@@ -27,6 +37,8 @@ def write_feature(root: Path, subset: str, feature: str, wid: str, pid: str, val
         name = {"cens": "chroma_cens"}.get(feature, feature)
         f.create_dataset(name, data=values, compression="gzip", compression_opts=9, shuffle=True)
         f.attrs["label"], f.attrs["track_id"] = np.bytes_(wid), np.bytes_(pid)
+        if frame_rate is not None:
+            f.attrs["frame_rate"] = frame_rate
     return path
 
 
@@ -37,6 +49,7 @@ def write_collection(
     features: Sequence[str] = ("hpcp",),
     subset: str = "toy",
     frames: int = 240,
+    frame_rate: float | None = FRAME_RATE,
 ) -> Path:
     """A collection of `works` works with `versions` performances each; PIDs count from P_1 through the works."""
     metadata: dict[str, dict[str, dict[str, str]]] = {}
@@ -47,7 +60,7 @@ def write_collection(
             song = np.roll(melody(w, frames + 8 * v), 2 * v, axis=1)
             for feature in features:
                 rolled = np.roll(song, 3, axis=1) if feature == "hpcp" else song
-                write_feature(root, subset, feature, f"W_{w}", f"P_{pid}", rolled)
+                write_feature(root, subset, feature, f"W_{w}", f"P_{pid}", rolled, frame_rate)
             metadata.setdefault(f"W_{w}", {})[f"P_{pid}"] = {
                 "work_title": f"Song {w}",
                 "work_artist": f"Writer {w}",

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from collection import FRAME_RATE
 from numpy.typing import NDArray
 
 from covsearch import embedding as embed
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.embedding import embed_file_windows, embed_files, embed_frames, embed_store, embed_windows
 from covsearch.errors import UsageError
 from covsearch.features.frames import seen_rate
@@ -111,7 +111,7 @@ def test_two_embeddings_that_overlap_leave_torchs_threads_as_they_were(
 def at_a_rate(tmp_path: Path) -> Checkpoint:
     """A network that sees every second frame of the toy collection's."""
     torch.manual_seed(0)
-    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=DATACOS_RATE / 2))
+    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=FRAME_RATE / 2))
     save_checkpoint(tmp_path / "rated", Siamese(config), config)
     return load_checkpoint(tmp_path / "rated")
 
@@ -131,7 +131,7 @@ def test_windows_of_store_and_files_are_the_embeddings_of_their_frames(
     for i in (0, 7, 23):
         starts = recipe.starts(int(store.lengths[i])).tolist()
         own = slice(cuts.first[i], cuts.first[i + 1])
-        np.testing.assert_allclose(cuts.start[own], np.array(starts) * 2 / DATACOS_RATE)
+        np.testing.assert_allclose(cuts.start[own], np.array(starts) * 2 / FRAME_RATE)
         alone = embed_frames(at_a_rate.model, [store.frames(i)[start : start + 50] for start in starts])
         np.testing.assert_allclose(vectors[own], alone, atol=1e-5)
         by_file, own_cuts = embed_file_windows(at_a_rate, dataset.files[store.pids[i]], dataset.frame_rate, recipe)

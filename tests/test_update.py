@@ -218,7 +218,7 @@ def test_a_file_outside_of_a_dataset_is_known_by_its_ids(workspace: Workspace, t
 
 
 def test_files_that_say_no_rate_are_not_read_at_that_of_the_index(workspace: Workspace, tmp_path: Path) -> None:
-    write_feature(tmp_path / "mine", "mine", "hpcp", "W_100", "P_100", melody(100))
+    write_feature(tmp_path / "mine", "mine", "hpcp", "W_100", "P_100", melody(100), None)
     before = names(workspace)
     expected = r"mine: no frame rate is declared, and the index has files of 2\.69 frames/s: say --frame-rate, or write"
     with pytest.raises(UsageError, match=expected):
@@ -228,7 +228,7 @@ def test_files_that_say_no_rate_are_not_read_at_that_of_the_index(workspace: Wor
 
 def test_a_declared_rate_counts_and_a_known_one_does(workspace: Workspace, tmp_path: Path) -> None:
     for subset, first in (("mine", 100), ("sample", 200)):
-        write_feature(tmp_path / subset, subset, "hpcp", f"W_{first}", f"P_{first}", melody(first))
+        write_feature(tmp_path / subset, subset, "hpcp", f"W_{first}", f"P_{first}", melody(first), None)
     (tmp_path / "mine" / "covsearch.toml").write_text(f"frame_rate = {SLOW_RATE}\n")
     rates = [add_performances(workspace, [tmp_path / subset]).frame_rates for subset in ("mine", "sample")]
     assert rates == [(SLOW_RATE,), (4 * SLOW_RATE,)]

@@ -24,7 +24,7 @@ _LISTED = 5  # skipped performances that the summary names
 @click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
 @click.option("--subset", help="Which subset, when the folder holds several.")
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
-@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
 @click.option("--windows", is_flag=True, help="Index two-minute windows too, for `query --rerank windows`.")
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")

@@ -36,7 +36,7 @@ from covsearch.workspace import Workspace
     help=f"Beside the models; repeatable [the fast ones: {', '.join(DEFAULT_BASELINES)}]. "
     "Qmax aligns every pair: a millisecond or two each.",
 )
-@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of noise and the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw ranks.png and recall.png here.")

@@ -65,7 +65,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
 @click.option("--subset", help="Which subset, when the folder holds several.")
-@click.option("--frame-rate", type=float, help="Frames a second of the files [known of the subset, or 86.13].")
+@click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
 @click.option("--out", type=click.Path(path_type=Path), help="Checkpoint folder [HOME/models/...].")
 @click.option(
     "--synthesize",

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
+from covsearch.dataset.hdf5 import DeclaredRateError, read_rate
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
 from covsearch.dataset.metadata import read_metadata
 from covsearch.dataset.performance import Performance, known_work
-from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
 
 __all__ = ["Dataset", "Skipped", "open_dataset"]
 
@@ -23,7 +24,7 @@ Found = dict[str, dict[str, list[FeatureFile]]]  # pid -> feature -> files
 
 @dataclass(frozen=True)
 class Dataset:
-    """One subset of a Da-TACOS folder; nothing of its feature files has been read.
+    """One subset of a Da-TACOS folder; of its feature files, at most a frame rate has been read.
 
     Attributes
     ----------
@@ -43,7 +44,10 @@ class Dataset:
     frame_rate : float
         Frames/s of the stored chroma.
     rate_is_known : bool
-        Whether the caller or the subset's name said the frame rate; else it is assumed to be Da-TACOS's.
+        Whether the caller, a file, a declaration or the subset's name said the frame rate; else it is assumed to be
+        Da-TACOS's.
+    rate_is_given : bool
+        Whether the caller said it, against whatever files declare.
     """
 
     root: Path
@@ -54,6 +58,12 @@ class Dataset:
     metadata: Path | None = None
     frame_rate: float = DATACOS_RATE
     rate_is_known: bool = False
+    rate_is_given: bool = False
+
+    @property
+    def rate_to_match(self) -> float | None:
+        """Frames/s that no file may contradict; None where the caller said it."""
+        return None if self.rate_is_given else self.frame_rate
 
     @property
     def works(self) -> Mapping[str, tuple[str, ...]]:
@@ -96,8 +106,8 @@ def open_dataset(
     strict : bool
         Refuse to skip anything.
     frame_rate : float, optional
-        Frames/s of the files; by default what ``covsearch.toml`` in the folder or beside its feature folders says, then
-        what is known of the subset, else Da-TACOS's 86.13.
+        Frames/s of the files; by default what the first file that can be read declares, then what ``covsearch.toml`` in
+        the folder or beside its feature folders says, then what is known of the subset, else Da-TACOS's 86.13.
 
     Returns
     -------
@@ -110,7 +120,8 @@ def open_dataset(
     UsageError
         For an unknown feature, several subsets and none named, or a frame rate that is no positive number.
     ArtefactError
-        For damaged metadata; with `strict` for the first thing that would be skipped.
+        For damaged metadata; when no file can be read, and one because of the frame rate that it declares; with
+        `strict` for the first thing that would be skipped.
     """
     unknown = sorted(set(features) - set(CHROMA))
     if unknown:
@@ -118,7 +129,6 @@ def open_dataset(
     layout = _layout(Path(root))
     subset = _choose_subset(layout, subset)
     beside = [folder.path.parent for folder in layout.folders if folder.subset == subset]
-    rate, rate_is_known = frame_rate_of(subset, frame_rate, [layout.root, *dict.fromkeys(beside)])
     wanted = tuple(features) or tuple(CHROMA)
     skipped = list(layout.skipped)
     found = _find_files(layout, subset, wanted, skipped)
@@ -131,7 +141,31 @@ def open_dataset(
     performances, files = join(found, records, tuple(features), layout.root, skipped)
     left_out = tuple(dict.fromkeys(skipped))  # a folder may have been listed twice
     _check_outcome(layout, subset, left_out, bool(performances), metadata, strict)
-    return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, rate_is_known)
+    in_file = None if frame_rate is not None else rate_in(files, layout.root)
+    rate, is_known = frame_rate_of(subset, frame_rate, [layout.root, *dict.fromkeys(beside)], in_file)
+    given = frame_rate is not None
+    return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, is_known, given)
+
+
+def rate_in(files: Mapping[str, Mapping[str, Path]], root: Path) -> float | None:
+    """The frame rate that the first file that can be read declares, frames/s; None where it declares none.
+
+    Raises
+    ------
+    DeclaredRateError
+        When no file can be read, and one because of the rate that it declares.
+    """
+    wrong: DeclaredRateError | None = None
+    for path in (path for by_feature in files.values() for path in by_feature.values()):
+        try:
+            return read_rate(path, root)
+        except DeclaredRateError as e:
+            wrong = wrong or e
+        except FeatureFileError:
+            pass  # who reads it is told why it is refused
+    if wrong:
+        raise wrong
+    return None
 
 
 def _layout(root: Path) -> Layout:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from covsearch.dataset.chroma import CHROMA
-from covsearch.dataset.datacos import Dataset, Found, Skipped, join
+from covsearch.dataset.datacos import Dataset, Found, Skipped, join, rate_in
 from covsearch.dataset.frame_rate import frame_rate_of
+from covsearch.dataset.hdf5 import read_rate
 from covsearch.dataset.ids import PID, WID
 from covsearch.dataset.layout import FOLDER, METADATA, FeatureFile
 from covsearch.dataset.metadata import read_metadata
@@ -30,7 +31,7 @@ _NAME = re.compile(
 def open_files(
     paths: Sequence[Path], features: Sequence[str], *, frame_rate: float | None = None
 ) -> tuple[Dataset, ...]:
-    """Open feature files by their names; nothing of them is read.
+    """Open feature files by their names; nothing of them is read but a frame rate.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def open_files(
     UsageError
         When a path does not say of which work and performance the file is.
     ArtefactError
-        When a feature is missing, when file and metadata disagree, or when the metadata is damaged.
+        When a feature is missing, when file and metadata disagree, when the metadata is damaged, or when the files
+        declare a frame rate that cannot be.
     """
     groups: dict[str, list[Path]] = {}
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100, resolve follows links
@@ -62,16 +64,17 @@ def open_files(
 
 
 def rate_of_file(path: Path) -> float | None:
-    """The frame rate of a feature file, frames/s, as its collection declares it; None where that is not known.
+    """The frame rate of a feature file, frames/s, as it or its collection declares it; None where that is not known.
 
     Raises
     ------
     ArtefactError
-        When a declaration is damaged.
+        When the file or a declaration is damaged.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100, resolve follows links
     subset = _subset(path)
-    rate, is_known = frame_rate_of(subset, None, [path.parent, path.parent.parent, _top(path, subset)])
+    folders = [path.parent, path.parent.parent, _top(path, subset)]
+    rate, is_known = frame_rate_of(subset, None, folders, read_rate(path))
     return rate if is_known else None
 
 
@@ -93,8 +96,9 @@ def _open(subset: str, paths: Sequence[Path], features: Sequence[str], frame_rat
     if skipped:
         raise ArtefactError(f"{root / skipped[0].path}: {skipped[0].reason}; nothing was taken")
     tops = dict.fromkeys(_top(path, subset) for path in paths)
-    rate, rate_is_known = frame_rate_of(subset, frame_rate, [*tops, root])
-    return Dataset(root, subset, performances, files, (), metadata, rate, rate_is_known)
+    given = frame_rate is not None
+    rate, is_known = frame_rate_of(subset, frame_rate, [*tops, root], None if given else rate_in(files, root))
+    return Dataset(root, subset, performances, files, (), metadata, rate, is_known, given)
 
 
 def _file(path: Path, features: Sequence[str]) -> Iterator[tuple[str, FeatureFile]]:

@@ -1,4 +1,7 @@
-"""How many frames a second the files of a collection hold: given, declared beside them, Da-TACOS's own, or assumed."""
+"""How many frames a second the files of a collection hold.
+
+It is given, declared by a file, declared beside the files, Da-TACOS's own, or assumed: the first that there is.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ def check_frame_rate(frame_rate: float) -> float:
     return float(frame_rate)
 
 
-def frame_rate_of(subset: str, given: float | None = None, folders: Iterable[Path] = ()) -> tuple[float, bool]:
+def frame_rate_of(
+    subset: str, given: float | None = None, folders: Iterable[Path] = (), in_file: float | None = None
+) -> tuple[float, bool]:
     """The frame rate of a subset, and whether it is given, declared or known; else it is assumed to be Da-TACOS's.
 
     Parameters
@@ -40,6 +45,8 @@ def frame_rate_of(subset: str, given: float | None = None, folders: Iterable[Pat
     subset : str
     given : float, optional
         Frames/s; goes before what is declared and known.
+    in_file : float, optional
+        Frames/s that a file declares itself (:func:`covsearch.dataset.hdf5.read_rate`); goes before its folders'.
     folders : iterable of Path
         Where a declaration may lie; the first one that is there counts, and goes before what is known.
 
@@ -56,6 +63,8 @@ def frame_rate_of(subset: str, given: float | None = None, folders: Iterable[Pat
     """
     if given is not None:
         return check_frame_rate(given), True
+    if in_file is not None:
+        return in_file, True
     for folder in folders:
         declared = declared_rate(folder)
         if declared is not None:

@@ -6,6 +6,7 @@ header is checked before a value is read, so that a small file cannot ask for gi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +38,18 @@ LOWEST, HIGHEST = 1e-15, 1e15  # of the highest value: squares of all that float
 H5PY_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ArithmeticError, MemoryError)
 
 
+class DeclaredRateError(FeatureFileError):
+    """A file that was refused for the frame rate that it declares."""
+
+
 def read_chroma(
-    path: Path, feature: str, *, pid: str | None = None, wid: str | None = None, root: Path | None = None
+    path: Path,
+    feature: str,
+    *,
+    pid: str | None = None,
+    wid: str | None = None,
+    root: Path | None = None,
+    frame_rate: float | None = None,
 ) -> NDArray[np.float32]:
     """Read the chroma of one performance as it is stored.
 
@@ -52,6 +63,9 @@ def read_chroma(
         What the file's ``track_id`` and ``label`` must say, where it has them.
     root : Path, optional
         A folder, its own links resolved, that the file must be in; without, links lead wherever they lead.
+    frame_rate : float, optional
+        Frames/s; what the file's ``frame_rate`` must say, where it has one. One that is no positive number is always
+        refused.
 
     Returns
     -------
@@ -64,7 +78,7 @@ def read_chroma(
     FeatureFileError
         With the reason, for every file that is not exactly that.
     """
-    with _opened(path, feature, pid, wid, root) as layout:
+    with _opened(path, feature, pid, wid, root, frame_rate) as layout:
         stored = read_values(layout)
         frames = stored if stored.shape[1] == BINS else stored.T
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is refused below
@@ -74,7 +88,13 @@ def read_chroma(
 
 
 def inspect_chroma(
-    path: Path, feature: str, *, pid: str | None = None, wid: str | None = None, root: Path | None = None
+    path: Path,
+    feature: str,
+    *,
+    pid: str | None = None,
+    wid: str | None = None,
+    root: Path | None = None,
+    frame_rate: float | None = None,
 ) -> int:
     """Number of frames of one performance, from the header alone.
 
@@ -85,23 +105,52 @@ def inspect_chroma(
     int
         T, at least 1.
     """
-    with _opened(path, feature, pid, wid, root) as layout:
+    with _opened(path, feature, pid, wid, root, frame_rate) as layout:
         rows, columns = layout.shape
         return rows if columns == BINS else columns
 
 
+def read_rate(path: Path, root: Path | None = None) -> float | None:
+    """The frame rate that a file declares by its root attribute ``frame_rate``, frames/s; None where it has none.
+
+    Raises
+    ------
+    FeatureFileError
+        When the file is no HDF5; a :class:`DeclaredRateError` when the attribute is no positive number. `root` is that
+        of :func:`read_chroma`.
+    """
+    with _file(path, root) as (file, _):
+        try:
+            return _rate(file)
+        except RefusedError as e:
+            raise DeclaredRateError(path, str(e)) from e
+
+
 @contextmanager
-def _opened(path: Path, feature: str, pid: str | None, wid: str | None, root: Path | None) -> Iterator[Layout]:
+def _opened(
+    path: Path, feature: str, pid: str | None, wid: str | None, root: Path | None, frame_rate: float | None
+) -> Iterator[Layout]:
     """The checked dataset of an open file; every failure leaves as a FeatureFileError."""
     name = CHROMA[feature].dataset
+    with _file(path, root) as (file, nbytes):
+        _check_attribute(file, "track_id", pid)
+        _check_attribute(file, "label", wid)
+        declared = _rate(file)
+        if frame_rate is not None and declared not in (None, frame_rate):
+            came = f"declares {declared:g} frames/s, its collection has {frame_rate:g}"
+            raise RefusedError(f"{came}: keep files of one rate in a folder, or say --frame-rate")
+        dataset = _hard_linked(file, name)
+        yield stored_layout(dataset, *_shape_and_dtype(dataset), nbytes)
+
+
+@contextmanager
+def _file(path: Path, root: Path | None) -> Iterator[tuple[Any, int]]:
+    """An open file and its bytes; every failure leaves as a FeatureFileError."""
     try:
         # HDF5 gets the opened bytes instead of a path: there is nothing it could open beside them
         with Snapshot(path, MAX_FILE_BYTES, root) as stored:
             with h5py.File(stored, "r") as file:
-                _check_attribute(file, "track_id", pid)
-                _check_attribute(file, "label", wid)
-                dataset = _hard_linked(file, name)
-                yield stored_layout(dataset, *_shape_and_dtype(dataset), stored.size)
+                yield file, stored.size
             stored.check_unchanged()
     except RefusedError as e:
         raise FeatureFileError(path, str(e)) from e
@@ -121,16 +170,49 @@ def _check_attribute(file: Any, name: str, expected: str | None) -> None:
     if expected is None or not h5a.exists(file.id, name.encode()):
         return
     attribute = h5a.open(file.id, name.encode())
+    if not isinstance(attribute.get_type(), h5t.TypeStringID):
+        raise RefusedError(f"attribute {name} is not a short text; expected {expected}")
+    text = _short_text(attribute, name, expected)
+    if text != expected:
+        raise RefusedError(f"attribute {name} says {text[:MAX_NAME_BYTES]!r}; folder and file name say {expected}")
+
+
+def _short_text(attribute: Any, name: str, expected: str) -> str:
+    """The value of an attribute of some HDF5 text type."""
     kind = attribute.get_type()
-    if not isinstance(kind, h5t.TypeStringID) or attribute.shape != () or kind.get_size() > MAX_NAME_BYTES:
+    if attribute.shape != () or kind.get_size() > MAX_NAME_BYTES:
         raise RefusedError(f"attribute {name} is not a short text; expected {expected}")
     if kind.is_variable_str():  # HDF5 loops for ever on a damaged heap of these; Da-TACOS has none
         raise RefusedError(f"attribute {name} has variable length; write it as np.bytes_, as Da-TACOS does")
     value = np.empty((), dtype=f"S{kind.get_size()}")
     attribute.read(value, kind)
-    text = value.item().decode("ascii", "replace")
-    if text != expected:
-        raise RefusedError(f"attribute {name} says {text[:MAX_NAME_BYTES]!r}; folder and file name say {expected}")
+    text: str = value.item().decode("ascii", "replace")
+    return text
+
+
+def _rate(file: Any) -> float | None:
+    """What the root attribute ``frame_rate`` says, where there is one."""
+    name, expected = "frame_rate", "a positive number of frames a second"
+    if not h5a.exists(file.id, name.encode()):
+        return None
+    attribute = h5a.open(file.id, name.encode())
+    kind = attribute.get_type()
+    said: str | float
+    if isinstance(kind, h5t.TypeStringID):
+        said = _short_text(attribute, name, expected)
+    elif isinstance(kind, (h5t.TypeFloatID, h5t.TypeIntegerID)) and attribute.shape == ():
+        value = np.empty((), dtype=np.float64)
+        attribute.read(value, h5t.NATIVE_DOUBLE)
+        said = float(value)
+    else:
+        raise RefusedError(f"attribute {name} is not one number; expected {expected}")
+    try:
+        rate = float(said)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise RefusedError(f"attribute {name} says {said!r}; expected {expected}")
+    return rate
 
 
 def _hard_linked(file: Any, name: str) -> Any:

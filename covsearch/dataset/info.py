@@ -136,11 +136,11 @@ def _measured(dataset: Dataset, jobs: Sequence[tuple[str, str]], check: bool) ->
 
     def measure(job: tuple[str, str]) -> int | FeatureFileError:
         pid, name = job
-        path, wid = dataset.files[pid][name], dataset.performances[pid].wid
+        path, wid, rate = dataset.files[pid][name], dataset.performances[pid].wid, dataset.rate_to_match
         try:
             if check:
-                return len(read_chroma(path, name, pid=pid, wid=wid, root=dataset.root))
-            return inspect_chroma(path, name, pid=pid, wid=wid, root=dataset.root)
+                return len(read_chroma(path, name, pid=pid, wid=wid, root=dataset.root, frame_rate=rate))
+            return inspect_chroma(path, name, pid=pid, wid=wid, root=dataset.root, frame_rate=rate)
         except FeatureFileError as e:
             return e
 

@@ -26,6 +26,7 @@ from covsearch.dataset.hdf5 import MAX_FILE_BYTES, read_chroma
 from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features.frames import prepare
 from covsearch.features.slow import slow_chroma
+from covsearch.features.sound import LEAST_SECONDS, check_sound
 from covsearch.features.store import CONFIG, ENTRIES, FRAMES, SLOW, Entry, FileStamp, FrameStore, read_entries
 from covsearch.guard.files import RefusedError, Snapshot
 from covsearch.progress import Progress, silent
@@ -44,6 +45,7 @@ class _Job:
     config: FeatureConfig
     frame_rate: float
     root: Path
+    rate_to_match: float | None
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,12 @@ def stamp(path: Path, root: Path) -> FileStamp:
 
 def _frames_of(job: _Job) -> _Frames:
     """Read one performance's files, each once."""
-    config, rate, files = job.config, job.frame_rate, job.files
-    chroma = {name: read_chroma(files[name], name, pid=job.pid, wid=job.wid, root=job.root) for name in config.names}
+    config, rate, match = job.config, job.frame_rate, job.rate_to_match
+    chroma = {
+        name: read_chroma(job.files[name], name, pid=job.pid, wid=job.wid, root=job.root, frame_rate=match)
+        for name in config.names
+    }
+    check_sound(chroma, rate)
     return _Frames(prepare(chroma, config, rate).astype(np.float16), slow_chroma(chroma, config.names, rate)[0])
 
 
@@ -109,6 +115,7 @@ def pack(
     *,
     workers: int | None = None,
     strict: bool = False,
+    may_be_empty: bool = False,
     progress: Progress = silent,
 ) -> FrameStore:
     """Pack every performance of `dataset`; what an earlier run packed and has not changed is kept.
@@ -127,6 +134,8 @@ def pack(
         Reading processes; one a core by default, none when there is little to read.
     strict : bool
         Stop at the first refused file instead of skipping it.
+    may_be_empty : bool
+        Whether it is no error that all are refused.
     progress : Progress
 
     Returns
@@ -137,7 +146,7 @@ def pack(
     Raises
     ------
     ArtefactError
-        With `strict`, for the first refused file; without, when no performance could be packed.
+        With `strict`, for the first refused file; without, when no performance could be packed and that is an error.
     """
     made_from = _settings(dataset, config)
     _check_configuration(folder, made_from)
@@ -147,15 +156,15 @@ def pack(
         with _locked(folder, made_from, progress) as data:
             kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
             todo = [
-                _Job(pid, performance.wid, dataset.files[pid], config, dataset.frame_rate, dataset.root)
-                for pid, performance in dataset.performances.items()
+                _Job(pid, p.wid, dataset.files[pid], config, dataset.frame_rate, dataset.root, dataset.rate_to_match)
+                for pid, p in dataset.performances.items()
                 if pid not in kept
             ]
             packed, skipped = _append(folder, data, todo, workers, strict, progress)
         kept.update(packed)
     entries = tuple(kept[pid] for pid in dataset.performances if pid in kept)
     skipped = [Skipped(_below(Path(s.path), dataset.root), s.reason) for s in skipped]
-    if not entries:
+    if not entries and not may_be_empty:
         first = f": {skipped[0].path}: {skipped[0].reason}" if skipped else ""
         raise ArtefactError(f"{dataset.root}: none of {len(dataset.files)} performances could be read{first}")
     return FrameStore(folder, config, dataset.subset, entries, (*dataset.skipped, *skipped))
@@ -188,12 +197,14 @@ class _Source:
     """What the files are, and at which rate the slow chroma is kept, as far as what is packed depends on it."""
 
     frame_rate: float
+    rate_is_given: bool  # then no file is asked what it declares
+    least_seconds: float = LEAST_SECONDS
     slow_rate: float = SLOW_RATE
 
 
 def _settings(dataset: Dataset, config: FeatureConfig) -> str:
     """TOML of all that decides which frames come from which chroma."""
-    return to_toml(features=config, source=_Source(dataset.frame_rate))
+    return to_toml(features=config, source=_Source(dataset.frame_rate, dataset.rate_is_given))
 
 
 def _check_configuration(folder: Path, settings: str) -> None:
@@ -323,7 +334,14 @@ def store_folder(cache: Path, dataset: Dataset, config: FeatureConfig) -> Path:
 
 
 def pack_cached(
-    cache: Path, dataset: Dataset, config: FeatureConfig, *, strict: bool = False, progress: Progress = silent
+    cache: Path,
+    dataset: Dataset,
+    config: FeatureConfig,
+    *,
+    strict: bool = False,
+    may_be_empty: bool = False,
+    progress: Progress = silent,
 ) -> FrameStore:
     """:func:`pack` into the folder that `cache` keeps for `dataset` and `config`; raises as it does."""
-    return pack(dataset, config, store_folder(cache, dataset, config), strict=strict, progress=progress)
+    folder = store_folder(cache, dataset, config)
+    return pack(dataset, config, folder, strict=strict, may_be_empty=may_be_empty, progress=progress)

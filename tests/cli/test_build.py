@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from collection import write_collection
 
 from covsearch.cli import cli
 from covsearch.config import FeatureConfig, ModelConfig
@@ -17,6 +18,12 @@ from covsearch.index.publish import builder_lock
 from covsearch.models import Siamese, load_checkpoint, save_checkpoint
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """Eight works of three performances, of 46 s at the frame rate that is assumed of them."""
+    return write_collection(tmp_path / "toy", frames=4000, frame_rate=None)
 
 
 @pytest.fixture
@@ -106,7 +113,8 @@ def test_a_second_build_says_that_one_is_running(toy: Path, model: Path, tmp_pat
     assert "another build is running" in str(result.exception)
 
 
-def test_windows_are_counted_and_only_of_a_model_with_a_frame_rate(toy: Path, model: Path, tmp_path: Path) -> None:
+def test_windows_are_counted_and_only_of_a_model_with_a_frame_rate(model: Path, tmp_path: Path) -> None:
+    toy = write_collection(tmp_path / "short")
     config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
     save_checkpoint(tmp_path / "rated", Siamese(config).eval(), config)
     more = ("--windows", "--frame-rate", str(SLOW_RATE))

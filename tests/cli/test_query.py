@@ -337,7 +337,7 @@ def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     config = ModelConfig(features=FeatureConfig(request.param, 120))
     torch.manual_seed(0)
     save_checkpoint(folder / "model", Siamese(config).eval(), config)
-    root = write_collection(folder / "data", works=4, features=request.param.split("+"))
+    root = write_collection(folder / "data", works=4, features=request.param.split("+"), frames=4000, frame_rate=None)
     workspace = Workspace(folder / "home")
     build_index(root, folder / "model", workspace)
     return workspace, root
@@ -403,10 +403,11 @@ def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_p
 def test_a_file_is_read_at_the_frame_rate_that_is_declared_or_said_and_at_no_other(
     tmp_path: Path, failure: Any
 ) -> None:
-    config = ModelConfig(alpha="positive", features=FeatureConfig("hpcp", 120, rate=5.0))
+    config = ModelConfig(alpha="positive", features=FeatureConfig("hpcp", 400, rate=5.0))
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
-    root, workspace = write_collection(tmp_path / "data", works=4), Workspace(tmp_path / "home")
+    root = write_collection(tmp_path / "data", works=4, frames=1000, frame_rate=None)
+    workspace = Workspace(tmp_path / "home")
     build_index(root, tmp_path / "model", workspace, frame_rate=20)
     assert open_searcher(workspace).generation.manifest.frame_rate == 20
     file = ("query", "--file", str(open_dataset(root).files["P_5"]["hpcp"]), "--top", "1", "--json")

@@ -67,13 +67,13 @@ def test_a_model_that_cannot_be_calibrated_is_one_all_the_same(tmp_path: Path, m
 
 
 def test_the_branch_sees_frames_at_its_own_rate(tmp_path: Path) -> None:
-    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    root = write_collection(tmp_path / "toy", works=15, frames=152)
     out = tmp_path / "mine"
     run(tmp_path, "--dataset", str(root), "--out", str(out), *QUICK, "--rate", "2.5", "--frame-rate", "10")
     assert load_checkpoint(out).config.features.rate == 2.5
     assert "| Input | hpcp, 2.50 frames/s, at most 256 frames, key normalised |" in (out / "README.md").read_text()
     (store,) = (tmp_path / "cache").glob("*/entries.jsonl")
-    assert json.loads(store.read_text().splitlines()[1])["frames"] == 32  # 128 in blocks of four
+    assert json.loads(store.read_text().splitlines()[1])["frames"] == 40  # 160 in blocks of four
 
 
 @pytest.mark.parametrize(

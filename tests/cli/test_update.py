@@ -12,6 +12,7 @@ from collection import melody, write_collection, write_feature
 
 from covsearch.cli import cli
 from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.indexing import build_index
 from covsearch.models import Siamese, save_checkpoint
 from covsearch.workspace import Workspace
@@ -23,7 +24,8 @@ def home(tmp_path: Path) -> Path:
     config = ModelConfig(features=FeatureConfig("hpcp", 120))
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
-    build_index(write_collection(tmp_path / "toy", works=2), tmp_path / "model", Workspace(tmp_path / "home"))
+    toy = write_collection(tmp_path / "toy", works=2, frames=1400, frame_rate=DATACOS_RATE)
+    build_index(toy, tmp_path / "model", Workspace(tmp_path / "home"))
     return tmp_path / "home"
 
 
@@ -38,7 +40,7 @@ def process(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[s
 
 def test_adding_says_what_is_new_what_was_there_and_what_is_skipped(home: Path, tmp_path: Path) -> None:
     for n in range(7, 19):
-        write_feature(tmp_path / "more", "more", "hpcp", "W_3", f"P_{n}", melody(n))
+        write_feature(tmp_path / "more", "more", "hpcp", "W_3", f"P_{n}", melody(n, 1400), DATACOS_RATE)
     broken = write_feature(tmp_path / "more", "more", "hpcp", "W_3", "P_19", melody(19))
     broken.write_bytes(b"junk")
     lines = run(home, "add", tmp_path / "more").stdout.splitlines()
@@ -54,7 +56,7 @@ def test_adding_says_what_is_new_what_was_there_and_what_is_skipped(home: Path, 
 
 
 def test_adding_as_json(home: Path, tmp_path: Path) -> None:
-    path = write_feature(tmp_path / "more", "more", "hpcp", "W_3", "P_7", melody(7))
+    path = write_feature(tmp_path / "more", "more", "hpcp", "W_3", "P_7", melody(7, 1400), DATACOS_RATE)
     report = json.loads(run(home, "add", path, tmp_path / "toy", "--json").stdout)
     assert report.pop("seconds") > 0
     assert report == {
@@ -97,7 +99,7 @@ def test_failures_are_one_line_and_have_their_exit_codes(home: Path, tmp_path: P
     bad.write_bytes(b"junk")
     known = tmp_path / "other" / "W_1_hpcp" / "P_2_hpcp.h5"
     known.parent.mkdir(parents=True)
-    write_feature(tmp_path / "x", "x", "hpcp", "W_1", "P_2", melody(44)).rename(known)
+    write_feature(tmp_path / "x", "x", "hpcp", "W_1", "P_2", melody(44, 1400), DATACOS_RATE).rename(known)
     cases = [
         (1, "P_2 is in the index with another hpcp file", ["add", known]),
         (2, "expected a file called W_<number>", ["add", home / "index" / "CURRENT"]),

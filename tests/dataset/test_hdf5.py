@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from covsearch.dataset import hdf5
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.chunks import read_values
-from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
+from covsearch.dataset.hdf5 import inspect_chroma, read_chroma, read_rate
 from covsearch.errors import FeatureFileError
-from tests.hostile.files import DATASETS, chroma, write_file, write_single_file
+from tests.hostile.files import DATASETS, chroma, with_attribute, write_file, write_single_file
 from tests.hostile.hdf5 import BROKEN_FILES
 
 VALUE_FAULTS = {
@@ -236,3 +236,43 @@ def test_no_descriptor_is_left_open_by_what_is_refused(tmp_path: Path) -> None:
         with pytest.raises(FeatureFileError):
             read_chroma(tmp_path / f"{i}.h5", "hpcp")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("said", [10.5, np.float32(10.5), np.bytes_("10.5"), np.array(10.5, ">f8")])
+def test_a_file_may_declare_its_frame_rate(tmp_path: Path, said: Any) -> None:
+    path = tmp_path / "a.h5"
+    with_attribute("frame_rate", said)(path)
+    assert read_rate(path) == 10.5
+    np.testing.assert_array_equal(read_chroma(path, "hpcp", frame_rate=10.5), chroma(60))
+    with pytest.raises(FeatureFileError, match=r"declares 10\.5 frames/s, its collection has 86\.1328: keep files"):
+        read_chroma(path, "hpcp", frame_rate=44_100 / 512)
+
+
+def test_a_frame_rate_of_whole_frames_and_none(tmp_path: Path) -> None:
+    with_attribute("frame_rate", 10)(tmp_path / "a.h5")
+    write_file(tmp_path / "b.h5", {"hpcp": chroma(60)})
+    assert (read_rate(tmp_path / "a.h5"), read_rate(tmp_path / "b.h5")) == (10.0, None)
+    assert inspect_chroma(tmp_path / "b.h5", "hpcp", frame_rate=3) == 60
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (0.0, "says 0.0"),
+        (-3, "says -3.0"),
+        (np.nan, "says nan"),
+        (np.inf, "says inf"),
+        (np.bytes_("fast"), "says 'fast'"),
+        (np.bytes_("-1"), "says '-1'"),
+        (np.bytes_("1" * 65), "is not a short text"),
+        ("10.5", "has variable length; write it as np.bytes_"),
+        (np.array([10.5, 10.5]), "is not one number"),
+        (True, "is not one number"),
+    ],
+)
+def test_a_frame_rate_that_cannot_be_is_refused_by_every_reader(tmp_path: Path, said: Any, reason: str) -> None:
+    path = tmp_path / "a.h5"
+    with_attribute("frame_rate", said)(path)
+    for read in (read_rate, lambda p: read_chroma(p, "hpcp"), lambda p: inspect_chroma(p, "hpcp")):
+        with pytest.raises(FeatureFileError, match=rf"a\.h5: attribute frame_rate {reason}"):
+            read(path)

@@ -163,7 +163,7 @@ def test_what_aligns_ranks_beside_the_others(world: tuple[Path, Path]) -> None:
 def test_another_collection_is_searched_whole_with_single_works_as_distractors(
     world: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    other = write_collection(tmp_path / "other", works=4, versions=2, subset="other")
+    other = write_collection(tmp_path / "other", works=4, versions=2, subset="other", frames=1400, frame_rate=None)
     for path in (other / "da-tacos_other_subset_hpcp" / "W_3_hpcp").glob("P_6*"):
         path.unlink()
     report = evaluate(other, world[1], frame_rate=None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from collection import melody, write_collection, write_feature
+from collection import FRAME_RATE, melody, write_collection, write_feature
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
@@ -190,13 +190,39 @@ def test_one_configuration_a_folder(toy: Path, tmp_path: Path) -> None:
 
 
 def test_one_frame_rate_a_folder(toy: Path, tmp_path: Path) -> None:
-    config = FeatureConfig("hpcp", 100, rate=5)
-    fast, slow = (open_dataset(toy, ["hpcp"], frame_rate=rate) for rate in (20, 40))
+    config = FeatureConfig("hpcp", 100, rate=2)
+    fast, slow = (open_dataset(toy, ["hpcp"], frame_rate=rate) for rate in (8, 16))
     assert store_folder(tmp_path, fast, config) != store_folder(tmp_path, slow, config)
     assert pack(fast, config, tmp_path / "store").lengths[:2].tolist() == [60, 62]  # 240 and 248 frames in fours
     assert pack(slow, config, tmp_path / "slow").lengths[:2].tolist() == [30, 31]
     with pytest.raises(ArtefactError, match="holds frames of another configuration"):
         pack(slow, config, tmp_path / "store")
+
+
+def test_less_than_15_seconds_of_sound_are_skipped_or_stop_a_strict_run(toy: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(toy, ["hpcp"], frame_rate=10)  # 24 to 25.6 s
+    silent_end = melody(7)
+    silent_end[149:] = 0
+    write_feature(toy, "toy", "hpcp", "W_3", "P_7", silent_end)
+    write_feature(toy, "toy", "hpcp", "W_3", "P_8", melody(8, 150))
+    store = pack(dataset, CONFIG, tmp_path / "store", workers=1)
+    assert set(dataset.performances) - set(store.pids) == {"P_7"}
+    (skipped,) = store.skipped
+    assert Path(skipped.path).name == "P_7_hpcp.h5"
+    assert skipped.reason == "14.9 s of sound, at least 15 s are needed"
+    with pytest.raises(FeatureFileError, match=r"P_7_hpcp\.h5: 14\.9 s of sound, at least 15 s are needed"):
+        pack(dataset, CONFIG, tmp_path / "strict", workers=1, strict=True)
+
+
+def test_a_file_of_another_rate_is_skipped_unless_the_rate_is_given(toy: Path, tmp_path: Path) -> None:
+    write_feature(toy, "toy", "hpcp", "W_3", "P_7", melody(7), 10.5)
+    declared, given = open_dataset(toy, ["hpcp"]), open_dataset(toy, ["hpcp"], frame_rate=FRAME_RATE)
+    assert declared.frame_rate == given.frame_rate
+    assert store_folder(tmp_path, declared, CONFIG) != store_folder(tmp_path, given, CONFIG)
+    assert len(pack(given, CONFIG, store_folder(tmp_path, given, CONFIG))) == 24
+    store = pack(declared, CONFIG, store_folder(tmp_path, declared, CONFIG))
+    assert set(declared.performances) - set(store.pids) == {"P_7"}
+    assert store.skipped[0].reason.startswith("declares 10.5 frames/s, its collection has 2.69165: ")
 
 
 def test_a_second_packer_waits_for_the_first(toy: Path, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ TRAINING = TrainConfig(
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> tuple[FrameStore, dict[str, Pairs]]:
-    root = write_collection(tmp_path_factory.mktemp("toy"), works=9, versions=3, frames=120)
+    root = write_collection(tmp_path_factory.mktemp("toy"), works=9, versions=3, frames=168)
     dataset = open_dataset(root, ["hpcp"], frame_rate=4 * SLOW_RATE)
     store = pack(dataset, FEATURES, tmp_path_factory.mktemp("store"))
     sizes = {"train": 20, "validation": 6, "test": 6}
