@@ -118,7 +118,9 @@ def by_head(searched: Searched, question: Question, top: int, candidates: int | 
     ratio, chance = _head_ratio(searched, ranking)
     shown = Ranking(ranking.rows[:top], ranking.distances[:top])
     best = np.empty(0) if ratio is None else ratio
-    return Ranked(shown, None if ratio is None else ratio[:top], best, chance, None, _same(searched, question, shown))
+    return Ranked(
+        shown, None if ratio is None else ratio[:top], best, chance, None, _same(searched, question, shown.rows)
+    )
 
 
 def by_windows(searched: Searched, question: Question, top: int, candidates: int | None) -> Ranked:
@@ -130,7 +132,7 @@ def by_windows(searched: Searched, question: Question, top: int, candidates: int
     found = rank_by_windows(flat, windows, question.vector, question.windows, top, count, exclude=question.row)
     head = by_head(searched, question, 1, None)
     ratio, chance = _head_ratio(searched, found.ranking)
-    same = _same(searched, question, found.ranking)
+    same = _same(searched, question, found.ranking.rows)
     return Ranked(found.ranking, ratio, head.best, chance, count, same, found.similarity, found.passage)
 
 
@@ -157,12 +159,15 @@ def by_alignment(searched: Searched, question: Question, top: int, candidates: i
         order = np.argsort(-ratio[:count], kind="stable")
     first = order[:FINE]
     ratio[first] = calibration.fine.ratio(score[first], _aligned(searched.chroma, chroma, rows[first], 1, SPAN))
-    first = first[np.argsort(-ratio[first], kind="stable")]
+    same = np.zeros(len(near.rows), dtype=np.bool_)
+    same[first] = _same(searched, question, rows[first])
+    ratio[same] = ratio[first].max(initial=-np.inf)  # nothing is likelier than the recording itself
+    first = first[np.lexsort((-ratio[first], ~same[first]))]
     order = np.concatenate([first, order[FINE:], np.arange(len(rows), len(near.rows))])
     ratio = np.minimum.accumulate(ratio[order])
-    ranking = Ranking(near.rows[order][:top], near.distances[order][:top])
-    same = _same(searched, question, ranking)
-    return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same)
+    shown = order[:top]
+    ranking = Ranking(near.rows[shown], near.distances[shown])
+    return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same[shown])
 
 
 STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, HEAD: by_head, WINDOWS: by_windows}
@@ -211,9 +216,10 @@ def _head_ratio(searched: Searched, ranking: Ranking) -> tuple[NDArray[np.float6
     return calibration.head_ratio(ranking.distances + searched.collection.flat.head.beta), calibration.by_head
 
 
-def _same(searched: Searched, question: Question, ranking: Ranking) -> NDArray[np.bool_]:
-    same = np.zeros(len(ranking.rows), dtype=np.bool_)
+def _same(searched: Searched, question: Question, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the first rows, as many as are aligned finely, are the query's own recording, (k,)."""
+    same = np.zeros(len(rows), dtype=np.bool_)
     if question.chroma is not None:
-        for place, row in enumerate(ranking.rows[:FINE].tolist()):
+        for place, row in enumerate(rows[:FINE].tolist()):
             same[place] = same_recording(question.chroma, searched.chroma.track(row))
     return same

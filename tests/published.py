@@ -105,7 +105,16 @@ def made_up_calibration(**values: object) -> Calibration:
     chances = {"by_head": Chance(-2.3, 0.9, -1.5, 0.9), "by_alignment": Chance(-3.7, 1.0, -3.7, 0.6)}
     pairs = {"pairs": "all validation works", "works": 5, "performances": 15, "covers": 15, "non_covers": 90}
     errors = {"ece_before": 0.2, "ece_temperature": 0.1, "ece_after": 0.05}
-    everything = {"model": FINGERPRINT, "subset": "generated", "seed": 0, **fitted, **weights, **chances, **pairs, **errors}
+    everything = {
+        "model": FINGERPRINT,
+        "subset": "generated",
+        "seed": 0,
+        **fitted,
+        **weights,
+        **chances,
+        **pairs,
+        **errors,
+    }
     return Calibration(**{**everything, **values})  # type: ignore[arg-type]
 
 

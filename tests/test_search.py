@@ -198,7 +198,7 @@ def test_more_than_there_are_gives_all_but_the_query(searcher: Searcher) -> None
 
 
 def test_the_head_ranks_all_and_takes_no_candidates(searcher: Searcher) -> None:
-    with pytest.raises(UsageError, match="candidates are what windows or alignment order; the head ranks the whole collection"):
+    with pytest.raises(UsageError, match="candidates are what windows or alignment order; the head ranks the whole"):
         searcher.query("P_5", 10, 39)
 
 
