@@ -80,7 +80,7 @@ class Looked:
 def ask(workspace: Workspace) -> Answers:
     """Answers of all kinds from the current generation, the same whenever nothing changed."""
     searcher = open_searcher(workspace, windows=True)
-    pids = searcher.collection.pids[:: COUNT // 5]
+    pids = searcher.collection.names[:: COUNT // 5]
     ranked = {f"{pid} {by}": searcher.query(pid, COUNT, rerank=by) for pid in pids for by in RERANKS}
     chroma = searcher.chroma.take(range(COUNT)).frames.tobytes()
     found = searcher.find("singer title", COUNT)

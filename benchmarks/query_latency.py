@@ -35,6 +35,7 @@ from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
 from covsearch.dataset.performance import Performance
 from covsearch.index.chroma import Chroma
+from covsearch.index.flat import FlatIndex
 from covsearch.index.generation import MODEL_FILES
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
@@ -139,7 +140,8 @@ def _summary(values: list[float]) -> dict[str, float]:
 
 def ways(searcher: Searcher) -> dict[str, Rank]:
     """Each way from a row to the PIDs of its `TOP` matches, their metadata read too."""
-    flat, pids = searcher.collection.flat, searcher.collection.pids
+    pids = searcher.collection.names
+    flat = FlatIndex(searcher.collection.vectors(range(len(pids))), searcher.collection.head)
     wide = flat.vectors.astype(np.float64)  # (N, 128)
     alpha = flat.head.alpha.astype(np.float64)
     weighted = (wide * wide) @ alpha  # (N,)
@@ -168,7 +170,7 @@ def ways(searcher: Searcher) -> dict[str, Rank]:
 
 def time_queries(searcher: Searcher, queries: int, seed: int) -> dict[str, dict[str, float]]:
     """p50 and p99 of every way over distinct queries, and how much of brute force's answer each gives."""
-    rows = np.random.default_rng(seed).permutation(len(searcher.collection.pids))[:queries].tolist()
+    rows = np.random.default_rng(seed).permutation(len(searcher.collection.names))[:queries].tolist()
     all_ways = ways(searcher)
     for row in rows[:WARM_UP]:
         for rank in all_ways.values():

@@ -15,12 +15,13 @@ from unittest import mock
 
 import safetensors.numpy
 
-from covsearch import durable, search
+from covsearch import durable
 from covsearch import indexing as build
 from covsearch.cli import main
-from covsearch.db.catalogue import Catalogue
+from covsearch.db.catalogue import SqliteCatalogue
 from covsearch.index import collection, flat, generation, publish
 from covsearch.index.manifest import StoredFile
+from covsearch.store import local
 
 Replacements = Mapping[tuple[Any, str], Any]
 
@@ -31,7 +32,7 @@ READING: Replacements = {
     (collection, "_read_vectors"): lambda path, _: safetensors.numpy.load_file(path)["vectors"],
     (flat, "_checked"): lambda index, _: index,
     (flat, "_checked_query"): lambda u, _: u,
-    (search, "_catalogue"): lambda opened: Catalogue(opened.database),
+    (local, "catalogue_of"): lambda opened: SqliteCatalogue(opened.database),
 }
 """Checksums, sizes and what is remembered of them; shapes, counts, ids and NaN."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from covsearch.config import ModelConfig, fingerprint, from_toml
 from covsearch.dataset.ids import ID_RULE, natural_key
 from covsearch.dataset.names import is_name
-from covsearch.db.catalogue import Catalogue
+from covsearch.db.catalogue import SqliteCatalogue
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.index.collection import Collection, check_unit, read_collection
 from covsearch.index.generation import MODEL_FILES, Generation
@@ -72,7 +72,7 @@ def _check_ids(pids: Sequence[str]) -> None:
 
 
 def _check_database(generation: Generation, collection: Collection) -> None:
-    catalogue, manifest = Catalogue(generation.database), generation.manifest
+    catalogue, manifest = SqliteCatalogue(generation.database), generation.manifest
     catalogue.check()
     expected, came = tuple(enumerate(collection.pids)), catalogue.rows()
     if came != expected:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from covsearch.errors import NotFoundError, UsageError
-from covsearch.index.generation import follow_current, read_current
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
+from covsearch.store import store_of
 from covsearch.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from covsearch.answers import QueryResult
     from covsearch.compare import Comparison
     from covsearch.dataset.performance import Performance
-    from covsearch.db.catalogue import Catalogue, Found
-    from covsearch.index.generation import Generation
+    from covsearch.db.found import Found
     from covsearch.search import Searcher
     from covsearch.stats import Stats
+    from covsearch.store.protocols import Catalogue, Opened
     from covsearch.update import AddReport, RemoveReport
     from covsearch.verify import Verification
 
@@ -53,8 +53,9 @@ class Index:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._opened: tuple[tuple[str, str] | None, bool, Searcher] | None = None
-        follow_current(workspace)
+        self._opened: tuple[str, bool, Searcher] | None = None
+        self._store = store_of(workspace)
+        self._store.current()
 
     def query(
         self,
@@ -129,7 +130,7 @@ class Index:
         return compare(self.workspace, a, b)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
+        """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
 
     def add(
@@ -198,10 +199,8 @@ class Index:
         return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
 
     def _catalogue(self) -> Catalogue:
-        from covsearch.search import open_catalogue
-
         opened = self._still_newest()
-        return opened.catalogue if opened else open_catalogue(self.workspace)
+        return opened.catalogue if opened else self._store.catalogue()
 
     def _still_newest(self, windows: bool = False) -> Searcher | None:
         """What is open, if it is the newest generation and has windows where they are needed."""
@@ -209,7 +208,7 @@ class Index:
         if opened is None:
             return None
         current, has_windows, searcher = opened
-        return searcher if current == read_current(self.workspace) and (has_windows or not windows) else None
+        return searcher if current == self._store.current() and (has_windows or not windows) else None
 
     def _searcher(self, windows: bool = False) -> Searcher:
         """The newest generation, opened once."""
@@ -217,19 +216,19 @@ class Index:
 
         searcher = self._still_newest(windows)
         if searcher is None:
-            current = read_current(self.workspace)
+            current = self._store.current()
             searcher = open_searcher(self.workspace, windows=windows)
             self._opened = (current, windows, searcher)
         return searcher
 
     def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:
         """Ask with what the index's own model embeds; that is read from the same generation."""
-        from covsearch.search import open_in, read_newest
+        from covsearch.search import Searcher
 
-        def answer(generation: Generation) -> QueryResult:
-            return ask(open_in(generation, windows=windows), asked, **wanted)  # type: ignore[no-any-return]
+        def answer(opened: Opened) -> QueryResult:
+            return ask(Searcher(opened), asked, **wanted)  # type: ignore[no-any-return]
 
-        return read_newest(self.workspace, answer)
+        return self._store.read(answer, ["windows"] if windows else [])
 
 
 def open_index(home: str | os.PathLike[str] | None = None) -> Index:

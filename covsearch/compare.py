@@ -16,10 +16,10 @@ from covsearch.dataset.performance import Performance
 from covsearch.decision import word
 from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
-from covsearch.index.generation import Generation
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.ranking.alignment import Alignment, align
-from covsearch.search import Searcher, open_in, read_newest
+from covsearch.search import Searcher
+from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
 FRAMES = 4096  # of a track at most, 25 minutes at 2.69 frames/s: a matrix of 4,096 x 4,096 is 64 MB
@@ -171,14 +171,14 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     ArtefactError
         When the index is damaged.
     """
-    searcher = read_newest(workspace, _open)
+    searcher = store_of(workspace).read(Searcher, None)
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
     generation = searcher.generation
     rows = [searcher.collection.rows[pid] for pid in (a, b)]
     performances = searcher.catalogue.get([a, b])
-    result = searcher.query(a, len(searcher.collection.pids))
+    result = searcher.query(a, len(searcher.collection))
     match = next(match for match in result if match.performance == performances[b])
     (frames_a, frames_b), rates = _tracks(searcher, rows)
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
@@ -234,10 +234,6 @@ def draw(found: Comparison, path: Path) -> Path:
 
 def _name(performance: Performance) -> str:
     return " · ".join(part for part in (performance.pid, performance.title, performance.artist) if part)
-
-
-def _open(generation: Generation) -> Searcher:
-    return open_in(generation, windows=generation.manifest.windows is not None)
 
 
 def _tracks(searcher: Searcher, rows: Sequence[int]) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch import __version__
-from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.ids import ID_RULE, is_id, natural_key
 from covsearch.dataset.lengths import check_lengths
@@ -24,20 +21,17 @@ from covsearch.dataset.names import COLON, full_name, is_collection, is_name, na
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
-from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError
 from covsearch.features.store import FrameStore
-from covsearch.index.calibration import CALIBRATION, read_calibration
-from covsearch.index.collection import check_vectors, write_collection
-from covsearch.index.flat import RECIPE
-from covsearch.index.generation import MODEL_FILES, Generation
+from covsearch.index.calibration import read_calibration
+from covsearch.index.collection import check_vectors
 from covsearch.index.head import Head
-from covsearch.index.manifest import FORMAT, Manifest
 from covsearch.index.part import Packed, Part
-from covsearch.index.parts import NEEDED, make_parts, settings_for, write_part
-from covsearch.index.publish import builder_lock, draft
+from covsearch.index.parts import NEEDED, make_parts, settings_for
 from covsearch.index.windows import Windows
 from covsearch.progress import Progress, silent
+from covsearch.store import store_of
+from covsearch.store.protocols import Contents, State
 from covsearch.workspace import Workspace
 
 
@@ -125,7 +119,7 @@ def build_index(
     from covsearch.models import bundled_checkpoint, load_checkpoint
 
     started = time.perf_counter()
-    with builder_lock(workspace):
+    with store_of(workspace).writing():
         checkpoint = load_checkpoint(model or bundled_checkpoint())
         config = checkpoint.config.features
         root = dataset_dir or sample_root()
@@ -194,7 +188,7 @@ def publish(
     origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
-) -> Generation:
+) -> State:
     """Make vectors and metadata the workspace's current generation, in one step and for good.
 
     Parameters
@@ -226,7 +220,7 @@ def publish(
     source : Path, optional
         Folder of the dataset; None for the bundled sample.
     locked : bool
-        Whether the caller already holds :func:`~covsearch.index.publish.builder_lock`.
+        Whether the caller is the writer already: :meth:`covsearch.store.protocols.Publisher.writing`.
 
     Raises
     ------
@@ -244,33 +238,24 @@ def publish(
     order = sorted(range(len(pids)), key=lambda row: natural_key(called[row]))
     stored, names = [given[row] for row in order], [called[row] for row in order]
     known = {name: (origins or {}).get(pid) for pid, name in zip(pids, called, strict=True)}
-    with nullcontext() if locked else builder_lock(workspace), draft(workspace) as new:
-        write_collection(new.folder, names, vectors[order], head)
-        for name, part in parts.items():
-            write_part(new.folder, name, part.take(order), names)
-        write_catalogue(new.database, stored, {name: origin for name, origin in known.items() if origin})
-        for name in MODEL_FILES:
-            shutil.copyfile(model_folder / name, new.folder / "model" / name)
-        if read_calibration(model_folder, fingerprint):
-            shutil.copyfile(model_folder / CALIBRATION, new.folder / "model" / CALIBRATION)
-        return new.publish(
-            Manifest(
-                format=FORMAT,
-                covsearch=__version__,
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
-                subset=subset,
-                count=len(stored),
-                works=len({(p.collection, p.wid) for p in stored if p.wid is not None}),
-                dim=EMBEDDING_DIM,
-                model=fingerprint,
-                features=features,
-                frame_rate=frame_rate,
-                recipe=RECIPE,
-                parts={name: part.settings for name, part in parts.items()},
-                source=str(source.absolute()) if source else None,
-                files={},
-            )
-        )
+    read_calibration(model_folder, fingerprint)  # refuses another model's
+    contents = Contents(
+        names,
+        stored,
+        vectors[order],
+        {name: part.take(order) for name, part in parts.items()},
+        {name: origin for name, origin in known.items() if origin},
+        head,
+        model_folder,
+        fingerprint,
+        features,
+        subset,
+        frame_rate,
+        str(source.absolute()) if source else None,
+    )
+    store = store_of(workspace)
+    with nullcontext() if locked else store.writing():
+        return store.publish(contents)
 
 
 def origins_of(dataset: Dataset, store: FrameStore, folder: Path | None) -> dict[str, Origin]:

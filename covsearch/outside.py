@@ -143,8 +143,9 @@ def _embed_chroma(
     from covsearch.stages import Question
 
     parts = None
-    if searcher.windows is not None:
-        recipe = replace(searcher.windows.cuts.recipe, rate=seen_rate(checkpoint.config.features, frame_rate))
+    cut = searcher.generation.manifest.windows
+    if searcher.windows is not None and cut is not None:
+        recipe = replace(cut, rate=seen_rate(checkpoint.config.features, frame_rate))
         parts = Windows(*embed_chroma_windows(checkpoint, chroma, frame_rate, recipe))
     frames, _ = slow_chroma(chroma, checkpoint.config.features.names, frame_rate)
     return Question(embed_chroma(checkpoint, chroma, frame_rate), restored(frames), parts)

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 from covsearch.answers import Match, QueryResult
 from covsearch.config import EMBEDDING_DIM
 from covsearch.dataset.ids import ID_RULE, in_words
 from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
-from covsearch.db.catalogue import Catalogue, Found
 from covsearch.decision import decide, decide_uncalibrated
-from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
-from covsearch.index.generation import Generation, open_generation, read_current
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.manifest import MEND
 from covsearch.ranking import ALIGN, HEAD
+from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no arrays
     import numpy as np
     from numpy.typing import NDArray
 
-    from covsearch.index.chroma import Chroma
-    from covsearch.index.collection import Collection
-    from covsearch.index.part import Part
-    from covsearch.index.windows import Windows
+    from covsearch.db.found import Found
     from covsearch.stages import Question, Ranked
-
-T = TypeVar("T")
+    from covsearch.store.protocols import Blobs, Catalogue, Opened, Tracks
 
 
 class Searcher:
@@ -36,28 +30,26 @@ class Searcher:
 
     Parameters
     ----------
-    generation : Generation
-    catalogue : Catalogue
-    collection : Collection
-    parts : mapping
-        Of the same performances, by name (:mod:`covsearch.index.parts`).
+    opened : Opened
 
     Attributes
     ----------
-    chroma : Chroma
-    windows : Windows or None
+    generation : State
+    catalogue : Catalogue
+    collection : VectorStore
+    chroma : Tracks
+    windows : Blobs or None
         None where they were not opened.
+    calibration : Calibration or None
     """
 
-    def __init__(
-        self, generation: Generation, catalogue: Catalogue, collection: Collection, parts: Mapping[str, Part]
-    ) -> None:
-        self.generation = generation
-        self.catalogue = catalogue
-        self.collection = collection
-        self.chroma = cast("Chroma", parts["chroma"])
-        self.windows = cast("Windows | None", parts.get("windows"))
-        self.calibration = generation.calibration()
+    def __init__(self, opened: Opened) -> None:
+        self.generation = opened.state
+        self.catalogue = opened.catalogue
+        self.collection = opened.vectors
+        self.chroma = cast("Tracks", opened.parts["chroma"])
+        self.windows: Blobs | None = opened.parts.get("windows")
+        self.calibration = self.generation.calibration()
 
     def query(
         self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str | None = None
@@ -90,7 +82,7 @@ class Searcher:
         pid = self.named(pid)
         row = self.collection.rows[pid]
         own = self.windows.take([row]) if self.windows else None
-        question = Question(self.collection.flat.vectors[row], self.chroma.track(row), own, row)
+        question = Question(self.collection.vectors([row])[0], self.chroma.track(row), own, row)
         return self.ask(question, top, candidates, rerank=rerank, query=self._performances([pid])[0])
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
@@ -143,7 +135,7 @@ class Searcher:
             raise UsageError(f"rerank must be one of {sorted(STAGES)}, not {by!r}")
         searched = Searched(self.collection, self.chroma, self.windows, self.calibration)
         ranked = STAGES[by](searched, question, top, candidates)
-        found = self._performances([self.collection.pids[row] for row in ranked.ranking.rows.tolist()])
+        found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
 
     def named(self, pid: str) -> str:
@@ -154,7 +146,7 @@ class Searcher:
         return name
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances by title or artist; see :meth:`covsearch.db.catalogue.Catalogue.find`."""
+        """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self.catalogue.find(text, limit)
 
     def _performances(self, pids: list[str]) -> list[Performance]:
@@ -164,9 +156,9 @@ class Searcher:
         return [found[pid] for pid in pids]
 
     def _result(self, query: Performance | None, found: list[Performance], ranked: Ranked, by: str) -> QueryResult:
-        head, distances = self.collection.flat.head, ranked.ranking.distances
+        head, distances = self.collection.head, ranked.ranking.distances
         p = head.probability(distances + head.beta)
-        searched = len(self.collection.pids) - (query is not None)
+        searched = len(self.collection) - (query is not None)
         if ranked.ratio is None or ranked.chance is None:
             decided = decide_uncalibrated(p, ranked.same)
         else:
@@ -213,21 +205,12 @@ def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
     ArtefactError
         When a file is missing, corrupt or belongs to another build.
     """
-    return read_newest(workspace, lambda generation: open_in(generation, windows=windows))
-
-
-def open_in(generation: Generation, *, windows: bool = False) -> Searcher:
-    """Open one generation for queries; parameters and errors are those of :func:`open_searcher`."""
-    from covsearch.index.collection import read_collection
-    from covsearch.index.parts import NEEDED, read_parts
-
-    parts = read_parts(generation, [*NEEDED, *(["windows"] if windows else [])])
-    return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
+    return store_of(workspace).read(Searcher, ["windows"] if windows else [])
 
 
 def open_catalogue(workspace: Workspace) -> Catalogue:
     """Open only the metadata of the current generation, which is quicker; raises as :func:`open_searcher`."""
-    return read_newest(workspace, _catalogue)
+    return store_of(workspace).catalogue()
 
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:
@@ -247,26 +230,3 @@ def _check_vector(vector: NDArray[np.float32]) -> None:
     length = float(np.linalg.norm(np.asarray(vector, dtype=np.float64)))
     if vector.shape == (EMBEDDING_DIM,) and length < float("inf") and abs(length - 1) > 1e-3:
         raise UsageError(f"expected a query vector of length 1, its length is {length:.6g}: divide the vector by it")
-
-
-def _catalogue(generation: Generation) -> Catalogue:
-    catalogue = Catalogue(generation.database)
-    if len(catalogue) != generation.manifest.count:
-        expected = f"{generation.manifest.count} performances"
-        raise ArtefactError(f"{generation.database}: expected {expected}, found {len(catalogue)}; {MEND}")
-    return catalogue
-
-
-def read_newest(workspace: Workspace, read: Callable[[Generation], T]) -> T:
-    """What `read` makes of the current generation; of the newer one where builds removed that meanwhile.
-
-    A generation stays for one build after its own, and two may end while it is read: whatever reads a generation's
-    files, and not only what was opened, belongs inside of `read`.
-    """
-    while True:
-        current = read_current(workspace)
-        try:
-            return read(open_generation(workspace))
-        except (CovsearchError, OSError):
-            if read_current(workspace) == current:
-                raise

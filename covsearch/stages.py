@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
 from covsearch.index.calibration import Calibration
-from covsearch.index.chroma import Chroma
-from covsearch.index.collection import Collection
-from covsearch.index.flat import Ranking
 from covsearch.index.window_ranking import rank_by_windows
 from covsearch.index.windows import Passage, Windows
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN, HEAD, WINDOWS
 from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
+from covsearch.ranking.nearest import Ranking
 from covsearch.ranking.same_recording import same_recording
 from covsearch.ranking.scores import coarsen, qmax_scores
+
+if TYPE_CHECKING:
+    from covsearch.store.protocols import Blobs, Tracks, VectorStore
 
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
@@ -58,16 +60,17 @@ class Searched:
 
     Attributes
     ----------
-    collection : Collection
-    chroma : Chroma
-    windows : Windows or None
+    vectors : VectorStore
+    chroma : Tracks
+    windows : Blobs or None
+        Of the same rows.
     calibration : Calibration or None
         The model's.
     """
 
-    collection: Collection
-    chroma: Chroma
-    windows: Windows | None
+    vectors: VectorStore
+    chroma: Tracks
+    windows: Blobs | None
     calibration: Calibration | None
 
 
@@ -113,8 +116,8 @@ def by_head(searched: Searched, question: Question, top: int, candidates: int | 
     """Order the whole collection by the learned head's distance, exactly."""
     if candidates is not None:
         raise UsageError("candidates are what windows or alignment order; the head ranks the whole collection exactly")
-    flat = searched.collection.flat
-    ranking = flat.rank(question.vector, max(top, LAST) if top > 0 else top, exclude=question.row)
+    wanted = max(top, LAST) if top > 0 else top
+    ranking = searched.vectors.search(question.vector, wanted, exclude=question.row)
     ratio, chance = _head_ratio(searched, ranking)
     shown = Ranking(ranking.rows[:top], ranking.distances[:top])
     best = np.empty(0) if ratio is None else ratio
@@ -128,8 +131,8 @@ def by_windows(searched: Searched, question: Question, top: int, candidates: int
     if searched.windows is None or question.windows is None:
         raise UsageError("the searcher was opened without windows: open_searcher(workspace, windows=True)")
     count = max(CANDIDATES[WINDOWS], top) if candidates is None else candidates
-    flat, windows = searched.collection.flat, searched.windows
-    found = rank_by_windows(flat, windows, question.vector, question.windows, top, count, exclude=question.row)
+    search, windows = searched.vectors.search, searched.windows
+    found = rank_by_windows(search, windows, question.vector, question.windows, top, count, exclude=question.row)
     head = by_head(searched, question, 1, None)
     ratio, chance = _head_ratio(searched, found.ranking)
     same = _same(searched, question, found.ranking.rows)
@@ -141,7 +144,7 @@ def by_alignment(searched: Searched, question: Question, top: int, candidates: i
 
     A performance that was not aligned follows those that were, in the head's order, and is told to be no likelier.
     """
-    calibration, flat, chroma = searched.calibration, searched.collection.flat, question.chroma
+    calibration, vectors, chroma = searched.calibration, searched.vectors, question.chroma
     if chroma is None:
         raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
     if calibration is None:
@@ -149,8 +152,8 @@ def by_alignment(searched: Searched, question: Question, top: int, candidates: i
     count = CANDIDATES[ALIGN] if candidates is None else candidates
     if count < 1:
         raise UsageError(f"at least 1 candidate must be aligned, not {count}")
-    near = flat.rank(question.vector, max(top, count), exclude=question.row)
-    score = near.distances + flat.head.beta
+    near = vectors.search(question.vector, max(top, count), exclude=question.row)
+    score = near.distances + vectors.head.beta
     ratio, rows = calibration.head_ratio(score), near.rows[:count]
     order = np.arange(len(rows))
     if len(rows) > FINE:
@@ -204,7 +207,7 @@ def align_all(
 
 
 def _aligned(
-    chroma: Chroma, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
+    chroma: Tracks, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
 ) -> NDArray[np.float64]:
     return align_with(query, [chroma.track(row) for row in rows.tolist()], block, span)
 
@@ -213,7 +216,7 @@ def _head_ratio(searched: Searched, ranking: Ranking) -> tuple[NDArray[np.float6
     calibration = searched.calibration
     if calibration is None:
         return None, None
-    return calibration.head_ratio(ranking.distances + searched.collection.flat.head.beta), calibration.by_head
+    return calibration.head_ratio(ranking.distances + searched.vectors.head.beta), calibration.by_head
 
 
 def _same(searched: Searched, question: Question, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, cast
+from typing import Any
 
-from covsearch.db.catalogue import Catalogue
-from covsearch.index.generation import NAME, Generation, open_generation
-from covsearch.index.manifest import Manifest
-from covsearch.index.parts import read_part
-from covsearch.index.windows import Windows
+from covsearch.index.generation import NAME
+from covsearch.store import store_of
+from covsearch.store.protocols import Facts, Opened
 from covsearch.workspace import Workspace
 
 
@@ -25,7 +23,7 @@ class Stats:
     home : str
     generation : str
         The current one.
-    manifest : Manifest
+    manifest : Facts
         Of it: when it was built, by which version, from what, with which model.
     works : dict
         How many works have one performance, two, and so on.
@@ -39,7 +37,7 @@ class Stats:
 
     home: str
     generation: str
-    manifest: Manifest
+    manifest: Facts
     works: dict[int, int]
     collections: dict[str, tuple[int, int]]
     windows: int | None
@@ -91,23 +89,21 @@ def read_stats(workspace: Workspace) -> Stats:
     ArtefactError
         When a file is missing, corrupt or belongs to another build.
     """
-    generation = open_generation(workspace)
-    catalogue = Catalogue(generation.database)
+    opened = store_of(workspace).read(lambda opened: opened, None)
     return Stats(
         str(workspace.home),
-        generation.name,
-        generation.manifest,
-        catalogue.clique_sizes(),
-        catalogue.collections(),
-        _windows(generation),
+        opened.state.name,
+        opened.state.manifest,
+        dict(opened.catalogue.clique_sizes()),
+        dict(opened.catalogue.collections()),
+        _windows(opened),
         {**dict(_generations(workspace)), "cache": _bytes_below(workspace.cache)},
     )
 
 
-def _windows(generation: Generation) -> int | None:
-    if generation.manifest.windows is None:
-        return None
-    return len(cast(Windows, read_part(generation, "windows")).vectors)
+def _windows(opened: Opened) -> int | None:
+    windows = opened.parts.get("windows")
+    return None if windows is None else len(windows.take(range(len(windows))).vectors)
 
 
 def _generations(workspace: Workspace) -> Iterator[tuple[str, int]]:

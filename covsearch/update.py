@@ -26,20 +26,17 @@ from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
-from covsearch.db.catalogue import Catalogue
 from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
-from covsearch.index.generation import Generation, follow_current, read_generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import MEND
 from covsearch.index.part import Packed, Part
-from covsearch.index.parts import make_parts, read_parts, settings_for
-from covsearch.index.publish import builder_lock, remove_orphans
-from covsearch.index.verified import check_content
+from covsearch.index.parts import make_parts, settings_for
 from covsearch.indexing import origins_of, publish
 from covsearch.progress import Progress, silent
-from covsearch.search import open_in
+from covsearch.store import store_of
+from covsearch.store.protocols import State
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # torch comes with it; removing does without
@@ -144,7 +141,7 @@ def add_performances(
     if not paths:
         raise UsageError("expected at least one folder or file to add")
     _check_built(workspace)
-    with builder_lock(workspace):
+    with store_of(workspace).writing():
         before, head, rows = _read(workspace)
         old = set(rows.keys)
         given: set[str] = set()
@@ -201,9 +198,9 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
     if wrong := [pid for pid in pids if not is_name(pid)]:
         raise UsageError(f"{wrong[0]!r} is no performance id: {ID_RULE}")
     _check_built(workspace)
-    with builder_lock(workspace):
+    with store_of(workspace).writing():
         before, head, rows = _read(workspace)
-        catalogue = Catalogue(before.database)
+        catalogue = store_of(workspace).catalogue()
         meant = {pid: catalogue.resolve(pid) for pid in pids}
         names = rows.names(rows.keys, ordered=False)
         gone = {name for name in meant.values() if name}
@@ -252,21 +249,21 @@ class _Rows:
         return _natural(names) if ordered else tuple(names)
 
 
-def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
-    """The current generation, after its checksums; the caller holds the lock, so it stays."""
-    generation = read_generation(workspace, *follow_current(workspace))
-    for path, expected in generation.manifest.files.items():
-        check_content(workspace.home / path, expected)
-    searcher = open_in(generation)
-    pids, flat, catalogue = searcher.collection.pids, searcher.collection.flat, searcher.catalogue
+def _read(workspace: Workspace) -> tuple[State, Head, _Rows]:
+    """The current state, after its checksums; the caller is the writer, so it stays."""
+    opened = store_of(workspace).open_checked()
+    pids, catalogue = opened.vectors.names, opened.catalogue
     stored, origins = catalogue.stored(pids), catalogue.origins(pids)
     keys = {pid: full_name(stored[pid].collection, stored[pid].pid) for pid in pids}
     performances = {keys[pid]: stored[pid] for pid in pids}
     known = {keys[pid]: origin for pid, origin in origins.items()}
-    return generation, flat.head, _Rows(tuple(keys.values()), flat.vectors, read_parts(generation), performances, known)
+    every = range(len(pids))
+    parts = {name: part.take(every) for name, part in opened.parts.items()}
+    rows = _Rows(tuple(keys.values()), opened.vectors.vectors(every), parts, performances, known)
+    return opened.state, opened.vectors.head, rows
 
 
-def _rated(dataset: Dataset, index: Generation) -> Dataset:
+def _rated(dataset: Dataset, index: State) -> Dataset:
     """`dataset` with a frame rate that somebody said; where the model sees none, any does."""
     manifest = index.manifest
     declared = dataset.frame_rate if dataset.rate_is_known else None
@@ -276,10 +273,10 @@ def _rated(dataset: Dataset, index: Generation) -> Dataset:
 
 def _check_built(workspace: Workspace) -> None:
     """Refuse to go on where nothing was ever built, before the lock makes folders there."""
-    follow_current(workspace)
+    store_of(workspace).current()
 
 
-def _own_model(generation: Generation) -> Checkpoint:
+def _own_model(generation: State) -> Checkpoint:
     """The model that made a generation's vectors."""
     from covsearch.models import load_checkpoint
 
@@ -290,7 +287,7 @@ def _own_model(generation: Generation) -> Checkpoint:
     return checkpoint
 
 
-def _publish(workspace: Workspace, before: Generation, head: Head, rows: _Rows) -> Generation:
+def _publish(workspace: Workspace, before: State, head: Head, rows: _Rows) -> State:
     """`rows` as a new generation, with all else as in the one before."""
     manifest = before.manifest
     return publish(
@@ -311,9 +308,9 @@ def _publish(workspace: Workspace, before: Generation, head: Head, rows: _Rows) 
     )
 
 
-def _unchanged(workspace: Workspace, current: Generation) -> Generation:
+def _unchanged(workspace: Workspace, current: State) -> State:
     """The generation as it is; what dead builds left goes, as it does when there is something to publish."""
-    remove_orphans(workspace)
+    store_of(workspace).tidy()
     return current
 
 

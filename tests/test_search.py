@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
-from covsearch import search, stages
+from covsearch import stages
 from covsearch.decision import decide, decide_uncalibrated, word
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation
@@ -20,6 +20,7 @@ from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.scores import qmax_scores
 from covsearch.search import Searcher, open_catalogue, open_searcher
 from covsearch.stages import SPAN, Question
+from covsearch.store import local
 from covsearch.workspace import Workspace
 
 
@@ -343,16 +344,16 @@ def test_a_generation_removed_while_it_is_opened_is_left_for_the_newer_one(
 ) -> None:
     """Two builds end between following CURRENT and opening the files."""
     opened: list[str] = []
-    original = search._catalogue
+    original = local.catalogue_of
 
-    def overtaken(generation: Generation) -> search.Catalogue:
+    def overtaken(generation: Generation) -> object:
         opened.append(generation.name)
         if len(opened) == 1:
             publish(workspace, seed=1)
             publish(workspace, seed=2)
         return original(generation)
 
-    monkeypatch.setattr(search, "_catalogue", overtaken)
+    monkeypatch.setattr(local, "catalogue_of", overtaken)
     assert open_searcher(workspace).generation.name == "gen-0003"
     assert opened == ["gen-0001", "gen-0003"]
 

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.config import EMBEDDING_DIM
-from covsearch.index.flat import FlatIndex, Ranking
+from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
 from covsearch.indexing import build_index
+from covsearch.ranking.nearest import Ranking
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 
@@ -46,10 +47,11 @@ def embedded_sample() -> Embedded:
     with tempfile.TemporaryDirectory() as folder:
         build_index(None, None, Workspace(Path(folder)))
         searcher = open_searcher(Workspace(Path(folder)))
-        pids, flat = searcher.collection.pids, searcher.collection.flat
+        vectors, pids = searcher.collection, searcher.collection.names
         performances = searcher.catalogue.get(pids)
         work = np.unique([performances[pid].wid for pid in pids], return_inverse=True)[1]
-        return Embedded(flat.vectors, work.astype(np.int64), flat.head, searcher.generation.manifest.model)
+        every = vectors.vectors(range(len(pids)))
+        return Embedded(every, work.astype(np.int64), vectors.head, searcher.generation.manifest.model)
 
 
 def alike(real: Embedded, works: Sequence[int], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from covsearch.dataset.ids import MAX_ID, in_words, is_pid
 from covsearch.dataset.names import COLON, Naming, full_name, is_name, naming_of
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
+from covsearch.db.found import Found
 from covsearch.db.models import TEXT, FeatureFileRow, MusicBrainzRow, PerformanceRow, SourceRow, WorkRow
 from covsearch.db.session import ReadOnlyDatabase
 from covsearch.errors import UsageError
@@ -60,26 +61,7 @@ _KNOWN = PerformanceRow.wid.is_not(None)
 _WORK = (PerformanceRow.collection, PerformanceRow.wid)
 
 
-@dataclass(frozen=True)
-class Found:
-    """A hit of a text search.
-
-    Attributes
-    ----------
-    performance : Performance
-    versions : int
-        Performances of its work in the collection, itself included; 1 where the work is not known.
-    """
-
-    performance: Performance
-    versions: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """All that is known of it, ready for JSON."""
-        return {**self.performance.to_dict(), "versions": self.versions}
-
-
-class Catalogue:
+class SqliteCatalogue:
     """A generation's metadata.
 
     Parameters

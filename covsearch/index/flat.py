@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import faiss
@@ -23,27 +22,13 @@ from numpy.typing import NDArray
 from covsearch.config import EMBEDDING_DIM
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.index.head import Head
+from covsearch.ranking.nearest import Ranking
 
 RECIPE = {"faiss": "Flat", "metric": "inner product", "dim": EMBEDDING_DIM + 1}
 MARGIN = 32  # rows beyond the wanted ones in the first request; enough unless that many are all but equal
 # |fl(⟨q,d⟩) − ⟨q,d⟩| ≤ n·ε/(1 − n·ε) · Σ|q||d| for any order of summation (Higham, Accuracy and Stability of
 # Numerical Algorithms, 2002, eq. 3.5), n = 129; a few ε more for the rounding of q' and d' themselves
 _ERROR = (EMBEDDING_DIM + 9) * 2.0**-24
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """Rows from the nearest to the farthest.
-
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (k,)
-    distances : ndarray of float64, shape (k,)
-        The head's distances without bias, ascending; equal ones in row order.
-    """
-
-    rows: NDArray[np.int64]
-    distances: NDArray[np.float64]
 
 
 class FlatIndex:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
-from covsearch.index.flat import FlatIndex, Ranking
 from covsearch.index.windows import Passage, Windows, passages, rerank_windows
+from covsearch.ranking.nearest import Ranking
+
+if TYPE_CHECKING:
+    from covsearch.store.protocols import Blobs
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +37,8 @@ class WindowRanking:
 
 
 def rank_by_windows(
-    flat: FlatIndex,
-    windows: Windows,
+    search: Callable[..., Ranking],
+    windows: Blobs,
     vector: NDArray[np.float32],
     own: Windows,
     k: int,
@@ -45,9 +50,10 @@ def rank_by_windows(
 
     Parameters
     ----------
-    flat : FlatIndex
-    windows : Windows
-        Of the same rows.
+    search : callable
+        Finds the nearest rows: ``search(vector, k, exclude=row)``.
+    windows : Blobs
+        Windows of the same rows.
     vector : NDArray[float32], shape (128,)
         The query as a whole.
     own : Windows
@@ -66,7 +72,7 @@ def rank_by_windows(
         raise UsageError(f"at least 1 match must be asked for, not {k}")
     if candidates < k:
         raise UsageError(f"candidates must be at least the {k} wanted matches, not {candidates}")
-    nearest = flat.rank(vector, candidates, exclude=exclude)
+    nearest = search(vector, candidates, exclude=exclude)
     if not len(nearest.rows):
         return WindowRanking(nearest, (), ())
     there = windows.take(nearest.rows.tolist())

@@ -17,9 +17,10 @@ from typing import Any
 
 from covsearch import durable, update
 from covsearch import embedding as embed
-from covsearch import indexing as build
 from covsearch.features import pack
 from covsearch.index import publish
+from covsearch.store import local
+from covsearch.store.local import write
 
 BEFORE, HALF, AFTER = "before", "half-way", "after"
 
@@ -54,25 +55,25 @@ class Step:
 
 
 STEPS = {
-    "take the lock": Step(((build, "builder_lock"), (update, "builder_lock"))),
+    "take the lock": Step(((local, "builder_lock"),)),
     "pack the features": Step(((pack, "pack_cached"), (update, "pack_cached"))),
     "embed the performances": Step(((embed, "embed_store"),)),
     "embed the windows": Step(((embed, "embed_windows"),)),
-    "open the draft": Step(((build, "draft"),)),
+    "open the draft": Step(((write, "draft"),)),
     "make a folder": Step(((Path, "mkdir"),)),
-    "write the vectors": Step(((build, "write_collection"),)),
-    "write a part": Step(((build, "write_part"),)),
-    "write the database": Step(((build, "write_catalogue"),)),
+    "write the vectors": Step(((write, "write_collection"),)),
+    "write a part": Step(((write, "write_part"),)),
+    "write the database": Step(((write, "write_catalogue"),)),
     "copy the model": Step(((shutil, "copyfile"),)),
     "write a binary file": Step(((Path, "write_bytes"),), _half_bytes),
     "write a text file": Step(((Path, "write_text"),), _half_text),
-    "take a checksum": Step(((publish, "digest"), (update, "check_content"))),
+    "take a checksum": Step(((publish, "digest"), (local, "check_content"))),
     "flush the folder": Step(((durable, "sync_tree"),)),
     "flush one": Step(((durable, "sync"),)),
     "give the final name": Step(((Path, "rename"),)),
     "switch CURRENT": Step(((durable, "replace_text"),)),
     "replace a file": Step(((Path, "replace"),)),
-    "remove orphans": Step(((publish, "remove_orphans"), (update, "remove_orphans"))),
+    "remove orphans": Step(((publish, "remove_orphans"), (local, "remove_orphans"))),
     "remove a folder": Step(((shutil, "rmtree"),), _half_tree),
     "remove a file": Step(((Path, "unlink"),)),
 }

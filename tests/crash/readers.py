@@ -15,7 +15,7 @@ from typing import Any
 from covsearch import indexing as build
 from covsearch.db.write import write_catalogue
 from covsearch.index.generation import Generation
-from covsearch.search import read_newest
+from covsearch.store.local import read_newest, write
 from covsearch.workspace import Workspace
 from tests.crash.collection import Materials
 from tests.crash.state import Answers, answers_of, read_answers
@@ -129,7 +129,7 @@ def build_while_building(folder: Path, m: Materials) -> dict[str, Any]:
                 time.sleep(0.01)
             original(*args, **kwargs)
 
-        setattr(build, "write_catalogue", wait)  # noqa: B010, mypy knows that it is not build's own
+        setattr(write, "write_catalogue", wait)  # noqa: B010, mypy knows that it is not the module's own
         _build(m.large, m.other_model, home)
 
     first = _fork(held)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from covsearch.errors import NotFoundError
 from covsearch.index.generation import Generation, read_current
 from covsearch.index.manifest import digest
-from covsearch.search import open_in, read_newest
+from covsearch.search import Searcher
+from covsearch.store.local import open_state, read_newest
 from covsearch.workspace import Workspace
 
 Answers = dict[str, object]
@@ -33,7 +34,7 @@ def answers_of(generation: Generation) -> Answers:
     """Ids, metadata, and every query by the head and by windows, with all distances."""
     for path, stored in generation.manifest.files.items():
         assert digest(generation.workspace.home / path) == stored, path
-    searcher = open_in(generation, windows=True)
+    searcher = Searcher(open_state(generation, ["windows"]))
     pids = searcher.collection.pids
     answers: Answers = {"pids": pids, "model": generation.manifest.model, "works": generation.manifest.works}
     answers["metadata"] = searcher.catalogue.get(pids)

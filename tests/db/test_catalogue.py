@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from published import make_performances
 
 from covsearch.dataset.performance import Performance
-from covsearch.db.catalogue import Catalogue
+from covsearch.db.catalogue import SqliteCatalogue
 from covsearch.db.write import write_catalogue
 from covsearch.errors import UsageError
 
@@ -27,17 +27,17 @@ SONGS = [
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> SqliteCatalogue:
     path = tmp_path_factory.mktemp("db") / "songs.sqlite3"
     write_catalogue(path, SONGS)
-    return Catalogue(path)
+    return SqliteCatalogue(path)
 
 
-def pids(catalogue: Catalogue, text: str) -> list[str]:
+def pids(catalogue: SqliteCatalogue, text: str) -> list[str]:
     return sorted(hit.performance.pid for hit in catalogue.find(text))
 
 
-def test_unknown_performances_are_left_out(catalogue: Catalogue) -> None:
+def test_unknown_performances_are_left_out(catalogue: SqliteCatalogue) -> None:
     assert catalogue.get(["P_22", "P_4", "p_22", ""]) == {"P_22": SONGS[4]}
     assert catalogue.get([]) == {}
 
@@ -45,15 +45,15 @@ def test_unknown_performances_are_left_out(catalogue: Catalogue) -> None:
 def test_thousands_of_performances_at_once(tmp_path: Path) -> None:
     performances = make_performances(np.random.default_rng(0), 1203)
     write_catalogue(tmp_path / "db", list(performances.values()))
-    assert Catalogue(tmp_path / "db").get(list(performances)) == performances
+    assert SqliteCatalogue(tmp_path / "db").get(list(performances)) == performances
 
 
-def test_a_clique_is_in_natural_order(catalogue: Catalogue) -> None:
+def test_a_clique_is_in_natural_order(catalogue: SqliteCatalogue) -> None:
     assert catalogue.clique("W_2") == ("P_3", "P_10")
     assert catalogue.clique("W_99") == ()
 
 
-def test_rows_and_sizes_of_cliques_count_every_performance(catalogue: Catalogue) -> None:
+def test_rows_and_sizes_of_cliques_count_every_performance(catalogue: SqliteCatalogue) -> None:
     assert catalogue.rows() == tuple(enumerate(p.pid for p in SONGS))
     assert catalogue.clique_sizes() == {1: 2, 2: 3}
 
@@ -77,11 +77,11 @@ def test_rows_and_sizes_of_cliques_count_every_performance(catalogue: Catalogue)
         ("", ()),
     ],
 )
-def test_the_nearest_ids_of_a_typo(catalogue: Catalogue, text: str, expected: tuple[str, ...]) -> None:
+def test_the_nearest_ids_of_a_typo(catalogue: SqliteCatalogue, text: str, expected: tuple[str, ...]) -> None:
     assert catalogue.nearest(text) == expected
 
 
-def test_no_more_than_asked_for(catalogue: Catalogue) -> None:
+def test_no_more_than_asked_for(catalogue: SqliteCatalogue) -> None:
     assert catalogue.nearest("P_202", n=1) == ("P_22",)
 
 
@@ -108,7 +108,7 @@ def test_no_more_than_asked_for(catalogue: Catalogue) -> None:
         ("nothing like this", []),
     ],
 )
-def test_finding_by_words(catalogue: Catalogue, text: str, expected: list[str]) -> None:
+def test_finding_by_words(catalogue: SqliteCatalogue, text: str, expected: list[str]) -> None:
     assert pids(catalogue, text) == sorted(expected)
 
 
@@ -137,20 +137,20 @@ def test_finding_by_words(catalogue: Catalogue, text: str, expected: list[str]) 
         ("'; DROP TABLE performances; --", []),
     ],
 )
-def test_nothing_in_a_text_is_an_operator(catalogue: Catalogue, text: str, expected: list[str]) -> None:
+def test_nothing_in_a_text_is_an_operator(catalogue: SqliteCatalogue, text: str, expected: list[str]) -> None:
     assert pids(catalogue, text) == expected
 
 
 @given(st.text(alphabet=st.characters(), max_size=60))
 @settings(max_examples=300, deadline=None)
-def test_any_text_is_a_question(catalogue: Catalogue, text: str) -> None:
+def test_any_text_is_a_question(catalogue: SqliteCatalogue, text: str) -> None:
     assert all(hit.performance in SONGS for hit in catalogue.find(text))
 
 
 @given(st.sampled_from(SONGS[:7]), st.sampled_from(["title", "artist"]), st.data())
 @settings(max_examples=100, deadline=None)
 def test_every_performance_is_found_by_its_own_title_and_artist(
-    catalogue: Catalogue, song: Performance, field: str, data: st.DataObject
+    catalogue: SqliteCatalogue, song: Performance, field: str, data: st.DataObject
 ) -> None:
     text = getattr(song, field)
     cut = data.draw(st.integers(1, len(text)))
@@ -158,17 +158,17 @@ def test_every_performance_is_found_by_its_own_title_and_artist(
         assert song.pid in pids(catalogue, text[:cut])
 
 
-def test_hits_tell_how_many_versions_there_are(catalogue: Catalogue) -> None:
+def test_hits_tell_how_many_versions_there_are(catalogue: SqliteCatalogue) -> None:
     versions = {hit.performance.pid: hit.versions for hit in catalogue.find("o haupt") + catalogue.find("stones")}
     assert versions == {"P_1": 2, "P_2": 2, "P_22": 1}
 
 
-def test_the_best_hit_comes_first_and_the_limit_holds(catalogue: Catalogue) -> None:
+def test_the_best_hit_comes_first_and_the_limit_holds(catalogue: SqliteCatalogue) -> None:
     assert [hit.performance.pid for hit in catalogue.find("haupt")] == ["P_1", "P_2"]  # in title and work before work
     assert [hit.performance.pid for hit in catalogue.find("haupt", limit=1)] == ["P_1"]
 
 
-def test_a_limit_below_one_and_a_whole_page_of_words_are_usage_errors(catalogue: Catalogue) -> None:
+def test_a_limit_below_one_and_a_whole_page_of_words_are_usage_errors(catalogue: SqliteCatalogue) -> None:
     with pytest.raises(UsageError, match="at least 1 hit must be asked for, not 0"):
         catalogue.find("haupt", limit=0)
     with pytest.raises(UsageError, match="at most 64 words of a title or artist, got 65"):

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from covsearch.dataset.performance import Performance
-from covsearch.db.catalogue import Catalogue
+from covsearch.db.catalogue import SqliteCatalogue
 from covsearch.db.session import ReadOnlyDatabase
 from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError
@@ -52,12 +52,12 @@ def test_a_query_connection_can_neither_compact_nor_write_another_file(database:
 
 
 def test_reading_needs_no_journal_beside_the_file(database: Path) -> None:
-    assert len(Catalogue(database)) == 500
+    assert len(SqliteCatalogue(database)) == 500
     assert [path.name for path in database.parent.iterdir()] == ["db"]
 
 
 def test_an_open_catalogue_outlives_the_files_name(database: Path) -> None:
-    catalogue = Catalogue(database)
+    catalogue = SqliteCatalogue(database)
     database.unlink()
     assert catalogue.get(["P_7"])["P_7"].wid == "W_1"
 
@@ -103,6 +103,6 @@ def test_a_file_that_turns_out_to_be_corrupt_is_refused_when_it_is_read(database
     data = bytearray(database.read_bytes())
     data[4096:] = b"\xff" * (len(data) - 4096)
     database.write_bytes(data)
-    catalogue = Catalogue(database)
+    catalogue = SqliteCatalogue(database)
     with pytest.raises(ArtefactError, match=r"SQLite cannot read it: .*malformed"):
         catalogue.get(["P_7"])

@@ -10,7 +10,7 @@ from published import make_performances
 
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
-from covsearch.db.catalogue import Catalogue
+from covsearch.db.catalogue import SqliteCatalogue
 from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError, CovsearchError
 
@@ -18,7 +18,7 @@ from covsearch.errors import ArtefactError, CovsearchError
 def test_every_field_of_every_performance_comes_back(tmp_path: Path) -> None:
     performances = make_performances(np.random.default_rng(0), 60)
     write_catalogue(tmp_path / "db", list(performances.values()))
-    assert Catalogue(tmp_path / "db").get(list(performances)) == performances
+    assert SqliteCatalogue(tmp_path / "db").get(list(performances)) == performances
 
 
 def test_what_performances_were_indexed_from_comes_back(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_what_performances_were_indexed_from_comes_back(tmp_path: Path) -> None:
         files = {name: OriginFile(f"W/{p.pid}_{name}.h5", f"{row:064x}") for name in names}
         origins[p.pid] = Origin(*sources[row % 3], files)
     write_catalogue(tmp_path / "db", performances, origins)
-    assert Catalogue(tmp_path / "db").origins([p.pid for p in performances]) == origins
+    assert SqliteCatalogue(tmp_path / "db").origins([p.pid for p in performances]) == origins
     connection = sqlite3.connect(tmp_path / "db")
     assert connection.execute("SELECT folder, subset, frame_rate FROM sources ORDER BY id").fetchall() == sources
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -42,13 +42,13 @@ def test_a_work_is_called_as_its_first_performance_that_says_it(tmp_path: Path) 
     said = [("", ""), ("Song", ""), ("Another", "Writer")]
     performances = [Performance(f"P_{i}", "W_1", work_title=t, work_artist=a) for i, (t, a) in enumerate(said)]
     write_catalogue(tmp_path / "db", performances)
-    stored = Catalogue(tmp_path / "db").get(["P_0", "P_1", "P_2"]).values()
+    stored = SqliteCatalogue(tmp_path / "db").get(["P_0", "P_1", "P_2"]).values()
     assert {(p.work_title, p.work_artist) for p in stored} == {("Song", "Writer")}
 
 
 def test_an_empty_collection_makes_an_empty_database(tmp_path: Path) -> None:
     write_catalogue(tmp_path / "db", [])
-    assert len(Catalogue(tmp_path / "db")) == 0
+    assert len(SqliteCatalogue(tmp_path / "db")) == 0
 
 
 def test_the_file_needs_no_journal_and_leaves_none(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_file_needs_no_journal_and_leaves_none(tmp_path: Path) -> None:
 
 def test_fifteen_thousand_performances_are_all_there(tmp_path: Path) -> None:
     write_catalogue(tmp_path / "db", list(make_performances(np.random.default_rng(0), 15_000).values()))
-    assert len(Catalogue(tmp_path / "db")) == 15_000
+    assert len(SqliteCatalogue(tmp_path / "db")) == 15_000
 
 
 def test_paths_with_characters_that_mean_something_in_a_uri(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_paths_with_characters_that_mean_something_in_a_uri(tmp_path: Path) -> N
     folder.mkdir()
     performance = Performance("P_1", "W_1", "Title")
     write_catalogue(folder / "db", [performance])
-    assert Catalogue(folder / "db").get(["P_1"]) == {"P_1": performance}
+    assert SqliteCatalogue(folder / "db").get(["P_1"]) == {"P_1": performance}
     assert [path.name for path in folder.iterdir()] == ["db"]
 
 

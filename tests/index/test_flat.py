@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from published import random_head, unit_vectors
 
 from covsearch.errors import ArtefactError, UsageError
-from covsearch.index.flat import FlatIndex, Ranking
+from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
+from covsearch.ranking.nearest import Ranking
 
 
 def oracle(flat: FlatIndex, u: np.ndarray, k: int, exclude: int | None = None) -> list[int]:

@@ -23,7 +23,7 @@ def test_ranks_the_heads_nearest_by_chamfer_similarity(seed: int, n: int, k: int
     own, u = windows.take([row]), flat.vectors[row]
     nearest = [r for r in rank_all(u, flat.vectors, flat.head).tolist() if r != row][: k + extra]
     similar = {r: chamfer(own.vectors, windows.take([r]).vectors) for r in nearest}
-    found = rank_by_windows(flat, windows, u, own, k, k + extra, exclude=row)
+    found = rank_by_windows(flat.rank, windows, u, own, k, k + extra, exclude=row)
     rows = found.ranking.rows.tolist()
     assert len(rows) == min(k, len(nearest))
     assert found.similarity == pytest.approx(sorted(similar.values(), reverse=True)[:k], abs=1e-6)
@@ -38,6 +38,6 @@ def test_fewer_candidates_than_matches_is_a_usage_error() -> None:
     rng = np.random.default_rng(0)
     flat, windows = FlatIndex(unit_vectors(rng, 9), random_head(rng)), make_windows(rng, 9)
     with pytest.raises(UsageError, match="candidates must be at least the 5 wanted matches, not 4"):
-        rank_by_windows(flat, windows, flat.vectors[0], windows.take([0]), 5, 4)
+        rank_by_windows(flat.rank, windows, flat.vectors[0], windows.take([0]), 5, 4)
     with pytest.raises(UsageError, match="at least 1 match must be asked for, not 0"):
-        rank_by_windows(flat, windows, flat.vectors[0], windows.take([0]), 0, 4)
+        rank_by_windows(flat.rank, windows, flat.vectors[0], windows.take([0]), 0, 4)

@@ -1,0 +1,340 @@
+"""What a back end must be able to do. ``tests/contract`` is this page as tests; every back end passes them all.
+
+Rows: the N performances of one opened state are numbered 0 to N − 1, in the natural order of their names. The numbers
+hold in that state alone; from one state to the next a performance is known by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from covsearch.config import FeatureConfig
+    from covsearch.dataset.origin import Origin
+    from covsearch.dataset.performance import Performance
+    from covsearch.db.found import Found
+    from covsearch.features.windows import WindowRecipe
+    from covsearch.index.calibration import Calibration
+    from covsearch.index.head import Head
+    from covsearch.index.part import Part
+    from covsearch.ranking.nearest import Ranking
+
+T = TypeVar("T")
+
+
+class VectorStore(Protocol):
+    """The vectors of one state, and the head that compares them."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What the N performances are called, by row."""
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Row of each name."""
+
+    @property
+    def head(self) -> Head:
+        """Of the model that made the vectors."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Vectors of some rows, (len(rows), 128), in the order of `rows`; to the bit what was published."""
+
+    def search(self, vector: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
+        """The `k` nearest rows under the head, exactly: as :func:`covsearch.index.oracle.rank_all` in float64.
+
+        A back end that finds candidates in float32 looks at enough of them to prove that no other row belongs among
+        the `k`. Weights of the head may be negative. Equal distances come in row order.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (128,)
+        k : int
+            At least 1; more than there are rows gives all.
+        exclude : int, optional
+            A row that is not ranked: the query's own.
+
+        Returns
+        -------
+        Ranking
+            Rows, and the head's distances without bias in float64.
+
+        Raises
+        ------
+        UsageError
+            When `k` is less than 1.
+        ArtefactError
+            When `vector` has another shape or is not finite.
+        """
+
+
+class Catalogue(Protocol):
+    """The metadata of one state. Names are what the index calls performances: an id, or ``collection:id``."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def get(self, names: Sequence[str]) -> Mapping[str, Performance]:
+        """Performances by name, `pid` and `wid` as the index calls them; unknown names are left out."""
+
+    def stored(self, names: Sequence[str]) -> Mapping[str, Performance]:
+        """Performances by name, `pid` and `wid` as their own collection calls them; unknown names are left out."""
+
+    def origins(self, names: Sequence[str]) -> Mapping[str, Origin]:
+        """What performances were indexed from, by name; where that is not known they are left out."""
+
+    def resolve(self, text: str) -> str | None:
+        """The name of the performance that `text` means, an id or ``collection:id``; None where there is none.
+
+        Raises
+        ------
+        UsageError
+            When several collections have the id; says the full names.
+        """
+
+    def nearest(self, text: str, n: int = 3) -> Sequence[str]:
+        """Up to `n` names that `text` may have meant, the likeliest first."""
+
+    def find(self, text: str, limit: int = 20) -> list[Found]:
+        """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
+
+        Case and diacritics do not matter, and the last word may be cut short. Nothing in `text` is an operator.
+
+        Raises
+        ------
+        UsageError
+            When `limit` is less than 1, or `text` has more words than any title.
+        """
+
+    def clique(self, wid: str) -> Sequence[str]:
+        """Names of the performances of a work, in natural order; empty for an unknown work."""
+
+    def collections(self) -> Mapping[str, tuple[int, int]]:
+        """Performances and works of every collection, by its name."""
+
+    def clique_sizes(self) -> Mapping[int, int]:
+        """How many works have one performance, two, and so on; performances of unknown works count for none."""
+
+
+class Blobs(Protocol):
+    """One part (:mod:`covsearch.index.part`) of every performance; only what is looked at need be fetched."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def take(self, rows: Sequence[int]) -> Any:
+        """The part of some rows, at least one, in the order of `rows`: in memory, of the registry's own class."""
+
+
+class Tracks(Blobs, Protocol):
+    """The part ``chroma``."""
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Frames/s of each performance, (N,)."""
+
+    def track(self, row: int) -> NDArray[np.float32]:
+        """Chroma of a performance in the key as played, (L, F), values in [0, 1]."""
+
+
+class Facts(Protocol):
+    """What was said of a state when it was published: how it was made, and how large it is."""
+
+    @property
+    def covsearch(self) -> str:
+        """Version of covsearch that published it."""
+
+    @property
+    def created(self) -> str:
+        """When: UTC, ISO 8601."""
+
+    @property
+    def subset(self) -> str:
+        """Of the dataset."""
+
+    @property
+    def source(self) -> str | None:
+        """Folder of the dataset; None for the bundled sample."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Of the dataset's files, frames/s."""
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of the model that made the vectors."""
+
+    @property
+    def features(self) -> FeatureConfig:
+        """What that model sees."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """Which parts there are, and how each was made."""
+
+    @property
+    def windows(self) -> WindowRecipe | None:
+        """How performances are cut into windows; None without windows."""
+
+    @property
+    def count(self) -> int:
+        """Performances."""
+
+    @property
+    def works(self) -> int:
+        """Works, unknown ones not counted."""
+
+
+class State(Protocol):
+    """One thing that was published."""
+
+    @property
+    def name(self) -> str:
+        """Another one for every state of a store."""
+
+    @property
+    def manifest(self) -> Facts:
+        """What is said of it."""
+
+    @property
+    def model_folder(self) -> Path:
+        """A folder on this machine with the model's checkpoint; a back end that keeps it elsewhere fetches it."""
+
+    def calibration(self) -> Calibration | None:
+        """Of the model; None where it has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What one read sees: all of one state, whatever is published meanwhile.
+
+    Attributes
+    ----------
+    state : State
+    vectors : VectorStore
+    catalogue : Catalogue
+    parts : mapping
+        Those that were asked for, by name, of the same rows as the vectors; ``chroma`` is a :class:`Tracks`.
+    """
+
+    state: State
+    vectors: VectorStore
+    catalogue: Catalogue
+    parts: Mapping[str, Blobs]
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What is published: checked, named and in natural order already, by :func:`covsearch.indexing.publish`.
+
+    Attributes
+    ----------
+    names : sequence of str
+        N names, all different.
+    performances : sequence of Performance
+        Their metadata, with the ids that they have in their own collections.
+    vectors : NDArray[float32], shape (N, 128)
+        Finite, of unit length.
+    parts : mapping
+        By name; of the same rows.
+    origins : mapping
+        What a name was indexed from, where that is known.
+    head : Head
+    model_folder : Path
+        The checkpoint, which the store copies: weights, configuration, and the calibration if there is one.
+    model : str
+        Its fingerprint.
+    features : FeatureConfig
+    subset : str
+    frame_rate : float
+    source : str or None
+        As :class:`Facts` has them.
+    """
+
+    names: Sequence[str]
+    performances: Sequence[Performance]
+    vectors: NDArray[np.float32]
+    parts: Mapping[str, Part]
+    origins: Mapping[str, Origin]
+    head: Head
+    model_folder: Path
+    model: str
+    features: FeatureConfig
+    subset: str
+    frame_rate: float
+    source: str | None
+
+
+class Publisher(Protocol):
+    """A store: it has one current state, or none yet."""
+
+    def current(self) -> str:
+        """What is current, as text that is another one after every publication; cheap.
+
+        Raises
+        ------
+        NotFoundError
+            When nothing was published yet.
+        """
+
+    def read(self, work: Callable[[Opened], T], parts: Iterable[str] | None = ()) -> T:
+        """What `work` makes of the current state; it is done again when that state goes while it is read.
+
+        What is opened answers from its own state for as long as it is kept. Only a state's `model_folder` and
+        `calibration` are to be read inside of `work`.
+
+        Parameters
+        ----------
+        work : callable
+        parts : iterable of str, or None
+            To open beside those that every index has; None opens all that there are.
+
+        Raises
+        ------
+        NotFoundError
+            When nothing was published yet, or not with one of `parts`.
+        ArtefactError
+            When what is stored is damaged.
+        """
+
+    def catalogue(self) -> Catalogue:
+        """Only the metadata of the current state, which is quicker; raises as :meth:`read`."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Be the only writer while the context lasts; released when the process ends, however it ends.
+
+        Raises
+        ------
+        CovsearchError
+            At once, when there is another writer.
+        """
+
+    def open_checked(self) -> Opened:
+        """The current state with all its parts, every stored byte compared with its checksum; for the writer."""
+
+    def publish(self, contents: Contents) -> State:
+        """Make `contents` current: all of it in one step and for good, or none. The caller is the writer.
+
+        Raises
+        ------
+        ArtefactError
+            When a value cannot be stored.
+        """
+
+    def tidy(self) -> None:
+        """Remove what dead writers left. The caller is the writer."""

@@ -1,0 +1,1 @@
+"""What every back end of :mod:`covsearch.store` must do; see the README beside this."""

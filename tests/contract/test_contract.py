@@ -1,0 +1,403 @@
+"""What every back end does, whatever it is made of: the specification of :mod:`covsearch.store.protocols`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from collection import write_collection
+from published import made_up_calibration, random_head, unit_vectors
+
+from covsearch.api import Index
+from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
+from covsearch.features.slow import restored
+from covsearch.index.calibration import write_calibration
+from covsearch.index.head import Head
+from covsearch.index.oracle import rank_all
+from covsearch.indexing import build_index
+from covsearch.models import Siamese, save_checkpoint
+from covsearch.store import store_of
+from covsearch.store.protocols import Contents, Opened, Publisher
+from covsearch.workspace import Workspace
+from tests.contract.backends import BACKENDS
+from tests.contract.materials import (
+    NAMES,
+    ODD,
+    Torn,
+    TornList,
+    TornMapping,
+    contents,
+    many,
+    publish,
+    publish_and_die,
+)
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def workspace(backend: str, tmp_path: Path) -> Workspace:
+    return BACKENDS[backend](tmp_path / "store")
+
+
+@pytest.fixture
+def store(workspace: Workspace) -> Publisher:
+    return store_of(workspace)
+
+
+def open_all(store: Publisher) -> Opened:
+    return store.read(lambda opened: opened, None)
+
+
+def check_same(opened: Opened, made: Contents) -> None:
+    """Everything that is opened is what was published, value for value."""
+    names, rows = list(made.names), range(len(made.names))
+    assert list(opened.vectors.names) == names
+    assert dict(opened.vectors.rows) == {name: row for row, name in enumerate(names)}
+    assert len(opened.vectors) == len(opened.catalogue) == len(names)
+    np.testing.assert_array_equal(opened.vectors.vectors(rows), made.vectors)
+    np.testing.assert_array_equal(opened.vectors.head.alpha, made.head.alpha)
+    assert opened.vectors.head.beta == made.head.beta
+    assert opened.catalogue.stored(names) == dict(zip(names, made.performances, strict=True))
+    assert opened.catalogue.origins(names) == made.origins
+    assert set(opened.parts) == set(made.parts)
+    tracks = [opened.parts["chroma"].track(row) for row in rows]
+    for row, track in enumerate(tracks):
+        np.testing.assert_array_equal(track, made.parts["chroma"].track(row))
+
+
+# --- what was published is read back
+
+
+def test_before_anything_is_published_nothing_is_found(store: Publisher) -> None:
+    for ask in (store.current, store.catalogue, lambda: open_all(store)):
+        with pytest.raises(NotFoundError):
+            ask()
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_what_is_published_is_read_back_value_for_value(
+    workspace: Workspace, store: Publisher, tmp_path: Path, windows: bool
+) -> None:
+    made = contents(tmp_path, windows=windows)
+    publish(workspace, made)
+    check_same(open_all(store), made)
+    with store.writing():
+        check_same(store.open_checked(), made)
+
+
+def test_a_state_says_how_it_was_made(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    made = replace(contents(tmp_path, windows=True), source="/songs")
+    calibration = made_up_calibration()
+    write_calibration(made.model_folder, calibration)
+    name = publish(workspace, made)
+
+    def facts(opened: Opened) -> None:
+        state, m = opened.state, opened.state.manifest
+        assert (state.name, m.count, m.works, m.dim) == (name, len(ODD), 4, 128)
+        assert (m.subset, m.source, m.frame_rate) == ("one", "/songs", 10.0)
+        assert (m.model, m.features) == (made.model, made.features)
+        assert m.parts == {part: made.parts[part].settings for part in made.parts}
+        assert m.windows == made.parts["windows"].settings
+        assert state.calibration() == calibration
+        for file in made.model_folder.iterdir():
+            assert (state.model_folder / file.name).read_bytes() == file.read_bytes()
+
+    store.read(facts)
+
+
+def test_parts_are_opened_that_were_asked_for(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    publish(workspace, contents(tmp_path))
+    assert set(store.read(lambda opened: opened).parts) == {"chroma"}
+    with pytest.raises(NotFoundError, match="has no windows"):
+        store.read(lambda opened: opened, ["windows"])
+    publish(workspace, contents(tmp_path, windows=True))
+    assert set(store.read(lambda opened: opened).parts) == {"chroma"}
+    assert set(store.read(lambda opened: opened, ["windows"]).parts) == {"chroma", "windows"}
+
+
+# --- vectors
+
+
+@pytest.mark.parametrize("weights", ["signed", "positive", "negative"])
+@pytest.mark.parametrize(("count", "distinct"), [(1, 1), (2, 2), (2, 1), (87, 87), (87, 5), (873, 873), (873, 40)])
+def test_a_search_is_exact_with_ties_too(
+    workspace: Workspace, store: Publisher, tmp_path: Path, count: int, distinct: int, weights: str
+) -> None:
+    rng = np.random.default_rng(count + distinct)
+    vectors = unit_vectors(rng, distinct)[rng.permutation(np.arange(count) % distinct)]
+    head = (
+        Head(-np.ones(128, np.float32), 0.5) if weights == "negative" else random_head(rng, signed=weights == "signed")
+    )
+    publish(workspace, contents(tmp_path, many(count), vectors=vectors, head=head))
+    check_searches(open_all(store), vectors, head, rng.integers(0, count, 5).tolist())
+
+
+def test_a_search_of_15_000_is_exact(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    vectors, head = unit_vectors(rng, 15_000), random_head(rng)
+    publish(workspace, contents(tmp_path, many(15_000), vectors=vectors, head=head))
+    check_searches(open_all(store), vectors, head, [0, 7_000, 14_999])
+
+
+def check_searches(opened: Opened, vectors: np.ndarray, head: Head, rows: list[int]) -> None:
+    outside = unit_vectors(np.random.default_rng(0), 1)[0]
+    asked = [(vectors[row], exclude) for row in rows for exclude in (None, row)] + [(outside, None)]
+    for vector, exclude in asked:
+        order = rank_all(vector, vectors, head)
+        expected = order[order != exclude] if exclude is not None else order
+        for k in (1, 10, len(vectors), len(vectors) + 5):
+            found = opened.vectors.search(vector, k, exclude=exclude)
+            assert found.rows.tolist() == expected[:k].tolist()
+            np.testing.assert_array_equal(found.distances, head.distances(vector, vectors[expected[:k]]))
+
+
+def test_a_question_that_cannot_be_is_refused(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    made = contents(tmp_path)
+    publish(workspace, made)
+    vectors = open_all(store).vectors
+    with pytest.raises(UsageError, match="at least 1 match"):
+        vectors.search(made.vectors[0], 0)
+    for vector in (made.vectors[0][:-1], np.full(128, np.nan, np.float32)):
+        with pytest.raises(ArtefactError, match="128 finite numbers"):
+            vectors.search(vector, 1)
+
+
+# --- metadata
+
+
+def test_performances_are_called_by_their_ids_while_these_are_clear(
+    workspace: Workspace, store: Publisher, tmp_path: Path
+) -> None:
+    made = contents(tmp_path)
+    publish(workspace, made)
+    catalogue = store.catalogue()
+    assert set(made.names) == set(NAMES)
+    known = catalogue.get([*NAMES, "P_1", "nobody"])
+    assert {name: p.pid for name, p in known.items()} == {name: name for name in NAMES}
+    works = {name: p.wid for name, p in known.items() if p.wid}
+    assert works == {"P_2": "one:W_1", "one:P_1": "one:W_1", "two:P_1": "two:W_1", "P_10": "W: 2", NAMES[-1]: "作品"}
+    assert known["tape/side A 10"].matches == ODD[5].matches
+    assert set(catalogue.stored(["one:P_2", "P_1"])) == set()
+
+
+def test_an_id_or_a_full_name_is_resolved(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    publish(workspace, contents(tmp_path))
+    resolve = store.catalogue().resolve
+    assert {name: resolve(name) for name in NAMES} == {name: name for name in NAMES}
+    assert (resolve("one:P_10"), resolve("one:P_2"), resolve("two:tape/side A 2")) == ("P_10", "P_2", "tape/side A 2")
+    assert [resolve(nobody) for nobody in ("P_3", "two:P_2", "", "a\nb", "%", "P__")] == [None] * 6
+    with pytest.raises(UsageError, match="say one:P_1 or two:P_1"):
+        resolve("P_1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("senorita", {"P_2", "one:P_1"}),
+        ("SEÑOR", {"P_2", "one:P_1"}),
+        ("bjork señorita", {"one:P_1"}),
+        ("writer another", {"P_2"}),
+        ("or not", {"P_10"}),
+        ("say OR train", set()),
+        ("tra", {"two:P_1"}),
+        ("ain", set()),
+        ("", set()),
+        ('"* -', set()),
+    ],
+)
+def test_titles_and_artists_are_found_by_words(
+    workspace: Workspace, store: Publisher, tmp_path: Path, text: str, expected: set[str]
+) -> None:
+    publish(workspace, contents(tmp_path))
+    assert {found.performance.pid for found in store.catalogue().find(text)} == expected
+
+
+def test_a_hit_tells_how_many_versions_there_are(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    publish(workspace, contents(tmp_path))
+    catalogue = store.catalogue()
+    assert [found.versions for found in catalogue.find("senorita")] == [2, 2]
+    assert [found.versions for found in catalogue.find("tape")] == [1]
+    assert len(catalogue.find("senorita", 1)) == 1
+    with pytest.raises(UsageError, match="at least 1 hit"):
+        catalogue.find("senorita", 0)
+
+
+def test_works_and_collections_are_counted(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    publish(workspace, contents(tmp_path))
+    catalogue = store.catalogue()
+    assert catalogue.collections() == {"one": (3, 2), "two": (5, 2)}
+    assert catalogue.clique_sizes() == {1: 3, 2: 1}
+    assert [list(catalogue.clique(w)) for w in ("one:W_1", "W: 2", "W_9")] == [["P_2", "one:P_1"], ["P_10"], []]
+
+
+@pytest.mark.parametrize(("typo", "expected"), [("p2", "P_2"), ("P_11", "P_10"), ("tape/side a 2", "tape/side A 2")])
+def test_a_typo_is_told_what_it_may_have_meant(
+    workspace: Workspace, store: Publisher, tmp_path: Path, typo: str, expected: str
+) -> None:
+    publish(workspace, contents(tmp_path))
+    near = store.catalogue().nearest(typo)
+    assert expected in near
+    assert len(near) <= 3
+    assert len(store.catalogue().nearest(typo, 1)) == 1
+
+
+# --- parts
+
+
+def test_parts_are_taken_by_rows_in_any_order(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    made = contents(tmp_path, windows=True)
+    publish(workspace, made)
+    opened = open_all(store)
+    rows, chroma, windows = [5, 0, 5, 3], made.parts["chroma"], made.parts["windows"]
+    assert len(opened.parts["chroma"]) == len(opened.parts["windows"]) == len(ODD)
+    np.testing.assert_array_equal(opened.parts["chroma"].rates, chroma.rates)
+    taken = opened.parts["chroma"].take(rows)
+    np.testing.assert_array_equal(taken.rates, chroma.rates[rows])
+    for place, row in enumerate(rows):
+        stored = chroma.frames[chroma.first[row] : chroma.first[row + 1]]
+        np.testing.assert_array_equal(taken.track(place), restored(stored))
+    expected, cut = windows.take(rows), opened.parts["windows"].take(rows)
+    np.testing.assert_array_equal(cut.vectors, expected.vectors)
+    np.testing.assert_array_equal(cut.cuts.first, expected.cuts.first)
+    np.testing.assert_array_equal(cut.cuts.start, expected.cuts.start)
+    assert cut.cuts.recipe == windows.cuts.recipe
+
+
+# --- publishing
+
+
+def test_what_is_open_stays_as_it_was_while_others_publish(workspace: Workspace, backend: str, tmp_path: Path) -> None:
+    made = [contents(tmp_path, many(5 + n), n) for n in range(4)]
+    publish(workspace, made[0])
+    elsewhere = store_of(BACKENDS[backend](workspace.home))
+    opened, names, seen = open_all(elsewhere), [], [elsewhere.current()]
+    for later in made[1:]:
+        names.append(publish(workspace, later))
+        seen.append(elsewhere.current())
+        check_same(open_all(elsewhere), later)
+        check_same(opened, made[0])
+    assert len({opened.state.name, *names}) == len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("torn", ["names", "performances", "parts", "origins", "model_folder"])
+def test_an_exception_in_the_middle_leaves_the_old_state_whole(
+    workspace: Workspace, store: Publisher, tmp_path: Path, torn: str
+) -> None:
+    before = contents(tmp_path)
+    publish(workspace, before)
+    current, made = store.current(), contents(tmp_path, many(40), seed=1)
+    broken: Mapping[str, object] = {
+        "names": TornList(made.names),
+        "performances": TornList(made.performances),
+        "parts": TornMapping(made.parts),
+        "origins": TornMapping(made.origins),
+        "model_folder": tmp_path / "nowhere",
+    }
+    with pytest.raises((Torn, OSError)):
+        publish(workspace, replace(made, **{torn: broken[torn]}))  # type: ignore[arg-type]
+    assert store.current() == current
+    check_same(open_all(store), before)
+    publish(workspace, made)
+    check_same(open_all(store), made)
+
+
+def test_a_first_publication_that_fails_leaves_nothing(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    made = contents(tmp_path)
+    with pytest.raises(Torn):
+        publish(workspace, replace(made, performances=TornList(made.performances)))
+    with pytest.raises(NotFoundError):
+        store.current()
+
+
+def test_a_writer_that_is_killed_leaves_the_old_state_and_no_lock(
+    workspace: Workspace, store: Publisher, tmp_path: Path
+) -> None:
+    before = contents(tmp_path)
+    publish(workspace, before)
+    writer = multiprocessing.get_context("spawn").Process(target=publish_and_die, args=(workspace, tmp_path))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    check_same(open_all(store), before)
+    with store.writing():
+        store.tidy()
+        check_same(store.open_checked(), before)
+
+
+def test_a_second_writer_is_refused_at_once(workspace: Workspace, backend: str, tmp_path: Path) -> None:
+    first, second = store_of(workspace), store_of(BACKENDS[backend](workspace.home))
+    with first.writing():
+        for _ in range(2):
+            with pytest.raises(CovsearchError, match="another build is running"), second.writing():
+                pass
+        first.publish(contents(tmp_path))  # readers wait for nobody
+        check_same(open_all(second), contents(tmp_path))
+    with pytest.raises(Torn), second.writing():
+        raise Torn
+    with first.writing():
+        pass
+
+
+def test_readers_see_whole_states_only_while_30_are_published(
+    workspace: Workspace, backend: str, tmp_path: Path
+) -> None:
+    states = {f"state {n}": contents(tmp_path, many(4 + n % 7, f"state {n}"), n) for n in range(31)}
+    publish(workspace, states["state 0"])
+    stop, seen, failures = threading.Event(), [set[str](), set[str]()], list[BaseException]()
+
+    def read(titles: set[str]) -> None:
+        mine = store_of(BACKENDS[backend](workspace.home))
+        try:
+            while not stop.is_set():
+                opened = open_all(mine)
+                title = opened.catalogue.get(opened.vectors.names[:1])[opened.vectors.names[0]].title
+                check_same(opened, states[title])
+                titles.add(title)
+        except BaseException as e:  # noqa: BLE001, the test tells
+            failures.append(e)
+
+    readers = [threading.Thread(target=read, args=(titles,)) for titles in seen]
+    for reader in readers:
+        reader.start()
+    for n in range(1, 31):
+        publish(workspace, states[f"state {n}"])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+    assert all(len(titles) > 1 for titles in seen)
+
+
+# --- the public face
+
+
+def test_an_index_is_built_searched_added_to_and_removed_from(workspace: Workspace, tmp_path: Path) -> None:
+    config = ModelConfig(features=FeatureConfig("hpcp", 64))
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
+    toy = write_collection(tmp_path / "toy", works=3, versions=2)
+    other = write_collection(tmp_path / "other", works=1, versions=2, subset="other", frames=300)
+    build_index(toy, tmp_path / "model", workspace)
+    index = Index(workspace)
+    before = index.query("P_1", top=9)
+    assert {match.pid for match in before} == {f"P_{n}" for n in range(2, 7)}
+    assert index.add(other).added == ("other:P_1", "other:P_2")
+    assert len(index) == 8
+    assert {match.pid for match in index.query("P_3", top=9)} >= {"toy:P_1", "toy:P_2", "other:P_1", "other:P_2"}
+    assert index.remove("other:P_1", "other:P_2", "P_99").not_there == ("P_99",)
+    assert index.query("P_1", top=9).matches == before.matches
+    assert index.compare("P_1", "P_2").distance == next(m.distance for m in before if m.pid == "P_2")
+    assert index.find("song 1")[0].versions == 2
+    assert index.stats().to_dict()["collections"] == {"toy": {"performances": 6, "works": 3}}
