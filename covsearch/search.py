@@ -136,13 +136,13 @@ class Searcher:
         query : Performance, optional
             Whose question it is, where that is in the index.
         """
-        from covsearch.stages import STAGES, Searched
+        from covsearch.stages import STAGES, Scope
 
         by = rerank or (ALIGN if self.calibration else HEAD)
         if by not in STAGES:
             raise UsageError(f"rerank must be one of {sorted(STAGES)}, not {by!r}")
-        searched = Searched(self.collection, self.chroma, self.windows, self.calibration)
-        ranked = STAGES[by](searched, question, top, candidates)
+        scope = Scope(self.collection, self.chroma, self.windows, self.calibration)
+        ranked = STAGES[by](scope, question, top, candidates)
         found = self._performances([self.collection.pids[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
 
