@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from covsearch.index.collection import Collection
     from covsearch.index.part import Part
     from covsearch.index.windows import Windows
+    from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ class Searcher:
     chroma : Chroma
     windows : Windows or None
         None where they were not opened.
+    checkpoint : Checkpoint or None
+        The index's model, once a query from outside has read it.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Searcher:
         self.chroma = cast("Chroma", parts["chroma"])
         self.windows = cast("Windows | None", parts.get("windows"))
         self.calibration = generation.calibration()
+        self.checkpoint: Checkpoint | None = None
 
     def query(
         self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str | None = None
