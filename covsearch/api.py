@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covsearch.errors import NotFoundError, UsageError
+from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
 from covsearch.store import store_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from covsearch.db.found import Found
     from covsearch.search import Searcher
     from covsearch.stats import Stats
-    from covsearch.store.protocols import Catalogue, Opened
+    from covsearch.store.protocols import Catalogue
     from covsearch.update import AddReport, RemoveReport
     from covsearch.verify import Verification
 
@@ -223,12 +223,13 @@ class Index:
 
     def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:
         """Ask with what the index's own model embeds; that is read from the same generation."""
-        from covsearch.search import Searcher
-
-        def answer(opened: Opened) -> QueryResult:
-            return ask(Searcher(opened), asked, **wanted)  # type: ignore[no-any-return]
-
-        return self._store.read(answer, ["windows"] if windows else [])
+        while True:
+            searcher = self._searcher(windows)
+            try:
+                return ask(searcher, asked, **wanted)  # type: ignore[no-any-return]
+            except (CovsearchError, OSError):  # another build may have removed the model before it was read
+                if self._still_newest(windows) is searcher:
+                    raise
 
 
 def open_index(home: str | os.PathLike[str] | None = None) -> Index:

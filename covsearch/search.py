@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from numpy.typing import NDArray
 
     from covsearch.db.found import Found
+    from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
     from covsearch.store.protocols import Blobs, Catalogue, Opened, Tracks
 
@@ -41,6 +42,8 @@ class Searcher:
     windows : Blobs or None
         None where they were not opened.
     calibration : Calibration or None
+    checkpoint : Checkpoint or None
+        The index's model, once a query from outside has read it.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -50,6 +53,7 @@ class Searcher:
         self.chroma = cast("Tracks", opened.parts["chroma"])
         self.windows: Blobs | None = opened.parts.get("windows")
         self.calibration = self.generation.calibration()
+        self.checkpoint: Checkpoint | None = None
 
     def query(
         self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str | None = None
@@ -128,13 +132,13 @@ class Searcher:
         query : Performance, optional
             Whose question it is, where that is in the index.
         """
-        from covsearch.stages import STAGES, Searched
+        from covsearch.stages import STAGES, Scope
 
         by = rerank or (ALIGN if self.calibration else HEAD)
         if by not in STAGES:
             raise UsageError(f"rerank must be one of {sorted(STAGES)}, not {by!r}")
-        searched = Searched(self.collection, self.chroma, self.windows, self.calibration)
-        ranked = STAGES[by](searched, question, top, candidates)
+        scope = Scope(self.collection, self.chroma, self.windows, self.calibration)
+        ranked = STAGES[by](scope, question, top, candidates)
         found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
 

@@ -61,7 +61,7 @@ def test_it_says_how_likely_in_which_key_and_where(workspace: Workspace) -> None
 @pytest.mark.parametrize("threshold", [0.001, 0.4, 0.999])
 def test_compare_and_query_never_disagree_about_a_pair(tmp_path: Path, root: Path, threshold: float) -> None:
     own = fingerprint(config_text(FeatureConfig("hpcp", key="normalised")), WEIGHTS)
-    chance = Chance(offset=-3.7, slope=1.0, bias=-3.7, threshold=threshold)
+    chance = Chance(offset=-3.7, own=-1.0, slope=1.0, bias=-3.7, threshold=threshold)
     calibration = made_up_calibration(by_alignment=chance, model=own)
     write_calibration(model_folder(tmp_path / "models" / "made-up"), calibration)
     publish_dataset(Workspace(tmp_path), root, windows=True)

@@ -117,7 +117,7 @@ def test_calibrated_p_is_in_table_json_and_csv(calibrated: Workspace) -> None:
 
 @pytest.mark.parametrize("found", [False, True])
 def test_the_answer_is_said_above_the_likeliest(tmp_path: Path, found: bool) -> None:
-    chance = Chance(offset=-3.7, slope=1.0, bias=20.0 if found else -20.0, threshold=0.6)
+    chance = Chance(offset=-3.7, own=-1.0, slope=1.0, bias=20.0 if found else -20.0, threshold=0.6)
     publish(Workspace(tmp_path), calibration=made_up_calibration(by_alignment=chance))
     lines = stdout(Workspace(tmp_path), "query", "P_22", "--top", "3").splitlines()
     result = open_searcher(Workspace(tmp_path)).query("P_22", 3)
