@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from stat import S_ISREG
 from typing import Any
 
-from covsearch.index.generation import NAME
 from covsearch.store import store_of
 from covsearch.store.protocols import Facts, Opened
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, bytes_below
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,8 @@ def read_stats(workspace: Workspace) -> Stats:
     ArtefactError
         When a file is missing, corrupt or belongs to another build.
     """
-    opened = store_of(workspace).read(lambda opened: opened, None)
+    store = store_of(workspace)
+    opened = store.read(lambda opened: opened, None)
     return Stats(
         str(workspace.home),
         opened.state.name,
@@ -97,29 +94,10 @@ def read_stats(workspace: Workspace) -> Stats:
         dict(opened.catalogue.clique_sizes()),
         dict(opened.catalogue.collections()),
         _windows(opened),
-        {**dict(_generations(workspace)), "cache": _bytes_below(workspace.cache)},
+        {**store.sizes(), "cache": bytes_below(workspace.cache)},
     )
 
 
 def _windows(opened: Opened) -> int | None:
     windows = opened.parts.get("windows")
     return None if windows is None else len(windows.take(range(len(windows))).vectors)
-
-
-def _generations(workspace: Workspace) -> Iterator[tuple[str, int]]:
-    """Every generation on disk, the oldest first."""
-    names = {path.stem for folder in (workspace.index, workspace.db) for path in folder.iterdir()}
-    for name in sorted(filter(NAME.fullmatch, names), key=lambda name: (len(name), name)):
-        yield name, _bytes_below(workspace.index / name) + _bytes_below(workspace.db / f"{name}.sqlite3")
-
-
-def _bytes_below(path: Path) -> int:
-    """Of a file, or of all files below a folder; what is removed meanwhile counts nothing, nor do links."""
-    found = 0
-    for file in (path, *(path.rglob("*") if path.is_dir() else ())):
-        try:
-            status = file.lstat()
-        except FileNotFoundError:
-            continue
-        found += status.st_size if S_ISREG(status.st_mode) else 0
-    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 import platformdirs
 
@@ -50,3 +51,15 @@ def find_workspace(home: Path | None = None) -> Workspace:
         clone = (above / "db" / "schema.sql").is_file() and (above / "index" / "README.md").is_file()
         home = above if clone else platformdirs.user_data_path("covsearch")
     return Workspace(home.expanduser().absolute())
+
+
+def bytes_below(path: Path) -> int:
+    """Of a file, or of all files below a folder; what is removed meanwhile counts nothing, nor do links."""
+    found = 0
+    for file in (path, *(path.rglob("*") if path.is_dir() else ())):
+        try:
+            status = file.lstat()
+        except FileNotFoundError:
+            continue
+        found += status.st_size if S_ISREG(status.st_mode) else 0
+    return found

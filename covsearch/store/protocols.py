@@ -295,8 +295,8 @@ class Publisher(Protocol):
     def read(self, work: Callable[[Opened], T], parts: Iterable[str] | None = ()) -> T:
         """What `work` makes of the current state; it is done again when that state goes while it is read.
 
-        What is opened answers from its own state for as long as it is kept. Only a state's `model_folder` and
-        `calibration` are to be read inside of `work`.
+        What is opened answers from its own state for as long as it is kept, also after `work`. Only `model_folder` and
+        `calibration` of the state may be gone by then: they must be read inside of `work`.
 
         Parameters
         ----------
@@ -335,6 +335,9 @@ class Publisher(Protocol):
         ArtefactError
             When a value cannot be stored.
         """
+
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes that every stored state takes, by its name, the oldest first."""
 
     def tidy(self) -> None:
         """Remove what dead writers left. The caller is the writer."""

@@ -12,7 +12,7 @@ import covsearch.cli
 
 FOLDER = Path(covsearch.cli.__file__).parent
 LINES = 25  # of a command's body, without its docstring
-INTERNAL = ("covsearch.models", "covsearch.index", "covsearch.db", "covsearch.embedding")
+INTERNAL = ("covsearch.models", "covsearch.index", "covsearch.db", "covsearch.store", "covsearch.embedding")
 
 
 def commands() -> Iterator[tuple[str, ast.FunctionDef]]:

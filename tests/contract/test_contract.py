@@ -289,6 +289,9 @@ def test_what_is_open_stays_as_it_was_while_others_publish(workspace: Workspace,
         check_same(open_all(elsewhere), later)
         check_same(opened, made[0])
     assert len({opened.state.name, *names}) == len(set(seen)) == 4
+    sizes = elsewhere.sizes()
+    assert list(sizes)[-1] == names[-1]
+    assert min(sizes.values()) > made[0].vectors.nbytes
 
 
 @pytest.mark.parametrize("torn", ["names", "performances", "parts", "origins", "model_folder"])

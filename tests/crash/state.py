@@ -5,6 +5,7 @@ from __future__ import annotations
 from covsearch.errors import NotFoundError
 from covsearch.index.generation import Generation, read_current
 from covsearch.index.manifest import digest
+from covsearch.index.verified import STAMP
 from covsearch.search import Searcher
 from covsearch.store.local import open_state, read_newest
 from covsearch.workspace import Workspace
@@ -54,5 +55,5 @@ def remains(workspace: Workspace) -> list[str]:
     current = read_current(workspace)
     published = sorted(name for name in there if name.startswith("gen-") and not name.endswith(".sqlite3"))
     newest = [name for name in published if current and name <= current[0]][-2:]
-    kept = {".lock", "CURRENT", *newest, *(f"{name}.sqlite3" for name in newest)}
+    kept = {".lock", "CURRENT", STAMP, *newest, *(f"{name}.sqlite3" for name in newest)}
     return sorted(set(there) - kept)

@@ -10,13 +10,20 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from covsearch.errors import ArtefactError, CovsearchError
-from covsearch.index.generation import Generation, follow_current, open_generation, read_current, read_generation
+from covsearch.index.generation import (
+    NAME,
+    Generation,
+    follow_current,
+    open_generation,
+    read_current,
+    read_generation,
+)
 from covsearch.index.manifest import MEND
 from covsearch.index.parts import NEEDED, read_parts
 from covsearch.index.publish import builder_lock, remove_orphans
 from covsearch.index.verified import check_content
 from covsearch.store.protocols import Opened
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, bytes_below
 
 if TYPE_CHECKING:
     from covsearch.db.catalogue import SqliteCatalogue
@@ -59,6 +66,15 @@ class LocalStore:
         from covsearch.store.local.write import write_generation
 
         return write_generation(self.workspace, contents)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes on disk of every generation, its database with it."""
+        folders = (self.workspace.index, self.workspace.db)
+        names = {path.stem for folder in folders for path in folder.iterdir() if NAME.fullmatch(path.stem)}
+        return {name: self._size(name) for name in sorted(names, key=lambda name: (len(name), name))}
+
+    def _size(self, name: str) -> int:
+        return bytes_below(self.workspace.index / name) + bytes_below(self.workspace.db / f"{name}.sqlite3")
 
     def tidy(self) -> None:
         """Remove what dead builds left."""
