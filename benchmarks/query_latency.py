@@ -6,8 +6,8 @@ answer by brute force in numpy. The ways take turns of 25 queries, so that a bus
 none finds the cache as another left it. The whole command is timed over the bundled sample too.
 
 Every performance has about 4 minutes of chroma: tunes of the bundled sample one after the other, in any key, as
-alignments of random numbers take less time. The vectors are random directions and the head's weights random, a third of them
-negative. Latency does not depend on that; how much of the exact answer the two-stage search finds does:
+alignments of random numbers take less time. The vectors are random directions and the head's weights random, a third
+of them negative. Latency does not depend on that; how much of the exact answer the two-stage search finds does:
 ``benchmarks.studies.two_stage`` measures it, over vectors and a head like a trained model's too, and for more numbers
 of candidates.
 """
