@@ -39,7 +39,7 @@ COMMANDS = {
     "eval-detection": (
         "covsearch.cli.evaluate_detection",
         "eval_detection",
-        "Covers that are called covers, and false alarms, at several sizes.",
+        "Covers found and false alarms, by the collection's size.",
     ),
     "eval-pairs": (
         "covsearch.cli.evaluate",

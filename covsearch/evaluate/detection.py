@@ -196,4 +196,5 @@ def told_and_so(answers: Sequence[Answers], bins: int = BINS) -> Reliability:
     told = np.concatenate([some.probability for some in answers])
     label = np.where(np.concatenate([some.right for some in answers]), COVER, NON_COVER)
     diagram = reliability(1 - told, label, np.ones(len(told)), bins)  # which is of the probability of a non-cover
-    return Reliability((1 - diagram.predicted)[::-1], (1 - diagram.observed)[::-1], diagram.weight[::-1])
+    turned = (1 - diagram.predicted, 1 - diagram.observed, diagram.weight)
+    return Reliability(*(values[::-1].copy() for values in turned))

@@ -30,7 +30,7 @@ from covsearch.workspace import Workspace
 OWN = "own"
 SIZES: tuple[int | str, ...] = (1, 2, 10, 87, OWN)
 COLUMNS = ("searched", "queries", "detected", "false alarms", "detected at 1 %", "at 5 %", "ECE", "same found")
-SAME = ("by_probability_alone", f"among_{FAR}", f"among_{FAR}_by_probability_alone")
+SAME = ("called_by_probability_alone", f"called_among_{FAR}", f"called_among_{FAR}_by_probability_alone")
 """What the shares of identical recordings that are called a cover are called in JSON."""
 
 
@@ -59,11 +59,8 @@ class SizeReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for :func:`json.dumps`."""
-        same = {"found": self.same_found.to_dict(), "called_by_probability_alone": self.same_unaided}
-        same |= {
-            f"called_among_{FAR}": self.same_far,
-            f"called_among_{FAR}_by_probability_alone": self.same_far_unaided,
-        }
+        called = zip(SAME, (self.same_unaided, self.same_far, self.same_far_unaided), strict=True)
+        same = {"found": self.same_found.to_dict(), **dict(called)}
         return {"performances": self.searched, **self.detection.to_dict(), "same_recording": same}
 
     def row(self) -> tuple[str, ...]:
