@@ -67,7 +67,7 @@ class Large:
     """
 
     name: str
-    searched: stages.Searched
+    searched: stages.Scope
     works: NDArray[np.int64]
     queries: NDArray[np.int64]
 
@@ -112,7 +112,7 @@ def among(dataset_dir: Path | None, checkpoint: Checkpoint, sources: Sequence[st
     codes = np.unique(store.wids, return_inverse=True)[1]
     works = np.concatenate([codes, codes.max() + 1 + np.arange(len(others))])
     pids = (*store.pids, *(f"distractor {k}" for k in range(len(others))))
-    everything = stages.Searched(
+    everything = stages.Scope(
         Collection(pids, flat),
         slow_chroma_of(store, store.pids, dataset.frame_rate) + chroma,
         None,

@@ -24,7 +24,7 @@ from covsearch.models import Checkpoint
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
 from covsearch.ranking.scores import warm
-from covsearch.stages import SPAN, STAGES, Question, Ranked, Searched, align_all
+from covsearch.stages import SPAN, STAGES, Question, Ranked, Scope, align_all
 
 CANDIDATES, ALL, NONE = ALIGNED = ("candidates", "all", "none")
 """What a calibrated model's search aligns when it is judged: what a query does, all pairs, or nothing."""
@@ -74,7 +74,7 @@ def model_systems(
     calibration = read_calibration(checkpoint.folder, name)
     if calibration and align != NONE:
         collection = Collection(tuple(pids), FlatIndex(np.stack(kept.rows), head))
-        searched = Searched(collection, slow_chroma_of(store, pids, frame_rate), None, calibration)
+        searched = Scope(collection, slow_chroma_of(store, pids, frame_rate), None, calibration)
         systems.append(SEARCHES[align](name, searched, kept.seconds, seed, progress))
     return systems
 
@@ -96,13 +96,13 @@ class CascadeDistances:
 
     Parameters
     ----------
-    searched : Searched
+    searched : Scope
         With a calibration and the chroma of all performances.
     candidates : int, optional
         How many of the head's nearest are aligned; by default as many as a query takes.
     """
 
-    def __init__(self, searched: Searched, candidates: int | None = None) -> None:
+    def __init__(self, searched: Scope, candidates: int | None = None) -> None:
         size = len(searched.collection.pids)
         self._searched, self._candidates = searched, candidates
         self._found, self._known = on_disk(size, np.float64), np.zeros(size, dtype=np.bool_)
@@ -117,7 +117,7 @@ class CascadeDistances:
         return np.array(self._found[queries], dtype=np.float64)
 
 
-def ask(searched: Searched, row: int, top: int, candidates: int | None = None) -> Ranked:
+def ask(searched: Scope, row: int, top: int, candidates: int | None = None) -> Ranked:
     """What the default query finds for one performance of the collection."""
     question = Question(searched.collection.flat.vectors[row], searched.chroma.track(row), row=row)
     return STAGES[ALIGN](searched, question, top, candidates)
@@ -141,7 +141,7 @@ def told_distances(ratio: NDArray[np.float64], distances: NDArray[np.float64]) -
     return found
 
 
-def cascade_system(name: str, searched: Searched, track_seconds: float, seed: int, progress: Progress) -> System:
+def cascade_system(name: str, searched: Scope, track_seconds: float, seed: int, progress: Progress) -> System:
     """The default query: the head's nearest are aligned, the best of these finely."""
     warm()  # compiling is not a query's time
 
@@ -156,7 +156,7 @@ def cascade_system(name: str, searched: Searched, track_seconds: float, seed: in
     return System(f"{name}, aligned", CascadeDistances(searched), track_seconds, seconds_at, measured=True)
 
 
-def fused_system(name: str, searched: Searched, track_seconds: float, seed: int, progress: Progress) -> System:
+def fused_system(name: str, searched: Scope, track_seconds: float, seed: int, progress: Progress) -> System:
     """Every pair aligned finely, and what this and the head say together: a search without candidates."""
     warm()
     size, started = len(searched.collection.pids), time.process_time()
@@ -166,12 +166,12 @@ def fused_system(name: str, searched: Searched, track_seconds: float, seed: int,
     return System(f"{name}, all aligned", distances, track_seconds, lambda larger: pair * larger, measured=False)
 
 
-def fused_distances(searched: Searched, aligned: NDArray[np.float64]) -> Distances:
+def fused_distances(searched: Scope, aligned: NDArray[np.float64]) -> Distances:
     """Negative log likelihood ratios of head and fine alignment.
 
     Parameters
     ----------
-    searched : Searched
+    searched : Scope
         With a calibration.
     aligned : NDArray[float64], shape (N, N)
         Of all pairs, as :func:`covsearch.stages.align_all` gives them.
@@ -181,17 +181,17 @@ def fused_distances(searched: Searched, aligned: NDArray[np.float64]) -> Distanc
     return lambda queries: -calibration.fine.ratio(by_head(queries) + flat.head.beta, aligned[queries])
 
 
-SEARCHES: Mapping[str, Callable[[str, Searched, float, int, Progress], System]] = {
+SEARCHES: Mapping[str, Callable[[str, Scope, float, int, Progress], System]] = {
     CANDIDATES: cascade_system,
     ALL: fused_system,
 }
 """Name, collection, seconds a track of its vectors, seed, progress -> the system."""
 
 
-def _larger(searched: Searched, size: int, seed: int) -> Searched:
+def _larger(searched: Scope, size: int, seed: int) -> Scope:
     """A collection of `size` performances: disturbed vectors and the chroma of some that are there."""
     flat = searched.collection.flat
     vectors = np.stack(disturbed(list(flat.vectors), size, seed))
     rows = np.random.default_rng([seed, 4]).integers(len(flat), size=size).tolist()
     collection = Collection(tuple(map(str, range(size))), FlatIndex(vectors, flat.head))
-    return Searched(collection, searched.chroma.take(rows), None, searched.calibration)
+    return Scope(collection, searched.chroma.take(rows), None, searched.calibration)

@@ -29,11 +29,11 @@ from covsearch.index.collection import Collection
 from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
-from covsearch.stages import SPAN, Searched, align_with
+from covsearch.stages import SPAN, Scope, align_with
 from covsearch.workspace import Workspace
 
 
-def searched_sample(home: Path) -> Searched:
+def searched_sample(home: Path) -> Scope:
     """The whole bundled sample as the bundled model searches it, in memory."""
     checkpoint = load_checkpoint(bundled_checkpoint())
     dataset = open_dataset(sample_root(), checkpoint.config.features.names)
@@ -41,7 +41,7 @@ def searched_sample(home: Path) -> Searched:
     flat = FlatIndex(embed_store(checkpoint, store), Head(checkpoint.alpha, checkpoint.beta))
     chroma = slow_chroma_of(store, store.pids, dataset.frame_rate)
     calibration = read_calibration(checkpoint.folder, checkpoint.fingerprint)
-    return Searched(Collection(store.pids, flat), chroma, None, calibration)
+    return Scope(Collection(store.pids, flat), chroma, None, calibration)
 
 
 def test_ranks_are_those_of_the_product(tmp_path: Path) -> None:
