@@ -210,6 +210,7 @@ def reliability_diagrams(
     path: Path,
     *,
     title: str,
+    labels: tuple[str, str] = ("p (0 = cover, 1 = non-cover)", "non-covers, at even odds"),
 ) -> Path:
     """What p says beside what is so, one panel a collection of pairs; on the diagonal p means what it says.
 
@@ -219,15 +220,45 @@ def reliability_diagrams(
         Title of the panel; legend, mean p and share of non-covers (at even odds) of each bin, both (B,), ascending p.
     path : Path
     title : str
+    labels : tuple of str
+        What both axes show, where that is another probability.
     """
     figure, axes = subplots(len(panels), width=4.6 * len(panels) + 0.4, height=5.2)
     for ax, (name, curves) in zip(axes, panels, strict=True):
         ax.plot([0, 1], [0, 1], color="grey", linestyle=":")
         for k, (label, predicted, observed) in enumerate(curves):
             ax.plot(predicted, observed, marker=".", markersize=8, label=label, **line_style(k))
-        ax.set(xlabel="p (0 = cover, 1 = non-cover)", ylabel="non-covers, at even odds", title=name, aspect="equal")
+        ax.set(xlabel=labels[0], ylabel=labels[1], title=name, aspect="equal")
         ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         ax.legend(frameon=False, loc="lower right", fontsize="small")
+    figure.suptitle(title)
+    return save(figure, path)
+
+
+def rates_by_size(
+    panels: Sequence[tuple[str, NDArray[np.int64], Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]]]],
+    path: Path,
+    *,
+    title: str,
+) -> Path:
+    """Shares of queries over the size of the collection, with intervals, one panel a collection.
+
+    Parameters
+    ----------
+    panels : sequence of (str, NDArray[int64], sequence of (str, NDArray[float64], NDArray[float64]))
+        Title of the panel; sizes (S,), ascending; legend, shares (S,) and the ends of their intervals (S, 2).
+    path : Path
+    title : str
+    """
+    figure, axes = subplots(len(panels), width=4.6 * len(panels) + 0.4, height=4.2)
+    for ax, (name, sizes, curves) in zip(axes, panels, strict=True):
+        for k, (label, shares, ends) in enumerate(curves):
+            style = line_style(k)
+            ax.plot(sizes, shares, marker=".", markersize=8, label=label, **style)
+            ax.fill_between(sizes, ends[:, 0], ends[:, 1], color=style["color"], alpha=0.15, linewidth=0)
+        ax.axhline(0.05, color="grey", linestyle=":")
+        ax.set(xscale="log", xlabel="performances searched", ylabel="share of queries", title=name, ylim=(-0.02, 1.02))
+        ax.legend(frameon=False, loc="center left", fontsize="small")
     figure.suptitle(title)
     return save(figure, path)
 

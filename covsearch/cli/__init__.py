@@ -36,6 +36,11 @@ COMMANDS = {
     "compare": ("covsearch.cli.compare", "compare_command", "Set two performances side by side: how alike, and where."),
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
     "doctor": ("covsearch.cli.doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
+    "eval-detection": (
+        "covsearch.cli.evaluate_detection",
+        "eval_detection",
+        "Covers found and false alarms, by the collection's size.",
+    ),
     "eval-pairs": (
         "covsearch.cli.evaluate",
         "eval_pairs",

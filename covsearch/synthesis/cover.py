@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.config import FeatureConfig
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.synthesis.acoustics import add_noise, as_frames, detune, interrupt, reverberate, transpose
 from covsearch.synthesis.arrangement import arrange
@@ -15,6 +16,11 @@ from covsearch.synthesis.song import Song
 
 _COMMON = 1.2  # a loud frame's strongest pitch class, as a multiple of the mean frame's: noise is added relative to it
 _OVERSAMPLING = 2  # frames are normalised before they are averaged, as a dataset's are
+
+
+def sees_covers(features: FeatureConfig) -> bool:
+    """Whether a branch sees what covers are synthesised as: HPCP at 2.69 frames/s."""
+    return features.features == "hpcp" and abs(features.rate / SLOW_RATE - 1) <= 0.01
 
 
 class CoverMaker:

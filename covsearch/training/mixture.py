@@ -18,6 +18,7 @@ from covsearch.features.augment import crop
 from covsearch.features.key import to_c
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
+from covsearch.synthesis.cover import sees_covers
 from covsearch.synthesis.sources import SongCollection
 from covsearch.training.batches import Batch, make_batch, training_batches
 
@@ -86,7 +87,7 @@ def check_features(features: FeatureConfig) -> None:
     UsageError
         Unless they are HPCP at 2.69 frames/s.
     """
-    if features.features != "hpcp" or abs(features.rate / SLOW_RATE - 1) > 0.01:
+    if not sees_covers(features):
         raise UsageError(
             f"covers are synthesised as HPCP at {SLOW_RATE:.2f} frames/s, not {features.features} at "
             f"{features.rate:g}: say --features hpcp --rate {SLOW_RATE:.2f}"
