@@ -189,7 +189,7 @@ def _summary(values: list[float]) -> dict[str, float]:
 def ways(searcher: Searcher) -> dict[str, Rank]:
     """Each way from a row to the PIDs of its `TOP` matches, their metadata read too."""
     pids = searcher.collection.names
-    flat = FlatIndex(searcher.collection.vectors(range(len(pids))), searcher.collection.head)
+    flat = FlatIndex(searcher.collection.take(range(len(pids))), searcher.collection.head)
     wide = flat.vectors.astype(np.float64)  # (N, 128)
     alpha = flat.head.alpha.astype(np.float64)
     weighted = (wide * wide) @ alpha  # (N,)
@@ -238,7 +238,7 @@ def time_queries(searcher: Searcher, queries: int, seed: int) -> dict[str, dict[
 
 def time_searches(searcher: Searcher, queries: int, seed: int) -> dict[str, dict[str, Any]]:
     """p50 and p99 of the default query, by how many cores it may use; all ask the same, one after the other."""
-    pids = searcher.collection.pids
+    pids = searcher.collection.names
     rows = np.random.default_rng([seed, 1]).permutation(len(pids))[:queries].tolist()
     allowed = sorted(os.sched_getaffinity(0))
     seconds: dict[int, list[float]] = {cores: [] for cores in CORES if cores <= len(allowed)}

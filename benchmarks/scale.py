@@ -38,12 +38,11 @@ from covsearch.evaluate.retrieval_systems import embedded, head_distances
 from covsearch.features.pack import pack_cached
 from covsearch.index.calibration import read_calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.collection import Collection
-from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.progress import stderr_progress
 from covsearch.ranking.scores import warm
+from covsearch.store import in_memory
 from covsearch.workspace import find_workspace
 
 CANDIDATES, FINE = (100, 300, 1000, 3000), (50, 100)
@@ -108,12 +107,12 @@ def among(dataset_dir: Path | None, checkpoint: Checkpoint, sources: Sequence[st
         store = pack_cached(cache, dataset, checkpoint.config.features, progress=progress)
         own = np.stack(embedded(checkpoint, store, store.pids, progress).rows)
         others, chroma = distractors(checkpoint, sources, count - len(own), seed, cache, progress)
-    flat = FlatIndex(np.concatenate([own, others]), Head(checkpoint.alpha, checkpoint.beta))
+    vectors, head = np.concatenate([own, others]), Head(checkpoint.alpha, checkpoint.beta)
     codes = np.unique(store.wids, return_inverse=True)[1]
     works = np.concatenate([codes, codes.max() + 1 + np.arange(len(others))])
     pids = (*store.pids, *(f"distractor {k}" for k in range(len(others))))
     everything = stages.Scope(
-        Collection(pids, flat),
+        in_memory(pids, vectors, head),
         slow_chroma_of(store, store.pids, dataset.frame_rate) + chroma,
         None,
         read_calibration(checkpoint.folder, checkpoint.fingerprint),
@@ -142,9 +141,9 @@ def measure(large: Large, whole: int, timed: int) -> dict[str, Any]:
     """Everything about one collection, ready for JSON."""
     size = len(large.works)
     spread = large.queries[np.linspace(0, len(large.queries) - 1, min(whole, len(large.queries))).astype(int)]
-    flat = large.searched.collection.flat
-    head = rank_covers(head_distances(flat.head, flat.vectors), large.works)
-    some = rank_covers(head_distances(flat.head, flat.vectors), large.works, queries=spread)
+    collection = large.searched.collection
+    by_head = head_distances(collection.head, collection.take(range(size)))
+    head, some = rank_covers(by_head, large.works), rank_covers(by_head, large.works, queries=spread)
     row = {"search": HEAD, "candidates": None, "fine": None, **figures(head), "some": figures(some)}
     rows = [{**row, **seconds_of_head(large, timed)}]
     shared = SharedAlignments()
@@ -206,11 +205,11 @@ def seconds(large: Large, candidates: int, queries: Sequence[int]) -> dict[str, 
 
 def seconds_of_head(large: Large, timed: int) -> dict[str, float]:
     """The same of the head alone, which uses one core; and its CPU seconds."""
-    flat = large.searched.collection.flat
+    collection = large.searched.collection
     started, cpu = time.perf_counter(), time.process_time()
     queries = spread_of(large.queries, timed)
     for query in queries:
-        flat.rank(flat.vectors[query], TOP, exclude=query)
+        collection.search(collection.take([query])[0], TOP, exclude=query)
     wall = (time.perf_counter() - started) / len(queries)
     return {**{f"s_{cores}": wall for cores in CORES}, "cpu_s": (time.process_time() - cpu) / len(queries)}
 

@@ -86,7 +86,7 @@ class Searcher:
         pid = self.named(pid)
         row = self.collection.rows[pid]
         own = self.windows.take([row]) if self.windows else None
-        question = Question(self.collection.vectors([row])[0], self.chroma.track(row), own, row)
+        question = Question(self.collection.take([row])[0], self.chroma.track(row), own, row)
         return self.ask(question, top, candidates, rerank=rerank, query=self._performances([pid])[0])
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:

@@ -60,7 +60,7 @@ class Scope:
 
     Attributes
     ----------
-    vectors : VectorStore
+    collection : VectorStore
     chroma : Tracks
     windows : Blobs or None
         Of the same rows.
@@ -68,7 +68,7 @@ class Scope:
         The model's.
     """
 
-    vectors: VectorStore
+    collection: VectorStore
     chroma: Tracks
     windows: Blobs | None
     calibration: Calibration | None
@@ -117,7 +117,7 @@ def by_head(scope: Scope, question: Question, top: int, candidates: int | None) 
     if candidates is not None:
         raise UsageError("candidates are what windows or alignment order; the head ranks the whole collection exactly")
     wanted = max(top, LAST) if top > 0 else top
-    ranking = scope.vectors.search(question.vector, wanted, exclude=question.row)
+    ranking = scope.collection.search(question.vector, wanted, exclude=question.row)
     ratio, chance = _head_ratio(scope, ranking)
     shown = Ranking(ranking.rows[:top], ranking.distances[:top])
     best = np.empty(0) if ratio is None else ratio
@@ -129,7 +129,7 @@ def by_windows(scope: Scope, question: Question, top: int, candidates: int | Non
     if scope.windows is None or question.windows is None:
         raise UsageError("the searcher was opened without windows: open_searcher(workspace, windows=True)")
     count = max(CANDIDATES[WINDOWS], top) if candidates is None else candidates
-    search, windows = scope.vectors.search, scope.windows
+    search, windows = scope.collection.search, scope.windows
     found = rank_by_windows(search, windows, question.vector, question.windows, top, count, exclude=question.row)
     head = by_head(scope, question, 1, None)
     ratio, chance = _head_ratio(scope, found.ranking)
@@ -142,7 +142,7 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
 
     A performance that was not aligned follows those that were, in the head's order, and is told to be no likelier.
     """
-    calibration, vectors, chroma = scope.calibration, scope.vectors, question.chroma
+    calibration, collection, chroma = scope.calibration, scope.collection, question.chroma
     if chroma is None:
         raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
     if calibration is None:
@@ -150,8 +150,8 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
     count = CANDIDATES[ALIGN] if candidates is None else candidates
     if count < 1:
         raise UsageError(f"at least 1 candidate must be aligned, not {count}")
-    near = vectors.search(question.vector, max(top, count), exclude=question.row)
-    score = near.distances + vectors.head.beta
+    near = collection.search(question.vector, max(top, count), exclude=question.row)
+    score = near.distances + collection.head.beta
     ratio, rows = calibration.head_ratio(score), near.rows[:count]
     order = np.arange(len(rows))
     if len(rows) > FINE:
@@ -214,7 +214,7 @@ def _head_ratio(scope: Scope, ranking: Ranking) -> tuple[NDArray[np.float64] | N
     calibration = scope.calibration
     if calibration is None:
         return None, None
-    return calibration.head_ratio(ranking.distances + scope.vectors.head.beta), calibration.by_head
+    return calibration.head_ratio(ranking.distances + scope.collection.head.beta), calibration.by_head
 
 
 def _same(scope: Scope, question: Question, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

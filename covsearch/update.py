@@ -259,7 +259,7 @@ def _read(workspace: Workspace) -> tuple[State, Head, _Rows]:
     known = {keys[pid]: origin for pid, origin in origins.items()}
     every = range(len(pids))
     parts = {name: part.take(every) for name, part in opened.parts.items()}
-    rows = _Rows(tuple(keys.values()), opened.vectors.vectors(every), parts, performances, known)
+    rows = _Rows(tuple(keys.values()), opened.vectors.take(every), parts, performances, known)
     return opened.state, opened.vectors.head, rows
 
 

@@ -47,11 +47,11 @@ def embedded_sample() -> Embedded:
     with tempfile.TemporaryDirectory() as folder:
         build_index(None, None, Workspace(Path(folder)))
         searcher = open_searcher(Workspace(Path(folder)))
-        vectors, pids = searcher.collection, searcher.collection.names
+        collection, pids = searcher.collection, searcher.collection.names
         performances = searcher.catalogue.get(pids)
         work = np.unique([performances[pid].wid for pid in pids], return_inverse=True)[1]
-        every = vectors.vectors(range(len(pids)))
-        return Embedded(every, work.astype(np.int64), vectors.head, searcher.generation.manifest.model)
+        every = collection.take(range(len(pids)))
+        return Embedded(every, work.astype(np.int64), collection.head, searcher.generation.manifest.model)
 
 
 def alike(real: Embedded, works: Sequence[int], rng: np.random.Generator) -> NDArray[np.float32]:

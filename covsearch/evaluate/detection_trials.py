@@ -17,12 +17,11 @@ from covsearch.errors import UsageError
 from covsearch.evaluate.detection import Answers
 from covsearch.index.calibration import Calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.collection import Collection
-from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
 from covsearch.stages import STAGES, Question, Ranked, Scope
+from covsearch.store import in_memory
 
 FAR = 1_000_000
 """Performances of the collection that identical recordings are also told in, by calculation."""
@@ -216,7 +215,7 @@ def _ask(bench: Bench, query: int, rows: NDArray[np.int64], wanted: Sequence[int
     """Search `rows` as if they were an index, and see whether the best match is one of `wanted`."""
     rows = np.sort(rows)
     names = tuple(str(row) for row in rows.tolist())
-    collection = Collection(names, FlatIndex(bench.vectors[rows], bench.head))
+    collection = in_memory(names, bench.vectors[rows], bench.head)
     searched = Scope(collection, bench.chroma.take(rows.tolist()), None, bench.calibration)
     question = Question(bench.vectors[query], bench.chroma.track(query))
     ranked = STAGES[ALIGN](searched, question, 1, None)

@@ -17,14 +17,13 @@ from covsearch.features.slow import slow_rate
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.collection import Collection
-from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
 from covsearch.ranking.scores import warm
 from covsearch.stages import SPAN, STAGES, Question, Ranked, Scope, align_all
+from covsearch.store import in_memory
 
 CANDIDATES, ALL, NONE = ALIGNED = ("candidates", "all", "none")
 """What a calibrated model's search aligns when it is judged: what a query does, all pairs, or nothing."""
@@ -73,7 +72,7 @@ def model_systems(
     systems = [head_system(name, head, kept, seed)]
     calibration = read_calibration(checkpoint.folder, name)
     if calibration and align != NONE:
-        collection = Collection(tuple(pids), FlatIndex(np.stack(kept.rows), head))
+        collection = in_memory(pids, np.stack(kept.rows), head)
         searched = Scope(collection, slow_chroma_of(store, pids, frame_rate), None, calibration)
         systems.append(SEARCHES[align](name, searched, kept.seconds, seed, progress))
     return systems
@@ -103,7 +102,7 @@ class CascadeDistances:
     """
 
     def __init__(self, searched: Scope, candidates: int | None = None) -> None:
-        size = len(searched.collection.pids)
+        size = len(searched.collection)
         self._searched, self._candidates = searched, candidates
         self._found, self._known = on_disk(size, np.float64), np.zeros(size, dtype=np.bool_)
 
@@ -119,7 +118,7 @@ class CascadeDistances:
 
 def ask(searched: Scope, row: int, top: int, candidates: int | None = None) -> Ranked:
     """What the default query finds for one performance of the collection."""
-    question = Question(searched.collection.flat.vectors[row], searched.chroma.track(row), row=row)
+    question = Question(searched.collection.take([row])[0], searched.chroma.track(row), row=row)
     return STAGES[ALIGN](searched, question, top, candidates)
 
 
@@ -159,7 +158,7 @@ def cascade_system(name: str, searched: Scope, track_seconds: float, seed: int, 
 def fused_system(name: str, searched: Scope, track_seconds: float, seed: int, progress: Progress) -> System:
     """Every pair aligned finely, and what this and the head say together: a search without candidates."""
     warm()
-    size, started = len(searched.collection.pids), time.process_time()
+    size, started = len(searched.collection), time.process_time()
     aligned = align_all([searched.chroma.track(row) for row in range(size)], 1, SPAN, progress)  # (N, N)
     pair = (time.process_time() - started) / max(1, size * (size - 1) // 2)
     distances = fused_distances(searched, aligned)
@@ -176,9 +175,9 @@ def fused_distances(searched: Scope, aligned: NDArray[np.float64]) -> Distances:
     aligned : NDArray[float64], shape (N, N)
         Of all pairs, as :func:`covsearch.stages.align_all` gives them.
     """
-    flat, calibration = searched.collection.flat, cast("Calibration", searched.calibration)
-    by_head = head_distances(flat.head, flat.vectors)
-    return lambda queries: -calibration.fine.ratio(by_head(queries) + flat.head.beta, aligned[queries])
+    collection, calibration = searched.collection, cast("Calibration", searched.calibration)
+    by_head = head_distances(collection.head, collection.take(range(len(collection))))
+    return lambda queries: -calibration.fine.ratio(by_head(queries) + collection.head.beta, aligned[queries])
 
 
 SEARCHES: Mapping[str, Callable[[str, Scope, float, int, Progress], System]] = {
@@ -190,8 +189,8 @@ SEARCHES: Mapping[str, Callable[[str, Scope, float, int, Progress], System]] = {
 
 def _larger(searched: Scope, size: int, seed: int) -> Scope:
     """A collection of `size` performances: disturbed vectors and the chroma of some that are there."""
-    flat = searched.collection.flat
-    vectors = np.stack(disturbed(list(flat.vectors), size, seed))
-    rows = np.random.default_rng([seed, 4]).integers(len(flat), size=size).tolist()
-    collection = Collection(tuple(map(str, range(size))), FlatIndex(vectors, flat.head))
+    own = searched.collection
+    vectors = np.stack(disturbed(list(own.take(range(len(own)))), size, seed))
+    rows = np.random.default_rng([seed, 4]).integers(len(own), size=size).tolist()
+    collection = in_memory(list(map(str, range(size))), vectors, own.head)
     return Scope(collection, searched.chroma.take(rows), None, searched.calibration)

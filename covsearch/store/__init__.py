@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from covsearch.store.protocols import Publisher
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from covsearch.index.head import Head
+    from covsearch.store.protocols import Publisher, VectorStore
     from covsearch.workspace import Workspace
 
 
@@ -14,3 +20,11 @@ def store_of(workspace: Workspace) -> Publisher:
     from covsearch.store.local import LocalStore
 
     return LocalStore(workspace)
+
+
+def in_memory(names: Sequence[str], vectors: NDArray[np.float32], head: Head) -> VectorStore:
+    """Vectors (N, 128) that are searched as those of an index are, and stored nowhere."""
+    from covsearch.index.flat import FlatIndex
+    from covsearch.store.local.vectors import LocalVectors
+
+    return LocalVectors(tuple(names), FlatIndex(vectors, head))

@@ -48,7 +48,7 @@ class VectorStore(Protocol):
     def __len__(self) -> int:
         """N."""
 
-    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+    def take(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Vectors of some rows, (len(rows), 128), in the order of `rows`; to the bit what was published."""
 
     def search(self, vector: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:

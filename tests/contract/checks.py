@@ -17,7 +17,7 @@ def check_same(opened: Opened, made: Contents) -> None:
     assert list(opened.vectors.names) == names
     assert dict(opened.vectors.rows) == {name: row for row, name in enumerate(names)}
     assert len(opened.vectors) == len(opened.catalogue) == len(names)
-    np.testing.assert_array_equal(opened.vectors.vectors(rows), made.vectors)
+    np.testing.assert_array_equal(opened.vectors.take(rows), made.vectors)
     np.testing.assert_array_equal(opened.vectors.head.alpha, made.head.alpha)
     assert opened.vectors.head.beta == made.head.beta
     stored = opened.catalogue.stored(names)

@@ -33,7 +33,5 @@ def test_no_caller_reaches_through_the_store() -> None:
 
 
 def test_reaching_through_is_seen() -> None:
-    source = (
-        "u = searcher.collection.flat.vectors[0]\nv = searcher.collection.vectors([0])\nopen(generation.database)\n"
-    )
+    source = "u = searcher.collection.flat.vectors[0]\nv = searcher.collection.take([0])\nopen(generation.database)\n"
     assert sorted(reaches(source)) == ["generation.database", "searcher.collection.flat"]

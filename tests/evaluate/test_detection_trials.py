@@ -15,11 +15,10 @@ from covsearch.evaluate.detection_trials import FAR, Bench, lay_out, run_trials
 from covsearch.features.slow import quantised
 from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.collection import Collection
-from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.stages import Question, Scope, by_alignment
+from covsearch.store import in_memory
 
 WORKS, VERSIONS, OTHERS = 6, 3, 9
 MODEL = load_checkpoint(bundled_checkpoint()).fingerprint
@@ -100,7 +99,7 @@ def test_an_answer_is_that_of_the_real_stage_in_the_collection() -> None:
     table = bench()
     query, rows = 4, [0, 5, 7, 20]
     found = detection_trials._ask(table, query, np.array(rows), table.covers(query))
-    collection = Collection(("a", "b", "c", "d"), FlatIndex(table.vectors[rows], table.head))
+    collection = in_memory(("a", "b", "c", "d"), table.vectors[rows], table.head)
     searched = Scope(collection, table.chroma.take(rows), None, table.calibration)
     ranked = by_alignment(searched, Question(table.vectors[query], table.chroma.track(query)), 10, None)
     assert ranked.ratio is not None

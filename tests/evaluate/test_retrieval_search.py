@@ -25,11 +25,10 @@ from covsearch.evaluate.retrieval_search import (
 )
 from covsearch.features.pack import pack_cached
 from covsearch.index.calibration import read_calibration, write_calibration
-from covsearch.index.collection import Collection
-from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.stages import SPAN, Scope, align_with
+from covsearch.store import in_memory
 from covsearch.workspace import Workspace
 
 
@@ -38,10 +37,10 @@ def searched_sample(home: Path) -> Scope:
     checkpoint = load_checkpoint(bundled_checkpoint())
     dataset = open_dataset(sample_root(), checkpoint.config.features.names)
     store = pack_cached(Workspace(home).cache, dataset, checkpoint.config.features)
-    flat = FlatIndex(embed_store(checkpoint, store), Head(checkpoint.alpha, checkpoint.beta))
+    head = Head(checkpoint.alpha, checkpoint.beta)
     chroma = slow_chroma_of(store, store.pids, dataset.frame_rate)
     calibration = read_calibration(checkpoint.folder, checkpoint.fingerprint)
-    return Scope(Collection(store.pids, flat), chroma, None, calibration)
+    return Scope(in_memory(store.pids, embed_store(checkpoint, store), head), chroma, None, calibration)
 
 
 def test_ranks_are_those_of_the_product(tmp_path: Path) -> None:

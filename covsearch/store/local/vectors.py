@@ -28,7 +28,7 @@ class LocalVectors(Collection):
     def __len__(self) -> int:
         return len(self.pids)
 
-    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+    def take(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Copies of some rows, (len(rows), 128)."""
         return self.flat.vectors[np.asarray(rows, dtype=np.int64)]
 
