@@ -138,6 +138,7 @@ class Index:
         subset: str | None = None,
         strict: bool = False,
         frame_rate: float | None = None,
+        metadata: str | Path | None = None,
         progress: Progress = silent,
     ) -> AddReport:
         """Add the performances of folders or files; see :func:`covsearch.update.add_performances`."""
@@ -145,7 +146,13 @@ class Index:
 
         found = [Path(path) for path in paths]
         return add_performances(
-            self.workspace, found, subset=subset, strict=strict, frame_rate=frame_rate, progress=progress
+            self.workspace,
+            found,
+            subset=subset,
+            strict=strict,
+            frame_rate=frame_rate,
+            metadata=_path(metadata),
+            progress=progress,
         )
 
     def remove(self, *ids: str) -> RemoveReport:
@@ -259,6 +266,7 @@ def build_and_open(
     frame_rate: float | None = None,
     windows: bool = False,
     strict: bool = False,
+    metadata: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
 ) -> Index:
     """Build the index of a workspace, and open it; parameters and errors are those of the command ``build-index``.
@@ -271,7 +279,7 @@ def build_and_open(
         As for :func:`open_index`.
     model : str or Path, optional
         Checkpoint folder; by default the bundled weights.
-    subset, frame_rate, windows, strict, progress
+    subset, frame_rate, windows, strict, metadata, progress
         As for :func:`covsearch.indexing.build_index`.
     """
     from covsearch.indexing import build_index
@@ -285,6 +293,7 @@ def build_and_open(
         frame_rate=frame_rate,
         windows=windows,
         strict=strict,
+        metadata=_path(metadata),
         progress=progress,
     )
     return Index(workspace)

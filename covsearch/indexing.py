@@ -24,6 +24,7 @@ from covsearch.dataset.names import COLON, full_name, is_collection, is_name, na
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
+from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError
 from covsearch.features.store import FrameStore
@@ -66,6 +67,8 @@ class BuildReport:
         Whether that was given or known, not assumed.
     windows : int or None
         How many were indexed; None without them.
+    unused_metadata : tuple of str
+        Ids that the CSV of metadata names and the dataset has not.
     """
 
     performances: int
@@ -79,6 +82,7 @@ class BuildReport:
     frame_rate: float
     rate_is_known: bool
     windows: int | None
+    unused_metadata: tuple[str, ...] = ()
 
 
 def build_index(
@@ -90,6 +94,7 @@ def build_index(
     strict: bool = False,
     frame_rate: float | None = None,
     windows: bool = False,
+    metadata: Path | None = None,
     progress: Progress = silent,
 ) -> BuildReport:
     """Embed every performance of a dataset and publish them as the workspace's current generation.
@@ -110,6 +115,9 @@ def build_index(
         Da-TACOS's 86.13.
     windows : bool
         Index the windows of every performance too (:mod:`covsearch.index.windows`).
+    metadata : Path, optional
+        A CSV (:mod:`covsearch.dataset.tracks_csv`) of works, titles, artists and years, which goes before what the
+        dataset says; with `strict` all its ids must be there.
     progress : Progress
 
     Raises
@@ -131,6 +139,9 @@ def build_index(
         root = dataset_dir or sample_root()
         dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
         check_lengths(dataset, config.names[0])
+        tracks = read_tracks(metadata) if metadata else None
+        if tracks and strict:
+            tracks.check_all_in(dataset.performances)
         wanted = settings_for([*NEEDED, *(["windows"] if windows else [])], config, dataset.frame_rate)
         store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
         cut = partial(embed_windows, checkpoint, store, progress=progress)
@@ -140,7 +151,7 @@ def build_index(
             store.pids,
             embed_store(checkpoint, store, progress),
             Head(checkpoint.alpha, checkpoint.beta),
-            dataset.performances,
+            tracks.applied(dataset.performances) if tracks else dataset.performances,
             model_folder=checkpoint.folder,
             fingerprint=checkpoint.fingerprint,
             features=config,
@@ -165,6 +176,7 @@ def build_index(
         manifest.frame_rate,
         dataset.rate_is_known,
         len(made.vectors) if isinstance(made, Windows) else None,
+        tracks.not_in(dataset.performances) if tracks else (),
     )
 
 

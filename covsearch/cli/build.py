@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.dataset.ids import in_words
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -26,6 +27,7 @@ _LISTED = 5  # skipped performances that the summary names
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
 @click.option("--windows", is_flag=True, help="Index two-minute windows too, for `query --rerank windows`.")
+@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
 @click.pass_obj
@@ -36,6 +38,7 @@ def build_index_command(
     model: Path | None,
     frame_rate: float | None,
     windows: bool,
+    metadata: Path | None,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -48,6 +51,10 @@ def build_index_command(
     covsearch build-index
     covsearch build-index --dataset da-tacos --subset benchmark
     covsearch build-index --dataset da-tacos --model models/mine --windows --strict
+    covsearch build-index --metadata tracks.csv
+
+    The CSV of --metadata has a header line with id and any of work, title, artist, year. It goes before what the
+    collection says. Ids that are not in the collection are counted; with --strict they are an error.
     """
     from covsearch.indexing import build_index
 
@@ -60,6 +67,7 @@ def build_index_command(
             strict=strict,
             frame_rate=frame_rate,
             windows=windows,
+            metadata=metadata,
             progress=progress,
         )
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _summary(report))
@@ -73,7 +81,16 @@ def _summary(report: BuildReport) -> str:
         f"in {report.seconds:.1f} s.",
         f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
     ]
-    return "\n".join([*lines, *skipped_lines(report.skipped)])
+    return "\n".join([*lines, *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])
+
+
+def unused_lines(ids: Sequence[str]) -> list[str]:
+    """How many ids of --metadata are not there, and the first of them."""
+    if not ids:
+        return []
+    listed = ", ".join(map(in_words, ids[:_LISTED]))
+    more = f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else ""
+    return [f"--metadata: {len(ids):,} of its ids {'is' if len(ids) == 1 else 'are'} not there: {listed}{more}"]
 
 
 def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
