@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import __version__
-from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.ids import ID_RULE, is_id, natural_key
 from covsearch.dataset.lengths import check_lengths
@@ -28,9 +28,10 @@ from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.db.write import write_catalogue
 from covsearch.errors import ArtefactError
 from covsearch.features.store import FrameStore
-from covsearch.index.calibration import CALIBRATION, read_calibration
+from covsearch.index.calibration import CALIBRATION, Calibration, read_calibration
 from covsearch.index.collection import check_vectors, write_collection
-from covsearch.index.flat import RECIPE
+from covsearch.index.collection_calibration import CollectionCalibration, write_collection_calibration
+from covsearch.index.flat import recipe
 from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import FORMAT, Manifest
@@ -171,9 +172,9 @@ def build_index(
         seconds,
         generation.name,
         manifest.model,
-        manifest.features,
+        config,
         manifest.subset,
-        manifest.frame_rate,
+        dataset.frame_rate,
         dataset.rate_is_known,
         len(made.vectors) if isinstance(made, Windows) else None,
         tracks.not_in(dataset.performances) if tracks else (),
@@ -187,12 +188,13 @@ def publish(
     head: Head,
     performances: Mapping[str, Performance],
     *,
-    model_folder: Path,
+    model_folder: Path | None,
     fingerprint: str,
-    features: FeatureConfig,
+    features: FeatureConfig | None,
     subset: str,
-    frame_rate: float,
+    frame_rate: float | None,
     parts: Mapping[str, Part],
+    calibration: CollectionCalibration | Calibration | None = None,
     origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
@@ -204,25 +206,28 @@ def publish(
     workspace : Workspace
     pids : sequence of str
         Ids, or full names where collections have the same ids; in any order. Rows are stored in natural order.
-    vectors : ndarray of float32, shape (N, 128)
-        Unit vectors, row i of ``pids[i]``.
+    vectors : ndarray of float32, shape (N, D)
+        Unit vectors, row i of ``pids[i]``; D is the head's.
     head : Head
         Of the model that made the vectors.
     performances : mapping
         Metadata of (at least) every PID, each with the id that it has in its own collection.
-    model_folder : Path
+    model_folder : Path or None
         The model's checkpoint; weights, configuration and calibration, if it has one, are copied into the generation.
+        None for foreign vectors.
     fingerprint : str
-        Of that checkpoint.
-    features : FeatureConfig
-        What the model sees.
+        Of that checkpoint, or the name of foreign vectors.
+    features : FeatureConfig or None
+        What the model sees; None for foreign vectors.
     subset : str
         Of the dataset; the collection of every performance that names none.
-    frame_rate : float
-        Of its files, frames/s.
+    frame_rate : float or None
+        Of its files, frames/s; None for foreign vectors.
     parts : mapping
         What else is held of every performance, by the names of :data:`covsearch.index.parts.PARTS`, in the order of
-        `pids`; `chroma` at least.
+        `pids`; of a model of ours `chroma` at least.
+    calibration : CollectionCalibration, optional
+        Of foreign vectors; a model's is in its folder.
     origins : mapping, optional
         What each PID was indexed from, where that is known.
     source : Path, optional
@@ -237,8 +242,8 @@ def publish(
     CovsearchError
         When another build is running in the workspace.
     """
-    check_vectors(pids, vectors)
-    if missing := [name for name in NEEDED if name not in parts]:
+    check_vectors(pids, vectors, head.dim)
+    if missing := [name for name in NEEDED if name not in parts and features is not None]:
         raise ArtefactError(f"an index needs {missing[0]} of every performance, there is none")
     _check_metadata(pids, performances, subset)
     given = [replace(performances[pid], collection=performances[pid].collection or subset) for pid in pids]
@@ -251,10 +256,10 @@ def publish(
         for name, part in parts.items():
             write_part(new.folder, name, part.take(order), names)
         write_catalogue(new.database, stored, {name: origin for name, origin in known.items() if origin})
-        for name in MODEL_FILES:
-            shutil.copyfile(model_folder / name, new.folder / "model" / name)
-        if read_calibration(model_folder, fingerprint):
-            shutil.copyfile(model_folder / CALIBRATION, new.folder / "model" / CALIBRATION)
+        if model_folder is not None:
+            _copy_model(model_folder, fingerprint, new.folder / "model")
+        elif isinstance(calibration, CollectionCalibration):
+            write_collection_calibration(new.folder / "model", calibration)
         return new.publish(
             Manifest(
                 format=FORMAT,
@@ -263,16 +268,24 @@ def publish(
                 subset=subset,
                 count=len(stored),
                 works=len({(p.collection, p.wid) for p in stored if p.wid is not None}),
-                dim=EMBEDDING_DIM,
+                dim=head.dim,
                 model=fingerprint,
                 features=features,
                 frame_rate=frame_rate,
-                recipe=RECIPE,
+                recipe=recipe(head.dim),
                 parts={name: part.settings for name, part in parts.items()},
                 source=str(source.absolute()) if source else None,
                 files={},
             )
         )
+
+
+def _copy_model(folder: Path, fingerprint: str, into: Path) -> None:
+    """Copy weights, configuration and, where there is one, the calibration."""
+    for name in MODEL_FILES:
+        shutil.copyfile(folder / name, into / name)
+    if read_calibration(folder, fingerprint):
+        shutil.copyfile(folder / CALIBRATION, into / CALIBRATION)
 
 
 def origins_of(dataset: Dataset, store: FrameStore, folder: Path | None) -> dict[str, Origin]:

@@ -141,7 +141,7 @@ def add_performances(
         When nothing was built yet, or a path is not there.
     UsageError
         When no path is given, a file is not called after a work and a performance, files say no frame rate and the
-        index's model needs one, or cannot be of the frame rate assumed of them.
+        index's model needs one, or cannot be of the frame rate assumed of them; for an index of foreign vectors.
     ArtefactError
         When the current generation or a file is damaged.
     CovsearchError
@@ -153,19 +153,20 @@ def add_performances(
     _check_built(workspace)
     with builder_lock(workspace):
         before, head, rows = _read(workspace)
+        features, _ = before.manifest.heard()
         old = set(rows.keys)
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
         rates: set[float] = set()
         checkpoint = _own_model(before)
         tracks = read_tracks(metadata) if metadata else None
-        every = open_given(paths, before.manifest.features.names, subset, strict, frame_rate)
+        every = open_given(paths, features.names, subset, strict, frame_rate)
         there = {pid for dataset, _ in every for pid in dataset.performances}
         if tracks and strict:
             tracks.check_all_in(there)
         for opened, whole in every:
             dataset = _rated(opened, before)
-            check_lengths(dataset, before.manifest.features.names[0])
+            check_lengths(dataset, features.names[0])
             told = tracks.told(dataset) if tracks else dataset  # files may say their own work, and are read as found
             rates.add(dataset.frame_rate)
             collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
@@ -282,9 +283,9 @@ def _read(workspace: Workspace) -> tuple[Generation, Head, _Rows]:
 
 def _rated(dataset: Dataset, index: Generation) -> Dataset:
     """`dataset` with a frame rate that somebody said; where the model sees none, any does."""
-    manifest = index.manifest
+    features, own = index.manifest.heard()
     declared = dataset.frame_rate if dataset.rate_is_known else None
-    rate = rate_beside(manifest.frame_rate, declared, dataset.root, matters=bool(manifest.features.rate))
+    rate = rate_beside(own, declared, dataset.root, matters=bool(features.rate))
     return replace(dataset, frame_rate=rate)
 
 
@@ -313,7 +314,8 @@ def _publish(workspace: Workspace, before: Generation, head: Head, rows: _Rows) 
         rows.vectors,
         head,
         rows.performances,
-        model_folder=before.model_folder,
+        model_folder=None if manifest.foreign else before.model_folder,
+        calibration=before.calibration(),
         fingerprint=manifest.model,
         features=manifest.features,
         subset=manifest.subset,

@@ -16,6 +16,7 @@ from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
     from covsearch.dataset.datacos import Skipped
+    from covsearch.foreign import ForeignReport
     from covsearch.indexing import BuildReport
 
 _LISTED = 5  # skipped performances that the summary names
@@ -27,6 +28,7 @@ _LISTED = 5  # skipped performances that the summary names
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
 @click.option("--windows", is_flag=True, help="Index two-minute windows too, for `query --rerank windows`.")
+@click.option("--vectors", type=click.Path(path_type=Path), help="Index vectors of your own: .npz, .npy, .safetensors.")
 @click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
@@ -38,6 +40,7 @@ def build_index_command(
     model: Path | None,
     frame_rate: float | None,
     windows: bool,
+    vectors: Path | None,
     metadata: Path | None,
     strict: bool,
     as_json: bool,
@@ -55,22 +58,49 @@ def build_index_command(
 
     The CSV of --metadata has a header line with id and any of work, title, artist, year. It goes before what the
     collection says. Ids that are not in the collection are counted; with --strict they are an error.
-    """
-    from covsearch.indexing import build_index
 
+    \b
+    covsearch build-index --vectors clews.npz --metadata tracks.csv
+
+    With --vectors the index is of vectors that a model of your own made, with an id for each; several with one id are
+    segments of one track. They are ranked by cosine, of segments by that of the most alike pair.
+    """
+    chosen = {"subset": subset, "frame_rate": frame_rate, "windows": windows}
+    both = {"strict": strict, "metadata": metadata}
+    report: BuildReport | ForeignReport
     with stderr_progress() as progress:
-        report = build_index(
-            dataset,
-            model,
-            workspace,
-            subset=subset,
-            strict=strict,
-            frame_rate=frame_rate,
-            windows=windows,
-            metadata=metadata,
-            progress=progress,
-        )
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _summary(report))
+        if vectors is None:
+            from covsearch.indexing import build_index
+
+            report = build_index(dataset, model, workspace, progress=progress, **chosen, **both)  # type: ignore[arg-type]
+        else:
+            from covsearch.foreign import build_foreign, refuse_beside_vectors
+
+            refuse_beside_vectors(dataset=dataset, model=model, **chosen)
+            report = build_foreign(vectors, workspace, progress=progress, **both)  # type: ignore[arg-type]
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
+
+
+def _told(report: BuildReport | ForeignReport) -> str:
+    from covsearch.indexing import BuildReport
+
+    return _summary(report) if isinstance(report, BuildReport) else _foreign_summary(report)
+
+
+def _foreign_summary(report: ForeignReport) -> str:
+    several = f" with {report.segments:,} segments" if report.segments else ""
+    fitted = report.calibration
+    worth = (
+        f"Probabilities of a cover are fitted on the collection's own {fitted.works:,} works with two versions or more."
+        if fitted
+        else f"No probability of a cover is told, only the cosine: {report.uncalibrated}."
+    )
+    lines = [
+        f"Indexed {report.performances:,} tracks of {report.works:,} works{several} in {report.seconds:.1f} s.",
+        f"{report.generation} · foreign vectors {report.model} of {report.dim:,} numbers, ranked by cosine",
+        worth,
+    ]
+    return "\n".join([*lines, *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])
 
 
 def _summary(report: BuildReport) -> str:
