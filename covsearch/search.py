@@ -233,9 +233,8 @@ def open_in(generation: Generation, *, windows: bool = False) -> Searcher:
     from covsearch.index.collection import read_collection
     from covsearch.index.parts import NEEDED, read_parts
 
-    foreign = generation.manifest.foreign
-    wanted = generation.manifest.parts if foreign else NEEDED
-    parts = read_parts(generation, [*wanted, *(["windows"] if windows else [])])
+    ours = [*NEEDED, *(["windows"] if windows else [])]
+    parts = read_parts(generation, generation.manifest.parts if generation.manifest.foreign else ours)
     return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
 

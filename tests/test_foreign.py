@@ -149,11 +149,11 @@ def test_what_needs_features_is_refused_with_the_reason(home: Path, tmp_path: Pa
             ask()
     with pytest.raises(UsageError, match=r"comparing needs chroma, and the index has only foreign vectors \(clews\)"):
         index.compare("track 1", "track 2")
-    for rerank in ("head", "align"):
+    for rerank in ("head", "align", "windows"):
         with pytest.raises(UsageError, match=rf"foreign vectors: rerank must be one of \['cosine'\], not '{rerank}'"):
             index.query("track 1", rerank=rerank)
-    with pytest.raises(NotFoundError, match="has no windows"):
-        index.query("track 1", rerank="windows")
+    with pytest.raises(NotFoundError, match="no performance 'track 99' in the index: did you mean 'track 9'"):
+        index.query("track 99")
     with pytest.raises(UsageError, match="foreign vectors are all ranked by cosine, exactly"):
         index.query("track 1", candidates=50)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -116,7 +117,8 @@ def _array(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
         version = npy.read_magic(file)
         if version not in _HEADERS:
             raise RefusedError(f"{what} is of version {version} of the format .npy; read are {sorted(_HEADERS)}")
-        shape, by_column, dtype = _HEADERS[version](file)
+        with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote, which are read all the same
+            shape, by_column, dtype = _HEADERS[version](file)
     except RefusedError:
         raise
     except _NO_HEADER as e:
