@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -65,19 +65,19 @@ def build_index_command(
     With --vectors the index is of vectors that a model of your own made, with an id for each; several with one id are
     segments of one track. They are ranked by cosine, of segments by that of the most alike pair.
     """
-    chosen = {"subset": subset, "frame_rate": frame_rate, "windows": windows}
-    both = {"strict": strict, "metadata": metadata}
+    chosen: dict[str, Any] = {"subset": subset, "frame_rate": frame_rate, "windows": windows}
+    both: dict[str, Any] = {"strict": strict, "metadata": metadata}
     report: BuildReport | ForeignReport
     with stderr_progress() as progress:
         if vectors is None:
             from covsearch.indexing import build_index
 
-            report = build_index(dataset, model, workspace, progress=progress, **chosen, **both)  # type: ignore[arg-type]
+            report = build_index(dataset, model, workspace, progress=progress, **chosen, **both)
         else:
             from covsearch.foreign import build_foreign, refuse_beside_vectors
 
             refuse_beside_vectors(dataset=dataset, model=model, **chosen)
-            report = build_foreign(vectors, workspace, progress=progress, **both)  # type: ignore[arg-type]
+            report = build_foreign(vectors, workspace, progress=progress, **both)
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
 
 
