@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from covsearch.answers import Match, QueryResult
-from covsearch.config import EMBEDDING_DIM
 from covsearch.dataset.ids import ID_RULE, in_words
 from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.db.catalogue import Catalogue, Found
-from covsearch.decision import decide, decide_uncalibrated
+from covsearch.decision import decide, decide_uncalibrated, undecided
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.generation import Generation, open_generation, read_current
 from covsearch.index.manifest import MEND
-from covsearch.ranking import ALIGN, HEAD
+from covsearch.ranking import ALIGN, COSINE, HEAD
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no arrays
@@ -25,6 +24,7 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from covsearch.index.chroma import Chroma
     from covsearch.index.collection import Collection
     from covsearch.index.part import Part
+    from covsearch.index.segments import Segments
     from covsearch.index.windows import Windows
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
@@ -45,9 +45,12 @@ class Searcher:
 
     Attributes
     ----------
-    chroma : Chroma
+    chroma : Chroma or None
+        None of foreign vectors.
     windows : Windows or None
         None where they were not opened.
+    segments : Segments or None
+        Of foreign vectors with several a track.
     checkpoint : Checkpoint or None
         The index's model, once a query from outside has read it.
     """
@@ -58,7 +61,8 @@ class Searcher:
         self.generation = generation
         self.catalogue = catalogue
         self.collection = collection
-        self.chroma = cast("Chroma", parts["chroma"])
+        self.chroma = cast("Chroma | None", parts.get("chroma"))
+        self.segments = cast("Segments | None", parts.get("segments"))
         self.windows = cast("Windows | None", parts.get("windows"))
         self.calibration = generation.calibration()
         self.checkpoint: Checkpoint | None = None
@@ -79,7 +83,8 @@ class Searcher:
             itself ranks all.
         rerank : str, optional
             ``align``: by head and alignment together. ``head``: by the learned distance. ``windows``: by Chamfer
-            similarity of windows. By default ``align``, or ``head`` where the model has no calibration.
+            similarity of windows. By default ``align``, or ``head`` where the model has no calibration. Foreign
+            vectors are ordered by ``cosine``, and by nothing else.
 
         Raises
         ------
@@ -94,7 +99,9 @@ class Searcher:
         pid = self.named(pid)
         row = self.collection.rows[pid]
         own = self.windows.take([row]) if self.windows else None
-        question = Question(self.collection.flat.vectors[row], self.chroma.track(row), own, row)
+        chroma = self.chroma.track(row) if self.chroma else None
+        segments = self.segments.track(row) if self.segments else None
+        question = Question(self.collection.flat.vectors[row], chroma, own, row, segments)
         return self.ask(question, top, candidates, rerank=rerank, query=self._performances([pid])[0])
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
@@ -102,9 +109,10 @@ class Searcher:
 
         Parameters
         ----------
-        vector : ndarray of float32, shape (128,)
+        vector : ndarray of float32, shape (D,)
+            Of the index's dimension; 128 of models of ours.
         model : str
-            Fingerprint of the model that made it.
+            Fingerprint of the model that made it; of foreign vectors the name that :meth:`Index.stats` has.
         top : int
 
         Raises
@@ -119,8 +127,8 @@ class Searcher:
         if model != self.generation.manifest.model:
             built = self.generation.manifest.model
             raise ArtefactError(f"index was built with model {built}, the query's vector with {model}: {MEND}")
-        _check_vector(vector)
-        return self.ask(Question(vector, None), top, rerank=HEAD)
+        _check_vector(vector, self.generation.manifest.dim)
+        return self.ask(Question(vector, None), top, rerank=COSINE if self.generation.manifest.foreign else HEAD)
 
     def ask(
         self,
@@ -142,10 +150,13 @@ class Searcher:
         """
         from covsearch.stages import STAGES, Scope
 
-        by = rerank or (ALIGN if self.calibration else HEAD)
-        if by not in STAGES:
-            raise UsageError(f"rerank must be one of {sorted(STAGES)}, not {by!r}")
-        scope = Scope(self.collection, self.chroma, self.windows, self.calibration)
+        foreign = self.generation.manifest.foreign
+        by = rerank or (COSINE if foreign else ALIGN if self.calibration else HEAD)
+        allowed = [name for name in STAGES if (name == COSINE) == foreign]
+        if by not in allowed:
+            why = "the index has foreign vectors: " if foreign else ""
+            raise UsageError(f"{why}rerank must be one of {sorted(allowed)}, not {by!r}")
+        scope = Scope(self.collection, self.chroma, self.windows, self.calibration, self.segments)
         ranked = STAGES[by](scope, question, top, candidates)
         found = self._performances([self.collection.pids[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
@@ -169,10 +180,11 @@ class Searcher:
 
     def _result(self, query: Performance | None, found: list[Performance], ranked: Ranked, by: str) -> QueryResult:
         head, distances = self.collection.flat.head, ranked.ranking.distances
+        foreign = self.generation.manifest.foreign
         p = head.probability(distances + head.beta)
         searched = len(self.collection.pids) - (query is not None)
         if ranked.ratio is None or ranked.chance is None:
-            decided = decide_uncalibrated(p, ranked.same)
+            decided = undecided(len(p)) if foreign else decide_uncalibrated(p, ranked.same)
         else:
             decided = decide(ranked.ratio, ranked.best, ranked.chance, ranked.same, searched=searched)
         unknown = [None] * len(found)
@@ -182,7 +194,7 @@ class Searcher:
             decided.predicted,
             ranked.same.tolist(),
             (query and same_work(query, performance) for performance in found),
-            p.tolist(),
+            unknown if foreign else p.tolist(),
             distances.tolist(),
             ranked.similarity or unknown,
             ranked.passage or unknown,
@@ -225,7 +237,8 @@ def open_in(generation: Generation, *, windows: bool = False) -> Searcher:
     from covsearch.index.collection import read_collection
     from covsearch.index.parts import NEEDED, read_parts
 
-    parts = read_parts(generation, [*NEEDED, *(["windows"] if windows else [])])
+    ours = [*NEEDED, *(["windows"] if windows else [])]
+    parts = read_parts(generation, generation.manifest.parts if generation.manifest.foreign else ours)
     return Searcher(generation, _catalogue(generation), read_collection(generation), parts)
 
 
@@ -244,12 +257,12 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
 
 
-def _check_vector(vector: NDArray[np.float32]) -> None:
-    """Refuse what no model of ours gives: the head's distances would mean nothing."""
+def _check_vector(vector: NDArray[np.float32], dim: int) -> None:
+    """Refuse what is not of unit length: the distances would mean nothing."""
     import numpy as np
 
     length = float(np.linalg.norm(np.asarray(vector, dtype=np.float64)))
-    if vector.shape == (EMBEDDING_DIM,) and length < float("inf") and abs(length - 1) > 1e-3:
+    if vector.shape == (dim,) and length < float("inf") and abs(length - 1) > 1e-3:
         raise UsageError(f"expected a query vector of length 1, its length is {length:.6g}: divide the vector by it")
 
 

@@ -12,6 +12,7 @@ from covsearch.db.catalogue import Catalogue
 from covsearch.index.generation import NAME, Generation, open_generation
 from covsearch.index.manifest import Manifest
 from covsearch.index.parts import read_part
+from covsearch.index.segments import Segments
 from covsearch.index.windows import Windows
 from covsearch.workspace import Workspace
 
@@ -33,6 +34,8 @@ class Stats:
         Performances and works of every collection, by its name.
     windows : int or None
         None where the index has none.
+    segments : int or None
+        Of foreign vectors; None with one vector a track, and of a model of ours.
     bytes_of : dict
         Bytes on disk of every generation by its name, its database with it; and of ``cache``.
     """
@@ -43,6 +46,7 @@ class Stats:
     works: dict[int, int]
     collections: dict[str, tuple[int, int]]
     windows: int | None
+    segments: int | None
     bytes_of: dict[str, int]
 
     @property
@@ -73,10 +77,11 @@ class Stats:
             "cover_pairs": self.cover_pairs,
             "clique_sizes": self.works,
             "model": m.model,
-            "features": asdict(m.features),
+            "features": m.features and asdict(m.features),
             "dim": m.dim,
             "windows": self.windows,
             "window_recipe": m.windows and asdict(m.windows),
+            "segments": self.segments,
             "bytes": self.bytes_of,
         }
 
@@ -99,15 +104,17 @@ def read_stats(workspace: Workspace) -> Stats:
         generation.manifest,
         catalogue.clique_sizes(),
         catalogue.collections(),
-        _windows(generation),
+        _count(generation, "windows"),
+        _count(generation, "segments"),
         {**dict(_generations(workspace)), "cache": _bytes_below(workspace.cache)},
     )
 
 
-def _windows(generation: Generation) -> int | None:
-    if generation.manifest.windows is None:
+def _count(generation: Generation, part: str) -> int | None:
+    """Vectors in a part; None where the generation has not that part."""
+    if part not in generation.manifest.parts:
         return None
-    return len(cast(Windows, read_part(generation, "windows")).vectors)
+    return len(cast("Windows | Segments", read_part(generation, part)).vectors)
 
 
 def _generations(workspace: Workspace) -> Iterator[tuple[str, int]]:

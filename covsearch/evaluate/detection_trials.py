@@ -208,7 +208,7 @@ class _Search:
     def calls(self) -> tuple[bool, bool, bool]:
         """As in :class:`Trials`: unaided, far, far and unaided."""
         told = self.decided(rule=False), self.decided(among=FAR), self.decided(rule=False, among=FAR)
-        unaided, far, far_unaided = (one.predicted[0] for one in told)
+        unaided, far, far_unaided = (bool(one.predicted[0]) for one in told)
         return unaided, far, far_unaided
 
 

@@ -119,8 +119,13 @@ class CascadeDistances:
 
 def ask(searched: Scope, row: int, top: int, candidates: int | None = None) -> Ranked:
     """What the default query finds for one performance of the collection."""
-    question = Question(searched.collection.flat.vectors[row], searched.chroma.track(row), row=row)
+    question = Question(searched.collection.flat.vectors[row], _chroma(searched).track(row), row=row)
     return STAGES[ALIGN](searched, question, top, candidates)
+
+
+def _chroma(searched: Scope) -> Chroma:
+    assert searched.chroma is not None  # of a model of ours
+    return searched.chroma
 
 
 def told_distances(ratio: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -160,7 +165,7 @@ def fused_system(name: str, searched: Scope, track_seconds: float, seed: int, pr
     """Every pair aligned finely, and what this and the head say together: a search without candidates."""
     warm()
     size, started = len(searched.collection.pids), time.process_time()
-    aligned = align_all([searched.chroma.track(row) for row in range(size)], 1, SPAN, progress)  # (N, N)
+    aligned = align_all([_chroma(searched).track(row) for row in range(size)], 1, SPAN, progress)  # (N, N)
     pair = (time.process_time() - started) / max(1, size * (size - 1) // 2)
     distances = fused_distances(searched, aligned)
     return System(f"{name}, all aligned", distances, track_seconds, lambda larger: pair * larger, measured=False)
@@ -194,4 +199,4 @@ def _larger(searched: Scope, size: int, seed: int) -> Scope:
     vectors = np.stack(disturbed(list(flat.vectors), size, seed))
     rows = np.random.default_rng([seed, 4]).integers(len(flat), size=size).tolist()
     collection = Collection(tuple(map(str, range(size))), FlatIndex(vectors, flat.head))
-    return Scope(collection, searched.chroma.take(rows), None, searched.calibration)
+    return Scope(collection, _chroma(searched).take(rows), None, searched.calibration)
