@@ -151,7 +151,8 @@ def markdown(reports: list[DetectionReport]) -> str:
 EXPLAINED = (
     "by probability alone: without the rule that the same recording is a cover; among 1,000,000: by calculation, from",
     "the match that was found: the level of chance is raised by the logarithm of how many times more performances that",
-    "is. There the recording itself stays among the candidates: its distance by the head is 0.",
+    "is. There the recording itself stays among the candidates: its distance by the head is 0. Distractors are of the",
+    "kind of music of their MIDI files: to queries of another kind they are less alike than more of their own kind.",
 )
 
 
