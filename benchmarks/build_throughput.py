@@ -5,7 +5,8 @@ Three figures on generated data of real size (18,000 frames at 86 frames/s a per
 - embedding from the packed store at T = 2,000 and F = 24, beside the same batches one after the other with
   torch's own threads;
 - packing a tree of HDF5 files, beside a plain loop of h5py in one process that does the same arithmetic;
-- a whole ``covsearch build-index`` of 15,000 performances: minutes, and peak resident memory of all its processes.
+- a whole ``covsearch build-index`` of 15,000 performances: minutes, peak resident memory of all its processes, and the
+  size of the index.
 
 Run as ``python -m benchmarks.build_throughput``; the last takes minutes, ``--performances 0`` leaves it out.
 """
@@ -207,9 +208,16 @@ def whole_build(folder: Path, n: int, seed: int) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - started, 1),
         "peak_rss_mb_all_processes": round(peak / 2**20),
         "peak_rss_mb_main_process": round(parent / 2**20),
-        "store_mb": round(sum(p.stat().st_size for p in home.glob("cache/*/*")) / 2**20),
+        "store_mb": megabytes(home, "cache/*/*"),
+        "index_mb": megabytes(home, "index/gen-*/**/*") + megabytes(home, "db/*"),
+        "chroma_mb": megabytes(home, "index/gen-*/chroma*"),
         "report": report,
     }
+
+
+def megabytes(home: Path, pattern: str) -> int:
+    """Sizes of the files of a workspace that match, together."""
+    return round(sum(path.stat().st_size for path in home.glob(pattern)) / 2**20)
 
 
 def watch(process: subprocess.Popen[str]) -> tuple[int, int]:
@@ -271,6 +279,8 @@ def show(result: dict[str, Any]) -> None:
     if b := result.get("build"):
         table.add_row(f"build-index of {b['performances']} (s)", f"{b['seconds']:.0f}", "", "")
         table.add_row("  peak resident memory, all processes (MB)", f"{b['peak_rss_mb_all_processes']}", "", "")
+        table.add_row("  index (MB)", f"{b['index_mb']}", "", "")
+        table.add_row("    of it chroma (MB)", f"{b['chroma_mb']}", "", "")
     Console().print(table)
 
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 WIDTH = 112
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAIRS = {"compare_cover.png": ("P_22", "P_24"), "compare_other.png": ("P_22", "P_35")}
+PAIRS = {"compare_cover.png": ("P_22", "P_20"), "compare_other.png": ("P_22", "P_35")}
 
 
 def main() -> None:

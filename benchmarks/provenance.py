@@ -16,6 +16,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = (
     "covsearch",
     "numpy",
+    "numba",
     "torch",
     "faiss-cpu",
     "sqlalchemy",

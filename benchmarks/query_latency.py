@@ -1,12 +1,15 @@
 """How long a query takes at the size of Da-TACOS's benchmark subset: ``python -m benchmarks.query_latency``.
 
 Publishes a generated collection of 15,000 performances (1,000 works of 13, the rest alone) in a temporary workspace,
-then times the whole command, and the query inside a process beside the same answer by brute force in numpy. The ways
-take turns of 25 queries, so that a busy machine slows all of them alike and none finds the cache as another left it.
+then times the whole command, the default query inside a process on one core and on two, and the head beside the same
+answer by brute force in numpy. The ways take turns of 25 queries, so that a busy machine slows all of them alike and
+none finds the cache as another left it. The whole command is timed over the bundled sample too.
 
-The vectors are random directions and the head's weights random, a third of them negative. Latency does not depend on
-that; how much of the exact answer the two-stage search finds does: ``benchmarks.studies.two_stage`` measures it, over
-vectors and a head like a trained model's too, and for more numbers of candidates.
+Every performance has about 4 minutes of chroma: tunes of the bundled sample one after the other, in any key, as
+alignments of random numbers take less time. The vectors are random directions and the head's weights random, a third
+of them negative. Latency does not depend on that; how much of the exact answer the two-stage search finds does:
+``benchmarks.studies.two_stage`` measures it, over vectors and a head like a trained model's too, and for more numbers
+of candidates.
 """
 
 from __future__ import annotations
@@ -14,13 +17,15 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import resource
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +34,35 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+import covsearch
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.studies import two_stage
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
+from covsearch.dataset.hdf5 import read_chroma
 from covsearch.dataset.performance import Performance
+from covsearch.dataset.sample import sample_root
+from covsearch.features.slow import slow_chroma
+from covsearch.index.calibration import read_calibration, write_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.generation import MODEL_FILES
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
 from covsearch.indexing import publish
+from covsearch.models import bundled_checkpoint, load_checkpoint
+from covsearch.ranking import HEAD
 from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
 
 TITLES = Path(__file__).resolve().parents[2] / "shared" / "data" / "datacos" / "benchmark_metadata.json.gz"
-_FRAMES = 650  # of a track at 2.69 frames/s: four minutes
+FRAMES = 645  # of a track on average: four minutes at 2.69 frames/s
+TUNES = 200  # of the sample that tracks are made of
+MODEL = "cnn-00000000"
+CORES = (1, 2)
 WORDS = ("love", "night", "moon", "you", "river", "blue", "song", "the", "heart", "away", "tonight", "rain")
 TOP, CANDIDATES = 10, 100
-EXACT, TWO_STAGE = "exact (default)", f"the {CANDIDATES} nearest by cosine, re-ranked"
+EXACT, TWO_STAGE = "the head, exact", f"the {CANDIDATES} nearest by cosine, re-ranked"
 BRUTE, PRODUCT = "numpy float64, (u − v)² summed", "numpy float64, matrix product"
 
 METADATA = "metadata of 11 performances alone"
@@ -88,8 +104,33 @@ def _made_up(rng: np.random.Generator) -> tuple[str, str, str, str]:
     return title, artist, title, artist
 
 
+def medleys(count: int, rng: np.random.Generator) -> Chroma:
+    """`count` tracks of about 4 minutes, made of the tunes of the bundled sample."""
+    tunes = _tunes()
+    lengths = rng.integers(FRAMES * 4 // 5, FRAMES * 6 // 5, count, endpoint=True)
+    first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    frames = np.empty((int(first[-1]), 12), dtype=np.uint8)
+    played, at = np.concatenate(tunes), 0
+    for start, length, key in zip(first, lengths.tolist(), rng.integers(12, size=count).tolist(), strict=False):
+        if at + length > len(played):
+            played, at = np.concatenate([tunes[i] for i in rng.permutation(len(tunes)).tolist()]), 0
+        frames[start : start + length] = np.roll(played[at : at + length], key, axis=1)
+        at += length
+    return Chroma(frames, first, np.full(count, SLOW_RATE))
+
+
+def _tunes() -> list[NDArray[np.uint8]]:
+    """Slow chroma of some of the sample's performances."""
+    dataset = open_dataset(sample_root(), ("hpcp",))
+    found = []
+    for pid in list(dataset.performances)[:TUNES]:
+        chroma = {"hpcp": read_chroma(dataset.files[pid]["hpcp"], "hpcp")}
+        found.append(slow_chroma(chroma, ("hpcp",), dataset.frame_rate)[0])
+    return found
+
+
 def build(home: Path, count: int, seed: int) -> float:
-    """Publish the generated collection; returns the seconds that took."""
+    """Publish the generated collection, with a calibrated model; returns the seconds that took."""
     rng = np.random.default_rng(seed)
     performances = make_performances(count, rng)
     vectors = rng.standard_normal((count, EMBEDDING_DIM))
@@ -99,9 +140,8 @@ def build(home: Path, count: int, seed: int) -> float:
     model.mkdir()
     for name in MODEL_FILES:
         (model / name).write_text("not read by a query by id")
-    first = np.arange(0, _FRAMES * count + 1, _FRAMES)
-    bytes_ = rng.integers(0, 256, (_FRAMES * count, 12), dtype=np.uint8)
-    chroma = Chroma(bytes_, first, np.full(count, SLOW_RATE))
+    calibrate(model)
+    chroma = medleys(count, rng)
     started = time.perf_counter()
     publish(
         Workspace(home),
@@ -110,13 +150,21 @@ def build(home: Path, count: int, seed: int) -> float:
         head,
         performances,
         model_folder=model,
-        fingerprint="cnn-00000000",
+        fingerprint=MODEL,
         features=FeatureConfig(),
         subset="generated",
         frame_rate=DATACOS_RATE,
         parts={"chroma": chroma},
     )
     return time.perf_counter() - started
+
+
+def calibrate(model: Path) -> None:
+    """Give a model that was never trained the bundled one's calibration: only then a query aligns."""
+    bundled = bundled_checkpoint()
+    found = read_calibration(bundled, load_checkpoint(bundled).fingerprint)
+    assert found is not None
+    write_calibration(model, replace(found, model=MODEL))
 
 
 def time_process(arguments: Sequence[str], runs: int) -> dict[str, Any]:
@@ -150,7 +198,7 @@ def ways(searcher: Searcher) -> dict[str, Rank]:
         return best
 
     def by_searcher(row: int) -> list[str]:
-        return [match.pid for match in searcher.query(pids[row], TOP)]
+        return [match.pid for match in searcher.query(pids[row], TOP, rerank=HEAD)]
 
     def by_product(row: int) -> list[str]:
         distances = weighted - wide @ (2 * alpha * wide[row])
@@ -186,6 +234,30 @@ def time_queries(searcher: Searcher, queries: int, seed: int) -> dict[str, dict[
     return {name: _percentiles(values, agreed[name]) for name, values in seconds.items()}
 
 
+def time_searches(searcher: Searcher, queries: int, seed: int) -> dict[str, dict[str, Any]]:
+    """p50 and p99 of the default query, by how many cores it may use; all ask the same, one after the other."""
+    pids = searcher.collection.pids
+    rows = np.random.default_rng([seed, 1]).permutation(len(pids))[:queries].tolist()
+    allowed = sorted(os.sched_getaffinity(0))
+    seconds: dict[int, list[float]] = {cores: [] for cores in CORES if cores <= len(allowed)}
+    searcher.query(pids[rows[0]], TOP)  # loads the loops
+    try:
+        for row in rows:
+            for cores, found in seconds.items():
+                os.sched_setaffinity(0, allowed[:cores])
+                started = time.perf_counter()
+                searcher.query(pids[row], TOP)
+                found.append(time.perf_counter() - started)
+    finally:
+        os.sched_setaffinity(0, allowed)
+    return {f"{cores} core{'s'[: cores - 1]}": _spread(found) for cores, found in seconds.items()}
+
+
+def _spread(seconds: list[float]) -> dict[str, float]:
+    p50, p99 = (float(np.percentile(seconds, q)) for q in (50, 99))
+    return {"queries": len(seconds), "p50_s": p50, "p99_s": p99, "min_s": min(seconds)}
+
+
 def _agreement(given: list[list[str]], expected: list[list[str]]) -> float:
     """The part of the expected matches that were given."""
     return sum(len(set(a) & set(b)) for a, b in zip(given, expected, strict=True)) / sum(map(len, expected))
@@ -197,13 +269,17 @@ def _percentiles(seconds: list[float], agreed: float) -> dict[str, float]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """Print both halves of `result` as tables."""
+    """Print `result` as tables."""
     console = Console(width=110)
     process = Table("whole process", "wall s: median", "min", "max", "CPU s: median")
     for name, row in result["processes"].items():
         wall = (f"{row['wall_s'][key]:.3f}" for key in ("median", "min", "max"))
         process.add_row(name, *wall, f"{row['cpu_s']['median']:.3f}")
     console.print(process)
+    search = Table("default query, in process", "p50 s", "p99 s", "min s")
+    for name, row in result["searches"].items():
+        search.add_row(name, *(f"{row[key]:.2f}" for key in ("p50_s", "p99_s", "min_s")))
+    console.print(search)
     query = Table("in process", "p50 ms", "p99 ms", f"p50 / {EXACT}", "recall@10")
     exact = result["in_process"][EXACT]["p50_ms"]
     for name, row in result["in_process"].items():
@@ -212,42 +288,85 @@ def show(result: dict[str, Any]) -> None:
     console.print(query)
 
 
-def measure(count: int, queries: int, runs: int, seed: int) -> dict[str, Any]:
+def markdown(result: dict[str, Any]) -> str:
+    """What a user waits for."""
+    head, load = result["in_process"][EXACT], result["load_1min"]
+    lines = ["| of 15,000 performances of 4 minutes | p50 | p99 |".replace("15,000", f"{result['performances']:,}")]
+    lines += ["|---|---:|---:|", f"| the head alone | {head['p50_ms']:.1f} ms | {head['p99_ms']:.1f} ms |"]
+    lines += [
+        f"| default query, {name} | {row['p50_s']:.2f} s | {row['p99_s']:.2f} s |"
+        for name, row in result["searches"].items()
+    ]
+    lines += ["", "| whole process | median wall s | min | CPU s |", "|---|---:|---:|---:|"]
+    lines += [
+        f"| {name} | {row['wall_s']['median']:.2f} | {row['wall_s']['min']:.2f} | {row['cpu_s']['median']:.2f} |"
+        for name, row in result["processes"].items()
+    ]
+    sizes = f"The index has {result['index_mb']:.0f} MB, {result['chroma_mb']:.0f} MB of them chroma"
+    lines += ["", f"{sizes}; it was published in {result['publish_s']:.1f} s."]
+    waiting = ", ".join(f"{value:.1f}" for value in load)
+    return "\n".join([*lines, f"Processes ready to run meanwhile, before, between and after: {waiting}.", "", ""])
+
+
+def measure(count: int, queries: int, searches: int, runs: int, seed: int, *, sample: bool = True) -> dict[str, Any]:
     """Build the collection and time everything; a JSON-ready result without its provenance."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        seconds = build(home, count, seed)
-        commands = {
-            "covsearch query P_22": ["-m", "covsearch", "--home", folder, "query", "P_22"],
-            "covsearch find love": ["-m", "covsearch", "--home", folder, "find", "love"],
+        home = Path(folder) / "large"
+        home.mkdir()
+        seconds, load = build(home, count, seed), [os.getloadavg()[0]]
+        commands = {f"covsearch query P_22, of {count:,}": query_in(home)}
+        if sample:
+            covsearch.build(home=Path(folder) / "sample")
+            commands["covsearch query P_22, bundled sample"] = query_in(Path(folder) / "sample")
+        commands |= {
+            "covsearch find love": ["-m", "covsearch", "--home", str(home), "find", "love"],
+            "python, numpy, faiss and numba imported": ["-c", "import numpy, faiss, numba"],
             "python, numpy and faiss imported": ["-c", "import numpy, faiss"],
             "python alone": ["-c", "pass"],
         }
-        return {
+        processes = {name: time_process(command, runs) for name, command in commands.items()}
+        load.append(os.getloadavg()[0])
+        searcher = open_searcher(Workspace(home))
+        result = {
             "performances": count,
             "titles": "Da-TACOS benchmark subset" if TITLES.is_file() else "made up",
             "publish_s": seconds,
-            "processes": {name: time_process(command, runs) for name, command in commands.items()},
-            "in_process": time_queries(open_searcher(Workspace(home)), queries, seed),
+            "index_mb": megabytes(home.glob("index/gen-*/**/*")) + megabytes(home.glob("db/*")),
+            "chroma_mb": megabytes(home.glob("index/gen-*/chroma*")),
+            "processes": processes,
+            "searches": time_searches(searcher, searches, seed),
+            "in_process": time_queries(searcher, queries, seed),
         }
+        return {**result, "load_1min": [round(value, 2) for value in (*load, os.getloadavg()[0])]}
+
+
+def query_in(home: Path) -> list[str]:
+    """Arguments of a Python process that asks a workspace for covers."""
+    return ["-m", "covsearch", "--home", str(home), "query", "P_22"]
+
+
+def megabytes(paths: Iterable[Path]) -> float:
+    """Sizes of files, together."""
+    return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 
 def main() -> None:
     """Measure, print and write ``benchmarks/results/query_latency.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=15_000, help="performances [15000]")
-    parser.add_argument("--queries", type=int, default=1000, help="distinct queries in process [1000]")
+    parser.add_argument("--queries", type=int, default=1000, help="distinct queries of the head in process [1000]")
+    parser.add_argument("--searches", type=int, default=100, help="distinct default queries in process [100]")
     parser.add_argument("--cases", type=int, default=200, help="distinct queries a case of the two-stage study [200]")
     parser.add_argument("--runs", type=int, default=15, help="runs of every whole process [15]")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    result = measure(args.count, args.queries, args.runs, args.seed)
+    result = measure(args.count, args.queries, args.searches, args.runs, args.seed)
     command = shlex.join(["python", "-m", "benchmarks.query_latency", *sys.argv[1:]])
     show(result)
     works = np.bincount(works_of(args.count)).tolist()
     study = two_stage.study(two_stage.embedded_sample(), works, args.cases, args.seed)
     payload = {"provenance": provenance(command, args.seed), **result, "two_stage": study}
-    write_table(RESULTS / "query_latency.json", payload, two_stage.markdown(study))
+    write_table(RESULTS / "query_latency.json", payload, markdown(result) + two_stage.markdown(study))
 
 
 if __name__ == "__main__":

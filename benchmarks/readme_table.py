@@ -10,7 +10,8 @@ from benchmarks.provenance import RESULTS
 from benchmarks.studies.hybrid_study.report import holm
 
 SYSTEMS = {
-    "invariant, covers": "**starter weights, one vector**",
+    "invariant, covers, aligned": "**starter weights, as `covsearch query` answers**",
+    "invariant, covers": "starter weights, one vector",
     "cnn, covers": "the report's CNN, same training data",
     "hybrid, covers": "the report's hybrid, same training data",
     "cnn": "the report's CNN, trained on the sample alone",
@@ -43,10 +44,14 @@ def table() -> str:
 
 
 def _kind(name: str, trained: dict[str, Any]) -> str:
-    """``invariant, covers`` of ``invariant-6fd01d9e`` that heard synthesised covers; a method's name as it is."""
-    if name not in trained:
+    """``invariant, covers`` of ``invariant-6fd01d9e`` that heard synthesised covers, ``aligned`` where it is that row.
+
+    A method's name as it is.
+    """
+    model, comma, search = name.partition(",")
+    if model not in trained:
         return name
-    return name.partition("-")[0] + (", covers" if trained[name]["covers_of"] else "")
+    return model.partition("-")[0] + (", covers" if trained[model]["covers_of"] else "") + comma + search
 
 
 def _cells(system: dict[str, Any]) -> tuple[str, str]:
@@ -58,7 +63,8 @@ def _interval(value: float, interval: Sequence[float]) -> str:
 
 
 def _seconds(cost: dict[str, Any]) -> str:
-    return f"{'' if cost['measured'] else '≈ '}{cost['query_at']:.1g}"
+    rounded = float(f"{cost['query_at']:.1g}")
+    return f"{'' if cost['measured'] else '≈ '}{rounded:g}"
 
 
 def _read(name: str) -> dict[str, Any]:

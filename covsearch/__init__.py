@@ -6,7 +6,7 @@ Five lines::
     index = covsearch.open()                        # or covsearch.build("da-tacos/")
     found = index.query("P_22", top=10)             # an id, a file, or an array with its frame rate
     found[0].cover_probability
-    index.compare("P_22", "P_24").plot()
+    index.compare("P_22", "P_20").plot()
 
 Importing covsearch costs nothing: what a name needs is imported when it is first used.
 """

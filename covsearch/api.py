@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from covsearch.compare import Comparison
     from covsearch.dataset.performance import Performance
     from covsearch.db.catalogue import Catalogue, Found
-    from covsearch.index.generation import Generation
     from covsearch.search import Searcher
     from covsearch.stats import Stats
     from covsearch.update import AddReport, RemoveReport
@@ -224,12 +223,10 @@ class Index:
 
     def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:
         """Ask with what the index's own model embeds; that is read from the same generation."""
-        from covsearch.search import open_in, read_newest
+        from covsearch.search import read_newest
 
-        def answer(generation: Generation) -> QueryResult:
-            return ask(open_in(generation, windows=windows), asked, **wanted)  # type: ignore[no-any-return]
-
-        return read_newest(self.workspace, answer)
+        found: QueryResult = read_newest(self.workspace, lambda _: ask(self._searcher(windows), asked, **wanted))
+        return found
 
 
 def open_index(home: str | os.PathLike[str] | None = None) -> Index:

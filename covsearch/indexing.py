@@ -132,6 +132,7 @@ def build_index(
         dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
         check_lengths(dataset, config.names[0])
         wanted = settings_for([*NEEDED, *(["windows"] if windows else [])], config, dataset.frame_rate)
+        _compile(progress)
         store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
         cut = partial(embed_windows, checkpoint, store, progress=progress)
         parts = make_parts(Packed(store, dataset.frame_rate, cut), wanted)
@@ -166,6 +167,15 @@ def build_index(
         dataset.rate_is_known,
         len(made.vectors) if isinstance(made, Windows) else None,
     )
+
+
+def _compile(progress: Progress) -> None:
+    """Compile what queries align with: a first time takes seconds, which no query should wait for."""
+    from covsearch.ranking.scores import warm
+
+    progress("compiling the alignment", 0, 1)
+    warm()
+    progress("compiling the alignment", 1, 1)
 
 
 def publish(

@@ -151,9 +151,11 @@ def _embed_chroma(
 
 
 def _own_checkpoint(searcher: Searcher) -> Checkpoint:
-    """The index's own model."""
+    """The index's own model, read once."""
     from covsearch.models import load_checkpoint  # torch, which a query by id does without
 
+    if searcher.checkpoint is not None:
+        return searcher.checkpoint
     checkpoint = load_checkpoint(searcher.generation.model_folder)
     config, built = checkpoint.config.features, searcher.generation.manifest.features
     if checkpoint.fingerprint != searcher.generation.manifest.model:
@@ -161,6 +163,7 @@ def _own_checkpoint(searcher: Searcher) -> Checkpoint:
         raise ArtefactError(f"index was built with model {own}, its copy is {checkpoint.fingerprint}: {MEND}")
     if config != built:
         raise ArtefactError(f"index was built with {built}, the model in it sees {config}: {MEND}")
+    searcher.checkpoint = checkpoint
     return checkpoint
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from covsearch.index.collection import Collection
     from covsearch.index.part import Part
     from covsearch.index.windows import Windows
+    from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ class Searcher:
     chroma : Chroma
     windows : Windows or None
         None where they were not opened.
+    checkpoint : Checkpoint or None
+        The index's model, once a query from outside has read it.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Searcher:
         self.chroma = cast("Chroma", parts["chroma"])
         self.windows = cast("Windows | None", parts.get("windows"))
         self.calibration = generation.calibration()
+        self.checkpoint: Checkpoint | None = None
 
     def query(
         self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str | None = None
@@ -136,13 +140,13 @@ class Searcher:
         query : Performance, optional
             Whose question it is, where that is in the index.
         """
-        from covsearch.stages import STAGES, Searched
+        from covsearch.stages import STAGES, Scope
 
         by = rerank or (ALIGN if self.calibration else HEAD)
         if by not in STAGES:
             raise UsageError(f"rerank must be one of {sorted(STAGES)}, not {by!r}")
-        searched = Searched(self.collection, self.chroma, self.windows, self.calibration)
-        ranked = STAGES[by](searched, question, top, candidates)
+        scope = Scope(self.collection, self.chroma, self.windows, self.calibration)
+        ranked = STAGES[by](scope, question, top, candidates)
         found = self._performances([self.collection.pids[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
 

@@ -53,7 +53,7 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class Searched:
+class Scope:
     """What a stage looks through.
 
     Attributes
@@ -105,41 +105,41 @@ class Ranked:
     passage: tuple[Passage, ...] | None = None
 
 
-Stage = Callable[[Searched, Question, int, int | None], Ranked]
+Stage = Callable[[Scope, Question, int, int | None], Ranked]
 """What is searched, the question, how many matches are wanted and how many candidates, or None -> the matches."""
 
 
-def by_head(searched: Searched, question: Question, top: int, candidates: int | None) -> Ranked:
+def by_head(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
     """Order the whole collection by the learned head's distance, exactly."""
     if candidates is not None:
         raise UsageError("candidates are what windows or alignment order; the head ranks the whole collection exactly")
-    flat = searched.collection.flat
+    flat = scope.collection.flat
     ranking = flat.rank(question.vector, max(top, LAST) if top > 0 else top, exclude=question.row)
-    ratio, chance = _head_ratio(searched, ranking)
+    ratio, chance = _head_ratio(scope, ranking)
     shown = Ranking(ranking.rows[:top], ranking.distances[:top])
     best = np.empty(0) if ratio is None else ratio
-    return Ranked(shown, None if ratio is None else ratio[:top], best, chance, None, _same(searched, question, shown))
+    return Ranked(shown, None if ratio is None else ratio[:top], best, chance, None, _same(scope, question, shown.rows))
 
 
-def by_windows(searched: Searched, question: Question, top: int, candidates: int | None) -> Ranked:
+def by_windows(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
     """Order the head's nearest by how well their windows find their like in the query's."""
-    if searched.windows is None or question.windows is None:
+    if scope.windows is None or question.windows is None:
         raise UsageError("the searcher was opened without windows: open_searcher(workspace, windows=True)")
     count = max(CANDIDATES[WINDOWS], top) if candidates is None else candidates
-    flat, windows = searched.collection.flat, searched.windows
+    flat, windows = scope.collection.flat, scope.windows
     found = rank_by_windows(flat, windows, question.vector, question.windows, top, count, exclude=question.row)
-    head = by_head(searched, question, 1, None)
-    ratio, chance = _head_ratio(searched, found.ranking)
-    same = _same(searched, question, found.ranking)
+    head = by_head(scope, question, 1, None)
+    ratio, chance = _head_ratio(scope, found.ranking)
+    same = _same(scope, question, found.ranking.rows)
     return Ranked(found.ranking, ratio, head.best, chance, count, same, found.similarity, found.passage)
 
 
-def by_alignment(searched: Searched, question: Question, top: int, candidates: int | None) -> Ranked:
+def by_alignment(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
     """Order the head's nearest by head and alignment together: coarsely aligned, and the best of these finely.
 
     A performance that was not aligned follows those that were, in the head's order, and is told to be no likelier.
     """
-    calibration, flat, chroma = searched.calibration, searched.collection.flat, question.chroma
+    calibration, flat, chroma = scope.calibration, scope.collection.flat, question.chroma
     if chroma is None:
         raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
     if calibration is None:
@@ -152,17 +152,20 @@ def by_alignment(searched: Searched, question: Question, top: int, candidates: i
     ratio, rows = calibration.head_ratio(score), near.rows[:count]
     order = np.arange(len(rows))
     if len(rows) > FINE:
-        coarse = _aligned(searched.chroma, chroma, rows, BLOCK, COARSE_SPAN)
+        coarse = _aligned(scope.chroma, chroma, rows, BLOCK, COARSE_SPAN)
         ratio[:count] = calibration.coarse.ratio(score[:count], coarse)
         order = np.argsort(-ratio[:count], kind="stable")
     first = order[:FINE]
-    ratio[first] = calibration.fine.ratio(score[first], _aligned(searched.chroma, chroma, rows[first], 1, SPAN))
-    first = first[np.argsort(-ratio[first], kind="stable")]
+    ratio[first] = calibration.fine.ratio(score[first], _aligned(scope.chroma, chroma, rows[first], 1, SPAN))
+    same = np.zeros(len(near.rows), dtype=np.bool_)
+    same[first] = _same(scope, question, rows[first])
+    ratio[same] = ratio[first].max(initial=-np.inf)  # nothing is likelier than the recording itself
+    first = first[np.lexsort((-ratio[first], ~same[first]))]
     order = np.concatenate([first, order[FINE:], np.arange(len(rows), len(near.rows))])
     ratio = np.minimum.accumulate(ratio[order])
-    ranking = Ranking(near.rows[order][:top], near.distances[order][:top])
-    same = _same(searched, question, ranking)
-    return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same)
+    shown = order[:top]
+    ranking = Ranking(near.rows[shown], near.distances[shown])
+    return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same[shown])
 
 
 STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, HEAD: by_head, WINDOWS: by_windows}
@@ -204,16 +207,17 @@ def _aligned(
     return align_with(query, [chroma.track(row) for row in rows.tolist()], block, span)
 
 
-def _head_ratio(searched: Searched, ranking: Ranking) -> tuple[NDArray[np.float64] | None, Chance | None]:
-    calibration = searched.calibration
+def _head_ratio(scope: Scope, ranking: Ranking) -> tuple[NDArray[np.float64] | None, Chance | None]:
+    calibration = scope.calibration
     if calibration is None:
         return None, None
-    return calibration.head_ratio(ranking.distances + searched.collection.flat.head.beta), calibration.by_head
+    return calibration.head_ratio(ranking.distances + scope.collection.flat.head.beta), calibration.by_head
 
 
-def _same(searched: Searched, question: Question, ranking: Ranking) -> NDArray[np.bool_]:
-    same = np.zeros(len(ranking.rows), dtype=np.bool_)
+def _same(scope: Scope, question: Question, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the first rows, as many as are aligned finely, are the query's own recording, (k,)."""
+    same = np.zeros(len(rows), dtype=np.bool_)
     if question.chroma is not None:
-        for place, row in enumerate(ranking.rows[:FINE].tolist()):
-            same[place] = same_recording(question.chroma, searched.chroma.track(row))
+        for place, row in enumerate(rows[:FINE].tolist()):
+            same[place] = same_recording(question.chroma, scope.chroma.track(row))
     return same

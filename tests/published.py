@@ -27,6 +27,8 @@ from covsearch.index.head import Head
 from covsearch.index.manifest import digest
 from covsearch.index.part import Part
 from covsearch.index.windows import Windows
+from covsearch.ranking.chance import Chance
+from covsearch.ranking.fusion import Fusion
 from covsearch.workspace import Workspace
 
 WORDS = ("love", "yesterday", "Haupt", "Blut", "train", "señorita", "Über", "blue", "moon", "Björk")
@@ -98,11 +100,22 @@ def make_chroma(count: int, seed: int = 0, width: int = 12) -> Chroma:
 
 def made_up_calibration(**values: object) -> Calibration:
     """Numbers that a fit could have found for the model of :func:`publish`."""
-    fitted = {"slope": 2.0, "intercept": -0.5, "temperature": 0.6, "threshold": 0.4, "expected": 2.0}
+    fitted = {"slope": 2.0, "intercept": -0.5, "temperature": 0.6, "threshold": 0.4}
+    weights = {"coarse": Fusion(0.7, 2.5, 4.8, 0.4, -1.6), "fine": Fusion(0.4, 2.0, 6.5, 0.9, -3.3)}
+    chances = {"by_head": Chance(-2.3, -0.8, 0.9, -1.5, 0.9), "by_alignment": Chance(-3.7, -1.0, 1.0, -3.7, 0.6)}
     pairs = {"pairs": "all validation works", "works": 5, "performances": 15, "covers": 15, "non_covers": 90}
     errors = {"ece_before": 0.2, "ece_temperature": 0.1, "ece_after": 0.05}
-    everything = {"model": FINGERPRINT, "subset": "generated", "seed": 0, **fitted, **pairs, **errors, **values}
-    return Calibration(**everything)  # type: ignore[arg-type]
+    everything = {
+        "model": FINGERPRINT,
+        "subset": "generated",
+        "seed": 0,
+        **fitted,
+        **weights,
+        **chances,
+        **pairs,
+        **errors,
+    }
+    return Calibration(**{**everything, **values})  # type: ignore[arg-type]
 
 
 def publish(

@@ -17,7 +17,7 @@ from collection import write_collection
 from published import FINGERPRINT, publish
 
 import covsearch
-from covsearch import api
+from covsearch import api, models
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.errors import NotFoundError, UsageError
@@ -158,3 +158,15 @@ def test_importing_covsearch_loads_nothing_heavy() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_model_is_read_once_for_all_queries_from_outside(
+    names: dict[str, Any], session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    load = models.load_checkpoint
+    monkeypatch.setattr(models, "load_checkpoint", lambda folder: read.append(folder) or load(folder))
+    with covsearch.open(names["home"]) as index:
+        first = index.query(session["file"], frame_rate=10.77)
+        assert index.query(session["chroma"], frame_rate=10.77).matches == first.matches
+        assert len(read) == 1

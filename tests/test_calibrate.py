@@ -74,16 +74,11 @@ def test_test_works_have_no_part_in_it(folder: Path, root: Path) -> None:
     assert first.parts[1].to_dict() != second.parts[1].to_dict()
 
 
-def test_the_test_list_is_judged_and_first_matches_of_both_parts(folder: Path, root: Path) -> None:
+def test_the_test_list_is_judged(folder: Path, root: Path) -> None:
     validation, test = run(folder, root).parts
     with (folder / "pairs.csv").open() as f:
         assert test.pairs == sum(row["part"] == "test" for row in csv.DictReader(f)) == 20
     assert (validation.name, test.name) == ("validation", "test")
-    assert validation.queries is not None
-    assert test.queries is not None
-    assert (validation.queries.queries, test.queries.queries) == (12, 12)
-    smoothed = (validation.queries.right * 12 + 0.5) / 13
-    assert validation.queries.said == pytest.approx(smoothed, abs=1e-6)
     assert len(validation.row()) == len(COLUMNS)
 
 
@@ -126,8 +121,7 @@ def test_a_leaky_model_is_calibrated_on_its_list(root: Path, tmp_path: Path) -> 
     calibration = report.calibration
     assert calibration.pairs == "validation list"
     assert (calibration.covers, calibration.non_covers) == (label.count("0"), label.count("1"))
-    assert calibration.expected == 1.0
-    assert [part.queries for part in report.parts] == [None, None]
+    assert 0 < calibration.by_alignment.threshold < 1
 
 
 def test_without_a_list_of_pairs_nothing_is_judged_but_the_fit(folder: Path, root: Path) -> None:

@@ -168,6 +168,7 @@ def test_a_subset_is_chosen_by_name(toy: Path, model: Path, workspace: Workspace
 def test_progress_counts_every_stage_to_its_end(toy: Path, model: Path, workspace: Workspace) -> None:
     seen: dict[str, tuple[int, int]] = {}
     build_index(toy, model, workspace, progress=lambda stage, done, total: seen.update({stage: (done, total)}))
+    assert seen.pop("compiling the alignment") == (1, 1)
     assert len(seen) == 2
     assert set(seen.values()) == {(24, 24)}
 

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
-from covsearch import search
-from covsearch.decision import decide, word
+from covsearch import search, stages
+from covsearch.decision import decide, decide_uncalibrated, word
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head
 from covsearch.index.oracle import rank_all
 from covsearch.index.windows import chamfer, passages
+from covsearch.ranking.fusion import log_qmax
+from covsearch.ranking.scores import qmax_scores
 from covsearch.search import Searcher, open_catalogue, open_searcher
+from covsearch.stages import SPAN, Question
 from covsearch.workspace import Workspace
 
 
@@ -54,51 +57,126 @@ def test_every_performance_of_the_same_work_is_a_known_cover(searcher: Searcher)
 
 
 @pytest.mark.parametrize(("p", "cover"), [(0.0, True), (0.4999, True), (0.5, False), (1.0, False)])
-def test_without_a_calibration_a_cover_is_below_one_half(searcher: Searcher, p: float, cover: bool) -> None:
-    judged = decide(np.zeros(1), np.array([p]), None, searched=39)
-    assert (judged.predicted, judged.probability, judged.threshold, judged.expected) == ([cover], [1 - p], 0.5, None)
+def test_without_a_calibration_a_cover_is_below_one_half(p: float, cover: bool) -> None:
+    judged = decide_uncalibrated(np.array([p]), np.array([False]))
+    assert (judged.predicted, judged.probability, judged.threshold) == ([cover], [1 - p], 0.5)
     assert word(cover) == ("cover" if cover else "non-cover")
-    with pytest.raises(UsageError, match=r"the index has no calibration to shift: run `covsearch calibrate`, then"):
-        searcher.query("P_22", expected=2.0)
 
 
-@pytest.mark.parametrize("expected", [None, 0.01, 1.0, 12.0, 39.0])
-def test_calibrated_p_is_at_the_odds_of_the_collection_and_changes_no_ranking(
-    searcher: Searcher, tmp_path: Path, expected: float | None
-) -> None:
-    calibration = made_up_calibration(threshold=0.3)
+def test_the_same_recording_is_certain() -> None:
+    ratio, none, same = np.array([-9.0, -9.0]), np.empty(0), np.array([True, False])
+    chance = made_up_calibration().by_alignment
+    for judged in (decide(ratio, none, chance, same, searched=10**6), decide_uncalibrated(np.ones(2), same)):
+        assert judged.predicted == [True, False]
+        assert judged.probability[0] == 1
+
+
+def test_a_calibration_changes_no_ranking_of_the_head(searcher: Searcher, tmp_path: Path) -> None:
+    calibration = made_up_calibration()
     publish(Workspace(tmp_path / "calibrated"), calibration=calibration)
-    result = open_searcher(Workspace(tmp_path / "calibrated")).query("P_22", 39, expected=expected)
+    result = open_searcher(Workspace(tmp_path / "calibrated")).query("P_22", 39, rerank="head")
     plain = searcher.query("P_22", 39)
-    for match, before in zip(result.matches, plain.matches, strict=True):
+    scores = np.array([match.distance for match in plain]) + searcher.collection.flat.head.beta
+    ratio = -(calibration.slope * scores + calibration.intercept)
+    said = calibration.by_head.probability(ratio, ratio, 39)
+    for match, before, probability in zip(result, plain, said, strict=True):
         assert (match.performance, match.head_p, match.distance) == (before.performance, before.head_p, before.distance)
-        s = match.distance + searcher.collection.flat.head.beta
-        odds = math.exp(calibration.slope * s + calibration.intercept) * 39 / (expected or calibration.expected)
-        assert 1 - match.cover_probability == pytest.approx(odds / (1 + odds))
-        assert match.predicted == (1 - match.cover_probability < calibration.calibrated_threshold)
-    said = [match.cover_probability for match in result]
-    assert said == sorted(said, reverse=True)
+        assert match.cover_probability == pytest.approx(probability)
+        assert match.predicted == (match.cover_probability > calibration.by_head.threshold)
     assert result.found == any(match.predicted for match in result)
-    assert (result.calibrated, result.searched) == (True, 39)
-    assert (result.expected, result.threshold) == (expected or 2.0, 1 - calibration.calibrated_threshold)
-    assert (plain.calibrated, plain.expected, plain.threshold) == (False, None, 0.5)
-
-
-@pytest.mark.parametrize("expected", [0.0, -1.0, float("nan"), float("inf")])
-def test_no_covers_or_endless_ones_cannot_be_expected(tmp_path: Path, expected: float) -> None:
-    publish(Workspace(tmp_path), calibration=made_up_calibration())
-    with pytest.raises(UsageError, match="covers to expect must be a number above 0"):
-        open_searcher(Workspace(tmp_path)).query("P_22", expected=expected)
+    assert (result.calibrated, result.searched, result.threshold) == (True, 39, calibration.by_head.threshold)
+    assert (plain.calibrated, plain.rerank, plain.threshold) == (False, "head", 0.5)
 
 
 def test_a_query_from_outside_is_calibrated_too(tmp_path: Path) -> None:
     publish(Workspace(tmp_path), calibration=made_up_calibration())
     searcher = open_searcher(Workspace(tmp_path))
     vector = searcher.collection.flat.vectors[21]
-    result = searcher.query_vector(vector, model=FINGERPRINT, top=40, expected=5.0)
-    own = {m.pid: m.cover_probability for m in searcher.query("P_22", 39, expected=5.0 * 39 / 40).matches}
-    assert result.searched == 40
-    assert {m.pid: m.cover_probability for m in result if m.pid != "P_22"} == pytest.approx(own)
+    result = searcher.query_vector(vector, model=FINGERPRINT, top=40)
+    own = searcher.query("P_22", 39, rerank="head")
+    assert (result.searched, result.rerank) == (40, "head")
+    ratio = [math.log(m.cover_probability / (1 - m.cover_probability)) for m in own]
+    more = {m.pid: math.log(m.cover_probability / (1 - m.cover_probability)) for m in result}
+    fewer = 0.9 * (math.log(40) - math.log(39))  # the slope times what one more searched performance adds
+    assert [more[m.pid] for m in own] == pytest.approx([r - fewer for r in ratio], abs=1e-6)
+
+
+@pytest.fixture
+def aligned(tmp_path: Path) -> Searcher:
+    publish(Workspace(tmp_path), calibration=made_up_calibration())
+    return open_searcher(Workspace(tmp_path))
+
+
+def test_a_calibrated_model_aligns(aligned: Searcher) -> None:
+    result = aligned.query("P_22", 39)
+    assert (result.rerank, result.candidates, result.threshold) == ("align", 1000, 0.6)
+    said = [match.cover_probability for match in result]
+    assert said == sorted(said, reverse=True)
+    assert len({match.pid for match in result}) == 39
+
+
+def test_the_probability_is_of_head_and_fine_alignment(aligned: Searcher) -> None:
+    """Every pair again, one by one, by the parts of the sum."""
+    calibration, rows = aligned.calibration, aligned.collection.rows
+    assert calibration
+    query = aligned.chroma.track(rows["P_22"])
+    result = aligned.query("P_22", 39)
+    ratios = []
+    for match in result:
+        track = aligned.chroma.track(rows[match.pid])
+        qmax = qmax_scores(query, [track], span=SPAN).scores
+        score = np.array([match.distance + aligned.collection.flat.head.beta])
+        ratios.append(float(calibration.fine.ratio(score, log_qmax(qmax, len(query), len(track)))[0]))
+    assert ratios == sorted(ratios, reverse=True)
+    said = calibration.by_alignment.probability(np.array(ratios), np.array(ratios), 39)
+    assert [match.cover_probability for match in result] == pytest.approx(said.tolist())
+
+
+def test_what_is_not_aligned_follows_in_the_heads_order_and_is_no_likelier(aligned: Searcher) -> None:
+    result, head = aligned.query("P_22", 39, candidates=5), aligned.query("P_22", 39, rerank="head")
+    assert {match.pid for match in result[:5]} == {match.pid for match in head[:5]}
+    assert [match.pid for match in result[5:]] == [match.pid for match in head[5:]]
+    assert result[5].cover_probability <= result[4].cover_probability
+
+
+@pytest.mark.parametrize("fine", [3, 10])
+def test_the_best_of_the_coarse_alignment_are_aligned_finely(
+    aligned: Searcher, fine: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = aligned.query("P_22", 39)
+    monkeypatch.setattr(stages, "FINE", fine)
+    narrow = aligned.query("P_22", 39)
+    place = {match.pid: rank for rank, match in enumerate(whole)}
+    first = [place[match.pid] for match in narrow[:fine]]
+    assert first == sorted(first)
+    said = [match.cover_probability for match in narrow]
+    assert said == sorted(said, reverse=True)
+    assert {match.pid for match in narrow} == set(place)
+
+
+def test_the_number_of_matches_asked_for_changes_none_of_them(aligned: Searcher) -> None:
+    assert aligned.query("P_22", 3).matches == aligned.query("P_22", 39).matches[:3]
+
+
+def test_a_recording_that_is_in_the_collection_is_found_as_itself(aligned: Searcher) -> None:
+    row = aligned.collection.rows["P_22"]
+    asked = Question(aligned.collection.flat.vectors[row], aligned.chroma.track(row))
+    for by in ("align", "head"):
+        result = aligned.ask(asked, 3, rerank=by)
+        assert (result[0].pid, result[0].same_recording, result[0].cover_probability) == ("P_22", True, 1.0)
+        assert [match.same_recording for match in result[1:]] == [False, False]
+        assert result.sentence == "The same recording found: P_22."
+
+
+def test_alignment_needs_a_calibration_and_chroma(searcher: Searcher, aligned: Searcher) -> None:
+    with pytest.raises(UsageError, match="alignment needs a calibrated model: run `covsearch calibrate`, then"):
+        searcher.query("P_22", rerank="align")
+    with pytest.raises(UsageError, match="alignment needs the query's chroma, not a vector alone"):
+        aligned.ask(Question(aligned.collection.flat.vectors[0], None), rerank="align")
+    with pytest.raises(UsageError, match="at least 1 candidate must be aligned, not 0"):
+        aligned.query("P_22", candidates=0)
+    with pytest.raises(UsageError, match="the head ranks the whole collection exactly"):
+        aligned.query("P_22", rerank="head", candidates=5)
 
 
 def test_anothers_calibration_is_refused_by_a_build_and_by_a_search(tmp_path: Path) -> None:
@@ -120,7 +198,7 @@ def test_more_than_there_are_gives_all_but_the_query(searcher: Searcher) -> None
 
 
 def test_the_head_ranks_all_and_takes_no_candidates(searcher: Searcher) -> None:
-    with pytest.raises(UsageError, match="candidates are what windows rank; the head ranks the whole collection"):
+    with pytest.raises(UsageError, match="candidates are what windows or alignment order; the head ranks the whole"):
         searcher.query("P_5", 10, 39)
 
 
@@ -161,7 +239,8 @@ def test_windows_rank_a_hundred_candidates_unless_more_matches_are_wanted(with_w
 def test_a_vector_with_its_windows_ranks_as_the_performance_itself(with_windows: Searcher) -> None:
     assert with_windows.windows is not None
     own, vector = with_windows.windows.take([21]), with_windows.collection.flat.vectors[21]
-    by_vector = with_windows.query_vector(vector, model=FINGERPRINT, top=40, windows=own).matches
+    asked = Question(vector, with_windows.chroma.track(21), own)
+    by_vector = with_windows.ask(asked, 40, rerank="windows").matches
     by_id = with_windows.query("P_22", 39, rerank="windows").matches
     assert by_vector[0].performance.pid == "P_22"
     assert by_vector[0].similarity == pytest.approx(1, abs=1e-6)
@@ -174,7 +253,7 @@ def test_windows_that_are_not_there_or_not_opened_are_refused(searcher: Searcher
         open_searcher(workspace, windows=True)
     with pytest.raises(UsageError, match="opened without windows"):
         searcher.query("P_22", rerank="windows")
-    with pytest.raises(UsageError, match=r"rerank must be one of \['head', 'windows'\], not 'dtw'"):
+    with pytest.raises(UsageError, match=r"rerank must be one of \['align', 'head', 'windows'\], not 'dtw'"):
         searcher.query("P_22", rerank="dtw")
 
 
@@ -219,7 +298,7 @@ def test_find_is_the_catalogues(searcher: Searcher) -> None:
 def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
     with pytest.raises(UsageError, match="at least 1 match"):
         searcher.query("P_22", top=0)
-    with pytest.raises(UsageError, match="candidates are what windows rank"):
+    with pytest.raises(UsageError, match="candidates are what windows or alignment order"):
         searcher.query("P_22", top=10, candidates=9)
 
 

@@ -3,8 +3,7 @@
 On pairs that nothing was fitted on: of the test works of the collection that a model was trained on (the bundled
 sample), and zero-shot of real recordings where they are at hand (``../shared/data/covers80_dev``, or any
 ``--dataset``); each once on balanced pairs and once on all. Models must have been calibrated, which is done on their
-validation works (``covsearch calibrate``). Of first matches the table tells how often they are covers and how often
-calibrated p says so.
+validation works (``covsearch calibrate``). What a whole search says is judged by ``benchmarks.detection``.
 
 Run as ``python -m benchmarks.studies.calibration``; writes JSON, a Markdown table and a figure a model.
 """

@@ -12,6 +12,7 @@ from covsearch.dataset.splits import PARTS
 from covsearch.evaluate.figures import draw_retrieval
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, RETRIEVAL_BASELINES
 from covsearch.evaluate.retrieval_report import evaluate_retrieval
+from covsearch.evaluate.retrieval_search import ALIGNED, CANDIDATES
 from covsearch.evaluate.system_report import COLUMNS, times
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
@@ -28,6 +29,13 @@ from covsearch.workspace import Workspace
     help="Checkpoint folder; repeatable, differences are to the first [the bundled weights].",
 )
 @click.option("--part", type=click.Choice(PARTS), help="Works of the models' own collection [test].")
+@click.option(
+    "--align",
+    type=click.Choice(ALIGNED),
+    default=CANDIDATES,
+    show_default=True,
+    help="What a calibrated model's search aligns: as `covsearch query` does, all pairs, or nothing.",
+)
 @click.option(
     "--baseline",
     "baselines",
@@ -48,6 +56,7 @@ def eval_retrieval(
     subset: str | None,
     models: tuple[Path, ...],
     part: str | None,
+    align: str,
     baselines: tuple[str, ...],
     frame_rate: float | None,
     seed: int,
@@ -60,9 +69,14 @@ def eval_retrieval(
     by all covers of a query, ties count against the system, the 95 % intervals come from resampling works. AUC is of
     the distances over all pairs of the collection. Several models rank what every one of them may be judged on.
 
+    A calibrated model has two rows: its head, and "aligned", what `covsearch query` answers. There a distance is the
+    likelihood ratio that the search tells: candidates that were not aligned finely are told no likelier than the
+    last that was. With --align all every pair is aligned finely, a millisecond or two each.
+
     \b
     covsearch eval-retrieval
     covsearch eval-retrieval --baseline 2D-FTM --plot figures
+    covsearch eval-retrieval --align all --baseline Qmax
     covsearch eval-retrieval --model models/mine --model models/other --baseline Qmax
     covsearch eval-retrieval --dataset da-tacos --subset benchmark --model models/mine --json
     """
@@ -75,6 +89,7 @@ def eval_retrieval(
             workspace,
             subset=subset,
             part=part,
+            align=align,
             baselines=baselines or DEFAULT_BASELINES,
             frame_rate=frame_rate,
             seed=seed,

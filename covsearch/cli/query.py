@@ -143,8 +143,10 @@ def _show(result: QueryResult) -> None:
     files = " + ".join(Path(file).name for file in result.files)
     asked = headline(result.query) if result.query else f"{files} · read at {result.frame_rate:.2f} frames/s"
     console.print(plain(asked))
-    if result.calibrated:
+    if result.calibrated or not result:
         console.print(plain(result.sentence))
+    if not result:
+        return
     by_windows = result.rerank == WINDOWS
     judged = (">Similarity", ">Query ↔ match") if by_windows else (">Distance",)
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">Probability", "Cover", "Listed", *judged)

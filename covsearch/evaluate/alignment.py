@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ QMAX = "Qmax"
 STACK = 9  # frames of one stack, 3.3 s (Serrà's m at τ = 1)
 LEAST_FRAMES = STACK + 4  # five stacks: one alone matches anything
 MOST_FRAMES = 3_000  # 18 minutes; a matrix of two such performances is 18 MB
+Number = TypeVar("Number", bound=np.generic)
 _LEAST_SCORE = 0.5  # for no match at all, which would be infinitely far: half of what one match scores
 
 
@@ -91,7 +93,7 @@ def align_pairs(
         The scores in a temporary file: a few rows of them are in memory.
     """
     size, total = len(frames), len(frames) * (len(frames) - 1) // 2
-    score, done = _on_disk(size), 0
+    score, done = on_disk(size, np.float32), 0
     warm()  # compiling is not a pair's time
     started = time.process_time()
     for k in range(size - 1):
@@ -103,7 +105,7 @@ def align_pairs(
     return Alignments(score, np.array([len(one) - STACK + 1 for one in frames]), seconds)
 
 
-def _on_disk(size: int) -> NDArray[np.float32]:
-    """Zeros (size, size) that the kernel may put away; gone with the array."""
+def on_disk(size: int, kind: type[Number]) -> NDArray[Number]:
+    """Zeros (size, size) that the operating system may put away; gone with the array."""
     with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=(size, size))
+        return np.memmap(file, dtype=kind, mode="w+", shape=(size, size))

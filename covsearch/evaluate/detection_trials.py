@@ -22,7 +22,7 @@ from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
-from covsearch.stages import STAGES, Question, Ranked, Searched
+from covsearch.stages import STAGES, Question, Ranked, Scope
 
 FAR = 1_000_000
 """Performances of the collection that identical recordings are also told in, by calculation."""
@@ -217,7 +217,7 @@ def _ask(bench: Bench, query: int, rows: NDArray[np.int64], wanted: Sequence[int
     rows = np.sort(rows)
     names = tuple(str(row) for row in rows.tolist())
     collection = Collection(names, FlatIndex(bench.vectors[rows], bench.head))
-    searched = Searched(collection, bench.chroma.take(rows.tolist()), None, bench.calibration)
+    searched = Scope(collection, bench.chroma.take(rows.tolist()), None, bench.calibration)
     question = Question(bench.vectors[query], bench.chroma.track(query))
     ranked = STAGES[ALIGN](searched, question, 1, None)
     best = int(rows[ranked.ranking.rows[0]])

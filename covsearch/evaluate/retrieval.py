@@ -83,7 +83,13 @@ class Ranks:
 
 
 def rank_covers(
-    distances: Distances, work: ArrayLike, *, block: int = BLOCK, stage: str = "ranking", progress: Progress = silent
+    distances: Distances,
+    work: ArrayLike,
+    *,
+    queries: NDArray[np.int64] | None = None,
+    block: int = BLOCK,
+    stage: str = "ranking",
+    progress: Progress = silent,
 ) -> Ranks:
     """Find the ranks of every query's covers, in O(N log R) a query and `block` x N memory.
 
@@ -93,6 +99,8 @@ def rank_covers(
         Asked for `block` queries at a time.
     work : array_like of str or int, shape (N,)
         The work of each performance.
+    queries : NDArray[int64], optional
+        Positions of those that ask, ascending; by default all. Of these, the ones with a cover are queries.
     block : int
     stage : str
         What `progress` is told, after every block.
@@ -106,11 +114,11 @@ def rank_covers(
     Raises
     ------
     UsageError
-        When no performance has a cover, or distances have another shape or are not finite.
+        When none has a cover, or distances have another shape or are not finite.
     """
     codes = np.unique(np.asarray(work), return_inverse=True)[1].astype(np.int64)
     size = np.bincount(codes)[codes]
-    queries = np.flatnonzero(size > 1)
+    queries = np.flatnonzero(size > 1) if queries is None else queries[size[queries] > 1]
     if not len(queries):
         raise UsageError(f"none of {len(codes)} performances has a cover in this collection: there is no query")
     found = []

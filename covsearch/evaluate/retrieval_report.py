@@ -14,7 +14,8 @@ from covsearch.errors import ArtefactError
 from covsearch.evaluate.bootstrap import LEVEL, REPLICATES, Interval
 from covsearch.evaluate.protocol import Searched, assumed_rate, read_trained_on, searched_by_all
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, find_retrieval_baselines
-from covsearch.evaluate.retrieval_systems import baseline_systems, model_system
+from covsearch.evaluate.retrieval_search import CANDIDATES, model_systems
+from covsearch.evaluate.retrieval_systems import baseline_systems
 from covsearch.evaluate.system_report import SystemReport, rank_systems
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
@@ -52,7 +53,8 @@ class RetrievalReport:
     works, performances, queries : int
         Of the collection; queries are the performances with a cover in it.
     systems : tuple of SystemReport
-        The models first, in order; the first of them is the one that all others differ from.
+        The models first, in order, each by its head and then as it searches; the first head is what all others differ
+        from.
     seed, replicates : int
         Of the bootstrap over works (and the random baseline).
     notes : tuple of str
@@ -97,6 +99,7 @@ def evaluate_retrieval(
     subset: str | None = None,
     part: str | None = None,
     keep: Callable[[Performance], bool] | None = None,
+    align: str = CANDIDATES,
     baselines: Sequence[str] = DEFAULT_BASELINES,
     frame_rate: float | None = None,
     scale: int | None = None,
@@ -122,6 +125,9 @@ def evaluate_retrieval(
         collection are the test works of the collection trained on, and the whole of any other (zero-shot).
     keep : callable, optional
         Only the performances for which it is true take part, as queries and as collection.
+    align : str
+        What a calibrated model's search aligns, in a row of its own beside that of its head: ``candidates``, as
+        ``covsearch query`` does, ``all`` pairs, or ``none`` for the head alone.
     baselines : sequence of str
         Keys of :data:`~covsearch.evaluate.retrieval_baselines.RETRIEVAL_BASELINES`; by default those that need no
         extra. They hear the first of the first model's features.
@@ -156,7 +162,11 @@ def evaluate_retrieval(
     stores = [pack_cached(workspace.cache, dataset, one.config.features, progress=progress) for one in checkpoints]
     pids = _in_all(stores)
     wids = dataset.wids_of(pids)
-    systems = [model_system(one, store, pids, progress) for one, store in zip(checkpoints, stores, strict=True)]
+    systems = [
+        system
+        for one, store in zip(checkpoints, stores, strict=True)
+        for system in model_systems(one, store, pids, dataset.frame_rate, align=align, seed=seed, progress=progress)
+    ]
     systems += baseline_systems(tuple(methods), dataset, pids, next(iter(features)), seed=seed, progress=progress)
     reports = rank_systems(systems, wids, seed=seed, replicates=replicates, scale=scale, progress=progress)
     rate_matters = any(m.describe for m in methods.values()) or any(one.config.features.rate for one in checkpoints)

@@ -54,8 +54,8 @@ class System:
     measured: bool
 
 
-def model_system(checkpoint: Checkpoint, store: FrameStore, pids: Sequence[str], progress: Progress = silent) -> System:
-    """A model by the learned head's own distances, in float64.
+def embedded(checkpoint: Checkpoint, store: FrameStore, pids: Sequence[str], progress: Progress = silent) -> Kept:
+    """What a model keeps of a collection: the vectors.
 
     Parameters
     ----------
@@ -70,10 +70,13 @@ def model_system(checkpoint: Checkpoint, store: FrameStore, pids: Sequence[str],
     vectors = embed_store(checkpoint, store, progress)  # (M, 128)
     seconds = (time.process_time() - started) / len(store)
     row = {pid: k for k, pid in enumerate(store.pids)}
-    head = Head(checkpoint.alpha, checkpoint.beta)
-    kept = Kept([vectors[row[pid]] for pid in pids], seconds)
+    return Kept([vectors[row[pid]] for pid in pids], seconds)
+
+
+def head_system(name: str, head: Head, kept: Kept, seed: int = 0) -> System:
+    """A model by the learned head's own distances, in float64."""
     return vector_system(
-        checkpoint.fingerprint, kept, lambda rows, size, seed: head_distances(head, np.stack(rows)), len(pids)
+        name, kept, lambda rows, size, seed: head_distances(head, np.stack(rows)), len(kept.rows), seed
     )
 
 

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.errors import ArtefactError
 from covsearch.evaluate.calibration import Fitted, class_weights, logistic
-from covsearch.ranking.chance import Chance, level
+from covsearch.ranking.chance import Chance
 from covsearch.ranking.fusion import Fusion
 
 FALSE_ALARMS = 0.05
@@ -22,6 +22,7 @@ _KNEE = 0.95  # the quantile of non-covers' alignment from which it counts fully
 _RIDGE = 1e-6  # keeps weights finite where pairs are told apart without a mistake
 _FLATTEST = 1e-6  # of a model that tells nothing: then all matches are as likely
 _TENTH = -math.log(-math.log(0.9))  # which Gumbel's distribution passes in one case of ten
+_TAIL = -math.log(-math.log(1 - 0.8 * FALSE_ALARMS))
 
 
 def fit_fusion(score: NDArray[np.float64], aligned: NDArray[np.float64], label: NDArray[np.int64]) -> Fusion:
@@ -119,7 +120,9 @@ def fit_chance(ratio: NDArray[np.float64], work: NDArray[np.int64], seed: int) -
     Every query searches collections of each size, drawn from the other works, without its covers and with them. The
     offset makes the ratios that chance reaches in one search of ten right on average over the sizes. Slope and bias
     make the probabilities of best matches right, with and without covers at even odds. The threshold is what chance
-    passes in at most 5 % of the searches at the size where it comes highest.
+    passes in at most 5 % of the searches at the size where it comes highest. These collections are too small to show
+    a query's own level; that of a large one is set so that Gumbel's distribution, which the best of many follows,
+    passes the threshold in 4 %: a tail that is not quite exponential has some room left.
 
     Parameters
     ----------
@@ -141,7 +144,7 @@ def fit_chance(ratio: NDArray[np.float64], work: NDArray[np.int64], seed: int) -
         raise ArtefactError(_ONE_KIND)
     highest = [float(np.quantile([best[0] for best, _ in searches[n]], 0.9)) - math.log(n) for n in sizes]
     offset = float(np.mean(highest)) - _TENTH
-    by_chance = {n: np.array([_above(best, n, offset) for best, _ in searches[n]]) for n in sizes}
+    by_chance = {n: np.array([best[0] for best, _ in searches[n]]) - math.log(n) - offset for n in sizes}
     found = [_found(best, cover, n, offset) for n in sizes for best, cover in searches[n] if len(cover)]
     z = np.concatenate([*by_chance.values(), [z for z, _ in found]])
     wrong = np.concatenate([np.ones(sum(map(len, by_chance.values()))), [not right for _, right in found]])
@@ -151,7 +154,7 @@ def fit_chance(ratio: NDArray[np.float64], work: NDArray[np.int64], seed: int) -
     slope = max(slope, _FLATTEST)
     worst = max(float(np.quantile(some, 1 - FALSE_ALARMS, method="higher")) for some in by_chance.values())
     threshold = 0.5 * (1 + math.tanh(0.5 * (slope * np.nextafter(worst, math.inf) - bias)))
-    return Chance(offset, slope, -bias, float(np.clip(threshold, 1e-6, 1 - 1e-6)))
+    return Chance(offset, _TAIL - worst, slope, -bias, float(np.clip(threshold, 1e-6, 1 - 1e-6)))
 
 
 _Search = tuple[NDArray[np.float64], NDArray[np.float64]]  # ratios of a collection, descending; those of the covers
@@ -177,12 +180,7 @@ def _searches(
     return found
 
 
-def _above(best: NDArray[np.float64], searched: int, offset: float) -> float:
-    """How far the best match is above the level."""
-    return float(best[0]) - level(best, searched, offset)
-
-
 def _found(best: NDArray[np.float64], cover: NDArray[np.float64], size: int, offset: float) -> tuple[float, bool]:
-    """The same with the covers in the collection, and whether the best match is one of them."""
-    both = np.sort(np.concatenate([best, cover]))[::-1]
-    return _above(both, size + len(cover), offset), bool(cover.max() > best[0])
+    """How far the best match is above the level where the covers are in the collection, and whether it is one."""
+    highest = max(float(best[0]), float(cover.max()))
+    return highest - math.log(size + len(cover)) - offset, bool(cover.max() > best[0])

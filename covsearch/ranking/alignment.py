@@ -36,7 +36,7 @@ class GapCosts:
 PUBLISHED = GapCosts(onset=5.0, extension=0.5)
 """Of Serrà, Serra, Andrzejak (2009); the default here."""
 ESSENTIA = GapCosts(onset=0.5, extension=0.5)
-"""The defaults of essentia's CoverSongSimilarity. :mod:`covsearch.evaluate.alignment` has these."""
+"""The defaults of essentia's CoverSongSimilarity. :mod:`covsearch.ranking.scores` has these."""
 
 
 @dataclass(frozen=True, eq=False)

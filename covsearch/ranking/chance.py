@@ -2,7 +2,8 @@
 
 Among N performances that are no covers, the number whose log likelihood ratio is above x falls like exp(level - x).
 The level grows with log N, and depends on how usual the query's harmony is. The query's own ranking shows it: the
-k-th best of many is where that number is k. A small collection shows little, and there the calibration's level counts.
+k-th best of many is where that number is k. In a small collection the k-th best is no tail, and there the
+calibration's level counts, which knows nothing of the query.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # opening an index reads the numbers, and `covsearch find` ne
 
 FIRST, LAST = 20, 50
 """Which of the query's best matches tell its level: the first ones may be covers."""
+_TAIL = 16  # only the best sixteenth of a collection is taken for a tail
 _PRIOR = 3.0  # what the calibration's level weighs, in matches
 
 
@@ -29,7 +31,9 @@ class Chance:
     Attributes
     ----------
     offset : float
-        The level of one searched performance; of N it is log N higher.
+        The level of one searched performance, where nothing else is known; of N it is log N higher.
+    own : float
+        What is added to the level that the query's own ranking shows, so that one threshold holds for both.
     slope, bias : float
         A match whose ratio is z above the level has cover probability σ(slope · z + bias); slope is above 0.
     threshold : float
@@ -43,6 +47,7 @@ class Chance:
     """
 
     offset: float
+    own: float
     slope: float
     bias: float
     threshold: float
@@ -70,28 +75,25 @@ class Chance:
         """
         import numpy as np
 
-        z = self.slope * (ratio - level(best, searched, self.offset)) + self.bias
+        z = self.slope * (ratio - self.level(best, searched)) + self.bias
         probability: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * z))  # σ(z), without overflow
         return probability
 
+    def level(self, best: NDArray[np.float64], searched: int) -> float:
+        """The log likelihood ratio that about one match reaches by chance.
 
-def level(best: NDArray[np.float64], searched: int, offset: float) -> float:
-    """The log likelihood ratio that about one match reaches by chance.
+        Parameters
+        ----------
+        best : NDArray[float64], shape (k,)
+            A query's best ratios, descending.
+        searched : int
+            Performances in the collection; at least 1 is taken.
+        """
+        import numpy as np
 
-    Parameters
-    ----------
-    best : NDArray[float64], shape (k,)
-        A query's best ratios, descending.
-    searched : int
-        Performances in the collection; at least 1 is taken.
-    offset : float
-        As in :class:`Chance`.
-    """
-    import numpy as np
-
-    usual = math.log(max(searched, 1)) + offset
-    ranks = np.arange(FIRST, min(len(best), LAST, searched // 4) + 1)  # the best quarter
-    if not len(ranks):
-        return usual
-    seen = float(np.mean(best[ranks - 1] + np.log(ranks)))
-    return (_PRIOR * usual + len(ranks) * seen) / (_PRIOR + len(ranks))
+        usual = math.log(max(searched, 1)) + self.offset
+        ranks = np.arange(FIRST, min(len(best), LAST, searched // _TAIL) + 1)
+        if not len(ranks):
+            return usual
+        seen = float(np.mean(best[ranks - 1] + np.log(ranks))) + self.own
+        return (_PRIOR * usual + len(ranks) * seen) / (_PRIOR + len(ranks))

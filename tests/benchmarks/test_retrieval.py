@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from collection import write_collection
+from published import made_up_calibration
 from untrained import write_untrained
 
 from benchmarks import readme_table, retrieval
@@ -15,6 +16,8 @@ from covsearch.evaluate import retrieval_report
 from covsearch.evaluate.bootstrap import Interval
 from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
 from covsearch.evaluate.system_report import Seconds, SystemReport
+from covsearch.index.calibration import write_calibration
+from covsearch.models import load_checkpoint
 
 
 def test_parts_of_the_sample_and_real_recordings(
@@ -25,6 +28,8 @@ def test_parts_of_the_sample_and_real_recordings(
     models = [
         write_untrained(tmp_path / f"checkpoint{k}", toy, test=test, seed=k, synthesize=sources[k]) for k in (0, 1)
     ]
+    searching = load_checkpoint(models[0]).fingerprint
+    write_calibration(models[0], made_up_calibration(model=searching))
     monkeypatch.setattr(retrieval_report, "sample_root", lambda: toy)
     monkeypatch.setitem(retrieval.SAMPLE, "chorales", lambda performance: performance.wid in ("W_1", "W_4"))
     monkeypatch.setattr(retrieval, "REAL", write_collection(tmp_path / "real", works=4, versions=2, subset="real"))
@@ -57,15 +62,18 @@ def test_parts_of_the_sample_and_real_recordings(
     monkeypatch.setattr(readme_table, "RESULTS", out.parent)
     monkeypatch.setattr(readme_table, "RETRIEVAL", "study")
     monkeypatch.setattr(readme_table, "COLLECTIONS", ("toy, all", "real"))
+    monkeypatch.setitem(readme_table.SYSTEMS, "cnn, covers, aligned", "the report's CNN as it searches")
     rows_of_readme = [line.split(" | ")[0] for line in readme_table.table().splitlines()[2:]]
     assert rows_of_readme == [
         "| the report's CNN, same training data",
         "| the report's CNN, trained on the sample alone",
         "| 2D-FTM",
+        "| the report's CNN as it searches",
     ]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith(("| toy", "| real"))]
     systems = [system for run in result["runs"] for system in run["systems"]]
-    assert len(rows) == 4 * 4  # two models and two baselines in each of four collections, each once
+    assert len(rows) == 4 * 5  # two models, the one as it searches and two baselines in each of four collections
+    assert [row[1] for row in rows[:5]] == [names[0], f"{searching}, aligned", names[1], "2D-FTM", "random"]
     for row, system in zip(rows, systems, strict=True):
         assert row[1] == system["name"]
         assert row[2].startswith(f"{system['map']:.3f} [{system['map_ci'][0]:.3f}, ")

@@ -18,6 +18,7 @@ from covsearch.config import FeatureConfig, fingerprint
 from covsearch.decision import word
 from covsearch.index.calibration import write_calibration
 from covsearch.plots import clock
+from covsearch.ranking.chance import Chance
 from covsearch.workspace import Workspace
 
 
@@ -60,7 +61,8 @@ def test_it_says_how_likely_in_which_key_and_where(workspace: Workspace) -> None
 @pytest.mark.parametrize("threshold", [0.001, 0.4, 0.999])
 def test_compare_and_query_never_disagree_about_a_pair(tmp_path: Path, root: Path, threshold: float) -> None:
     own = fingerprint(config_text(FeatureConfig("hpcp", key="normalised")), WEIGHTS)
-    calibration = made_up_calibration(threshold=threshold, model=own)
+    chance = Chance(offset=-3.7, own=-1.0, slope=1.0, bias=-3.7, threshold=threshold)
+    calibration = made_up_calibration(by_alignment=chance, model=own)
     write_calibration(model_folder(tmp_path / "models" / "made-up"), calibration)
     publish_dataset(Workspace(tmp_path), root, windows=True)
     index = api.open_index(tmp_path)
@@ -73,7 +75,7 @@ def test_compare_and_query_never_disagree_about_a_pair(tmp_path: Path, root: Pat
     assert (answer["cover_probability"], answer["predicted"]) == (found.cover_probability, found.predicted)
     line = run(Workspace(tmp_path), "P_1", "P_4").stdout.splitlines()[3].rstrip()
     side = "above" if found.predicted else "not above"
-    told = f"cover      {found.cover_probability:.4f}, {side} {1 - calibration.calibrated_threshold:.3f}: "
+    told = f"cover      {found.cover_probability:.4f}, {side} {threshold:.3f}: "
     assert line == f"{told}{word(found.predicted)} (not listed as versions of one work)"
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from published import made_up_calibration
 from untrained import write_untrained
 
 from covsearch.cli import cli
 from covsearch.errors import CovsearchError, MissingExtraError, NotFoundError, UsageError
+from covsearch.index.calibration import write_calibration
 from covsearch.models import load_checkpoint
 
 
@@ -59,6 +61,22 @@ def test_models_are_rows_of_one_table(arguments: list[str], toy: Path, tmp_path:
     names = [load_checkpoint(folder).fingerprint for folder in (tmp_path / "checkpoint", other)]
     assert [line.split()[0] for line in result.stdout.splitlines()[4:7]] == [*names, "random"]
     assert "6 queries in 6 performances of 2 works" in result.stdout
+
+
+def test_a_calibrated_model_is_judged_as_it_searches_unless_told_otherwise(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "checkpoint"
+    name = load_checkpoint(folder).fingerprint
+    write_calibration(folder, made_up_calibration(model=name))
+    found = {}
+    for align in ("candidates", "all", "none"):
+        values = json.loads(run(*arguments, "--baseline", "random", "--align", align, "--json").stdout)
+        found[align] = [(system["name"], system["map"]) for system in values["systems"][:-1]]
+    assert [one for one, _ in found["candidates"]] == [name, f"{name}, aligned"]
+    assert [one for one, _ in found["all"]] == [name, f"{name}, all aligned"]
+    assert found["none"] == found["all"][:1] == found["candidates"][:1]
+    assert found["candidates"][1][1] == found["all"][1][1] == 1 > found["none"][0][1]
 
 
 def test_help_says_what_is_the_default() -> None:

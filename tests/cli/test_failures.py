@@ -186,7 +186,8 @@ for free in range(0, 400_000, 8192):
     else:
         break
     (home / "ballast").unlink()
-    assert sorted(str(p) for p in home.rglob("*")) == before
+    left = sorted(str(p) for p in home.rglob("*"))
+    assert left == before, (free, set(left) ^ set(before))
     assert open_searcher(workspace).query("P_22", 39) == answer
 print(failures, open_searcher(workspace).generation.name)
 """

@@ -19,7 +19,7 @@ from covsearch.index.collection import Collection
 from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
-from covsearch.stages import Question, Searched, by_alignment
+from covsearch.stages import Question, Scope, by_alignment
 
 WORKS, VERSIONS, OTHERS = 6, 3, 9
 MODEL = load_checkpoint(bundled_checkpoint()).fingerprint
@@ -101,7 +101,7 @@ def test_an_answer_is_that_of_the_real_stage_in_the_collection() -> None:
     query, rows = 4, [0, 5, 7, 20]
     found = detection_trials._ask(table, query, np.array(rows), table.covers(query))
     collection = Collection(("a", "b", "c", "d"), FlatIndex(table.vectors[rows], table.head))
-    searched = Searched(collection, table.chroma.take(rows), None, table.calibration)
+    searched = Scope(collection, table.chroma.take(rows), None, table.calibration)
     ranked = by_alignment(searched, Question(table.vectors[query], table.chroma.track(query)), 10, None)
     assert ranked.ratio is not None
     told = decide(ranked.ratio, ranked.best, table.calibration.by_alignment, ranked.same, searched=4)

@@ -219,3 +219,21 @@ def test_bootstrap_interval_is_as_wide_as_theory_says() -> None:
     drawn = bootstrap_map({"a": np.repeat(of_work, 4)}, np.repeat(np.arange(200), 4), replicates=1000)["a"]
     interval = percentile_interval(drawn)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * of_work.std() / np.sqrt(200), rel=0.1)
+
+
+def test_some_performances_ask_alone() -> None:
+    table = np.random.default_rng(5).random((9, 9))
+    work = [0, 0, 1, 1, 2, 2, 2, 3, 4]
+    everyone = rank_covers(lambda queries: table[queries], work)
+    some = rank_covers(lambda queries: table[queries], work, queries=np.array([1, 5, 8]))  # the last has no cover
+    assert some.query.tolist() == [1, 5]
+    for query in (1, 5):
+        assert ranks_of(some, query) == ranks_of(everyone, query)
+    with pytest.raises(UsageError, match="has a cover"):
+        rank_covers(lambda queries: table[queries], work, queries=np.array([7, 8]))
+
+
+def ranks_of(ranks: Ranks, query: int) -> list[int]:
+    """Of the covers of one query."""
+    place = ranks.query.tolist().index(query)
+    return ranks.rank[ranks.start[place] : ranks.start[place] + ranks.covers[place]].tolist()

@@ -19,26 +19,22 @@ from covsearch.index.calibration import CALIBRATION, facts, read_calibration, wr
 
 slopes = st.floats(1e-3, 1e3)
 intercepts = st.floats(-50, 50)
-odds = st.floats(1e-6, 1e9)
 scores = st.lists(st.floats(-500, 500), min_size=2, max_size=30)
 
 
-@given(slope=slopes, intercept=intercepts, against=odds, values=scores)
-def test_no_calibration_changes_a_ranking(slope: float, intercept: float, against: float, values: list[float]) -> None:
+@given(slope=slopes, intercept=intercepts, values=scores)
+def test_no_calibration_changes_a_ranking(slope: float, intercept: float, values: list[float]) -> None:
     calibration = made_up_calibration(slope=slope, intercept=intercept)
-    p = calibration.probability(np.sort(values), against)
+    p = calibration.probability(np.sort(values))
     assert ((p >= 0) & (p <= 1)).all()
     assert (np.diff(p) >= 0).all()
 
 
-@given(slope=slopes, intercept=intercepts, s=st.floats(-5, 5), against=st.floats(1e-3, 1e3))
-def test_odds_are_those_of_bayes(slope: float, intercept: float, s: float, against: float) -> None:
-    """Posterior odds of a non-cover are the likelihood ratio times the prior odds."""
+@given(slope=slopes, intercept=intercepts, s=st.floats(-5, 5))
+def test_the_ratio_of_the_head_is_the_log_odds_of_a_cover(slope: float, intercept: float, s: float) -> None:
     calibration = made_up_calibration(slope=min(slope, 2), intercept=max(min(intercept, 5), -5))
-    even, shifted = (float(calibration.probability(np.array([s]), x)[0]) for x in (1.0, against))
-    assert math.log(shifted) - math.log1p(-shifted) == pytest.approx(
-        math.log(even) - math.log1p(-even) + math.log(against), abs=1e-3
-    )
+    p = float(calibration.probability(np.array([s]))[0])
+    assert float(calibration.head_ratio(np.array([s]))[0]) == pytest.approx(math.log1p(-p) - math.log(p), abs=1e-9)
 
 
 def test_a_slope_of_one_and_no_intercept_leave_p_as_it_is() -> None:
@@ -79,11 +75,15 @@ def test_another_models_calibration_is_refused(tmp_path: Path) -> None:
         ("slope = 2.0", "slope = 2.0\nslip = 1.0", "unknown keys"),
         ("intercept = -0.5", "intercept = inf", "intercept must be finite"),
         ("temperature = 0.6", "temperature = 0.0", "temperature must be greater than 0"),
-        ("expected = 2.0", "expected = 0.0", "expected must be greater than 0"),
+        ("knee = 0.9", "knee = nan", "knee must be a finite number, not nan"),
+        ("head = 0.4", "head = -0.4", "head must be a finite number of at least 0, not -0.4"),
+        ("offset = -3.7", "offset = inf", "offset must be finite"),
+        ("[calibration.fine]", "[calibration.finest]", "unknown keys \\['finest'\\]"),
         ("threshold = 0.4", "threshold = 1.0", "threshold must lie between 0 and 1"),
         ('pairs = "all validation works"', 'pairs = "test"', "pairs must be one of"),
         ("[calibration]", "[calibration", "is not TOML"),
-        ("[calibration]", "[other]", "has no table"),
+        ("[calibration]", "[other]", "missing 15 required positional arguments"),
+        ("[calibration", "[other", "has no table"),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -111,7 +111,7 @@ def test_a_calibration_that_cannot_be_is_not_made() -> None:
 
 def test_facts_name_what_was_fitted_and_on_what() -> None:
     text = " ".join(facts(made_up_calibration()))
-    for part in ("15 covers, 90 non-covers, 5 works", "p = 0.4000", "2.0000 s -0.5000", "2.00 covers", "0.200"):
+    for part in ("15 covers, 90 non-covers, 5 works", "p = 0.4000", "2.0000 s -0.5000", "0.600", "0.900", "0.200"):
         assert part in text
 
 

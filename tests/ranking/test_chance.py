@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,33 +11,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covsearch.errors import UsageError
-from covsearch.ranking.chance import FIRST, LAST, Chance, level
+from covsearch.ranking.chance import FIRST, LAST, Chance
 
-CHANCE = Chance(offset=-3.6, slope=1.0, bias=-3.5, threshold=0.6)
+CHANCE = Chance(offset=-3.6, own=0.0, slope=1.0, bias=-3.5, threshold=0.6)
+PLAIN = replace(CHANCE, offset=0.0)
 NONE = np.empty(0)
 
 
-@pytest.mark.parametrize("searched", [1, 2, 79])
+@pytest.mark.parametrize("searched", [1, 2, 87, 319])
 def test_a_small_collection_has_the_calibrations_level(searched: int) -> None:
     best = np.linspace(5, -5, searched)
-    assert level(best, searched, -3.6) == pytest.approx(math.log(searched) - 3.6)
+    assert CHANCE.level(best, searched) == pytest.approx(math.log(searched) - 3.6)
 
 
 def test_nothing_searched_counts_as_one() -> None:
-    assert level(NONE, 0, -3.6) == level(NONE, 1, -3.6) == -3.6
+    assert CHANCE.level(NONE, 0) == CHANCE.level(NONE, 1) == -3.6
 
 
 def test_exponential_ratios_have_the_level_at_which_one_is_expected() -> None:
     """Of N performances N exp(-x) are above x: one above log N."""
     searched = 15_000
     best = -np.log(np.arange(1, 101) / searched)  # the k-th best is where k are expected
-    assert level(best, searched, 0.0) == pytest.approx(math.log(searched))
+    assert PLAIN.level(best, searched) == pytest.approx(math.log(searched))
 
 
 def test_the_querys_own_ranking_outweighs_the_calibration_where_it_is_long() -> None:
     best = -np.log(np.arange(1, 101) / 15_000)
-    usual, shifted = level(best, 15_000, 0.0), level(best + 2, 15_000, 0.0)
+    usual, shifted = PLAIN.level(best, 15_000), PLAIN.level(best + 2, 15_000)
     assert shifted - usual == pytest.approx(2 * 31 / 34)
+
+
+def test_what_the_ranking_shows_is_moved_by_a_constant() -> None:
+    best = -np.log(np.arange(1, 101) / 15_000)
+    moved = replace(PLAIN, own=-1.0).level(best, 15_000)
+    assert moved == pytest.approx(PLAIN.level(best, 15_000) - 31 / 34)
 
 
 @given(st.lists(st.floats(0, 30), max_size=FIRST - 1), st.integers(1, 10**6))
@@ -44,12 +52,12 @@ def test_covers_among_the_first_matches_do_not_count(covers: list[float], search
     best = -np.log(np.arange(1, 101) / searched)
     with_covers = best.copy()
     with_covers[: len(covers)] += np.sort(covers)[::-1]
-    assert level(with_covers, searched, -3.6) == level(best, searched, -3.6)
+    assert CHANCE.level(with_covers, searched) == CHANCE.level(best, searched)
 
 
 def test_matches_after_the_last_do_not_count() -> None:
     best = -np.log(np.arange(1, 101) / 15_000)
-    assert level(best[:LAST], 15_000, -3.6) == level(best, 15_000, -3.6)
+    assert CHANCE.level(best[:LAST], 15_000) == CHANCE.level(best, 15_000)
 
 
 @given(st.floats(-30, 30), st.floats(0, 10), st.integers(1, 10**6))

@@ -152,6 +152,8 @@ def test_the_second_key_counts_where_it_is_close_and_better() -> None:
         close = fits[order[0]] - fits[order[1]] <= 0.1 * (fits[order[0]] - fits.mean())
         tried.append((bool(close), second > first))
         assert score == (max(first, second) if close else first)
+        assert qmax_scores(a, [b], span=3, close=0).scores[0] == first
+        assert qmax_scores(a, [b], span=3, close=99).scores[0] == max(first, second)
         assert key % 12 == order[1 if close and second > first else 0]
     assert {(True, True), (True, False), (False, False)} <= set(tried)
 
@@ -233,7 +235,14 @@ def test_frames_that_do_not_fit_together_are_refused(
 
 
 def test_warming_compiles_every_loop() -> None:
+    """Whatever kind of array and number comes later: nothing is compiled a second time."""
     scores.warm()
-    for name in ("whole_units", "pitch_sums", "best_of_keys"):
-        assert getattr(score_kernel, name).signatures
-    assert not scores.qmax_scores(np.zeros((4, 12), np.float32), [np.zeros((4, 12), np.float32)], span=2).scores.any()
+    loops = [score_kernel.whole_units, score_kernel.pitch_sums, score_kernel.best_of_keys]
+    before = [len(loop.signatures) for loop in loops]
+    assert min(before) >= 1
+    fixed = melody(1, 60)
+    fixed.flags.writeable = False
+    costs = GapCosts(onset=1, extension=1)
+    found = qmax_scores(fixed, [fixed, fixed[::2], fixed.astype(np.float64)], span=np.int32(3), close=0, costs=costs)  # type: ignore[arg-type]
+    assert found.scores[0] == found.scores[2] > found.scores[1] > 0
+    assert [len(loop.signatures) for loop in loops] == before
