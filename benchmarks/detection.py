@@ -12,6 +12,7 @@ it after every size, and goes on where it was when it is run again.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shlex
 import time
@@ -34,6 +35,8 @@ from covsearch.evaluate.detection_report import (
     SizeReport,
     prepare_detection,
 )
+from covsearch.index.calibration import CALIBRATION
+from covsearch.models import bundled_checkpoint
 from covsearch.progress import stderr_progress
 from covsearch.workspace import find_workspace
 
@@ -47,6 +50,7 @@ def main() -> None:
     args = _arguments().parse_args()
     told = {"seed": args.seed, "replicates": args.replicates, "queries_beyond_own_size": args.queries}
     told["synthesised_from"] = [path.name for path in args.synthesize]
+    told["calibration"] = _calibration(args.model or bundled_checkpoint())
     before = _read(args.out, told)
     reports: list[DetectionReport] = []
     runs: list[dict[str, Any]] = []
@@ -75,6 +79,12 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--replicates", type=int, default=REPLICATES, help="of the bootstrap over works")
     parser.add_argument("--out", type=Path, default=RESULTS / "detection.json")
     return parser
+
+
+def _calibration(folder: Path) -> str:
+    """A hash of what a model's decisions are made by; empty where it has none."""
+    path = folder / CALIBRATION
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 def _prepared(dataset: Path | None, args: argparse.Namespace) -> Prepared:
@@ -151,7 +161,8 @@ def markdown(reports: list[DetectionReport]) -> str:
 EXPLAINED = (
     "by probability alone: without the rule that the same recording is a cover; among 1,000,000: by calculation, from",
     "the match that was found: the level of chance is raised by the logarithm of how many times more performances that",
-    "is. There the recording itself stays among the candidates: its distance by the head is 0.",
+    "is. There the recording itself stays among the candidates: its distance by the head is 0. Distractors are of the",
+    "kind of music of their MIDI files: to queries of another kind they are less alike than more of their own kind.",
 )
 
 

@@ -82,6 +82,7 @@ def ask(workspace: Workspace) -> Answers:
     searcher = open_searcher(workspace, windows=True)
     pids = searcher.collection.names[:: COUNT // 5]
     ranked = {f"{pid} {by}": searcher.query(pid, COUNT, rerank=by) for pid in pids for by in RERANKS}
+    assert searcher.chroma is not None
     chroma = searcher.chroma.take(range(COUNT)).frames.tobytes()
     found = searcher.find("singer title", COUNT)
     return {**ranked, "chroma": chroma, "found": found, "generation": searcher.generation.name}

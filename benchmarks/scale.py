@@ -57,7 +57,7 @@ class Large:
     Attributes
     ----------
     name : str
-    searched : Searched
+    searched : Scope
         All N performances, those of the collection first.
     works : NDArray[int64], shape (N,)
         A distractor has a work of its own.

@@ -31,7 +31,7 @@ READING: Replacements = {
     (collection, "_read_ids"): lambda path, _: tuple(json.loads(path.read_bytes())),
     (collection, "_read_vectors"): lambda path, _: safetensors.numpy.load_file(path)["vectors"],
     (flat, "_checked"): lambda index, _: index,
-    (flat, "_checked_query"): lambda u, _: u,
+    (flat, "checked_query"): lambda u, *_: u,
     (local, "catalogue_of"): lambda opened: SqliteCatalogue(opened.database),
 }
 """Checksums, sizes and what is remembered of them; shapes, counts, ids and NaN."""

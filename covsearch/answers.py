@@ -27,31 +27,35 @@ class Match:
     rank : int
         From 1.
     performance : Performance
-    cover_probability : float
-        In [0, 1], near 1 cover; of a search of this size where the model is calibrated, else 1 - `head_p`.
-    predicted : bool
-        What covsearch says: whether it is a cover.
+    cover_probability : float or None
+        In [0, 1], near 1 cover; of a search of this size where the model is calibrated, else 1 - `head_p`. None of
+        foreign vectors that could not be calibrated.
+    predicted : bool or None
+        What covsearch says: whether it is a cover; None without a probability.
     same_recording : bool
-        Whether it sounds like the query's own recording: as long, in the same key, alike at every moment.
+        Whether it sounds like the query's own recording: as long, in the same key, alike at every moment. False of
+        foreign vectors, which nothing can be heard of.
     listed : bool or None
         What the metadata says: whether both are performances of one work; None where that is not known.
-    head_p : float
-        The report's p, σ(distance + β) in [0, 1]: near 0 cover.
+    head_p : float or None
+        The report's p, σ(distance + β) in [0, 1]: near 0 cover; None of foreign vectors.
     distance : float
-        The learned weighted squared distance, without the bias; negative only where a weight is.
+        The learned weighted squared distance, without the bias; negative only where a weight is. Of foreign vectors
+        1 - cosine.
     similarity : float or None
-        Chamfer similarity of windows, where they were what ranked.
+        Chamfer similarity of windows, where they were what ranked; of foreign vectors the cosine, and of several
+        segments that of the most alike pair.
     passage : Passage or None
         Where query and match are most alike, with `similarity`.
     """
 
     rank: int
     performance: Performance
-    cover_probability: float
-    predicted: bool
+    cover_probability: float | None
+    predicted: bool | None
     same_recording: bool
     listed: bool | None
-    head_p: float
+    head_p: float | None
     distance: float
     similarity: float | None = None
     passage: Passage | None = None
@@ -72,7 +76,7 @@ class Match:
         return self.performance.artist
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, ready for JSON; the window values only where windows ranked."""
+        """Everything as plain values, ready for JSON; similarity and window values only where these ranked."""
         values = {
             "rank": self.rank,
             **self.performance.to_dict(),
@@ -83,9 +87,11 @@ class Match:
             "head_p": self.head_p,
             "distance": self.distance,
         }
+        if self.similarity is not None:
+            values["similarity"] = self.similarity
         if self.passage is not None:
             at = {"query_start": self.passage.a, "match_start": self.passage.b}
-            values |= {"similarity": self.similarity, **at, "cosine": self.passage.cosine}
+            values |= {**at, "cosine": self.passage.cosine}
         return values
 
 
@@ -100,15 +106,15 @@ class QueryResult(Sequence[Match]):
     matches : tuple of Match
         The query itself is not among them.
     rerank : str
-        What ordered the matches: ``align``, ``head`` or ``windows``.
+        What ordered the matches: ``align``, ``head`` or ``windows``; ``cosine`` of foreign vectors.
     candidates : int or None
         How many of the head's nearest were aligned or ordered by windows; None for the head, which ranks all.
     generation, model : str
-        What was searched: the generation's name and its model's fingerprint.
-    threshold : float
-        A match is predicted to be a cover when its cover probability is above it.
+        What was searched: the generation's name and its model's fingerprint, or the name of foreign vectors.
+    threshold : float or None
+        A match is predicted to be a cover when its cover probability is above it; None where there is none.
     calibrated : bool
-        Whether the model has a calibration.
+        Whether the model, or the collection of foreign vectors, has a calibration.
     searched : int
         Performances in the collection, without the query.
     files : tuple of str
@@ -123,7 +129,7 @@ class QueryResult(Sequence[Match]):
     candidates: int | None
     generation: str
     model: str
-    threshold: float
+    threshold: float | None
     calibrated: bool
     searched: int
     files: tuple[str, ...] = ()
@@ -143,16 +149,19 @@ class QueryResult(Sequence[Match]):
         return iter(self.matches)
 
     @property
-    def found(self) -> bool:
-        """Whether any match is predicted to be a cover."""
-        return any(match.predicted for match in self.matches)
+    def found(self) -> bool | None:
+        """Whether any match is predicted to be a cover; None where nothing is predicted."""
+        return None if self.threshold is None else any(match.predicted for match in self.matches)
 
     @property
     def sentence(self) -> str:
         """The answer in one sentence, with the likeliest match; it uses the number of that match's row."""
         if not self.matches:
             return "No cover found: there is nothing else in the index."
-        best = max(self.matches, key=lambda match: match.cover_probability)
+        if self.threshold is None:
+            best = self.matches[0]
+            return f"The most alike is {best.pid}, of cosine {best.similarity:.3f}; no probability of a cover is known."
+        best = max(self.matches, key=lambda match: match.cover_probability or 0)
         if best.same_recording:
             return f"The same recording found: {best.pid}."
         likely = f"{best.pid}, has a cover probability of {best.cover_probability:.1%}."

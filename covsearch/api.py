@@ -108,10 +108,10 @@ class Index:
 
         Parameters
         ----------
-        vector : NDArray[float32], shape (128,)
-            Of unit length, as :func:`embed` gives it.
+        vector : NDArray[float32], shape (D,)
+            Of unit length, as :func:`embed` gives it; of the dimension of the index, 128 of models of ours.
         model : str
-            Fingerprint of the model that made it.
+            Fingerprint of the model that made it; of foreign vectors the name of their file.
         top : int
 
         Raises
@@ -139,6 +139,7 @@ class Index:
         subset: str | None = None,
         strict: bool = False,
         frame_rate: float | None = None,
+        metadata: str | Path | None = None,
         progress: Progress = silent,
     ) -> AddReport:
         """Add the performances of folders or files; see :func:`covsearch.update.add_performances`."""
@@ -146,7 +147,13 @@ class Index:
 
         found = [Path(path) for path in paths]
         return add_performances(
-            self.workspace, found, subset=subset, strict=strict, frame_rate=frame_rate, progress=progress
+            self.workspace,
+            found,
+            subset=subset,
+            strict=strict,
+            frame_rate=frame_rate,
+            metadata=_path(metadata),
+            progress=progress,
         )
 
     def remove(self, *ids: str) -> RemoveReport:
@@ -259,6 +266,8 @@ def build_and_open(
     frame_rate: float | None = None,
     windows: bool = False,
     strict: bool = False,
+    metadata: str | os.PathLike[str] | None = None,
+    vectors: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
 ) -> Index:
     """Build the index of a workspace, and open it; parameters and errors are those of the command ``build-index``.
@@ -271,12 +280,20 @@ def build_and_open(
         As for :func:`open_index`.
     model : str or Path, optional
         Checkpoint folder; by default the bundled weights.
-    subset, frame_rate, windows, strict, progress
+    subset, frame_rate, windows, strict, metadata, progress
         As for :func:`covsearch.indexing.build_index`.
+    vectors : str or Path, optional
+        Foreign vectors instead of a source and a model, as for :func:`covsearch.foreign.build_foreign`.
     """
+    workspace = find_workspace(_path(home))
+    if vectors is not None:
+        from covsearch.foreign import build_foreign, refuse_beside_vectors
+
+        refuse_beside_vectors(source=source, model=model, subset=subset, frame_rate=frame_rate, windows=windows)
+        build_foreign(Path(vectors), workspace, metadata=_path(metadata), strict=strict, progress=progress)
+        return Index(workspace)
     from covsearch.indexing import build_index
 
-    workspace = find_workspace(_path(home))
     build_index(
         _path(source),
         _path(model),
@@ -285,6 +302,7 @@ def build_and_open(
         frame_rate=frame_rate,
         windows=windows,
         strict=strict,
+        metadata=_path(metadata),
         progress=progress,
     )
     return Index(workspace)

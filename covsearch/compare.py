@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from covsearch.dataset.performance import Performance
 from covsearch.decision import word
 from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
+from covsearch.index.chroma import Chroma
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.ranking.alignment import Alignment, align
 from covsearch.search import Searcher
@@ -176,21 +176,24 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
     generation = searcher.generation
+    if searcher.chroma is None:
+        own = generation.manifest.model
+        raise UsageError(f"comparing needs chroma, and the index has only foreign vectors ({own}): use `query`")
     rows = [searcher.collection.rows[pid] for pid in (a, b)]
     performances = searcher.catalogue.get([a, b])
     result = searcher.query(a, len(searcher.collection))
     match = next(match for match in result if match.performance == performances[b])
-    (frames_a, frames_b), rates = _tracks(searcher, rows)
+    (frames_a, frames_b), rates = _tracks(searcher.chroma.take(rows))
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
     return Comparison(
         a=performances[a],
         b=performances[b],
-        cover_probability=match.cover_probability,
-        predicted=match.predicted,
+        cover_probability=cast(float, match.cover_probability),
+        predicted=cast(bool, match.predicted),
         same_recording=match.same_recording,
         listed=match.listed,
-        threshold=result.threshold,
-        head_p=match.head_p,
+        threshold=cast(float, result.threshold),
+        head_p=cast(float, match.head_p),
         distance=match.distance,
         alignment=align(frames_a, frames_b),
         rates=rates,
@@ -236,12 +239,11 @@ def _name(performance: Performance) -> str:
     return " · ".join(part for part in (performance.pid, performance.title, performance.artist) if part)
 
 
-def _tracks(searcher: Searcher, rows: Sequence[int]) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
+def _tracks(chroma: Chroma) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
     """Chroma of two performances, as played and at 2.69 frames/s or, of more than 25 minutes, less; and those rates.
 
     The two may be from folders with different frame rates, and then only nearly have one in common.
     """
-    chroma = searcher.chroma.take(rows)
     tracks = [chroma.track(row) for row in range(len(chroma))]
     block = -(-max(map(len, tracks)) // FRAMES)
     rates = chroma.rates / block

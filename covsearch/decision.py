@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,16 @@ class Decision:
 
     Attributes
     ----------
-    probability : list of float
-        Cover probabilities in [0, 1]: near 1 cover, near 0 non-cover.
-    predicted : list of bool
-        Whether each is decided to be a cover: its probability is above `threshold`.
-    threshold : float
+    probability : sequence of float
+        Cover probabilities in [0, 1]: near 1 cover, near 0 non-cover; None where nothing tells them.
+    predicted : sequence of bool
+        Whether each is decided to be a cover: its probability is above `threshold`; None without one.
+    threshold : float or None
     """
 
-    probability: list[float]
-    predicted: list[bool]
-    threshold: float
+    probability: Sequence[float | None]
+    predicted: Sequence[bool | None]
+    threshold: float | None
 
 
 def decide(
@@ -66,6 +67,11 @@ def decide_uncalibrated(p: NDArray[np.float64], same: NDArray[np.bool_]) -> Deci
     probability = 1 - p
     probability[same] = 1
     return _decision(probability, THRESHOLD)
+
+
+def undecided(count: int) -> Decision:
+    """Of `count` matches of foreign vectors without a calibration: a cosine alone is no probability."""
+    return Decision([None] * count, [None] * count, None)
 
 
 def word(predicted: bool) -> str:

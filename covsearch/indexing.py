@@ -21,10 +21,12 @@ from covsearch.dataset.names import COLON, full_name, is_collection, is_name, na
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
+from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError
 from covsearch.features.store import FrameStore
-from covsearch.index.calibration import read_calibration
+from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.collection import check_vectors
+from covsearch.index.collection_calibration import CollectionCalibration
 from covsearch.index.head import Head
 from covsearch.index.part import Packed, Part
 from covsearch.index.parts import NEEDED, make_parts, settings_for
@@ -60,6 +62,8 @@ class BuildReport:
         Whether that was given or known, not assumed.
     windows : int or None
         How many were indexed; None without them.
+    unused_metadata : tuple of str
+        Ids that the CSV of metadata names and the dataset has not.
     """
 
     performances: int
@@ -73,6 +77,7 @@ class BuildReport:
     frame_rate: float
     rate_is_known: bool
     windows: int | None
+    unused_metadata: tuple[str, ...] = ()
 
 
 def build_index(
@@ -84,6 +89,7 @@ def build_index(
     strict: bool = False,
     frame_rate: float | None = None,
     windows: bool = False,
+    metadata: Path | None = None,
     progress: Progress = silent,
 ) -> BuildReport:
     """Embed every performance of a dataset and publish them as the workspace's current generation.
@@ -104,6 +110,9 @@ def build_index(
         Da-TACOS's 86.13.
     windows : bool
         Index the windows of every performance too (:mod:`covsearch.index.windows`).
+    metadata : Path, optional
+        A CSV (:mod:`covsearch.dataset.tracks_csv`) of works, titles, artists and years, which goes before what the
+        dataset says; with `strict` all its ids must be there.
     progress : Progress
 
     Raises
@@ -125,6 +134,9 @@ def build_index(
         root = dataset_dir or sample_root()
         dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
         check_lengths(dataset, config.names[0])
+        tracks = read_tracks(metadata) if metadata else None
+        if tracks and strict:
+            tracks.check_all_in(dataset.performances)
         wanted = settings_for([*NEEDED, *(["windows"] if windows else [])], config, dataset.frame_rate)
         _compile(progress)
         store = pack_cached(workspace.cache, dataset, config, strict=strict, progress=progress)
@@ -135,7 +147,7 @@ def build_index(
             store.pids,
             embed_store(checkpoint, store, progress),
             Head(checkpoint.alpha, checkpoint.beta),
-            dataset.performances,
+            tracks.applied(dataset.performances) if tracks else dataset.performances,
             model_folder=checkpoint.folder,
             fingerprint=checkpoint.fingerprint,
             features=config,
@@ -155,11 +167,12 @@ def build_index(
         seconds,
         generation.name,
         manifest.model,
-        manifest.features,
+        config,
         manifest.subset,
-        manifest.frame_rate,
+        dataset.frame_rate,
         dataset.rate_is_known,
         len(made.vectors) if isinstance(made, Windows) else None,
+        tracks.not_in(dataset.performances) if tracks else (),
     )
 
 
@@ -179,12 +192,13 @@ def publish(
     head: Head,
     performances: Mapping[str, Performance],
     *,
-    model_folder: Path,
+    model_folder: Path | None,
     fingerprint: str,
-    features: FeatureConfig,
+    features: FeatureConfig | None,
     subset: str,
-    frame_rate: float,
+    frame_rate: float | None,
     parts: Mapping[str, Part],
+    calibration: CollectionCalibration | Calibration | None = None,
     origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
@@ -196,25 +210,28 @@ def publish(
     workspace : Workspace
     pids : sequence of str
         Ids, or full names where collections have the same ids; in any order. Rows are stored in natural order.
-    vectors : ndarray of float32, shape (N, 128)
-        Unit vectors, row i of ``pids[i]``.
+    vectors : ndarray of float32, shape (N, D)
+        Unit vectors, row i of ``pids[i]``; D is the head's.
     head : Head
         Of the model that made the vectors.
     performances : mapping
         Metadata of (at least) every PID, each with the id that it has in its own collection.
-    model_folder : Path
+    model_folder : Path or None
         The model's checkpoint; weights, configuration and calibration, if it has one, are copied into the generation.
+        None for foreign vectors.
     fingerprint : str
-        Of that checkpoint.
-    features : FeatureConfig
-        What the model sees.
+        Of that checkpoint, or the name of foreign vectors.
+    features : FeatureConfig or None
+        What the model sees; None for foreign vectors.
     subset : str
         Of the dataset; the collection of every performance that names none.
-    frame_rate : float
-        Of its files, frames/s.
+    frame_rate : float or None
+        Of its files, frames/s; None for foreign vectors.
     parts : mapping
         What else is held of every performance, by the names of :data:`covsearch.index.parts.PARTS`, in the order of
-        `pids`; `chroma` at least.
+        `pids`; of a model of ours `chroma` at least.
+    calibration : CollectionCalibration, optional
+        Of foreign vectors; a model's is in its folder.
     origins : mapping, optional
         What each PID was indexed from, where that is known.
     source : Path, optional
@@ -229,8 +246,8 @@ def publish(
     CovsearchError
         When another build is running in the workspace.
     """
-    check_vectors(pids, vectors)
-    if missing := [name for name in NEEDED if name not in parts]:
+    check_vectors(pids, vectors, head.dim)
+    if missing := [name for name in NEEDED if name not in parts and features is not None]:
         raise ArtefactError(f"an index needs {missing[0]} of every performance, there is none")
     _check_metadata(pids, performances, subset)
     given = [replace(performances[pid], collection=performances[pid].collection or subset) for pid in pids]
@@ -238,7 +255,8 @@ def publish(
     order = sorted(range(len(pids)), key=lambda row: natural_key(called[row]))
     stored, names = [given[row] for row in order], [called[row] for row in order]
     known = {name: (origins or {}).get(pid) for pid, name in zip(pids, called, strict=True)}
-    read_calibration(model_folder, fingerprint)  # refuses another model's
+    if model_folder is not None:
+        read_calibration(model_folder, fingerprint)  # refuses another model's
     contents = Contents(
         names,
         stored,
@@ -252,6 +270,7 @@ def publish(
         subset,
         frame_rate,
         str(source.absolute()) if source else None,
+        calibration if isinstance(calibration, CollectionCalibration) else None,
     )
     store = store_of(workspace)
     with nullcontext() if locked else store.writing():

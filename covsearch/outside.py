@@ -73,7 +73,8 @@ def _declared_rate(searcher: Searcher, files: Mapping[str, Path]) -> float:
         raise UsageError(f"{each}: expected one rate of all files of a performance: say it with --frame-rate")
     declared = next(iter(said.values()), None)
     feature, path = next(iter(files.items()))
-    rate = rate_beside(manifest.frame_rate, declared, path, matters=bool(manifest.features.rate))
+    features, own = manifest.heard()
+    rate = rate_beside(own, declared, path, matters=bool(features.rate))
     if declared is None:
         check_file_lengths([path], feature, rate, path)
     return rate
@@ -155,10 +156,11 @@ def _own_checkpoint(searcher: Searcher) -> Checkpoint:
     """The index's own model, read once."""
     from covsearch.models import load_checkpoint  # torch, which a query by id does without
 
+    built, _ = searcher.generation.manifest.heard()
     if searcher.checkpoint is not None:
         return searcher.checkpoint
     checkpoint = load_checkpoint(searcher.generation.model_folder)
-    config, built = checkpoint.config.features, searcher.generation.manifest.features
+    config = checkpoint.config.features
     if checkpoint.fingerprint != searcher.generation.manifest.model:
         own = searcher.generation.manifest.model
         raise ArtefactError(f"index was built with model {own}, its copy is {checkpoint.fingerprint}: {MEND}")

@@ -256,9 +256,9 @@ def rates_by_size(
             style = line_style(k)
             ax.plot(sizes, shares, marker=".", markersize=8, label=label, **style)
             ax.fill_between(sizes, ends[:, 0], ends[:, 1], color=style["color"], alpha=0.15, linewidth=0)
-        ax.axhline(0.05, color="grey", linestyle=":")
+        ax.axhline(0.05, color="grey", linestyle=":", label="5 %")
         ax.set(xscale="log", xlabel="performances searched", ylabel="share of queries", title=name, ylim=(-0.02, 1.02))
-        ax.legend(frameon=False, loc="center left", fontsize="small")
+        ax.legend(frameon=False, loc="upper right", fontsize="small")
     figure.suptitle(title)
     return save(figure, path)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from covsearch.answers import Match, QueryResult
-from covsearch.config import EMBEDDING_DIM
 from covsearch.dataset.ids import ID_RULE, in_words
 from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
-from covsearch.decision import decide, decide_uncalibrated
+from covsearch.decision import decide, decide_uncalibrated, undecided
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.manifest import MEND
-from covsearch.ranking import ALIGN, HEAD
+from covsearch.ranking import ALIGN, COSINE, HEAD
 from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
@@ -21,9 +20,10 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from numpy.typing import NDArray
 
     from covsearch.db.found import Found
+    from covsearch.index.segments import Segments
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
-    from covsearch.store.protocols import Blobs, Catalogue, Opened, Tracks
+    from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened
 
 
 class Searcher:
@@ -38,10 +38,13 @@ class Searcher:
     generation : State
     catalogue : Catalogue
     collection : VectorStore
-    chroma : Tracks
+    chroma : ChromaBlobs or None
+        None of foreign vectors.
     windows : Blobs or None
         None where they were not opened.
-    calibration : Calibration or None
+    segments : Segments or None
+        Of foreign vectors with several a track.
+    calibration : Calibration, CollectionCalibration or None
     checkpoint : Checkpoint or None
         The index's model, once a query from outside has read it.
     """
@@ -50,7 +53,8 @@ class Searcher:
         self.generation = opened.state
         self.catalogue = opened.catalogue
         self.collection = opened.vectors
-        self.chroma = cast("Tracks", opened.parts["chroma"])
+        self.chroma = cast("ChromaBlobs | None", opened.parts.get("chroma"))
+        self.segments = cast("Segments | None", opened.parts.get("segments"))
         self.windows: Blobs | None = opened.parts.get("windows")
         self.calibration = self.generation.calibration()
         self.checkpoint: Checkpoint | None = None
@@ -71,7 +75,8 @@ class Searcher:
             itself ranks all.
         rerank : str, optional
             ``align``: by head and alignment together. ``head``: by the learned distance. ``windows``: by Chamfer
-            similarity of windows. By default ``align``, or ``head`` where the model has no calibration.
+            similarity of windows. By default ``align``, or ``head`` where the model has no calibration. Foreign
+            vectors are ordered by ``cosine``, and by nothing else.
 
         Raises
         ------
@@ -86,7 +91,9 @@ class Searcher:
         pid = self.named(pid)
         row = self.collection.rows[pid]
         own = self.windows.take([row]) if self.windows else None
-        question = Question(self.collection.take([row])[0], self.chroma.track(row), own, row)
+        chroma = self.chroma.track(row) if self.chroma else None
+        segments = self.segments.track(row) if self.segments else None
+        question = Question(self.collection.take([row])[0], chroma, own, row, segments)
         return self.ask(question, top, candidates, rerank=rerank, query=self._performances([pid])[0])
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
@@ -94,9 +101,10 @@ class Searcher:
 
         Parameters
         ----------
-        vector : ndarray of float32, shape (128,)
+        vector : ndarray of float32, shape (D,)
+            Of the index's dimension; 128 of models of ours.
         model : str
-            Fingerprint of the model that made it.
+            Fingerprint of the model that made it; of foreign vectors the name that :meth:`Index.stats` has.
         top : int
 
         Raises
@@ -111,8 +119,8 @@ class Searcher:
         if model != self.generation.manifest.model:
             built = self.generation.manifest.model
             raise ArtefactError(f"index was built with model {built}, the query's vector with {model}: {MEND}")
-        _check_vector(vector)
-        return self.ask(Question(vector, None), top, rerank=HEAD)
+        _check_vector(vector, self.generation.manifest.dim)
+        return self.ask(Question(vector, None), top, rerank=COSINE if self.generation.manifest.foreign else HEAD)
 
     def ask(
         self,
@@ -134,10 +142,13 @@ class Searcher:
         """
         from covsearch.stages import STAGES, Scope
 
-        by = rerank or (ALIGN if self.calibration else HEAD)
-        if by not in STAGES:
-            raise UsageError(f"rerank must be one of {sorted(STAGES)}, not {by!r}")
-        scope = Scope(self.collection, self.chroma, self.windows, self.calibration)
+        foreign = self.generation.manifest.foreign
+        by = rerank or (COSINE if foreign else ALIGN if self.calibration else HEAD)
+        allowed = [name for name in STAGES if (name == COSINE) == foreign]
+        if by not in allowed:
+            why = "the index has foreign vectors: " if foreign else ""
+            raise UsageError(f"{why}rerank must be one of {sorted(allowed)}, not {by!r}")
+        scope = Scope(self.collection, self.chroma, self.windows, self.calibration, self.segments)
         ranked = STAGES[by](scope, question, top, candidates)
         found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
@@ -161,10 +172,11 @@ class Searcher:
 
     def _result(self, query: Performance | None, found: list[Performance], ranked: Ranked, by: str) -> QueryResult:
         head, distances = self.collection.head, ranked.ranking.distances
+        foreign = self.generation.manifest.foreign
         p = head.probability(distances + head.beta)
         searched = len(self.collection) - (query is not None)
         if ranked.ratio is None or ranked.chance is None:
-            decided = decide_uncalibrated(p, ranked.same)
+            decided = undecided(len(p)) if foreign else decide_uncalibrated(p, ranked.same)
         else:
             decided = decide(ranked.ratio, ranked.best, ranked.chance, ranked.same, searched=searched)
         unknown = [None] * len(found)
@@ -174,7 +186,7 @@ class Searcher:
             decided.predicted,
             ranked.same.tolist(),
             (query and same_work(query, performance) for performance in found),
-            p.tolist(),
+            unknown if foreign else p.tolist(),
             distances.tolist(),
             ranked.similarity or unknown,
             ranked.passage or unknown,
@@ -227,10 +239,10 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
 
 
-def _check_vector(vector: NDArray[np.float32]) -> None:
-    """Refuse what no model of ours gives: the head's distances would mean nothing."""
+def _check_vector(vector: NDArray[np.float32], dim: int) -> None:
+    """Refuse what is not of unit length: the distances would mean nothing."""
     import numpy as np
 
     length = float(np.linalg.norm(np.asarray(vector, dtype=np.float64)))
-    if vector.shape == (EMBEDDING_DIM,) and length < float("inf") and abs(length - 1) > 1e-3:
+    if vector.shape == (dim,) and length < float("inf") and abs(length - 1) > 1e-3:
         raise UsageError(f"expected a query vector of length 1, its length is {length:.6g}: divide the vector by it")

@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
 from covsearch.index.calibration import Calibration
+from covsearch.index.collection_calibration import CollectionCalibration
+from covsearch.index.segments import Segments, rank_segments
 from covsearch.index.window_ranking import rank_by_windows
 from covsearch.index.windows import Passage, Windows
 from covsearch.progress import Progress, silent
-from covsearch.ranking import ALIGN, HEAD, WINDOWS
+from covsearch.ranking import ALIGN, COSINE, HEAD, WINDOWS
 from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
-from covsearch.ranking.nearest import Ranking
+from covsearch.ranking.nearest import Ranking, checked_query
 from covsearch.ranking.same_recording import same_recording
 from covsearch.ranking.scores import coarsen, qmax_scores
 
 if TYPE_CHECKING:
-    from covsearch.store.protocols import Blobs, Tracks, VectorStore
+    from covsearch.store.protocols import Blobs, ChromaBlobs, VectorStore
 
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
@@ -39,19 +41,22 @@ class Question:
 
     Attributes
     ----------
-    vector : NDArray[float32], shape (128,)
+    vector : NDArray[float32], shape (D,)
     chroma : NDArray[float32], shape (L, F), or None
         In the key as played, about 2.69 frames/s; None where there is only the vector.
     windows : Windows or None
         Its windows, where there are some.
     row : int or None
         Its own row in the collection, which is not ranked.
+    segments : NDArray[float32], shape (m, D), or None
+        Of foreign vectors with segments, the query's; by default the vector alone.
     """
 
     vector: NDArray[np.float32]
     chroma: NDArray[np.float32] | None
     windows: Windows | None = None
     row: int | None = None
+    segments: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +66,21 @@ class Scope:
     Attributes
     ----------
     collection : VectorStore
-    chroma : Tracks
+    chroma : ChromaBlobs or None
+        None of foreign vectors.
     windows : Blobs or None
         Of the same rows.
-    calibration : Calibration or None
-        The model's.
+    calibration : Calibration, CollectionCalibration or None
+        The model's, or that of foreign vectors.
+    segments : Segments or None
+        Of foreign vectors, where there are several a track.
     """
 
     collection: VectorStore
-    chroma: Tracks
+    chroma: ChromaBlobs | None
     windows: Blobs | None
-    calibration: Calibration | None
+    calibration: Calibration | CollectionCalibration | None
+    segments: Segments | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +102,7 @@ class Ranked:
     same : NDArray[bool], shape (k,)
         Which are the query's own recording.
     similarity : tuple of float, or None
-        Of windows.
+        Of windows; of foreign vectors the cosine.
     passage : tuple of Passage, or None
         Of windows.
     """
@@ -143,9 +152,9 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
     A performance that was not aligned follows those that were, in the head's order, and is told to be no likelier.
     """
     calibration, collection, chroma = scope.calibration, scope.collection, question.chroma
-    if chroma is None:
+    if chroma is None or scope.chroma is None:
         raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
-    if calibration is None:
+    if not isinstance(calibration, Calibration):
         raise UsageError("alignment needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
     count = CANDIDATES[ALIGN] if candidates is None else candidates
     if count < 1:
@@ -171,7 +180,26 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
     return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same[shown])
 
 
-STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, HEAD: by_head, WINDOWS: by_windows}
+def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
+    """Order all of a collection of foreign vectors by cosine, exactly; of segments that of the most alike pair."""
+    if candidates is not None:
+        raise UsageError("candidates are for windows or alignment; foreign vectors are all ranked by cosine, exactly")
+    enough = max(top, LAST) if top > 0 else top
+    if scope.segments is None:
+        ranking = scope.collection.search(question.vector, enough, exclude=question.row)
+    else:
+        vector = checked_query(question.vector, top, scope.segments.vectors.shape[1])
+        own = vector[None] if question.segments is None else question.segments
+        ranking = rank_segments(scope.segments, own, enough, exclude=question.row)
+    ratio, chance = _head_ratio(scope, ranking)
+    shown = Ranking(ranking.rows[:top], ranking.distances[:top])
+    same, similarity = np.zeros(len(shown.rows), dtype=np.bool_), tuple((1 - shown.distances).tolist())
+    if ratio is None:
+        return Ranked(shown, None, np.empty(0), None, None, same, similarity)
+    return Ranked(shown, ratio[:top], ratio, chance, None, same, similarity)
+
+
+STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, COSINE: by_cosine, HEAD: by_head, WINDOWS: by_windows}
 
 
 def align_with(
@@ -205,7 +233,7 @@ def align_all(
 
 
 def _aligned(
-    chroma: Tracks, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
+    chroma: ChromaBlobs, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
 ) -> NDArray[np.float64]:
     return align_with(query, [chroma.track(row) for row in rows.tolist()], block, span)
 
@@ -220,7 +248,7 @@ def _head_ratio(scope: Scope, ranking: Ranking) -> tuple[NDArray[np.float64] | N
 def _same(scope: Scope, question: Question, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which of the first rows, as many as are aligned finely, are the query's own recording, (k,)."""
     same = np.zeros(len(rows), dtype=np.bool_)
-    if question.chroma is not None:
+    if question.chroma is not None and scope.chroma is not None:
         for place, row in enumerate(rows[:FINE].tolist()):
             same[place] = same_recording(question.chroma, scope.chroma.track(row))
     return same

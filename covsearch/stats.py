@@ -27,6 +27,8 @@ class Stats:
         Performances and works of every collection, by its name.
     windows : int or None
         None where the index has none.
+    segments : int or None
+        Of foreign vectors; None with one vector a track, and of a model of ours.
     bytes_of : dict
         Bytes on disk of every generation by its name, its database with it; and of ``cache``.
     """
@@ -37,6 +39,7 @@ class Stats:
     works: dict[int, int]
     collections: dict[str, tuple[int, int]]
     windows: int | None
+    segments: int | None
     bytes_of: dict[str, int]
 
     @property
@@ -67,10 +70,11 @@ class Stats:
             "cover_pairs": self.cover_pairs,
             "clique_sizes": self.works,
             "model": m.model,
-            "features": asdict(m.features),
+            "features": m.features and asdict(m.features),
             "dim": m.dim,
             "windows": self.windows,
             "window_recipe": m.windows and asdict(m.windows),
+            "segments": self.segments,
             "bytes": self.bytes_of,
         }
 
@@ -93,11 +97,13 @@ def read_stats(workspace: Workspace) -> Stats:
         opened.state.manifest,
         dict(opened.catalogue.clique_sizes()),
         dict(opened.catalogue.collections()),
-        _windows(opened),
+        _count(opened, "windows"),
+        _count(opened, "segments"),
         {**store.sizes(), "cache": bytes_below(workspace.cache)},
     )
 
 
-def _windows(opened: Opened) -> int | None:
-    windows = opened.parts.get("windows")
-    return None if windows is None else len(windows.take(range(len(windows))).vectors)
+def _count(opened: Opened, name: str) -> int | None:
+    """Vectors in a part; None where there is no such part."""
+    part = opened.parts.get(name)
+    return None if part is None else len(part.take(range(len(part))).vectors)

@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.conflicts import find_conflicts
-from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
-from covsearch.dataset.files import LOOSE, open_files
+from covsearch.dataset.datacos import Dataset, Skipped
+from covsearch.dataset.files import LOOSE, open_given
 from covsearch.dataset.frame_rate import rate_beside
 from covsearch.dataset.ids import ID_RULE, natural_key
 from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
+from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
@@ -63,6 +64,8 @@ class AddReport:
         Wall-clock time.
     frame_rates : tuple of float
         Frames/s at which what was given was read.
+    unused_metadata : tuple of str
+        Ids that the CSV of metadata names and that nothing given has.
     """
 
     added: tuple[str, ...]
@@ -73,6 +76,7 @@ class AddReport:
     generation: str
     seconds: float
     frame_rates: tuple[float, ...]
+    unused_metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def add_performances(
     subset: str | None = None,
     strict: bool = False,
     frame_rate: float | None = None,
+    metadata: Path | None = None,
     progress: Progress = silent,
 ) -> AddReport:
     """Embed performances with the index's own model and publish them together with those that are there.
@@ -123,6 +128,8 @@ def add_performances(
         Refuse to skip a performance of a folder.
     frame_rate : float, optional
         Frames/s of all these files; by default what they or their collection declare or what is known of the subset.
+    metadata : Path, optional
+        A CSV of works, titles, artists and years, as for :func:`covsearch.indexing.build_index`.
     progress : Progress
 
     Raises
@@ -131,7 +138,7 @@ def add_performances(
         When nothing was built yet, or a path is not there.
     UsageError
         When no path is given, a file is not called after a work and a performance, files say no frame rate and the
-        index's model needs one, or cannot be of the frame rate assumed of them.
+        index's model needs one, or cannot be of the frame rate assumed of them; for an index of foreign vectors.
     ArtefactError
         When the current generation or a file is damaged.
     CovsearchError
@@ -143,21 +150,28 @@ def add_performances(
     _check_built(workspace)
     with store_of(workspace).writing():
         before, head, rows = _read(workspace)
+        features, _ = before.manifest.heard()
         old = set(rows.keys)
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
         rates: set[float] = set()
         checkpoint = _own_model(before)
-        for opened, whole in _open(paths, before.manifest.features.names, subset, strict, frame_rate):
+        tracks = read_tracks(metadata) if metadata else None
+        every = open_given(paths, features.names, subset, strict, frame_rate)
+        there = {pid for dataset, _ in every for pid in dataset.performances}
+        if tracks and strict:
+            tracks.check_all_in(there)
+        for opened, whole in every:
             dataset = _rated(opened, before)
-            check_lengths(dataset, before.manifest.features.names[0])
+            check_lengths(dataset, features.names[0])
+            told = tracks.told(dataset) if tracks else dataset  # files may say their own work, and are read as found
             rates.add(dataset.frame_rate)
             collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
             given.update(full_name(collection, pid) for pid in dataset.performances)
-            new = _pack(workspace, dataset, _fresh(rows, dataset, collection), checkpoint, whole, progress)
+            new = _pack(workspace, dataset, _fresh(rows, told, collection), checkpoint, whole, progress)
             skipped.update(dict.fromkeys(dataset.skipped if new is None else new.skipped))
             if new:
-                rows += _embed(checkpoint, dataset, collection, new, rows.parts, progress)
+                rows += _embed(checkpoint, told, collection, new, rows.parts, progress)
         added = set(rows.keys) - old
         generation = _publish(workspace, before, head, rows) if added else _unchanged(workspace, before)
     manifest, seconds = generation.manifest, time.perf_counter() - started
@@ -170,6 +184,7 @@ def add_performances(
         generation.name,
         seconds,
         tuple(sorted(rates)),
+        tracks.not_in(there) if tracks else (),
     )
 
 
@@ -265,9 +280,9 @@ def _read(workspace: Workspace) -> tuple[State, Head, _Rows]:
 
 def _rated(dataset: Dataset, index: State) -> Dataset:
     """`dataset` with a frame rate that somebody said; where the model sees none, any does."""
-    manifest = index.manifest
+    features, own = index.manifest.heard()
     declared = dataset.frame_rate if dataset.rate_is_known else None
-    rate = rate_beside(manifest.frame_rate, declared, dataset.root, matters=bool(manifest.features.rate))
+    rate = rate_beside(own, declared, dataset.root, matters=bool(features.rate))
     return replace(dataset, frame_rate=rate)
 
 
@@ -296,7 +311,8 @@ def _publish(workspace: Workspace, before: State, head: Head, rows: _Rows) -> St
         rows.vectors,
         head,
         rows.performances,
-        model_folder=before.model_folder,
+        model_folder=None if manifest.foreign else before.model_folder,
+        calibration=before.calibration(),
         fingerprint=manifest.model,
         features=manifest.features,
         subset=manifest.subset,
@@ -312,16 +328,6 @@ def _unchanged(workspace: Workspace, current: State) -> State:
     """The generation as it is; what dead builds left goes, as it does when there is something to publish."""
     store_of(workspace).tidy()
     return current
-
-
-def _open(
-    paths: Sequence[Path], features: Sequence[str], subset: str | None, strict: bool, frame_rate: float | None
-) -> list[tuple[Dataset, bool]]:
-    """Folders one by one, then the files; with each, whether nothing of it may be skipped."""
-    folders = [path for path in paths if path.is_dir()]
-    files = open_files([path for path in paths if path not in folders], features, frame_rate=frame_rate)
-    opened = [open_dataset(path, features, subset=subset, strict=strict, frame_rate=frame_rate) for path in folders]
-    return [*((dataset, strict) for dataset in opened), *((dataset, True) for dataset in files)]
 
 
 def _pack(

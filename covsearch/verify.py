@@ -210,7 +210,7 @@ def _rebuild(manifest: Manifest | None) -> str:
     """The command that builds the same kind of index again."""
     words = ["covsearch", "build-index"]
     if manifest and manifest.source:
-        words += ["--dataset", manifest.source]
-    if manifest:
+        words += ["--vectors" if manifest.foreign else "--dataset", manifest.source]
+    if manifest and not manifest.foreign:
         words += [PARTS[name].option for name in manifest.parts if PARTS[name].option]
     return shlex.join(words)

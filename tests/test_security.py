@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from covsearch import config
-from covsearch.dataset import chunks, hdf5, metadata, pairs, splits
+from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, tracks_csv, vectors
 from covsearch.guard import tensors
 from covsearch.index import manifest
 from covsearch.models import checkpoint
 from covsearch.synthesis import midi, midi_bytes
 
-MIB, KIB = 2**20, 2**10
+GIB, MIB, KIB = 2**30, 2**20, 2**10
 TEXT = Path(__file__).resolve().parents[1].joinpath("SECURITY.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| (.+?) \| (.+?) \| `.*` \|$", TEXT, re.MULTILINE))
 LIMITS = {
@@ -26,6 +26,10 @@ LIMITS = {
     "chroma": f"finite, ≥ 0, its highest value {hdf5.LOWEST:g} to {hdf5.HIGHEST:g}".replace("e+", "e"),
     "metadata JSON": f"{metadata.MAX_BYTES / MIB:g} MiB, {metadata.MAX_VALUES:,} values, "
     f"{metadata.MAX_TEXT:,} characters a field",
+    "CSV of tracks": f"{tracks_csv.MAX_BYTES / MIB:g} MiB, {tracks_csv.MAX_ROWS:,} tracks, "
+    f"{metadata.MAX_TEXT:,} characters a cell",
+    "foreign vectors": f"{vectors.MAX_BYTES / GIB:g} GiB, {vectors.MAX_SEGMENTS:,} vectors of {vectors.MIN_DIM} to "
+    f"{vectors.MAX_DIM:,} numbers, {tracks_csv.MAX_ROWS:,} tracks",
     "`split.json`": f"{splits.MAX_BYTES / MIB:g} MiB, {splits.MAX_WORKS:,} values",
     "`pairs.csv`": f"{pairs.MAX_BYTES / MIB:g} MiB",
     "weights": f"{checkpoint.MAX_WEIGHT_BYTES / MIB:g} MiB, a header of {tensors.MAX_HEADER_BYTES / MIB:g} MiB "

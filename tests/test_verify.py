@@ -13,12 +13,12 @@ from covsearch import verify
 from covsearch.errors import NotFoundError
 from covsearch.index.generation import CURRENT, open_generation, stored_paths
 from covsearch.index.manifest import StoredFile
-from covsearch.index.parts import PARTS
+from covsearch.index.parts import OURS
 from covsearch.index.verified import STAMP
 from covsearch.verify import PREVIOUS, PUBLISHED, UNPUBLISHED, verify_workspace
 from covsearch.workspace import Workspace
 
-STORED = stored_paths("gen-0002", PARTS)
+STORED = stored_paths("gen-0002", OURS)
 
 
 @pytest.fixture

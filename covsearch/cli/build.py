@@ -6,15 +6,17 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from covsearch.dataset.ids import in_words
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
     from covsearch.dataset.datacos import Skipped
+    from covsearch.foreign import ForeignReport
     from covsearch.indexing import BuildReport
 
 _LISTED = 5  # skipped performances that the summary names
@@ -26,6 +28,8 @@ _LISTED = 5  # skipped performances that the summary names
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
 @click.option("--windows", is_flag=True, help="Index two-minute windows too, for `query --rerank windows`.")
+@click.option("--vectors", type=click.Path(path_type=Path), help="Index vectors of your own: .npz, .npy, .safetensors.")
+@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
 @click.pass_obj
@@ -36,6 +40,8 @@ def build_index_command(
     model: Path | None,
     frame_rate: float | None,
     windows: bool,
+    vectors: Path | None,
+    metadata: Path | None,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -48,21 +54,53 @@ def build_index_command(
     covsearch build-index
     covsearch build-index --dataset da-tacos --subset benchmark
     covsearch build-index --dataset da-tacos --model models/mine --windows --strict
-    """
-    from covsearch.indexing import build_index
+    covsearch build-index --metadata tracks.csv
 
+    The CSV of --metadata has a header line with id and any of work, title, artist, year. It goes before what the
+    collection says. Ids that are not in the collection are counted; with --strict they are an error.
+
+    \b
+    covsearch build-index --vectors clews.npz --metadata tracks.csv
+
+    With --vectors the index is of vectors that a model of your own made, with an id for each; several with one id are
+    segments of one track. They are ranked by cosine, of segments by that of the most alike pair.
+    """
+    chosen: dict[str, Any] = {"subset": subset, "frame_rate": frame_rate, "windows": windows}
+    both: dict[str, Any] = {"strict": strict, "metadata": metadata}
+    report: BuildReport | ForeignReport
     with stderr_progress() as progress:
-        report = build_index(
-            dataset,
-            model,
-            workspace,
-            subset=subset,
-            strict=strict,
-            frame_rate=frame_rate,
-            windows=windows,
-            progress=progress,
-        )
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _summary(report))
+        if vectors is None:
+            from covsearch.indexing import build_index
+
+            report = build_index(dataset, model, workspace, progress=progress, **chosen, **both)
+        else:
+            from covsearch.foreign import build_foreign, refuse_beside_vectors
+
+            refuse_beside_vectors(dataset=dataset, model=model, **chosen)
+            report = build_foreign(vectors, workspace, progress=progress, **both)
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
+
+
+def _told(report: BuildReport | ForeignReport) -> str:
+    from covsearch.indexing import BuildReport
+
+    return _summary(report) if isinstance(report, BuildReport) else _foreign_summary(report)
+
+
+def _foreign_summary(report: ForeignReport) -> str:
+    several = f" with {report.segments:,} segments" if report.segments else ""
+    fitted = report.calibration
+    worth = (
+        f"Probabilities of a cover are fitted on the collection's own {fitted.works:,} works with two versions or more."
+        if fitted
+        else f"No probability of a cover is told, only the cosine: {report.uncalibrated}."
+    )
+    lines = [
+        f"Indexed {report.performances:,} tracks of {report.works:,} works{several} in {report.seconds:.1f} s.",
+        f"{report.generation} · foreign vectors {report.model} of {report.dim:,} numbers, ranked by cosine",
+        worth,
+    ]
+    return "\n".join([*lines, *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])
 
 
 def _summary(report: BuildReport) -> str:
@@ -73,7 +111,16 @@ def _summary(report: BuildReport) -> str:
         f"in {report.seconds:.1f} s.",
         f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
     ]
-    return "\n".join([*lines, *skipped_lines(report.skipped)])
+    return "\n".join([*lines, *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])
+
+
+def unused_lines(ids: Sequence[str]) -> list[str]:
+    """How many ids of --metadata are not there, and the first of them."""
+    if not ids:
+        return []
+    listed = ", ".join(map(in_words, ids[:_LISTED]))
+    more = f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else ""
+    return [f"--metadata: {len(ids):,} of its ids {'is' if len(ids) == 1 else 'are'} not there: {listed}{more}"]
 
 
 def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:

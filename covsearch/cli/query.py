@@ -14,7 +14,7 @@ from covsearch import api
 from covsearch.cli.performances import headline, identity, working
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
-from covsearch.ranking import RERANKS, WINDOWS
+from covsearch.ranking import COSINE, RERANKS, WINDOWS
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ WINDOW_CAPTION = "ordered by similarity of windows, the most alike of which begi
 CAPTION = "Cover ✓: predicted (=: the same recording) · Listed ✓: of the query's work, as the metadata says"
 _IDENTITY = ("rank", "pid", "wid", "title", "artist", "year")
 _JUDGED = ("cover_probability", "predicted", "same_recording", "listed", "head_p", "distance")
+COSINE_ALONE = "the cosine alone says no probability: works of too few tracks are known to fit it"
+FITTED_HERE = " · fitted on the collection's own works"
 UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
@@ -147,8 +149,8 @@ def _show(result: QueryResult) -> None:
         console.print(plain(result.sentence))
     if not result:
         return
-    by_windows = result.rerank == WINDOWS
-    judged = (">Similarity", ">Query ↔ match") if by_windows else (">Distance",)
+    by_windows, by_cosine = result.rerank == WINDOWS, result.rerank == COSINE
+    judged = (">Similarity", ">Query ↔ match") if by_windows else (">Cosine",) if by_cosine else (">Distance",)
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">Probability", "Cover", "Listed", *judged)
     ordered = f"{WINDOW_CAPTION}\n" if by_windows else ""
     caption = f"{ordered}{CAPTION}\n{_meaning(result)}"
@@ -157,10 +159,12 @@ def _show(result: QueryResult) -> None:
 
 def _meaning(result: QueryResult) -> str:
     """What the probability is, below the table."""
+    if result.threshold is None:
+        return COSINE_ALONE
     if not result.calibrated:
         return UNCALIBRATED
     among = f"probability of a cover among the {result.searched:,} performances searched"
-    return f"{among} · cover above {result.threshold:.3f}"
+    return f"{among} · cover above {result.threshold:.3f}{FITTED_HERE if result.rerank == COSINE else ''}"
 
 
 def _row(match: Match) -> tuple[object, ...]:
@@ -168,7 +172,8 @@ def _row(match: Match) -> tuple[object, ...]:
 
     says = "=" if match.same_recording else "✓" if match.predicted else ""
     marks = (says, "✓" if match.listed else "")
-    shown = (match.rank, *identity(match.performance), f"{match.cover_probability:.4f}", *marks)
+    probability = "" if match.cover_probability is None else f"{match.cover_probability:.4f}"
+    shown = (match.rank, *identity(match.performance), probability, *marks)
     if match.passage is None:
-        return *shown, f"{match.distance:z.3f}"
+        return *shown, f"{match.distance:z.3f}" if match.similarity is None else f"{match.similarity:z.3f}"
     return *shown, f"{match.similarity:.3f}", f"{clock(match.passage.a)} ↔ {clock(match.passage.b)}"

@@ -40,17 +40,26 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     m = found.manifest
     yield "workspace", found.home
     yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
-    yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}, {m.frame_rate:.2f} frames/s"
+    rate = "" if m.frame_rate is None else f", {m.frame_rate:.2f} frames/s"
+    yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}{rate}"
     yield "performances", f"{m.count:,} of {m.works:,} works, of which {found.alone:,} have one performance only"
     for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
         yield "collection", f"{name}: {performances:,} performances of {works:,} works"
     yield "cover pairs", f"{found.cover_pairs:,}"
-    f = m.features
+    yield from _model(found)
+    for name, size in found.bytes_of.items():
+        yield name, f"{size / 1e6:,.1f} MB{' (current)' if name == found.generation else ''}"
+
+
+def _model(found: Stats) -> Iterator[tuple[str, str]]:
+    m, f = found.manifest, found.manifest.features
+    if f is None:
+        several = f", {found.segments:,} segments" if found.segments else ""
+        yield "vectors", f"foreign ({m.model}), of {m.dim:,} numbers{several}; ranked by cosine"
+        return
     rate = f", {f.rate:.2f} frames/s" if f.rate else ""
     yield "model", f"{m.model} sees {f.features}{rate}, at most {f.frames:,} frames, key {f.key}"
     yield "windows", _windows(found)
-    for name, size in found.bytes_of.items():
-        yield name, f"{size / 1e6:,.1f} MB{' (current)' if name == found.generation else ''}"
 
 
 def _windows(found: Stats) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from covsearch.cli.build import skipped_lines
+from covsearch.cli.build import skipped_lines, unused_lines
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -23,6 +23,7 @@ _LISTED = 10  # PIDs that a summary names
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--subset", help="Which subset, when a folder holds several.")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as they declare].")
+@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
 @click.option("--strict", is_flag=True, help="Stop at the first performance of a folder that cannot be added.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
 @click.pass_obj
@@ -31,6 +32,7 @@ def add(
     paths: tuple[Path, ...],
     subset: str | None,
     frame_rate: float | None,
+    metadata: Path | None,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -38,8 +40,9 @@ def add(
 
     Nothing is trained, and nothing else in the index changes. Files are called as Da-TACOS calls them, since that says
     of which work and performance they are; a model that sees several features needs one file each. Titles come from
-    the metadata JSON of the folder, or beside a file's. What cannot be read is skipped in a folder, and refused as a
-    file. Adding what is there already changes nothing; what is there with another file or other metadata is refused.
+    the metadata JSON of the folder, or beside a file's; the CSV of --metadata goes before it. What cannot be read is
+    skipped in a folder, and refused as a file. Adding what is there already changes nothing; what is there with
+    another file or other metadata is refused.
 
     A collection has the name of its subset. Two of different names may have the same ids: `sample:P_5` is then P_5 of
     the sample. Works of two collections are never the same work. A file in no dataset's folder is of the collection
@@ -54,7 +57,13 @@ def add(
 
     with stderr_progress() as progress:
         report = update.add_performances(
-            workspace, paths, subset=subset, strict=strict, frame_rate=frame_rate, progress=progress
+            workspace,
+            paths,
+            subset=subset,
+            strict=strict,
+            frame_rate=frame_rate,
+            metadata=metadata,
+            progress=progress,
         )
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _added(report))
 
@@ -90,7 +99,13 @@ def _added(report: AddReport) -> str:
         lines = [f"Nothing is new: {there}"]
     rates = " and ".join(f"{rate:.2f}" for rate in report.frame_rates)
     return "\n".join(
-        [*filter(None, lines), f"Read at {rates} frames/s.", _holds(report), *skipped_lines(report.skipped)]
+        [
+            *filter(None, lines),
+            f"Read at {rates} frames/s.",
+            _holds(report),
+            *unused_lines(report.unused_metadata),
+            *skipped_lines(report.skipped),
+        ]
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from covsearch.dataset.chroma import CHROMA
-from covsearch.dataset.datacos import Dataset, Found, Skipped, join, rate_in
+from covsearch.dataset.datacos import Dataset, Found, Skipped, join, open_dataset, rate_in
 from covsearch.dataset.frame_rate import frame_rate_of
 from covsearch.dataset.hdf5 import read_rate
 from covsearch.dataset.ids import PID, WID
@@ -61,6 +61,19 @@ def open_files(
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100, resolve follows links
         groups.setdefault(_subset(path), []).append(path)
     return tuple(_open(subset, group, features, frame_rate) for subset, group in groups.items())
+
+
+def open_given(
+    paths: Sequence[Path], features: Sequence[str], subset: str | None, strict: bool, frame_rate: float | None
+) -> list[tuple[Dataset, bool]]:
+    """Folders one by one, then the files; with each, whether nothing of it may be skipped.
+
+    Parameters and errors are those of :func:`~covsearch.dataset.datacos.open_dataset` and :func:`open_files`.
+    """
+    folders = [path for path in paths if path.is_dir()]
+    files = open_files([path for path in paths if path not in folders], features, frame_rate=frame_rate)
+    opened = [open_dataset(path, features, subset=subset, strict=strict, frame_rate=frame_rate) for path in folders]
+    return [*((dataset, strict) for dataset in opened), *((dataset, True) for dataset in files)]
 
 
 def rate_of_file(path: Path) -> float | None:

@@ -89,10 +89,10 @@ def _text(record: dict[str, Any], key: str, pid: str) -> str:
     value = record.get(key, "")
     if not isinstance(value, str):
         raise ValueError(f"{key} of {pid} must be text, not {type(value).__name__}")
-    return _clean(value, f"{key} of {pid}")
+    return clean(value, f"{key} of {pid}")
 
 
-def _clean(value: str, what: str) -> str:
+def clean(value: str, what: str) -> str:
     """`value` itself, if it can be stored and printed; a terminal would obey control characters."""
     if len(value) > MAX_TEXT:
         raise ValueError(f"{what} has {len(value):,} characters; at most {MAX_TEXT:,} are read")
@@ -113,4 +113,4 @@ def _matches(value: Any, pid: str) -> Iterator[MusicBrainzMatch]:
         length = _dict(match, f"a MusicBrainz match of {pid}").get("length")
         digits = str(length) if isinstance(length, (str, int)) and not isinstance(length, bool) else ""
         known = digits.isascii() and digits.isdigit() and len(digits) <= 12
-        yield MusicBrainzMatch(_clean(mbid, f"a MusicBrainz match of {pid}"), int(digits) if known else None)
+        yield MusicBrainzMatch(clean(mbid, f"a MusicBrainz match of {pid}"), int(digits) if known else None)

@@ -195,19 +195,19 @@ class _Search:
     def decided(self, *, rule: bool = True, among: int | None = None) -> Decision:
         """What is said of it; `among` so many performances, of which the ones searched are a fair sample.
 
-        Of `among` / `searched` times as many performances, the k-th best is higher by the logarithm of that, as
+        Of `among` / `searched` times as many performances, the level of chance is higher by the logarithm of that, as
         :mod:`covsearch.ranking.chance` has it; the best match stays what it is.
         """
-        found, among = self.ranked, among or self.searched
+        found = self.ranked
         assert found.ratio is not None  # a bench has a calibration
         assert found.chance is not None
-        best = found.best + np.log(among / self.searched)
-        return decide(found.ratio, best, found.chance, found.same & rule, searched=among)
+        ratio = found.ratio - np.log((among or self.searched) / self.searched)
+        return decide(ratio, found.best, found.chance, found.same & rule, searched=self.searched)
 
     def calls(self) -> tuple[bool, bool, bool]:
         """As in :class:`Trials`: unaided, far, far and unaided."""
         told = self.decided(rule=False), self.decided(among=FAR), self.decided(rule=False, among=FAR)
-        unaided, far, far_unaided = (one.predicted[0] for one in told)
+        unaided, far, far_unaided = (bool(one.predicted[0]) for one in told)
         return unaided, far, far_unaided
 
 

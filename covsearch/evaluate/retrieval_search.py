@@ -24,6 +24,7 @@ from covsearch.ranking import ALIGN
 from covsearch.ranking.scores import warm
 from covsearch.stages import SPAN, STAGES, Question, Ranked, Scope, align_all
 from covsearch.store import in_memory
+from covsearch.store.protocols import ChromaBlobs
 
 CANDIDATES, ALL, NONE = ALIGNED = ("candidates", "all", "none")
 """What a calibrated model's search aligns when it is judged: what a query does, all pairs, or nothing."""
@@ -118,8 +119,13 @@ class CascadeDistances:
 
 def ask(searched: Scope, row: int, top: int, candidates: int | None = None) -> Ranked:
     """What the default query finds for one performance of the collection."""
-    question = Question(searched.collection.take([row])[0], searched.chroma.track(row), row=row)
+    question = Question(searched.collection.take([row])[0], _chroma(searched).track(row), row=row)
     return STAGES[ALIGN](searched, question, top, candidates)
+
+
+def _chroma(searched: Scope) -> ChromaBlobs:
+    assert searched.chroma is not None  # of a model of ours
+    return searched.chroma
 
 
 def told_distances(ratio: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,7 +165,7 @@ def fused_system(name: str, searched: Scope, track_seconds: float, seed: int, pr
     """Every pair aligned finely, and what this and the head say together: a search without candidates."""
     warm()
     size, started = len(searched.collection), time.process_time()
-    aligned = align_all([searched.chroma.track(row) for row in range(size)], 1, SPAN, progress)  # (N, N)
+    aligned = align_all([_chroma(searched).track(row) for row in range(size)], 1, SPAN, progress)  # (N, N)
     pair = (time.process_time() - started) / max(1, size * (size - 1) // 2)
     distances = fused_distances(searched, aligned)
     return System(f"{name}, all aligned", distances, track_seconds, lambda larger: pair * larger, measured=False)
@@ -193,4 +199,4 @@ def _larger(searched: Scope, size: int, seed: int) -> Scope:
     vectors = np.stack(disturbed(list(own.take(range(len(own)))), size, seed))
     rows = np.random.default_rng([seed, 4]).integers(len(own), size=size).tolist()
     collection = in_memory(list(map(str, range(size))), vectors, own.head)
-    return Scope(collection, searched.chroma.take(rows), None, searched.calibration)
+    return Scope(collection, _chroma(searched).take(rows), None, searched.calibration)

@@ -89,7 +89,7 @@ class Chroma(Part):
     def load(cls, path: Path, manifest: Manifest) -> Chroma:
         """Read what :meth:`save` wrote; the frames are mapped, not read."""
         found = cls(*_open(path))
-        width = manifest.features.width
+        width = manifest.heard()[0].width
         if found.frames.shape[1] != width:
             raise ArtefactError(f"expected frames of {width} numbers, found {found.frames.shape[1]}")
         return found

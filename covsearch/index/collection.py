@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from covsearch.config import EMBEDDING_DIM
 from covsearch.errors import ArtefactError
-from covsearch.index.flat import RECIPE, FlatIndex
+from covsearch.index.flat import FlatIndex, recipe
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head, load_head, save_head
 from covsearch.index.manifest import MEND
@@ -46,16 +46,16 @@ class Collection:
         return {pid: row for row, pid in enumerate(self.pids)}
 
 
-def check_vectors(pids: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    """Check that `vectors` is what an index is made of: (N, 128) float32, finite, unit length, one a PID.
+def check_vectors(pids: Sequence[str], vectors: NDArray[np.float32], dim: int = EMBEDDING_DIM) -> None:
+    """Check that `vectors` is what an index is made of: (N, `dim`) float32, finite, unit length, one a PID.
 
     Raises
     ------
     ArtefactError
         For anything else; names the first PID that is wrong.
     """
-    if vectors.dtype != np.float32 or vectors.shape != (len(pids), EMBEDDING_DIM) or not len(pids):
-        expected = f"float32 of shape ({len(pids) or 'at least 1'}, {EMBEDDING_DIM})"
+    if vectors.dtype != np.float32 or vectors.shape != (len(pids), dim) or not len(pids):
+        expected = f"float32 of shape ({len(pids) or 'at least 1'}, {dim})"
         raise ArtefactError(f"vectors must be {expected}, one row a PID, not {vectors.dtype} {vectors.shape}")
     if len(set(pids)) != len(pids):
         double = next(pid for i, pid in enumerate(pids) if pid in pids[:i])
@@ -64,7 +64,7 @@ def check_vectors(pids: Sequence[str], vectors: NDArray[np.float32]) -> None:
 
 
 def check_unit(names: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    """Check that every row of `vectors` (n, 128) is finite and of unit length.
+    """Check that every row of `vectors` (n, D) is finite and of unit length.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def check_unit(names: Sequence[str], vectors: NDArray[np.float32]) -> None:
 
 def write_collection(folder: Path, pids: Sequence[str], vectors: NDArray[np.float32], head: Head) -> None:
     """Write ids, vectors, head and FAISS index of one generation into `folder`."""
-    check_vectors(pids, vectors)
+    check_vectors(pids, vectors, head.dim)
     vectors = np.ascontiguousarray(vectors)
     (folder / "ids.json").write_text(json.dumps(list(pids)), encoding="utf-8")
     (folder / "embeddings.safetensors").write_bytes(safetensors.numpy.save({"vectors": vectors}))
@@ -97,12 +97,13 @@ def read_collection(generation: Generation) -> Collection:
         When a file cannot be read or does not fit the others.
     """
     manifest = generation.manifest
-    if (manifest.dim, dict(manifest.recipe)) != (EMBEDDING_DIM, RECIPE):
+    dim = manifest.dim if manifest.foreign else EMBEDDING_DIM
+    if (manifest.dim, dict(manifest.recipe)) != (dim, recipe(dim)):
         came = f"{manifest.dim} dimensions, {dict(manifest.recipe)}"
-        raise ArtefactError(f"this covsearch searches {EMBEDDING_DIM} dimensions, {RECIPE}; index has {came}: {MEND}")
+        raise ArtefactError(f"this covsearch searches {dim} dimensions, {recipe(dim)}; index has {came}: {MEND}")
     pids = _read_ids(generation.folder / "ids.json", manifest.count)
-    vectors = _read_vectors(generation.folder / "embeddings.safetensors", manifest.count)
-    head = load_head(generation.folder / "head.safetensors")
+    vectors = _read_vectors(generation.folder / "embeddings.safetensors", manifest.count, dim)
+    head = load_head(generation.folder / "head.safetensors", dim)
     return Collection(pids, _read_flat(generation.folder / "index.faiss", vectors, head))
 
 
@@ -133,11 +134,11 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         raise ArtefactError(f"{path}: expected safetensors: {e}; {MEND}") from e
 
 
-def _read_vectors(path: Path, count: int) -> NDArray[np.float32]:
+def _read_vectors(path: Path, count: int, dim: int) -> NDArray[np.float32]:
     vectors = read_tensors(path).get("vectors")
-    if vectors is None or vectors.dtype != np.float32 or vectors.shape != (count, EMBEDDING_DIM):
+    if vectors is None or vectors.dtype != np.float32 or vectors.shape != (count, dim):
         came = "none" if vectors is None else f"{vectors.dtype} {vectors.shape}"
-        raise ArtefactError(f"{path}: expected float32 ({count}, {EMBEDDING_DIM}), found {came}; {MEND}")
+        raise ArtefactError(f"{path}: expected float32 ({count}, {dim}), found {came}; {MEND}")
     if not np.isfinite(vectors).all():
         raise ArtefactError(f"{path}: holds NaN or infinity; {MEND}")
     return vectors

@@ -1,6 +1,6 @@
 """Exact and two-stage search with one FAISS index.
 
-The head's distance is an inner product in 129 dimensions: with ``d' = [v, Σ α v²]`` stored and
+The head's distance is an inner product in D + 1 dimensions, 129 of models of ours: with ``d' = [v, Σ α v²]`` stored and
 ``q' = [2 α∘u, −1]`` asked, ``Σ α (u − v)² = Σ α u² − ⟨q', d'⟩``, whatever the signs of α. So the largest inner
 products are the nearest rows. The same index finds cosine neighbours with ``q' = [u, 0]``.
 
@@ -19,16 +19,25 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.config import EMBEDDING_DIM
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.index.head import Head
-from covsearch.ranking.nearest import Ranking
+from covsearch.ranking.nearest import Ranking, checked_query
 
-RECIPE = {"faiss": "Flat", "metric": "inner product", "dim": EMBEDDING_DIM + 1}
 MARGIN = 32  # rows beyond the wanted ones in the first request; enough unless that many are all but equal
-# |fl(⟨q,d⟩) − ⟨q,d⟩| ≤ n·ε/(1 − n·ε) · Σ|q||d| for any order of summation (Higham, Accuracy and Stability of
-# Numerical Algorithms, 2002, eq. 3.5), n = 129; a few ε more for the rounding of q' and d' themselves
-_ERROR = (EMBEDDING_DIM + 9) * 2.0**-24
+
+
+def recipe(dim: int) -> dict[str, Any]:
+    """What the manifest says of the FAISS index over vectors of `dim` numbers."""
+    return {"faiss": "Flat", "metric": "inner product", "dim": dim + 1}
+
+
+def product_error(dim: int) -> float:
+    """Bound of the rounding error of a float32 inner product, as a share of Σ|q||d|.
+
+    |fl(⟨q,d⟩) − ⟨q,d⟩| ≤ n·ε/(1 − n·ε) · Σ|q||d| for any order of summation (Higham, Accuracy and Stability of
+    Numerical Algorithms, 2002, eq. 3.5), n = D + 1; a few ε more for the rounding of q' and d' themselves.
+    """
+    return (dim + 9) * 2.0**-24
 
 
 class FlatIndex:
@@ -36,7 +45,7 @@ class FlatIndex:
 
     Parameters
     ----------
-    vectors : ndarray of float32, shape (n, 128)
+    vectors : ndarray of float32, shape (n, D)
     head : Head
     index : faiss.IndexFlatIP, optional
         As :meth:`serialize` stored it; made from the other two when missing.
@@ -44,13 +53,14 @@ class FlatIndex:
     Raises
     ------
     ArtefactError
-        When `index` is not a flat inner-product index of n rows in 129 dimensions.
+        When `index` is not a flat inner-product index of n rows in D + 1 dimensions.
     """
 
     def __init__(self, vectors: NDArray[np.float32], head: Head, index: Any = None) -> None:
         self.vectors = vectors
         self.head = head
-        self._index = _checked(index, len(vectors)) if index is not None else _augmented(vectors, head)
+        self._index = _checked(index, vectors.shape) if index is not None else _augmented(vectors, head)
+        self._error = product_error(vectors.shape[1])
         squares = np.einsum("ij,ij->i", vectors, vectors)
         self._longest = float(np.sqrt(squares.max(initial=0.0)))
         self._heaviest = float((vectors * vectors @ np.abs(head.alpha)).max(initial=0.0))
@@ -70,11 +80,11 @@ class FlatIndex:
         ArtefactError
             With the first row that is another one.
         """
-        expected = _rows(self.vectors, self.head)  # (n, 129)
+        expected = _rows(self.vectors, self.head)  # (n, D + 1)
         stored = np.empty_like(expected)  # given, as without it FAISS answers in tensors once its torch helpers are in
         self._index.reconstruct_n(0, len(self), stored)
         # the last number is a sum, which another processor may round otherwise
-        allowed = _ERROR * (self.vectors * self.vectors @ np.abs(self.head.alpha))
+        allowed = self._error * (self.vectors * self.vectors @ np.abs(self.head.alpha))
         same = np.abs(stored[:, -1] - expected[:, -1]) <= allowed  # NaN compares false
         same &= (stored[:, :-1] == self.vectors).all(axis=1)
         if not same.all():
@@ -85,16 +95,16 @@ class FlatIndex:
 
         Parameters
         ----------
-        u : ndarray, shape (128,)
+        u : ndarray, shape (D,)
         k : int
             At least 1; more than there are rows gives all.
         exclude : int, optional
             A row that is not ranked: the query's own.
         """
-        u = _checked_query(u, k)
+        u = checked_query(u, k, self.vectors.shape[1])
         question = np.concatenate([2 * self.head.alpha * u, [-1.0]]).astype(np.float32)
         own = float((self.head.alpha * np.square(u, dtype=np.float64)).sum())
-        error = _ERROR * (float(np.linalg.norm(question[:-1])) * self._longest + self._heaviest)
+        error = self._error * (float(np.linalg.norm(question[:-1])) * self._longest + self._heaviest)
         wanted = min(k + MARGIN + 1, len(self))
         while True:
             rows, products = self._search(question, wanted)
@@ -110,7 +120,7 @@ class FlatIndex:
         Quicker than :meth:`rank` only with a sublinear index; it loses rows that the head would rank high but
         that are no cosine neighbours. Parameters as for :meth:`rank`.
         """
-        u = _checked_query(u, k)
+        u = checked_query(u, k, self.vectors.shape[1])
         if candidates < k:
             raise UsageError(f"candidates must be at least the {k} wanted matches, not {candidates}")
         question = np.append(u, np.float32(0))
@@ -150,7 +160,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
-    """``[v, Σ α v²]`` of every row, (n, 129)."""
+    """``[v, Σ α v²]`` of every row, (n, D + 1)."""
     weighted = (np.square(vectors, dtype=np.float64) * head.alpha).sum(axis=1)
     with np.errstate(over="ignore"):
         rows = np.concatenate([vectors, weighted[:, None].astype(np.float32)], axis=1)
@@ -161,25 +171,17 @@ def _rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
 
 def _augmented(vectors: NDArray[np.float32], head: Head) -> Any:
     """A new index of :func:`_rows`."""
-    index = faiss.IndexFlatIP(EMBEDDING_DIM + 1)
+    index = faiss.IndexFlatIP(vectors.shape[1] + 1)
     index.add(_rows(vectors, head))
     return index
 
 
-def _checked(index: Any, count: int) -> Any:
+def _checked(index: Any, shape: tuple[int, ...]) -> Any:
     """FAISS itself checks dimensions by ``assert`` only, which ``python -O`` removes."""
     if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise ArtefactError(f"expected a flat inner-product index, got {type(index).__name__}")
-    if (index.d, index.ntotal) != (EMBEDDING_DIM + 1, count):
-        expected = f"{count} rows of {EMBEDDING_DIM + 1} dimensions"
+    count, dim = shape
+    if (index.d, index.ntotal) != (dim + 1, count):
+        expected = f"{count} rows of {dim + 1} dimensions"
         raise ArtefactError(f"expected {expected}, the FAISS index has {index.ntotal} rows of {index.d}")
     return index
-
-
-def _checked_query(u: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    if k < 1:
-        raise UsageError(f"at least 1 match must be asked for, not {k}")
-    u = np.asarray(u, dtype=np.float32)
-    if u.shape != (EMBEDDING_DIM,) or not np.isfinite(u).all():
-        raise ArtefactError(f"a query vector must be {EMBEDDING_DIM} finite numbers, got shape {u.shape}")
-    return u

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.calibration import CALIBRATION, Calibration, read_calibration
+from covsearch.index.collection_calibration import CollectionCalibration, read_collection_calibration
 from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
 from covsearch.index.parts import NEEDED, PARTS
 from covsearch.index.verified import check_files
@@ -20,19 +21,25 @@ _LINE = re.compile(rb"(gen-[0-9]{4,9}) ([0-9a-f]{64})\n")  # to the byte: no oth
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 MODEL_FILES = ("model.safetensors", "config.toml")
-FILES = {
-    "index.faiss": "FAISS IndexFlatIP over the 129 numbers `[v, Σ α v²]` of every performance",
-    "ids.json": "the PIDs as a JSON array, as `collection:PID` where a PID alone is not clear, in natural order: "
-    "number i is row i of the other files",
-    "embeddings.safetensors": "`vectors`, float32 (N, 128), rows of unit length",
-    "head.safetensors": "`alpha`, float32 (128,), and `beta`, float64 (1,)",
+OWN_FILES = {
     "model/model.safetensors": "weights of the model that made the vectors, for queries by file",
     "model/config.toml": "the model's configuration",
     **{PARTS[name].file: PARTS[name].holds for name in NEEDED},
 }
+"""What foreign vectors come without."""
+FILES = {
+    "index.faiss": "FAISS IndexFlatIP over the D + 1 numbers `[v, Σ α v²]` of every performance",
+    "ids.json": "the PIDs as a JSON array, as `collection:PID` where a PID alone is not clear, in natural order: "
+    "number i is row i of the other files",
+    "embeddings.safetensors": "`vectors`, float32 (N, D), rows of unit length, D = 128 of models of ours; of several "
+    "segments their mean direction",
+    "head.safetensors": "`alpha`, float32 (D,), and `beta`, float64 (1,)",
+    **OWN_FILES,
+}
 CALIBRATED = f"model/{CALIBRATION}"
 OPTIONAL = {
-    CALIBRATED: "only of a calibrated model: what p is worth, as `covsearch calibrate` wrote it",
+    CALIBRATED: "only of a calibrated model: what p is worth, as `covsearch calibrate` wrote it; of foreign vectors "
+    "what the cosine is worth, fitted on the collection's own works",
     **{kind.file: f"only by `build-index {kind.option}`: {kind.holds}" for kind in PARTS.values() if kind.option},
 }
 
@@ -68,15 +75,19 @@ class Generation:
         """Whether the model was calibrated when the generation was built."""
         return lists_calibration(self.name, self.manifest)
 
-    def calibration(self) -> Calibration | None:
-        """The calibration of the model; None where it has none.
+    def calibration(self) -> Calibration | CollectionCalibration | None:
+        """The calibration of the model, or of foreign vectors; None where there is none.
 
         Raises
         ------
         ArtefactError
             When it is damaged, or another model's.
         """
-        return read_calibration(self.model_folder, self.manifest.model, MEND) if self.calibrated else None
+        if not self.calibrated:
+            return None
+        if self.manifest.foreign:
+            return read_collection_calibration(self.model_folder, self.manifest.model)
+        return read_calibration(self.model_folder, self.manifest.model, MEND)
 
     @property
     def database(self) -> Path:
@@ -84,15 +95,18 @@ class Generation:
         return self.workspace.db / f"{self.name}.sqlite3"
 
 
-def files_of(parts: Iterable[str] = NEEDED, *, calibrated: bool = False) -> list[str]:
+def files_of(parts: Iterable[str] = NEEDED, *, calibrated: bool = False, foreign: bool = False) -> list[str]:
     """The files in the folder of a generation with some parts, and perhaps a calibration, by their path from it."""
     optional = [PARTS[part].file for part in parts if part not in NEEDED]
-    return [*FILES, *optional, *([CALIBRATED] if calibrated else [])]
+    always = [file for file in FILES if not (foreign and file in OWN_FILES)]
+    return [*always, *optional, *([CALIBRATED] if calibrated else [])]
 
 
-def stored_paths(name: str, parts: Iterable[str] = NEEDED, *, calibrated: bool = False) -> list[str]:
+def stored_paths(
+    name: str, parts: Iterable[str] = NEEDED, *, calibrated: bool = False, foreign: bool = False
+) -> list[str]:
     """The files of generation `name`, as the manifest names them: by their path from the workspace."""
-    files = files_of(parts, calibrated=calibrated)
+    files = files_of(parts, calibrated=calibrated, foreign=foreign)
     return [*(f"index/{name}/{file}" for file in files), f"db/{name}.sqlite3"]
 
 
@@ -103,7 +117,8 @@ def lists_calibration(name: str, manifest: Manifest) -> bool:
 
 def expected_paths(name: str, manifest: Manifest) -> list[str]:
     """:func:`stored_paths` of generation `name`, as its manifest says that it was built."""
-    return stored_paths(name, manifest.parts, calibrated=lists_calibration(name, manifest))
+    calibrated = lists_calibration(name, manifest)
+    return stored_paths(name, manifest.parts, calibrated=calibrated, foreign=manifest.foreign)
 
 
 def read_current(workspace: Workspace) -> tuple[str, str] | None:

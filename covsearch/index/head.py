@@ -20,24 +20,27 @@ class Head:
 
     Attributes
     ----------
-    alpha : ndarray of float32, shape (128,)
+    alpha : ndarray of float32, shape (D,)
         Effective weights, in whatever way they were learned; may be negative.
     beta : float
         Bias; shifts every p and changes no order.
+    dim : int
+        D: 128 of models of ours.
 
     Raises
     ------
     ArtefactError
-        When `alpha` is not (128,) or anything is NaN or infinite.
+        When `alpha` is not (D,) or anything is NaN or infinite.
     """
 
     alpha: NDArray[np.float32]
     beta: float
+    dim: int = EMBEDDING_DIM
 
     def __post_init__(self) -> None:
         alpha = np.ascontiguousarray(self.alpha, dtype=np.float32)
-        if alpha.shape != (EMBEDDING_DIM,):
-            raise ArtefactError(f"head: alpha must have shape ({EMBEDDING_DIM},), not {alpha.shape}")
+        if alpha.shape != (self.dim,):
+            raise ArtefactError(f"head: alpha must have shape ({self.dim},), not {alpha.shape}")
         if not (np.isfinite(alpha).all() and np.isfinite(self.beta)):
             raise ArtefactError("head: alpha and beta must be finite; train the model again")
         object.__setattr__(self, "alpha", alpha)
@@ -48,8 +51,8 @@ class Head:
 
         Parameters
         ----------
-        u : ndarray, shape (128,)
-        vectors : ndarray, shape (n, 128)
+        u : ndarray, shape (D,)
+        vectors : ndarray, shape (n, D)
 
         Returns
         -------
@@ -61,7 +64,7 @@ class Head:
         return np.asarray((delta * delta * self.alpha).sum(axis=1), dtype=np.float64)
 
     def scores(self, u: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Logits s = distance + β of `u` (128,) with every row of `vectors` (n, 128); float64, shape (n,)."""
+        """Logits s = distance + β of `u` (D,) with every row of `vectors` (n, D); float64, shape (n,)."""
         return self.distances(u, vectors) + self.beta
 
     @staticmethod
@@ -72,12 +75,17 @@ class Head:
 
 
 def save_head(path: Path, head: Head) -> None:
-    """Write `head` as safetensors: ``alpha`` (128,) float32 and ``beta`` (1,) float64."""
+    """Write `head` as safetensors: ``alpha`` (D,) float32 and ``beta`` (1,) float64."""
     path.write_bytes(safetensors.numpy.save({"alpha": head.alpha, "beta": np.array([head.beta])}))
 
 
-def load_head(path: Path) -> Head:
-    """Read what :func:`save_head` wrote.
+def cosine_head(dim: int) -> Head:
+    """The head whose distance is 1 - cosine of unit vectors: ``Σ ½ (u - v)²``."""
+    return Head(np.full(dim, 0.5, np.float32), 0.0, dim)
+
+
+def load_head(path: Path, dim: int = EMBEDDING_DIM) -> Head:
+    """Read what :func:`save_head` wrote of a head of `dim` weights.
 
     Raises
     ------
@@ -94,6 +102,6 @@ def load_head(path: Path) -> Head:
         came = sorted(f"{name} {tensor.dtype}" for name, tensor in tensors.items())
         raise ArtefactError(f"{path}: expected floats, got {came}; run `covsearch build-index`")
     try:
-        return Head(tensors["alpha"], float(tensors["beta"][0]))
+        return Head(tensors["alpha"], float(tensors["beta"][0]), dim)
     except ArtefactError as e:
         raise ArtefactError(f"{path}: {e}") from e

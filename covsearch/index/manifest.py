@@ -30,6 +30,7 @@ class StoredFile:
 
 
 _NULLABLE = ("source",)
+_NULL_IF_FOREIGN = ("features", "frame_rate")
 FIELDS = {
     "format": "version of this layout; a reader refuses any other",
     "covsearch": "version of covsearch that built the generation",
@@ -38,15 +39,17 @@ FIELDS = {
     "count": "number of performances",
     "works": "number of works among them",
     "dim": "length of a vector",
-    "model": "fingerprint of the model that made the vectors",
-    "features": "what the model sees: which features, at which frame rate, how many frames at most, in which key",
+    "model": "fingerprint of the model that made the vectors; of foreign vectors the name of their file",
+    "features": "what the model sees: which features, at which frame rate, how many frames at most, in which key; null "
+    "of foreign vectors, whose model is not known",
     "frame_rate": "frames a second of the files that the index was built from, and, unless another rate is named, of "
-    "those that it is queried with; the database has those of added performances",
+    "those that it is queried with; the database has those of added performances; null of foreign vectors",
     "recipe": "kind of the FAISS index",
     "parts": "what is held of every performance beside its vector, and how it was made: `chroma`; and `windows`, where "
-    "there are some, with their `length` and `hop` in frames at `rate` frames a second",
-    "source": "folder of the dataset that the index was built from; null for the bundled sample; the database has "
-    "those of added performances",
+    "there are some, with their `length` and `hop` in frames at `rate` frames a second; of foreign vectors "
+    "`segments` or nothing",
+    "source": "folder of the dataset, or file of foreign vectors, that the index was built from; null for the bundled "
+    "sample; the database has those of added performances",
     "files": "size and SHA-256 of every file, by its path from the workspace",
 }
 
@@ -63,12 +66,32 @@ class Manifest:
     works: int
     dim: int
     model: str
-    features: FeatureConfig
-    frame_rate: float
+    features: FeatureConfig | None
+    frame_rate: float | None
     recipe: Mapping[str, Any]
     parts: Mapping[str, Any]
     source: str | None
     files: Mapping[str, StoredFile]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the vectors are of a model that is not ours: then nothing here can hear a file."""
+        return self.features is None
+
+    def heard(self) -> tuple[FeatureConfig, float]:
+        """What the model sees, and frames/s of the files that the index was built from.
+
+        Raises
+        ------
+        UsageError
+            For foreign vectors: what they were made of is not known.
+        """
+        if self.features is None or self.frame_rate is None:
+            raise UsageError(
+                f"the index has foreign vectors ({self.model}) and no model that could hear a file: ask by an id, or "
+                "in Python by a vector (Index.query_vector); to add tracks, run `covsearch build-index --vectors` again"
+            )
+        return self.features, self.frame_rate
 
     @property
     def windows(self) -> WindowRecipe | None:
@@ -113,23 +136,27 @@ def parse_manifest(text: str) -> Manifest:
 def _build(values: dict[str, Any]) -> Manifest:
     if sorted(values) != sorted(FIELDS):
         raise TypeError(f"fields {sorted(values)}, expected {sorted(FIELDS)}")
+    foreign = all(values[name] is None for name in _NULL_IF_FOREIGN)
+    nullable = (*_NULLABLE, *(_NULL_IF_FOREIGN if foreign else ()))
     kinds: dict[str, type] = dict.fromkeys(("format", "count", "works", "dim"), int)
     kinds |= {"frame_rate": float, "features": dict, "recipe": dict, "parts": dict, "files": dict}
     for name, value in values.items():
-        if not (value is None and name in _NULLABLE):
+        if not (value is None and name in nullable):
             _expect(name, value, kinds.get(name, str))
-    check_frame_rate(values["frame_rate"])
+    if not foreign:
+        check_frame_rate(values["frame_rate"])
     built = {
-        "features": FeatureConfig(**values["features"]),
-        "parts": _parts(values["parts"]),
+        "features": None if foreign else FeatureConfig(**values["features"]),
+        "parts": _parts(values["parts"], foreign),
         "files": _files(values["files"]),
     }
     return Manifest(**{**values, **built})
 
 
-def _parts(values: dict[str, Any]) -> dict[str, Any]:
-    if not set(NEEDED) <= set(values) <= set(PARTS):
-        raise TypeError(f"parts {sorted(values)}, expected {' and '.join(NEEDED)}, known are {sorted(PARTS)}")
+def _parts(values: dict[str, Any], foreign: bool) -> dict[str, Any]:
+    known, needed = [name for name, kind in PARTS.items() if kind.foreign == foreign], () if foreign else NEEDED
+    if not set(needed) <= set(values) <= set(known):
+        raise TypeError(f"parts {sorted(values)}, expected {' and '.join(needed)}, known are {sorted(known)}")
     return {name: _settings(name, said) for name, said in values.items()}
 
 

@@ -37,7 +37,9 @@ class Kind:
     settings : type
         Dataclass of numbers, what the manifest says of the part.
     option : str
-        Of ``covsearch build-index``, by which it is made; empty for a part that every index has.
+        Of ``covsearch build-index``, by which it is made; empty for a part that every index of a model of ours has.
+    foreign : bool
+        Whether it is of foreign vectors, which have none of the other parts, and with one vector a track none at all.
     """
 
     home: str
@@ -46,6 +48,7 @@ class Kind:
     sound: str
     settings: type = NoSettings
     option: str = ""
+    foreign: bool = False
 
     @property
     def part(self) -> type[Part]:
@@ -78,9 +81,20 @@ PARTS: Mapping[str, Kind] = {
         WindowRecipe,
         "--windows",
     ),
+    "segments": Kind(
+        "covsearch.index.segments:Segments",
+        "segments.safetensors",
+        "`vectors`, float32 (M, D), rows of unit length; `first`, int64 (N + 1,): rows `first[i]` to `first[i + 1]` "
+        "are the segments of track i",
+        "segments of every track, finite and of length 1",
+        option="--vectors",
+        foreign=True,
+    ),
 }
-NEEDED = tuple(name for name, kind in PARTS.items() if not kind.option)
-"""Parts that every index has."""
+OURS = tuple(name for name, kind in PARTS.items() if not kind.foreign)
+"""Parts that an index of a model of ours may have."""
+NEEDED = tuple(name for name in OURS if not PARTS[name].option)
+"""Parts that every such index has."""
 
 
 def settings_for(

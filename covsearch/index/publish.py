@@ -84,10 +84,11 @@ class Draft:
         The draft's files have their final names afterwards; generations older than the previous one are removed.
         """
         calibrated = (self.folder / CALIBRATED).is_file()
-        written = [*(self.folder / file for file in files_of(manifest.parts, calibrated=calibrated)), self.database]
-        paths = stored_paths(self.name, manifest.parts, calibrated=calibrated)
-        files = dict(zip(paths, map(digest, written), strict=True))
-        generation = Generation(self.workspace, self.name, replace(manifest, files=files))
+        files = files_of(manifest.parts, calibrated=calibrated, foreign=manifest.foreign)
+        written = [*(self.folder / file for file in files), self.database]
+        paths = stored_paths(self.name, manifest.parts, calibrated=calibrated, foreign=manifest.foreign)
+        digests = dict(zip(paths, map(digest, written), strict=True))
+        generation = Generation(self.workspace, self.name, replace(manifest, files=digests))
         path = self.folder / MANIFEST
         path.write_text(generation.manifest.to_json(), encoding="utf-8")
         checksum = digest(path).sha256

@@ -2,3 +2,5 @@
 
 HEAD, WINDOWS, ALIGN = RERANKS = ("head", "windows", "align")
 """What may order the matches of a query (:mod:`covsearch.stages`)."""
+COSINE = "cosine"
+"""What orders foreign vectors, and nothing else."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
     from covsearch.db.found import Found
     from covsearch.features.windows import WindowRecipe
     from covsearch.index.calibration import Calibration
+    from covsearch.index.collection_calibration import CollectionCalibration
     from covsearch.index.head import Head
     from covsearch.index.part import Part
     from covsearch.ranking.nearest import Ranking
@@ -49,7 +50,7 @@ class VectorStore(Protocol):
         """N."""
 
     def take(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        """Vectors of some rows, (len(rows), 128), in the order of `rows`; to the bit what was published."""
+        """Vectors of some rows, (len(rows), D), in the order of `rows`; to the bit what was published."""
 
     def search(self, vector: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
         """The `k` nearest rows under the head, exactly: as :func:`covsearch.index.oracle.rank_all` in float64.
@@ -59,7 +60,7 @@ class VectorStore(Protocol):
 
         Parameters
         ----------
-        vector : ndarray of float32, shape (128,)
+        vector : ndarray of float32, shape (D,)
         k : int
             At least 1; more than there are rows gives all.
         exclude : int, optional
@@ -137,7 +138,7 @@ class Blobs(Protocol):
         """The part of some rows, at least one, in the order of `rows`: in memory, of the registry's own class."""
 
 
-class Tracks(Blobs, Protocol):
+class ChromaBlobs(Blobs, Protocol):
     """The part ``chroma``."""
 
     @property
@@ -168,16 +169,23 @@ class Facts(Protocol):
         """Folder of the dataset; None for the bundled sample."""
 
     @property
-    def frame_rate(self) -> float:
-        """Of the dataset's files, frames/s."""
+    def frame_rate(self) -> float | None:
+        """Of the dataset's files, frames/s; None of foreign vectors."""
 
     @property
     def model(self) -> str:
         """Fingerprint of the model that made the vectors."""
 
     @property
-    def features(self) -> FeatureConfig:
-        """What that model sees."""
+    def features(self) -> FeatureConfig | None:
+        """What that model sees; None of foreign vectors."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the vectors are of a model that is not ours."""
+
+    def heard(self) -> tuple[FeatureConfig, float]:
+        """`features` and `frame_rate`; a UsageError for foreign vectors."""
 
     @property
     def dim(self) -> int:
@@ -215,8 +223,8 @@ class State(Protocol):
     def model_folder(self) -> Path:
         """A folder on this machine with the model's checkpoint; a back end that keeps it elsewhere fetches it."""
 
-    def calibration(self) -> Calibration | None:
-        """Of the model; None where it has none."""
+    def calibration(self) -> Calibration | CollectionCalibration | None:
+        """Of the model, or of foreign vectors; None where there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +237,8 @@ class Opened:
     vectors : VectorStore
     catalogue : Catalogue
     parts : mapping
-        Those that were asked for, by name, of the same rows as the vectors; ``chroma`` is a :class:`Tracks`.
+        Those that were asked for, by name, of the same rows as the vectors; of foreign vectors all that there are.
+        ``chroma`` is a :class:`ChromaBlobs`.
     """
 
     state: State
@@ -248,22 +257,25 @@ class Contents:
         N names, all different.
     performances : sequence of Performance
         Their metadata, with the ids that they have in their own collections.
-    vectors : NDArray[float32], shape (N, 128)
+    vectors : NDArray[float32], shape (N, D)
         Finite, of unit length.
     parts : mapping
         By name; of the same rows.
     origins : mapping
         What a name was indexed from, where that is known.
     head : Head
-    model_folder : Path
-        The checkpoint, which the store copies: weights, configuration, and the calibration if there is one.
+    model_folder : Path or None
+        The checkpoint, which the store copies: weights, configuration, and the calibration if there is one. None of
+        foreign vectors, and then so are `features` and `frame_rate`.
     model : str
         Its fingerprint.
-    features : FeatureConfig
+    features : FeatureConfig or None
     subset : str
-    frame_rate : float
+    frame_rate : float or None
     source : str or None
         As :class:`Facts` has them.
+    calibration : CollectionCalibration or None
+        Of foreign vectors, where there is one.
     """
 
     names: Sequence[str]
@@ -272,12 +284,13 @@ class Contents:
     parts: Mapping[str, Part]
     origins: Mapping[str, Origin]
     head: Head
-    model_folder: Path
+    model_folder: Path | None
     model: str
-    features: FeatureConfig
+    features: FeatureConfig | None
     subset: str
-    frame_rate: float
+    frame_rate: float | None
     source: str | None
+    calibration: CollectionCalibration | None = None
 
 
 class Publisher(Protocol):

@@ -23,6 +23,7 @@ def test_every_way_is_timed_and_the_exact_ones_agree() -> None:
     for search in result["searches"].values():
         assert search["queries"] == 3
         assert ways[EXACT]["p50_ms"] / 1000 < search["min_s"] <= search["p50_s"] <= search["p99_s"]
+        assert search["cpu_s"] > 0
     assert 300 * 516 * 12 / 1e6 < result["chroma_mb"] < result["index_mb"]
     table = query_latency.markdown(result)
     assert f"| the head alone | {ways[EXACT]['p50_ms']:.1f} ms |" in table

@@ -70,6 +70,7 @@ def test_json_lists_everything(toy: Path, model: Path, tmp_path: Path) -> None:
         "frame_rate": 44_100 / 512,
         "rate_is_known": False,
         "windows": None,
+        "unused_metadata": [],
     }
 
 

@@ -67,6 +67,7 @@ def test_adding_as_json(home: Path, tmp_path: Path) -> None:
         "works": 3,
         "generation": "gen-0002",
         "frame_rates": [44_100 / 512],
+        "unused_metadata": [],
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from published import publish
 
 from covsearch.index.generation import stored_paths
-from covsearch.index.parts import PARTS
+from covsearch.index.parts import OURS
 from covsearch.workspace import Workspace
 
 
@@ -36,7 +36,7 @@ def test_a_sound_index_is_a_table_and_exit_0(workspace: Workspace) -> None:
     lines = answer.stdout.splitlines()
     assert lines[0].startswith("gen-0002 (current): sound · 40 performances of 14 works, model cnn-")
     rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip().startswith(("index/", "db/"))}
-    assert set(rows) == {"index/gen-0002/manifest.json", *stored_paths("gen-0002", PARTS)}
+    assert set(rows) == {"index/gen-0002/manifest.json", *stored_paths("gen-0002", OURS)}
     for path, (size, state) in rows.items():
         assert (int(size.replace(",", "")), state) == ((workspace.home / path).stat().st_size, "ok")
     assert lines[-1].startswith("gen-0001 (previous): sound")

@@ -12,7 +12,7 @@ from published import made_up_calibration, random_head, unit_vectors
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.features.slow import restored
 from covsearch.index.calibration import write_calibration
-from covsearch.index.head import Head
+from covsearch.index.head import Head, cosine_head
 from covsearch.index.oracle import rank_all
 from covsearch.store.protocols import Opened, Publisher
 from covsearch.workspace import Workspace
@@ -24,6 +24,8 @@ from tests.contract.materials import (
     many,
     publish,
 )
+
+OUTSIDE = unit_vectors(np.random.default_rng(0), 1)[0]
 
 # --- what was published is read back
 
@@ -99,8 +101,9 @@ def test_a_search_of_15_000_is_exact(workspace: Workspace, store: Publisher, tmp
     check_searches(open_all(store), vectors, head, [0, 7_000, 14_999])
 
 
-def check_searches(opened: Opened, vectors: np.ndarray, head: Head, rows: list[int]) -> None:
-    outside = unit_vectors(np.random.default_rng(0), 1)[0]
+def check_searches(
+    opened: Opened, vectors: np.ndarray, head: Head, rows: list[int], outside: np.ndarray = OUTSIDE
+) -> None:
     asked = [(vectors[row], exclude) for row in rows for exclude in (None, row)] + [(outside, None)]
     for vector, exclude in asked:
         order = rank_all(vector, vectors, head)
@@ -120,6 +123,18 @@ def test_a_question_that_cannot_be_is_refused(workspace: Workspace, store: Publi
     for vector in (made.vectors[0][:-1], np.full(128, np.nan, np.float32)):
         with pytest.raises(ArtefactError, match="128 finite numbers"):
             vectors.search(vector, 1)
+
+
+def test_vectors_of_another_model_have_their_own_length(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    vectors = unit_vectors(np.random.default_rng(0), 20)[:, :8]
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    made = contents(tmp_path, many(20), vectors=vectors, head=cosine_head(8))
+    unheard = {"model_folder": None, "features": None, "frame_rate": None}
+    publish(workspace, replace(made, model="theirs", parts={}, **unheard))  # type: ignore[arg-type]
+    opened = store.read(lambda opened: opened)
+    facts = opened.state.manifest
+    assert (facts.dim, facts.model, facts.foreign, dict(opened.parts)) == (8, "theirs", True, {})
+    check_searches(opened, vectors, made.head, [0, 19], unit_vectors(np.random.default_rng(1), 1)[0, :8])
 
 
 # --- metadata

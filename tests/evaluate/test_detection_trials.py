@@ -126,6 +126,15 @@ def test_among_more_performances_a_match_is_worth_less() -> None:
     assert found.decided(rule=False, among=4).probability == found.decided(rule=False).probability
 
 
+def test_more_performances_raise_the_level_as_in_a_search_of_so_many() -> None:
+    found = detection_trials._ask(bench(), 4, np.array([0, 5, 7, 20]), [5])
+    chance, ratio = found.ranked.chance, found.ranked.ratio
+    assert chance is not None
+    assert ratio is not None
+    alone = chance.probability(ratio, np.empty(0), FAR)  # so few performances show no level of the query's own
+    assert found.decided(rule=False, among=FAR).probability == pytest.approx(alone.tolist())
+
+
 def test_at_most_so_many_queries_are_asked() -> None:
     trials = run_trials(bench(), 2, 5)
     assert (len(trials.present.work), len(trials.absent.work), len(trials.itself.work)) == (5, 5, 5)

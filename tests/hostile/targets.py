@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -17,10 +17,12 @@ import safetensors.numpy
 
 from covsearch.config import FeatureConfig, ModelConfig, from_toml, to_toml
 from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
-from covsearch.dataset.ids import is_pid, is_wid
+from covsearch.dataset.ids import is_id, is_pid, is_wid
 from covsearch.dataset.metadata import read_metadata
 from covsearch.dataset.pairs import read_pairs
 from covsearch.dataset.splits import read_split
+from covsearch.dataset.tracks_csv import read_tracks
+from covsearch.dataset.vectors import read_vectors
 from covsearch.features.windows import WindowRecipe
 from covsearch.guard.files import RefusedError, text_artefact
 from covsearch.guard.tensors import Declared, read_header
@@ -105,6 +107,43 @@ def _metadata_seeds(folder: Path) -> Iterable[bytes]:
     yield json.dumps({"W_1": {"P_1": record}, "W_2": {}}).encode()
 
 
+def _tracks(folder: Path, data: bytes) -> None:
+    tracks = read_tracks(_written(folder, "tracks.csv", data))
+    for id_, performance in tracks.rows.items():
+        assert is_id(id_)
+        assert performance.pid == id_
+        assert performance.wid is None or is_id(performance.wid)
+        (performance.title + performance.artist).encode()
+
+
+def _vectors(suffix: str) -> Callable[[Path, bytes], None]:
+    def read(folder: Path, data: bytes) -> None:
+        tracks = read_tracks(_written(folder, "tracks.csv", b"id\na\nb\nc\n"))
+        found = read_vectors(_written(folder, f"v{suffix}", data), tracks)
+        assert all(map(is_id, found.ids))
+        assert len(found.first) - 1 == len(set(found.ids)) == len(found.ids)
+        assert np.abs(np.linalg.norm(found.vectors, axis=1) - 1).max() < 1e-6
+
+    return read
+
+
+def _vector_seeds(suffix: str) -> Callable[[Path], Iterable[bytes]]:
+    def seeds(folder: Path) -> Iterable[bytes]:
+        path = folder / f"seed{suffix}"
+        for vectors in (np.eye(3, 5), np.arange(12, dtype=np.float16).reshape(3, 2, 2) + 1):
+            if suffix == ".npy":
+                np.save(path, vectors)
+            elif suffix == ".npz":
+                save = np.savez if vectors.ndim == 2 else np.savez_compressed
+                save(path, vectors=vectors, ids=np.array(["x", "y", "ä b"]))
+            else:
+                ids = {"ids": json.dumps(["x", "y", "y"])} if vectors.ndim == 2 else None
+                path.write_bytes(safetensors.numpy.save({"vectors": vectors}, metadata=ids))
+            yield path.read_bytes()
+
+    return seeds
+
+
 def _pairs(folder: Path, data: bytes) -> None:
     pairs = read_pairs(_written(folder, "pairs.csv", data), PIDS, "test")
     assert (pairs.a < pairs.b).all()
@@ -130,6 +169,8 @@ def _manifest_seeds(folder: Path) -> Iterable[bytes]:
             parts={"chroma": NoSettings(), **windows}, source=None, files=files,
         )  # fmt: skip
         yield made.to_json().encode()
+    foreign = replace(made, features=None, frame_rate=None, dim=512, parts={"segments": NoSettings()}, source="/v.npz")
+    yield foreign.to_json().encode()
 
 
 def _ids(folder: Path, data: bytes) -> None:
@@ -183,6 +224,12 @@ def _beside(name: str) -> Callable[[Path, bytes], None]:
 TARGETS: dict[str, Target] = {
     "HDF5": Target(_hdf5, _hdf5_seeds, share=4),
     "metadata JSON": Target(_metadata, _metadata_seeds),
+    "tracks CSV": Target(
+        _tracks, lambda _: [b"id,work,title,artist,year\na,w,x,y,1969\nb,,,,\n", b'\xef\xbb\xbfid, work\r\n"a b",w\r\n']
+    ),
+    "vectors npz": Target(_vectors(".npz"), _vector_seeds(".npz")),
+    "vectors npy": Target(_vectors(".npy"), _vector_seeds(".npy")),
+    "vectors safetensors": Target(_vectors(".safetensors"), _vector_seeds(".safetensors")),
     "pairs CSV": Target(_pairs, lambda _: [HEAD + b"P_1,P_2,0,test\nP_1,P_3,1,test\n", HEAD + b'"P_1",P_3,1,test\r\n']),
     "split JSON": Target(
         _split, lambda _: [b'{"train": ["W_1"], "validation": ["W_2"], "test": ["W_3"], "seed": 0, "by": "works"}']

@@ -145,7 +145,7 @@ def _unit_vectors(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 def artefacts() -> list[str]:
     """Every file that an answer may come from, by its path from the workspace."""
-    return [POINTER, f"index/{NEW}/{MANIFEST}", *stored_paths(NEW, parts.PARTS, calibrated=True)]
+    return [POINTER, f"index/{NEW}/{MANIFEST}", *stored_paths(NEW, parts.OURS, calibrated=True)]
 
 
 def mutations(

@@ -18,7 +18,7 @@ from covsearch.index.generation import (
     stored_paths,
 )
 from covsearch.index.manifest import digest
-from covsearch.index.parts import NEEDED, PARTS
+from covsearch.index.parts import NEEDED, OURS
 from covsearch.workspace import Workspace
 
 
@@ -29,7 +29,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
-STORED = stored_paths("gen-0001", PARTS, calibrated=True)
+STORED = stored_paths("gen-0001", OURS, calibrated=True)
 
 
 def test_an_empty_workspace_names_the_command_that_fills_it(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_nothing_but_the_listed_files_is_in_a_generation(tmp_path: Path, windows
     parts = [*NEEDED, *(["windows"] if windows else [])]
     there = {str(path.relative_to(generation.folder)) for path in generation.folder.rglob("*") if path.is_file()}
     assert there == {*files_of(parts, calibrated=calibrated), "manifest.json"}
-    optional = {"windows.safetensors": windows, CALIBRATED: calibrated}
+    optional = {"windows.safetensors": windows, "segments.safetensors": False, CALIBRATED: calibrated}
     assert set(OPTIONAL) == set(optional)
     assert there == {*FILES, *(name for name, wanted in optional.items() if wanted), "manifest.json"}
     assert [path.name for path in workspace.db.iterdir()] == ["gen-0001.sqlite3"]

@@ -135,7 +135,7 @@ def test_a_part_that_the_index_has_not_names_what_makes_it(workspace: Workspace)
 
 
 def test_every_entry_names_its_class_and_a_file_of_its_own() -> None:
-    assert [kind.part.__name__ for kind in PARTS.values()] == ["Chroma", "Windows"]
+    assert [kind.part.__name__ for kind in PARTS.values()] == ["Chroma", "Windows", "Segments"]
     assert all(issubclass(kind.part, Part) for kind in PARTS.values())
     assert len({kind.file for kind in PARTS.values()}) == len(PARTS)
     assert NEEDED == ("chroma",)

@@ -12,12 +12,12 @@ from covsearch.errors import ArtefactError
 from covsearch.index import verified
 from covsearch.index.generation import open_generation, stored_paths
 from covsearch.index.manifest import StoredFile, digest
-from covsearch.index.parts import PARTS
+from covsearch.index.parts import OURS
 from covsearch.index.publish import remove_orphans
 from covsearch.index.verified import MARGIN_NS, STAMP
 from covsearch.workspace import Workspace
 
-STORED = stored_paths("gen-0001", PARTS)
+STORED = stored_paths("gen-0001", OURS)
 TICK_NS = 50_000_000  # more than the steps in which this file system's times advance
 
 

@@ -94,7 +94,8 @@ def open_state(generation: Generation, parts: Iterable[str] | None = ()) -> Open
     from covsearch.index.collection import read_collection
     from covsearch.store.local.vectors import LocalVectors
 
-    names = None if parts is None else dict.fromkeys([*NEEDED, *parts])
+    whole = parts is None or generation.manifest.foreign
+    names = None if whole else dict.fromkeys([*NEEDED, *(parts or ())])
     read = read_parts(generation, names)
     catalogue, collection = catalogue_of(generation), read_collection(generation)
     return Opened(generation, LocalVectors(collection.pids, collection.flat), catalogue, read)

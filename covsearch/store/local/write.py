@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 from covsearch import __version__
-from covsearch.config import EMBEDDING_DIM
 from covsearch.db.write import write_catalogue
 from covsearch.index.calibration import CALIBRATION
 from covsearch.index.collection import write_collection
-from covsearch.index.flat import RECIPE
+from covsearch.index.collection_calibration import write_collection_calibration
+from covsearch.index.flat import recipe
 from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.manifest import FORMAT, Manifest
 from covsearch.index.parts import write_part
@@ -26,10 +27,18 @@ def write_generation(workspace: Workspace, contents: Contents) -> Generation:
         for name, part in contents.parts.items():
             write_part(new.folder, name, part, contents.names)
         write_catalogue(new.database, contents.performances, contents.origins)
-        calibrated = (contents.model_folder / CALIBRATION).is_file()
-        for name in [*MODEL_FILES, *([CALIBRATION] if calibrated else [])]:
-            shutil.copyfile(contents.model_folder / name, new.folder / "model" / name)
+        if contents.model_folder is not None:
+            _copy_model(contents.model_folder, new.folder / "model")
+        if contents.calibration is not None:
+            write_collection_calibration(new.folder / "model", contents.calibration)
         return new.publish(_manifest(contents))
+
+
+def _copy_model(folder: Path, into: Path) -> None:
+    """Copy weights, configuration and, where there is one, the calibration."""
+    calibrated = (folder / CALIBRATION).is_file()
+    for name in [*MODEL_FILES, *([CALIBRATION] if calibrated else [])]:
+        shutil.copyfile(folder / name, into / name)
 
 
 def _manifest(contents: Contents) -> Manifest:
@@ -41,11 +50,11 @@ def _manifest(contents: Contents) -> Manifest:
         subset=contents.subset,
         count=len(contents.names),
         works=len({(p.collection, p.wid) for p in contents.performances if p.wid is not None}),
-        dim=EMBEDDING_DIM,
+        dim=contents.head.dim,
         model=contents.model,
         features=contents.features,
         frame_rate=contents.frame_rate,
-        recipe=RECIPE,
+        recipe=recipe(contents.head.dim),
         parts={name: part.settings for name, part in contents.parts.items()},
         source=contents.source,
         files={},
