@@ -29,7 +29,7 @@ READING: Replacements = {
     (generation, "check_files"): lambda *_: None,
     (generation, "_manifest_text"): lambda path, _: path.read_text(),
     (collection, "_read_ids"): lambda path, _: tuple(json.loads(path.read_bytes())),
-    (collection, "_read_vectors"): lambda path, _: safetensors.numpy.load_file(path)["vectors"],
+    (collection, "_read_vectors"): lambda path, *_: safetensors.numpy.load_file(path)["vectors"],
     (flat, "_checked"): lambda index, _: index,
     (flat, "checked_query"): lambda u, *_: u,
     (local, "catalogue_of"): lambda opened: SqliteCatalogue(opened.database),
