@@ -241,7 +241,8 @@ def markdown(runs: Sequence[dict[str, Any]]) -> str:
         near = ", ".join(f"{share:.1%} at {int(k):,}" for k, share in run["recall_of_head"].items())
         lines += [
             f"{run['collection']}: {run['queries']} queries among {size:,} performances, {run['distractors']:,} of "
-            f"them synthesised. Covers among the head's nearest: {near}.",
+            f"them synthesised. Covers among the head's nearest: {near}. Processes ready to run at the end: "
+            f"{run['load_1min']:.1f}.",
             "",
             f"| aligned | finely | MAP | MR1 | P@1 | MAP of {some} queries | MR1 | s, 1 core | s, 2 cores | CPU s |",
             f"|---:|---:|{'---:|' * 8}",
