@@ -240,7 +240,8 @@ def markdown(runs: Sequence[dict[str, Any]]) -> str:
         near = ", ".join(f"{share:.1%} at {int(k):,}" for k, share in run["recall_of_head"].items())
         lines += [
             f"{run['collection']}: {run['queries']} queries among {size:,} performances, {run['distractors']:,} of "
-            f"them synthesised. Covers among the head's nearest: {near}.",
+            f"them synthesised. Covers among the head's nearest: {near}. Processes ready to run at the end: "
+            f"{run['load_1min']:.1f}.",
             "",
             f"| aligned | finely | MAP | MR1 | P@1 | MAP of {some} queries | MR1 | s, 1 core | s, 2 cores | CPU s |",
             f"|---:|---:|{'---:|' * 8}",
@@ -268,23 +269,22 @@ def _row(row: dict[str, Any]) -> str:
 
 
 def draw(runs: Sequence[dict[str, Any]], path: Path) -> Path:
-    """MAP of the queries that every search answered, over the seconds of the processor a query takes."""
+    """MAP over the seconds of the processor a query takes; apart, of the queries that the whole collection answered."""
     figure, axes = plots.subplots(len(runs), width=4.6 * len(runs), height=3.8)
     for ax, run in zip(axes, runs, strict=True):
+        searches = [row for row in run["searches"] if row["search"] != WHOLE]
         for fine, style in zip(FINE, ("o--", "o-"), strict=True):
-            rows = [row for row in run["searches"] if row["fine"] in (None, fine) or row["search"] == WHOLE]
-            ax.plot([row["cpu_s"] for row in rows], [row["some"]["map"] for row in rows], style, label=f"{fine} finely")
-        for row in run["searches"]:
-            if row["fine"] in (None, FINE[-1]) or row["search"] == WHOLE:
-                label = "head" if row["candidates"] is None else "all" if row["search"] == WHOLE else row["candidates"]
-                ax.annotate(str(label), (row["cpu_s"], row["some"]["map"]), xytext=(3, -12), textcoords="offset points")
-        ax.set(
-            xscale="log",
-            xlabel="CPU seconds a query",
-            ylabel="MAP",
-            title=f"{run['collection']}, {run['performances']:,}",
-        )
-        ax.legend(frameon=False)
+            rows = [row for row in searches if row["fine"] in (None, fine)]
+            ax.plot([row["cpu_s"] for row in rows], [row["map"] for row in rows], style, label=f"{fine} finely")
+        for row in rows:
+            label = HEAD if row["candidates"] is None else f"{row['candidates']:,}"
+            ax.annotate(label, (row["cpu_s"], row["map"]), xytext=(-4, 7), textcoords="offset points", ha="right")
+        for row in run["searches"][len(searches) :]:
+            few = f"all, of {run['queries_of_some']} queries"
+            ax.plot(row["cpu_s"], row["some"]["map"], "*", color="black", label=few)
+        ax.set(xscale="log", xlabel="CPU seconds a query", ylabel="MAP", ylim=(0, 1))
+        ax.set_title(f"{run['collection']}, among {run['performances']:,}")
+        ax.legend(frameon=False, loc="lower right")
     return plots.save(figure, path)
 
 
