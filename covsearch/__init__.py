@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Index", "Match", "QueryResult", "__version__", "build", "embed", "open"]
 
 if TYPE_CHECKING:
