@@ -99,7 +99,7 @@ class Index:
             asked = [asked]
         if isinstance(asked, Mapping) or hasattr(asked, "__array__"):
             return self._outside(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
-        if not (asked and all(isinstance(path, (str, Path)) for path in asked)):
+        if not (isinstance(asked, Sequence) and asked and all(isinstance(path, (str, Path)) for path in asked)):
             raise UsageError(f"expected an id, files, or an array of shape (T, 12), not {type(asked).__name__}")
         return self._outside(windows, query_files, list(map(Path, asked)), frame_rate=frame_rate, **wanted)
 

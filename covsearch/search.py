@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, cast
 
 from covsearch.answers import Match, QueryResult
@@ -142,12 +143,16 @@ class Searcher:
         """
         from covsearch.stages import STAGES, Scope
 
+        _check_number(top, "match")
+        if candidates is not None:
+            _check_number(candidates, "candidate")
         foreign = self.generation.manifest.foreign
         by = rerank or (COSINE if foreign else ALIGN if self.calibration else HEAD)
         allowed = [name for name in STAGES if (name == COSINE) == foreign]
         if by not in allowed:
-            why = "the index has foreign vectors: " if foreign else ""
-            raise UsageError(f"{why}rerank must be one of {sorted(allowed)}, not {by!r}")
+            if foreign:
+                raise UsageError(f"foreign vectors are ranked by cosine, and not by {by}: leave rerank out")
+            raise UsageError(f"rerank must be one of {sorted(allowed)}, not {by!r}")
         scope = Scope(self.collection, self.chroma, self.windows, self.calibration, self.segments)
         ranked = STAGES[by](scope, question, top, candidates)
         found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
@@ -237,6 +242,16 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     near = catalogue.nearest(pid)
     meant = f": did you mean {' or '.join(map(in_words, near))}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
+
+
+def _check_number(number: int, what: str) -> None:
+    """Refuse what slices would take for something else: -1 is all but the last."""
+    try:
+        whole = index(number)
+    except TypeError as e:
+        raise UsageError(f"expected a whole number, at least 1 {what}, not {number!r}") from e
+    if whole < 1:
+        raise UsageError(f"at least 1 {what} must be asked for, not {number}")
 
 
 def _check_vector(vector: NDArray[np.float32], dim: int) -> None:

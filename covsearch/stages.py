@@ -157,8 +157,6 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
     if not isinstance(calibration, Calibration):
         raise UsageError("alignment needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
     count = CANDIDATES[ALIGN] if candidates is None else candidates
-    if count < 1:
-        raise UsageError(f"at least 1 candidate must be aligned, not {count}")
     near = collection.search(question.vector, max(top, count), exclude=question.row)
     score = near.distances + collection.head.beta
     ratio, rows = calibration.head_ratio(score), near.rows[:count]

@@ -134,6 +134,8 @@ def test_what_cannot_be_asked_is_said(session: dict[str, Any], tmp_path: Path) -
         index.query("P_2", frame_rate=RATE)
     with pytest.raises(UsageError, match="expected an id, files, or an array of shape"):
         index.query([])
+    with pytest.raises(UsageError, match="expected an id, files, or an array of shape"):
+        index.query(22)
     with pytest.raises(NotFoundError, match="no performance P_222"):
         index.query("P_222")
     with pytest.raises(NotFoundError, match=r"no/such\.h5: expected an HDF5 feature file, there is none"):
@@ -170,3 +172,12 @@ def test_the_model_is_read_once_for_all_queries_from_outside(
         first = index.query(session["file"], frame_rate=10.77)
         assert index.query(session["chroma"], frame_rate=10.77).matches == first.matches
         assert len(read) == 1
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-3, 1e3, 1e20])
+def test_the_scale_of_an_array_is_not_heard(session: dict[str, Any], scale: float) -> None:
+    index = session["index"]
+    plain = index.query(session["chroma"], frame_rate=10.77)
+    scaled = index.query(session["chroma"] * np.float32(scale), frame_rate=10.77)
+    assert [match.pid for match in scaled] == [match.pid for match in plain]
+    assert [match.distance for match in scaled] == pytest.approx([match.distance for match in plain], abs=1e-4)

@@ -4,6 +4,7 @@ import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,6 +160,13 @@ def test_the_number_of_matches_asked_for_changes_none_of_them(aligned: Searcher)
     assert aligned.query("P_22", 3).matches == aligned.query("P_22", 39).matches[:3]
 
 
+@pytest.mark.parametrize("top", [0, -1, 2.5, None, "3"])
+@pytest.mark.parametrize("rerank", ["align", "head"])
+def test_a_number_of_matches_that_cannot_be_is_refused(aligned: Searcher, top: Any, rerank: str) -> None:
+    with pytest.raises(UsageError, match=r"at least 1 match( must be asked for, not|, not)"):
+        aligned.query("P_22", top, rerank=rerank)
+
+
 def test_a_recording_that_is_in_the_collection_is_found_as_itself(aligned: Searcher) -> None:
     row = aligned.collection.rows["P_22"]
     asked = Question(aligned.collection.flat.vectors[row], aligned.chroma.track(row))
@@ -174,7 +182,7 @@ def test_alignment_needs_a_calibration_and_chroma(searcher: Searcher, aligned: S
         searcher.query("P_22", rerank="align")
     with pytest.raises(UsageError, match="alignment needs the query's chroma, not a vector alone"):
         aligned.ask(Question(aligned.collection.flat.vectors[0], None), rerank="align")
-    with pytest.raises(UsageError, match="at least 1 candidate must be aligned, not 0"):
+    with pytest.raises(UsageError, match="at least 1 candidate must be asked for, not 0"):
         aligned.query("P_22", candidates=0)
     with pytest.raises(UsageError, match="the head ranks the whole collection exactly"):
         aligned.query("P_22", rerank="head", candidates=5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from covsearch.cli.shown import counted
 from covsearch.dataset.ids import in_words
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
@@ -96,7 +97,8 @@ def _foreign_summary(report: ForeignReport) -> str:
         else f"No probability of a cover is told, only the cosine: {report.uncalibrated}."
     )
     lines = [
-        f"Indexed {report.performances:,} tracks of {report.works:,} works{several} in {report.seconds:.1f} s.",
+        f"Indexed {counted(report.performances, 'track')} of {counted(report.works, 'work')}{several} "
+        f"in {report.seconds:.1f} s.",
         f"{report.generation} · foreign vectors {report.model} of {report.dim:,} numbers, ranked by cosine",
         worth,
     ]
@@ -107,7 +109,7 @@ def _summary(report: BuildReport) -> str:
     seen = report.features
     features = f"{seen.features}, {_rate(report)}at most {seen.frames:,} frames, key {seen.key}"
     lines = [
-        f"Indexed {report.performances:,} performances of {report.works:,} works{_windows(report)} "
+        f"Indexed {counted(report.performances, 'performance')} of {counted(report.works, 'work')}{_windows(report)} "
         f"in {report.seconds:.1f} s.",
         f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.cli.shown import counted
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
     rate = "" if m.frame_rate is None else f", {m.frame_rate:.2f} frames/s"
     yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}{rate}"
-    yield "performances", f"{m.count:,} of {m.works:,} works, of which {found.alone:,} have one performance only"
+    yield (
+        "performances",
+        f"{m.count:,} of {counted(m.works, 'work')}, of which {found.alone:,} have one performance only",
+    )
     for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
-        yield "collection", f"{name}: {performances:,} performances of {works:,} works"
+        yield "collection", f"{name}: {counted(performances, 'performance')} of {counted(works, 'work')}"
     yield "cover pairs", f"{found.cover_pairs:,}"
     yield from _model(found)
     for name, size in found.bytes_of.items():

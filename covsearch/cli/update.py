@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch.cli.build import skipped_lines, unused_lines
+from covsearch.cli.shown import counted
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -115,7 +116,9 @@ def _removed(report: RemoveReport) -> str:
 
 
 def _holds(report: AddReport | RemoveReport) -> str:
-    return f"{report.generation} holds {report.performances:,} performances of {report.works:,} works."
+    return (
+        f"{report.generation} holds {counted(report.performances, 'performance')} of {counted(report.works, 'work')}."
+    )
 
 
 def _count(pids: tuple[str, ...]) -> str:

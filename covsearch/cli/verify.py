@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.cli.shown import counted
 from covsearch.errors import ArtefactError
 from covsearch.progress import patient, stderr_progress
 from covsearch.workspace import Workspace
@@ -63,7 +64,7 @@ def _show(found: Verification) -> None:
 def _headline(found: Verified) -> str:
     state = f"{len(found.problems)} wrong" if found.problems else "sound"
     m = found.manifest
-    held = f" · {m.count:,} performances of {m.works:,} works, model {m.model}" if m else ""
+    held = f" · {counted(m.count, 'performance')} of {counted(m.works, 'work')}, model {m.model}" if m else ""
     return f"{found.name} ({found.role}): {state}{held}"
 
 

@@ -57,4 +57,7 @@ def _checked(values: ArrayLike, name: str) -> NDArray[np.float32]:
         raise UsageError(f"expected {name} as numbers of shape (T, {BINS}), not {array.dtype} {array.shape}")
     if not np.isfinite(array).all() or (array < 0).any():
         raise UsageError(f"expected {name} finite and not negative: it has a NaN, an infinity or a negative value")
+    loudest = float(array.max())
+    if loudest and not 1e-6 < loudest < 1e6:  # squares of float32 would be nothing or infinite; no scale is heard
+        array = array.astype(np.float64) / loudest
     return np.ascontiguousarray(array, dtype=np.float32)
