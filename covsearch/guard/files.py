@@ -73,7 +73,7 @@ def _open_below(resolved: Path, root: Path) -> int:
 
 
 def _check_regular(descriptor: int) -> None:
-    mode = os.fstat(descriptor).st_mode
+    mode = os.fstat(self._descriptor).st_mode
     if stat.S_ISDIR(mode):
         raise RefusedError("is a folder, not a file")
     if not stat.S_ISREG(mode):
@@ -105,6 +105,7 @@ class Snapshot(io.RawIOBase):
 
     def __init__(self, path: Path, limit: int, root: Path | None = None) -> None:
         super().__init__()
+        self._descriptor = -1  # Python closes what could not be opened too, and 3.13 tells when that fails
         self._descriptor = open_regular(path, root)
         status = os.fstat(self._descriptor)
         self.size, self.mtime_ns, self._at = status.st_size, status.st_mtime_ns, 0
@@ -120,7 +121,7 @@ class Snapshot(io.RawIOBase):
 
     def close(self) -> None:
         """Close the descriptor."""
-        if not self.closed:
+        if self._descriptor >= 0 and not self.closed:
             os.close(self._descriptor)
         super().close()
 
