@@ -73,7 +73,7 @@ def _open_below(resolved: Path, root: Path) -> int:
 
 
 def _check_regular(descriptor: int) -> None:
-    mode = os.fstat(self._descriptor).st_mode
+    mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
         raise RefusedError("is a folder, not a file")
     if not stat.S_ISREG(mode):
