@@ -13,7 +13,6 @@ from covsearch.errors import UsageError
 from covsearch.evaluate.alignment import on_disk
 from covsearch.evaluate.retrieval import Distances
 from covsearch.evaluate.retrieval_systems import System, disturbed, embedded, head_distances, head_system
-from covsearch.features.slow import slow_rate
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
@@ -82,9 +81,7 @@ def model_systems(
 def slow_chroma_of(store: FrameStore, pids: Sequence[str], frame_rate: float) -> Chroma:
     """What an index would keep of some performances of a packed store, in the order of `pids`."""
     row = {pid: k for k, pid in enumerate(store.pids)}
-    tracks = [np.array(store.slow(row[pid])) for pid in pids]
-    first = np.cumsum([0, *map(len, tracks)], dtype=np.int64)
-    return Chroma(np.concatenate(tracks), first, np.full(len(pids), slow_rate(frame_rate)))
+    return Chroma.of_store(store, frame_rate).take([row[pid] for pid in pids])
 
 
 class CascadeDistances:

@@ -7,7 +7,7 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
@@ -17,8 +17,12 @@ from safetensors import SafetensorError, safe_open
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.features.slow import restored, slow_rate
+from covsearch.index import offsets
 from covsearch.index.manifest import Manifest
 from covsearch.index.part import NoSettings, Packed, Part
+
+if TYPE_CHECKING:  # reading an index opens no feature file
+    from covsearch.features.store import FrameStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +52,7 @@ class Chroma(Part):
         first, rates, count = self.first, self.rates, len(self.frames)
         if self.frames.dtype != np.uint8 or self.frames.ndim != 2:
             raise ArtefactError(f"expected frames as uint8 (M, F), not {self.frames.dtype} {self.frames.shape}")
-        offsets = first.dtype == np.int64 and first.ndim == 1 and len(first) > 0
-        if not (offsets and first[0] == 0 and first[-1] == count and (np.diff(first) > 0).all()):
+        if not offsets.rise(first, count):
             raise ArtefactError(f"offsets must rise from 0 to the number of frames, {count}")
         if rates.dtype != np.float64 or rates.shape != (len(first) - 1,):
             raise ArtefactError(f"{len(first) - 1} performances and {rates.dtype} {rates.shape} rates do not fit")
@@ -61,7 +64,7 @@ class Chroma(Part):
 
     def __add__(self, other: Chroma) -> Chroma:
         """The chroma of these performances and, after them, of the other ones."""
-        first = np.concatenate([self.first, other.first[1:] + self.first[-1]])
+        first = offsets.joined(self.first, other.first)
         return Chroma(_joined([self.frames, other.frames]), first, np.concatenate([self.rates, other.rates]))
 
     def take(self, rows: Sequence[int]) -> Chroma:
@@ -105,12 +108,16 @@ class Chroma(Part):
     @classmethod
     def make(cls, packed: Packed, settings: Any) -> Chroma:
         """The slow chroma that was packed beside the frames."""
-        store = packed.store
+        return cls.of_store(packed.store, packed.frame_rate)
+
+    @classmethod
+    def of_store(cls, store: FrameStore, frame_rate: float) -> Chroma:
+        """That of all performances of a packed store, of files with `frame_rate` frames/s."""
         first = np.cumsum([0, *(entry.slow_frames for entry in store.entries)], dtype=np.int64)
         frames = np.empty((first[-1], store.config.width), dtype=np.uint8)
         for i in range(len(store)):  # one by one: each is a mapping of its own, and a process may have only so many
             frames[first[i] : first[i + 1]] = store.slow(i)
-        return cls(frames, first, np.full(len(store), slow_rate(packed.frame_rate)))
+        return cls(frames, first, np.full(len(store), slow_rate(frame_rate)))
 
 
 def _joined(spans: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError, UsageError
+from covsearch.index import offsets
 from covsearch.index.collection import check_unit, read_tensors
 from covsearch.index.flat import product_error
 from covsearch.index.manifest import Manifest
@@ -45,22 +46,20 @@ class Segments(Part):
     def __post_init__(self) -> None:
         if self.vectors.dtype != np.float32 or self.vectors.ndim != 2:
             raise ArtefactError(f"expected segments as float32 (M, D), not {self.vectors.dtype} {self.vectors.shape}")
-        first, count = self.first, len(self.vectors)
-        offsets = first.dtype == np.int64 and first.ndim == 1 and len(first) > 1
-        if not (offsets and first[0] == 0 and first[-1] == count and (np.diff(first) > 0).all()):
+        count = len(self.vectors)
+        if not (offsets.rise(self.first, count) and len(self)):
             raise ArtefactError(f"offsets must rise from 0 to the number of segments, {count}")
 
     def __len__(self) -> int:
         return len(self.first) - 1
 
     def __add__(self, other: Segments) -> Segments:
-        first = np.concatenate([self.first, other.first[1:] + self.first[-1]])
-        return Segments(np.concatenate([self.vectors, other.vectors]), first)
+        return Segments(np.concatenate([self.vectors, other.vectors]), offsets.joined(self.first, other.first))
 
     def take(self, rows: Sequence[int]) -> Segments:
         """Those of some tracks, at least one, in the order of `rows`."""
-        spans = [np.arange(self.first[row], self.first[row + 1]) for row in rows]
-        return Segments(self.vectors[np.concatenate(spans)], np.cumsum([0, *map(len, spans)], dtype=np.int64))
+        places, first = offsets.places(self.first, rows)
+        return Segments(self.vectors[places], first)
 
     def track(self, row: int) -> NDArray[np.float32]:
         """The segments of track `row`, (m, D)."""

@@ -19,6 +19,7 @@ from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.features.frames import seen_rate
 from covsearch.features.windows import Cuts, WindowRecipe
+from covsearch.index import offsets
 from covsearch.index.collection import check_unit, read_tensors
 from covsearch.index.manifest import Manifest
 from covsearch.index.part import Packed, Part
@@ -49,8 +50,7 @@ class Windows(Part):
         if self.vectors.dtype != np.float32 or self.vectors.shape[1:] != (EMBEDDING_DIM,):
             came = f"{self.vectors.dtype} {self.vectors.shape}"
             raise ArtefactError(f"windows: expected float32 of shape (M, {EMBEDDING_DIM}), not {came}")
-        offsets = first.dtype == np.int64 and first.ndim == 1 and len(first) > 1
-        if not (offsets and first[0] == 0 and first[-1] == count and (np.diff(first) > 0).all()):
+        if not (offsets.rise(first, count) and len(self)):
             raise ArtefactError(f"windows: offsets must rise from 0 to the number of windows, {count}")
         if start.dtype != np.float64 or start.shape != (count,):
             raise ArtefactError(f"windows: {count} vectors and {start.dtype} {start.shape} starts do not fit")
@@ -60,17 +60,14 @@ class Windows(Part):
 
     def __add__(self, other: Windows) -> Windows:
         """The windows of these performances and, after them, of the other ones; the recipe is the first one's."""
-        first = np.concatenate([self.cuts.first, other.cuts.first[1:] + self.cuts.first[-1]])
+        first = offsets.joined(self.cuts.first, other.cuts.first)
         start = np.concatenate([self.cuts.start, other.cuts.start])
         return Windows(np.concatenate([self.vectors, other.vectors]), Cuts(first, start, self.cuts.recipe))
 
     def take(self, rows: Sequence[int]) -> Windows:
         """Those of some performances, at least one, in the order of `rows`."""
-        first = self.cuts.first
-        spans = [np.arange(first[row], first[row + 1]) for row in rows]
-        places = np.concatenate(spans)
-        offsets = np.cumsum([0, *map(len, spans)], dtype=np.int64)
-        return Windows(self.vectors[places], Cuts(offsets, self.cuts.start[places], self.cuts.recipe))
+        places, first = offsets.places(self.cuts.first, rows)
+        return Windows(self.vectors[places], Cuts(first, self.cuts.start[places], self.cuts.recipe))
 
     @property
     def settings(self) -> WindowRecipe:
