@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from covsearch.config import from_toml, to_toml
 from covsearch.errors import ArtefactError, UsageError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # imported where something is computed: `covsearch find` open
     import numpy as np
     from numpy.typing import NDArray
 
+Fit = TypeVar("Fit", bound="HeadCalibration")
+
 CALIBRATION = "calibration.toml"
 MAX_BYTES = 2**16
 MEND = "run `covsearch calibrate` again, or delete it"
@@ -27,7 +29,48 @@ WHAT = {
 
 
 @dataclass(frozen=True)
-class Calibration:
+class HeadCalibration:
+    """Platt scaling of a head's scores, and what the ratios mean in a search.
+
+    Attributes
+    ----------
+    model : str
+        What made the vectors, as the manifest names it.
+    slope, intercept : float
+        The log likelihood ratio of cover against non-cover is -(slope · s + intercept); slope is above 0.
+    by_head : Chance
+
+    Raises
+    ------
+    UsageError
+        When a value is out of range or not finite.
+    """
+
+    model: str
+    slope: float
+    intercept: float
+    by_head: Chance
+
+    def __post_init__(self) -> None:
+        check_above_0("slope", self.slope)
+        if not math.isfinite(self.intercept):
+            raise UsageError(f"intercept must be finite, not {self.intercept}")
+
+    def head_ratio(self, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log likelihood ratios of cover against non-cover of scores `s`, by the head alone: log odds at even odds."""
+        import numpy as np
+
+        return -(self.slope * np.asarray(s, dtype=np.float64) + self.intercept)
+
+
+def check_above_0(name: str, value: float) -> None:
+    """Refuse what is not a positive finite number."""
+    if not 0 < value < math.inf:
+        raise UsageError(f"{name} must be greater than 0 and finite, not {value}")
+
+
+@dataclass(frozen=True)
+class Calibration(HeadCalibration):
     """Platt scaling of scores s, the threshold that decides best, and the pairs that both were fitted on.
 
     The fit lets covers and non-covers weigh one half each: calibrated p is at even odds. Where a query faces a whole
@@ -64,14 +107,10 @@ class Calibration:
         When a value is out of range or not finite.
     """
 
-    model: str
-    slope: float
-    intercept: float
     temperature: float
     threshold: float
     coarse: Fusion
     fine: Fusion
-    by_head: Chance
     by_alignment: Chance
     subset: str
     pairs: str
@@ -85,11 +124,8 @@ class Calibration:
     ece_after: float
 
     def __post_init__(self) -> None:
-        for name in ("slope", "temperature"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise UsageError(f"{name} must be greater than 0 and finite, not {getattr(self, name)}")
-        if not math.isfinite(self.intercept):
-            raise UsageError(f"intercept must be finite, not {self.intercept}")
+        super().__post_init__()
+        check_above_0("temperature", self.temperature)
         if self.pairs not in WHAT:
             raise UsageError(f"pairs must be one of {sorted(WHAT)}, not {self.pairs!r}")
         if not 0 < self.threshold < 1:
@@ -110,12 +146,6 @@ class Calibration:
         from covsearch.index.head import Head
 
         return Head.probability(-self.head_ratio(s))
-
-    def head_ratio(self, s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log likelihood ratios of cover against non-cover of scores `s`, by the head alone: log odds at even odds."""
-        import numpy as np
-
-        return -(self.slope * np.asarray(s, dtype=np.float64) + self.intercept)
 
     @property
     def calibrated_threshold(self) -> float:
@@ -168,11 +198,22 @@ def read_calibration(folder: Path, model: str, mend: str = MEND) -> Calibration 
     path = folder / CALIBRATION
     if not path.is_file():
         return None
-    try:
-        text = read_text(path, MAX_BYTES)
-        calibration: Calibration = from_toml(text, calibration=Calibration)["calibration"]
-    except (UsageError, TypeError, RefusedError) as e:
-        raise ArtefactError(f"{path}: expected a calibration: {e}; {mend}") from e
+    calibration = read_fit(path, "calibration", Calibration, mend)
     if calibration.model != model:
         raise ArtefactError(f"{path}: is of model {calibration.model}, the weights beside it are {model}: {mend}")
     return calibration
+
+
+def read_fit(path: Path, table: str, kind: type[Fit], mend: str) -> Fit:
+    """The one table of a calibration's file.
+
+    Raises
+    ------
+    ArtefactError
+        When it is damaged; `mend` says what to do.
+    """
+    try:
+        found: Fit = from_toml(read_text(path, MAX_BYTES), **{table: kind})[table]
+    except (UsageError, TypeError, RefusedError) as e:
+        raise ArtefactError(f"{path}: expected a calibration: {e}; {mend}") from e
+    return found
