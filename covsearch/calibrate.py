@@ -30,7 +30,7 @@ from covsearch.evaluate.protocol import (
     recorded_pairs,
     searched,
 )
-from covsearch.evaluate.search_fit import PairMatrices, fit_search
+from covsearch.evaluate.search_fit import PairMatrices, fit_search, whole_works
 from covsearch.features.pack import pack_cached
 from covsearch.features.slow import restored
 from covsearch.features.store import FrameStore
@@ -271,20 +271,12 @@ def _scored(checkpoint: Checkpoint, store: FrameStore, pairs: Pairs, progress: P
 def _all_pairs(checkpoint: Checkpoint, store: FrameStore, seed: int, progress: Progress) -> PairMatrices:
     """Scores and alignments of all pairs in a store, or in some of its works where it has many performances."""
     works = np.unique(store.wids, return_inverse=True)[1]
-    rows = _some(works, np.random.default_rng([seed, 8]))
+    rows = whole_works(works, ENOUGH, np.random.default_rng([seed, 8]))
     head, vectors = Head(checkpoint.alpha, checkpoint.beta), embed_store(checkpoint, store, progress)[rows]
     score = np.stack([head.distances(vector, vectors) for vector in vectors]) + head.beta
     tracks = [restored(store.slow(row)) for row in rows.tolist()]
     coarse, fine = (align_all(tracks, *how, progress) for how in ((BLOCK, COARSE_SPAN), (1, SPAN)))
     return PairMatrices(score, coarse, fine, works[rows])
-
-
-def _some(works: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Rows of whole works, drawn until they are at least :data:`ENOUGH`; all where there are not so many."""
-    drawn = rng.permutation(works.max() + 1)
-    rank = np.argsort(drawn)[works]  # of each row's work in the order drawn
-    last = np.sort(rank)[min(ENOUGH, len(rank)) - 1]
-    return np.flatnonzero(rank <= last)
 
 
 def draw_reliability(report: CalibrationReport, path: Path) -> Path:

@@ -19,7 +19,7 @@ from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.dataset.vectors import read_vectors
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.evaluate.calibration import fit_calibration
-from covsearch.evaluate.search_fit import fit_chance
+from covsearch.evaluate.search_fit import fit_chance, whole_works
 from covsearch.index.collection_calibration import CollectionCalibration
 from covsearch.index.head import cosine_head
 from covsearch.index.segments import Segments, nearest
@@ -219,10 +219,9 @@ def _versions(works: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[n
     for row, work in enumerate(works):
         if work is not None:
             rows_of.setdefault(work, []).append(row)
-    cliques = [rows for rows in rows_of.values() if len(rows) > 1]
-    chosen: list[tuple[int, int]] = []
-    for number in np.random.default_rng(0).permutation(len(cliques)).tolist():
-        if len(chosen) < _ENOUGH:
-            chosen += [(row, number) for row in cliques[number]]
-    pairs = np.array(sorted(chosen), dtype=np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+    pairs = [(row, k) for k, rows in enumerate(rows for rows in rows_of.values() if len(rows) > 1) for row in rows]
+    if not pairs:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    row, work = np.array(sorted(pairs), dtype=np.int64).T
+    chosen = whole_works(work, _ENOUGH, np.random.default_rng(0))
+    return row[chosen], work[chosen]

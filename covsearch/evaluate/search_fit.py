@@ -87,6 +87,22 @@ class SearchFit:
     by_alignment: Chance
 
 
+def whole_works(work: NDArray[np.int64], enough: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows of whole works, drawn until they are at least `enough`; all where there are not so many.
+
+    Parameters
+    ----------
+    work : NDArray[int64], shape (M,)
+        Numbers of the works, from 0 on, M at least 1.
+    enough : int
+    rng : numpy.random.Generator
+    """
+    drawn = rng.permutation(work.max() + 1)
+    rank = np.argsort(drawn)[work]  # of each row's work in the order drawn
+    last = np.sort(rank)[min(enough, len(rank)) - 1]
+    return np.flatnonzero(rank <= last)
+
+
 def fit_search(pairs: PairMatrices, fitted: Fitted, seed: int) -> SearchFit:
     """Fit the weights of both alignments, and what best matches mean with and without them.
 
