@@ -28,9 +28,9 @@ from covsearch.dataset.hdf5 import read_chroma
 from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.retrieval_baselines import slow_frames
 from covsearch.features.augment import rotate_key
-from covsearch.features.frames import unit_norm
+from covsearch.features.frames import means_of, unit_norm
 from covsearch.ranking.alignment import ESSENTIA, NEAREST
-from covsearch.ranking.scores import CLOSE, coarsen, qmax_scores, warm
+from covsearch.ranking.scores import CLOSE, qmax_scores, warm
 
 QUERY, CANDIDATE = 645, 600  # frames at 2.69 a second: 4 minutes
 SETTINGS = ((0.90, 3, 3), (1.35, 2, 5), (2.69, 1, 9))  # frames/s, block, span
@@ -121,7 +121,7 @@ def compare_at(
     rate: float, block: int, span: int, tracks: tuple[list[Frames], list[Frames]], rounds: int
 ) -> list[dict[str, Any]]:
     """One row a way: milliseconds a pair, how many times covsearch's, and how near its scores come."""
-    queries, candidates = ([unit_norm(coarsen(one, block)) for one in side] for side in tracks)
+    queries, candidates = ([unit_norm(means_of(one, block)) for one in side] for side in tracks)
     all_ways = ways(span)
     seconds = {name: np.full((len(queries), rounds), np.inf) for name in all_ways}
     scores = {name: np.empty((len(queries), len(candidates))) for name in all_ways}

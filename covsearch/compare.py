@@ -181,8 +181,8 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
         raise UsageError(f"comparing needs chroma, and the index has only foreign vectors ({own}): use `query`")
     rows = [searcher.collection.rows[pid] for pid in (a, b)]
     performances = searcher.catalogue.get([a, b])
-    result = searcher.query(a, len(searcher.collection))
-    match = next(match for match in result if match.performance == performances[b])
+    result = searcher.judge(a, b)
+    match = result[0]
     (frames_a, frames_b), rates = _tracks(searcher.chroma.take(rows))
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
     return Comparison(

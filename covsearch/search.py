@@ -72,7 +72,7 @@ class Searcher:
         top : int
             Matches wanted; more than the collection has gives all.
         candidates : int, optional
-            At least `top`. How many of the head's nearest are aligned [1000] or ordered by windows [100]; the head
+            How many of the head's nearest are aligned [1000] or ordered by windows [100, at least `top`]; the head
             itself ranks all.
         rerank : str, optional
             ``align``: by head and alignment together. ``head``: by the learned distance. ``windows``: by Chamfer
@@ -84,18 +84,25 @@ class Searcher:
         NotFoundError
             When no performance is called `pid`; names the nearest ones.
         UsageError
-            When several collections have `pid`, `top` is less than 1 or `candidates` less than `top` or given for the
-            head, for an unknown `rerank`, for windows that were not opened, or an alignment without a calibration.
+            When several collections have `pid`, `top` or `candidates` is less than 1, `candidates` is less than `top`
+            for windows or given for the head, for an unknown `rerank`, for windows that were not opened, or an
+            alignment without a calibration.
         """
-        from covsearch.stages import Question
-
         pid = self.named(pid)
-        row = self.collection.rows[pid]
-        own = self.windows.take([row]) if self.windows else None
-        chroma = self.chroma.track(row) if self.chroma else None
-        segments = self.segments.track(row) if self.segments else None
-        question = Question(self.collection.take([row])[0], chroma, own, row, segments)
-        return self.ask(question, top, candidates, rerank=rerank, query=self._performances([pid])[0])
+        return self.ask(self._question(pid), top, candidates, rerank=rerank, query=self._performances([pid])[0])
+
+    def judge(self, a: str, b: str) -> QueryResult:
+        """What :meth:`query` says by default for `a`, of the match `b` alone, wherever that is ranked.
+
+        Parameters
+        ----------
+        a, b : str
+            Two performances, as :meth:`named` calls them.
+        """
+        ranked, by = self._rank(self._question(a), len(self.collection), None, None)
+        place = ranked.ranking.rows.tolist().index(self.collection.rows[b])
+        query, match = self._performances([a, b])
+        return self._result(query, [match], ranked.at(place), by)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
         """Rank the collection by the head as covers of a vector of the index's model; there is nothing to align.
@@ -141,11 +148,26 @@ class Searcher:
         query : Performance, optional
             Whose question it is, where that is in the index.
         """
-        from covsearch.stages import STAGES, Scope
-
         _check_number(top, "match")
         if candidates is not None:
             _check_number(candidates, "candidate")
+        ranked, by = self._rank(question, top, candidates, rerank)
+        found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
+        return self._result(query, found, ranked, by)
+
+    def _question(self, pid: str) -> Question:
+        from covsearch.stages import Question
+
+        row = self.collection.rows[pid]
+        own = self.windows.take([row]) if self.windows else None
+        chroma = self.chroma.track(row) if self.chroma else None
+        segments = self.segments.track(row) if self.segments else None
+        return Question(self.collection.take([row])[0], chroma, own, row, segments)
+
+    def _rank(self, question: Question, top: int, candidates: int | None, rerank: str | None) -> tuple[Ranked, str]:
+        """The matches, and which stage ordered them."""
+        from covsearch.stages import STAGES, Scope
+
         foreign = self.generation.manifest.foreign
         by = rerank or (COSINE if foreign else ALIGN if self.calibration else HEAD)
         allowed = [name for name in STAGES if (name == COSINE) == foreign]
@@ -154,9 +176,7 @@ class Searcher:
                 raise UsageError(f"foreign vectors are ranked by cosine, and not by {by}: leave rerank out")
             raise UsageError(f"rerank must be one of {sorted(allowed)}, not {by!r}")
         scope = Scope(self.collection, self.chroma, self.windows, self.calibration, self.segments)
-        ranked = STAGES[by](scope, question, top, candidates)
-        found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
-        return self._result(query, found, ranked, by)
+        return STAGES[by](scope, question, top, candidates), by
 
     def named(self, pid: str) -> str:
         """What the index calls the performance that `pid` means; raises as :meth:`query` does."""

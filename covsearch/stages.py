@@ -6,13 +6,14 @@ A new stage is a function and one entry in :data:`STAGES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
+from covsearch.features.frames import means_of
 from covsearch.index.calibration import Calibration
 from covsearch.index.collection_calibration import CollectionCalibration
 from covsearch.index.segments import Segments, rank_segments
@@ -24,7 +25,7 @@ from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.nearest import Ranking, checked_query
 from covsearch.ranking.same_recording import same_recording
-from covsearch.ranking.scores import coarsen, qmax_scores
+from covsearch.ranking.scores import qmax_scores
 
 if TYPE_CHECKING:
     from covsearch.store.protocols import Blobs, ChromaBlobs, VectorStore
@@ -116,6 +117,18 @@ class Ranked:
     similarity: tuple[float, ...] | None = None
     passage: tuple[Passage, ...] | None = None
 
+    def at(self, place: int) -> Ranked:
+        """The one match at `place`, from 0, judged as among all."""
+        one = slice(place, place + 1)
+        return replace(
+            self,
+            ranking=Ranking(self.ranking.rows[one], self.ranking.distances[one]),
+            ratio=None if self.ratio is None else self.ratio[one],
+            same=self.same[one],
+            similarity=self.similarity and self.similarity[one],
+            passage=self.passage and self.passage[one],
+        )
+
 
 Stage = Callable[[Scope, Question, int, int | None], Ranked]
 """What is searched, the question, how many matches are wanted and how many candidates, or None -> the matches."""
@@ -125,12 +138,8 @@ def by_head(scope: Scope, question: Question, top: int, candidates: int | None) 
     """Order the whole collection by the learned head's distance, exactly."""
     if candidates is not None:
         raise UsageError("candidates are what windows or alignment order; the head ranks the whole collection exactly")
-    wanted = max(top, LAST) if top > 0 else top
-    ranking = scope.collection.search(question.vector, wanted, exclude=question.row)
-    ratio, chance = _head_ratio(scope, ranking)
-    shown = Ranking(ranking.rows[:top], ranking.distances[:top])
-    best = np.empty(0) if ratio is None else ratio
-    return Ranked(shown, None if ratio is None else ratio[:top], best, chance, None, _same(scope, question, shown.rows))
+    ranking = scope.collection.search(question.vector, _enough(top), exclude=question.row)
+    return _exact(scope, question, ranking, top)
 
 
 def by_windows(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
@@ -182,19 +191,13 @@ def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None
     """Order all of a collection of foreign vectors by cosine, exactly; of segments that of the most alike pair."""
     if candidates is not None:
         raise UsageError("candidates are for windows or alignment; foreign vectors are all ranked by cosine, exactly")
-    enough = max(top, LAST) if top > 0 else top
     if scope.segments is None:
-        ranking = scope.collection.search(question.vector, enough, exclude=question.row)
+        ranking = scope.collection.search(question.vector, _enough(top), exclude=question.row)
     else:
         vector = checked_query(question.vector, top, scope.segments.vectors.shape[1])
         own = vector[None] if question.segments is None else question.segments
-        ranking = rank_segments(scope.segments, own, enough, exclude=question.row)
-    ratio, chance = _head_ratio(scope, ranking)
-    shown = Ranking(ranking.rows[:top], ranking.distances[:top])
-    same, similarity = np.zeros(len(shown.rows), dtype=np.bool_), tuple((1 - shown.distances).tolist())
-    if ratio is None:
-        return Ranked(shown, None, np.empty(0), None, None, same, similarity)
-    return Ranked(shown, ratio[:top], ratio, chance, None, same, similarity)
+        ranking = rank_segments(scope.segments, own, _enough(top), exclude=question.row)
+    return replace(_exact(scope, question, ranking, top), similarity=tuple((1 - ranking.distances[:top]).tolist()))
 
 
 STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, COSINE: by_cosine, HEAD: by_head, WINDOWS: by_windows}
@@ -214,7 +217,7 @@ def align_with(
     span : int
         Of these means, compared at once.
     """
-    asked, others = coarsen(query, block), [coarsen(track, block) for track in tracks]
+    asked, others = means_of(query, block), [means_of(track, block) for track in tracks]
     scores = qmax_scores(asked, others, span=span).scores
     return log_qmax(scores, len(asked), [len(other) for other in others])
 
@@ -234,6 +237,21 @@ def _aligned(
     chroma: ChromaBlobs, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
 ) -> NDArray[np.float64]:
     return align_with(query, [chroma.track(row) for row in rows.tolist()], block, span)
+
+
+def _enough(top: int) -> int:
+    """Matches to ask for, so that those that tell the level of chance are among them; what cannot be stays that."""
+    return max(top, LAST) if top > 0 else top
+
+
+def _exact(scope: Scope, question: Question, ranking: Ranking, top: int) -> Ranked:
+    """The first `top` of a whole collection's ranking by distance."""
+    ratio, chance = _head_ratio(scope, ranking)
+    shown = Ranking(ranking.rows[:top], ranking.distances[:top])
+    same = _same(scope, question, shown.rows)
+    if ratio is None:
+        return Ranked(shown, None, np.empty(0), None, None, same)
+    return Ranked(shown, ratio[:top], ratio, chance, None, same)
 
 
 def _head_ratio(scope: Scope, ranking: Ranking) -> tuple[NDArray[np.float64] | None, Chance | None]:

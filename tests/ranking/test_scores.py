@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
 from covsearch.features.augment import rotate_key
-from covsearch.features.frames import block_means, unit_norm
+from covsearch.features.frames import block_means, means_of, unit_norm
 from covsearch.ranking import score_kernel, scores
 from covsearch.ranking.alignment import ESSENTIA, PUBLISHED, GapCosts, local_alignment
-from covsearch.ranking.scores import QmaxScores, coarsen, qmax_scores
+from covsearch.ranking.scores import QmaxScores, qmax_scores
 from covsearch.ranking.similarity import mutual_neighbours, stretch_similarity
 
 Frames = NDArray[np.float32]
@@ -172,13 +172,13 @@ def test_hours_are_compared_in_coarser_frames_both_alike() -> None:
     rng = np.random.default_rng(3)
     hours = (rng.random((9_000, 12)) * np.geomspace(1, 4, 12)).astype(np.float32)
     song = hours[2_100:3_600]
-    short = [block_means(hours, 4_096), coarsen(song, 3)]
+    short = [block_means(hours, 4_096), means_of(song, 3)]
     assert [len(one) for one in short] == [3_000, 500]
     found, coarse = qmax_scores(hours, [song, melody(9, 30)], span=3), qmax_scores(short[0], short[1:], span=3)
     assert found.scores[0] == coarse.scores[0] == qmax_scores(song, [hours], span=3).scores[0] > 490
     assert len(melody(9, 4_096)) == scores.MOST_FRAMES  # the longest that is compared as it is
     as_it_is = qmax_scores(melody(9, 4_096), [song[:40]], span=3).scores[0]
-    assert as_it_is != qmax_scores(coarsen(melody(9, 4_096), 2), [coarsen(song[:40], 2)], span=3).scores[0]
+    assert as_it_is != qmax_scores(means_of(melody(9, 4_096), 2), [means_of(song[:40], 2)], span=3).scores[0]
 
 
 def test_rounding_hardly_moves_a_score() -> None:
