@@ -9,8 +9,8 @@ import numpy as np
 from covsearch.config import TrainConfig
 from covsearch.dataset.info import DatasetInfo
 from covsearch.evaluate.bootstrap import LEVEL
-from covsearch.reproduce.findings import Difference, auc_interval, chosen, spread
-from covsearch.reproduce.judged import Judged
+from covsearch.reproduce.findings import Difference, auc_interval, chosen, over_seeds
+from covsearch.reproduce.judged import JudgedRun
 from covsearch.reproduce.page import Block, Heading, Items, Picture, Table, Text
 from covsearch.reproduce.plan import BRANCHES, NAMES, REPORTED, SPLITS
 
@@ -25,7 +25,7 @@ LEAKS = (
 )
 
 
-def summary(judged: Sequence[Judged], differences: Sequence[Difference], *, quick: bool) -> list[Block]:
+def answer(judged: Sequence[JudgedRun], differences: Sequence[Difference], *, quick: bool) -> list[Block]:
     """The answer first: the report's test figures beside ours."""
     rows = []
     for branch in BRANCHES:
@@ -34,7 +34,7 @@ def summary(judged: Sequence[Judged], differences: Sequence[Difference], *, quic
             ("test accuracy at 0.5", said.accuracy, "accuracy"),
             ("test AUC", said.auc, "auc"),
         ):
-            found = [str(spread([getattr(j, value) for j in chosen(judged, branch, split)])) for split in SPLITS]
+            found = [str(over_seeds([getattr(j, value) for j in chosen(judged, branch, split)])) for split in SPLITS]
             rows.append((NAMES[branch], what, f"{reported:.2f}", *found))
     columns = ("model", "figure", "the report", *(NAMES[split] for split in SPLITS))
     blocks: list[Block] = [Text(QUICKLY)] if quick else []
@@ -55,7 +55,7 @@ def dataset_chapter(info: DatasetInfo, pictures: Sequence[Picture]) -> list[Bloc
     return [Heading("Dataset"), Table(f"Collection {found.subset}", ("what", "value"), tuple(rows)), *pictures]
 
 
-def setup_chapter(judged: Sequence[Judged], training: TrainConfig, frames: int, picture: Picture) -> list[Block]:
+def setup_chapter(judged: Sequence[JudgedRun], training: TrainConfig, frames: int, picture: Picture) -> list[Block]:
     """Section 3 and Tables 3 and 4."""
     asked = (training.train_pairs, training.validation_pairs, training.test_pairs)
     sizes = [
@@ -87,7 +87,7 @@ def setup_chapter(judged: Sequence[Judged], training: TrainConfig, frames: int, 
     ]
 
 
-def model_chapter(judged: Sequence[Judged], branch: str, pictures: Sequence[Picture]) -> list[Block]:
+def model_chapter(judged: Sequence[JudgedRun], branch: str, pictures: Sequence[Picture]) -> list[Block]:
     """Section 4 of one model: its curves and its ROC on both splits."""
     said = REPORTED[branch]
     reported = (said.train, said.validation, said.accuracy, said.auc)
@@ -124,7 +124,7 @@ def contradictions(info: DatasetInfo) -> list[Block]:
     ]
 
 
-def next_steps(judged: Sequence[Judged], differences: Sequence[Difference]) -> list[Block]:
+def next_steps(judged: Sequence[JudgedRun], differences: Sequence[Difference]) -> list[Block]:
     """The report's next steps, done: calibration, seeds, intervals, significance."""
     calibration = []
     for split in SPLITS:
@@ -169,7 +169,7 @@ def _counted(name: str, pairs: Mapping[str, int]) -> tuple[str, ...]:
     return (name, f"{sum(pairs.values()):,}", *(f"{pairs[part]:,}" for part in _PARTS))
 
 
-def _calibration(one: Judged) -> tuple[str, ...]:
+def _calibration(one: JudgedRun) -> tuple[str, ...]:
     score = one.calibration
     if score is None:
         return (f"{one.accuracy:.3f}", "-", "-", one.uncalibrated)

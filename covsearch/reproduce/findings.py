@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from covsearch.evaluate.bootstrap import LEVEL, Interval, bootstrap_over_works
-from covsearch.reproduce.judged import Judged
+from covsearch.reproduce.judged import JudgedRun
 
 ENOUGH = 3  # seeds for an interval: of two, Student's t allows any difference
 
@@ -64,22 +64,22 @@ class Difference:
         return "the quantum block is worse" if self.interval.high < 0 else "the two cannot be told apart"
 
 
-def spread(values: Sequence[float]) -> Spread:
+def over_seeds(values: Sequence[float]) -> Spread:
     """Mean and standard deviation (ddof 1) of a figure over the seeds."""
     return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
 
-def chosen(judged: Sequence[Judged], branch: str, split: str) -> list[Judged]:
+def chosen(judged: Sequence[JudgedRun], branch: str, split: str) -> list[JudgedRun]:
     """The runs of one model on one split, by seed."""
     return sorted((j for j in judged if (j.run.branch, j.run.split) == (branch, split)), key=lambda j: j.run.seed)
 
 
-def auc_interval(one: Judged) -> Interval:
+def auc_interval(one: JudgedRun) -> Interval:
     """95 % of a run's test AUC, bootstrap over works."""
     return bootstrap_over_works({"": one.score}, one.label, one.work_a, one.work_b, seed=one.run.seed).interval("")
 
 
-def difference(judged: Sequence[Judged], split: str) -> Difference:
+def difference(judged: Sequence[JudgedRun], split: str) -> Difference:
     """The hybrid's AUC less the CNN's on `split`, seed by seed and over all."""
     sides = zip(chosen(judged, "cnn", split), chosen(judged, "hybrid", split), strict=True)
     within = tuple(_within(cnn, hybrid) for cnn, hybrid in sides)
@@ -91,7 +91,7 @@ def difference(judged: Sequence[Judged], split: str) -> Difference:
     return Difference(split, float(values.mean()), Interval(float(low), float(high)), float(test.pvalue), within)
 
 
-def _within(cnn: Judged, hybrid: Judged) -> tuple[int, float, Interval]:
+def _within(cnn: JudgedRun, hybrid: JudgedRun) -> tuple[int, float, Interval]:
     scores = {"cnn": cnn.score, "hybrid": hybrid.score}
     drawn = bootstrap_over_works(scores, cnn.label, cnn.work_a, cnn.work_b, seed=cnn.run.seed)
     return cnn.run.seed, hybrid.auc - cnn.auc, drawn.difference("hybrid", "cnn")

@@ -27,7 +27,7 @@ _MAX_METRICS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedRun:
     """What one training came to.
 
     Attributes
@@ -100,7 +100,7 @@ class Judged:
         }
 
 
-def judge(run: Run, folder: Path, store: FrameStore) -> Judged:
+def judge(run: Run, folder: Path, store: FrameStore) -> JudgedRun:
     """Score the validation and test pairs that a checkpoint's folder names.
 
     Parameters
@@ -125,7 +125,7 @@ def judge(run: Run, folder: Path, store: FrameStore) -> Judged:
     sides = works[test.a], works[test.b]
     calibration, reason = _calibrated(scores, pairs, sides, run.seed)
     goodness = [(epoch["validation_accuracy"], -epoch["validation_loss"]) for epoch in history]
-    return Judged(
+    return JudgedRun(
         run,
         sum(p.numel() for p in checkpoint.model.parameters()),
         history,

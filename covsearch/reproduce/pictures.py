@@ -10,7 +10,7 @@ import numpy as np
 from covsearch import plots
 from covsearch.evaluate.metrics import roc
 from covsearch.reproduce.findings import auc_interval
-from covsearch.reproduce.judged import Judged
+from covsearch.reproduce.judged import JudgedRun
 from covsearch.reproduce.plan import NAMES
 
 _BOXES = (
@@ -41,7 +41,7 @@ def draw_architecture(path: Path) -> Path:
     return plots.save(figure, path)
 
 
-def draw_curves(one: Judged, quantity: str, path: Path) -> Path:
+def draw_curves(one: JudgedRun, quantity: str, path: Path) -> Path:
     """Figures 5, 6, 8 and 9: `quantity` (``loss`` or ``accuracy``) over the epochs of a run."""
     train, validation = (
         np.array([epoch[f"{part}_{quantity}"] for epoch in one.history]) for part in ("train", "validation")
@@ -49,7 +49,7 @@ def draw_curves(one: Judged, quantity: str, path: Path) -> Path:
     return plots.learning_curve(train, validation, path, quantity=quantity, best_epoch=one.best_epoch)
 
 
-def draw_roc(judged: Sequence[Judged], path: Path, title: str) -> Path:
+def draw_roc(judged: Sequence[JudgedRun], path: Path, title: str) -> Path:
     """Figures 7 and 10, and both in one: ROC curves of runs on their test pairs, with 95 % intervals of the AUC."""
     curves = []
     for one in judged:

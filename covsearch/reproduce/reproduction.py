@@ -21,7 +21,7 @@ from covsearch.models.checkpoint import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.reproduce import chapters
 from covsearch.reproduce.findings import Difference, chosen, difference
-from covsearch.reproduce.judged import Judged, judge
+from covsearch.reproduce.judged import JudgedRun, judge
 from covsearch.reproduce.page import Block, Heading, Picture, html, markdown
 from covsearch.reproduce.pictures import draw_architecture, draw_curves, draw_roc
 from covsearch.reproduce.plan import BRANCHES, NAMES, SEEDS, SPLITS, Run, plan
@@ -44,7 +44,7 @@ class Reproduction:
         The collection.
     quick : bool
         Whether it is a rehearsal.
-    judged : tuple of Judged
+    judged : tuple of JudgedRun
         Every run.
     differences : tuple of Difference
         Of the two models, one a split.
@@ -53,7 +53,7 @@ class Reproduction:
     folder: Path
     subset: str
     quick: bool
-    judged: tuple[Judged, ...]
+    judged: tuple[JudgedRun, ...]
     differences: tuple[Difference, ...]
 
     @property
@@ -123,7 +123,7 @@ def reproduce(
     info = measure_dataset(source.open(()), progress=progress)
     blocks: list[Block] = [
         Heading(f"Cover song similarity, reproduced on {dataset.subset}", 1),
-        *chapters.summary(judged, differences, quick=quick),
+        *chapters.answer(judged, differences, quick=quick),
         *chapters.dataset_chapter(info, _drawn_info(info, out, progress)),
         *chapters.setup_chapter(judged, training, config.features.frames, _drawn_architecture(out)),
         *(block for b in BRANCHES for block in chapters.model_chapter(judged, b, _drawn_model(judged, b, out))),
@@ -186,7 +186,7 @@ def _drawn_architecture(out: Path) -> Picture:
     return _picture(out, draw_architecture(out / "figures" / "architecture.png"), "Figure 4: Siamese architecture")
 
 
-def _drawn_model(judged: Sequence[Judged], branch: str, out: Path) -> list[Picture]:
+def _drawn_model(judged: Sequence[JudgedRun], branch: str, out: Path) -> list[Picture]:
     """Loss, accuracy and ROC of the first seed on both splits."""
     pictures, first = [], _FIRST_FIGURE[branch]
     for split in SPLITS:
@@ -200,7 +200,7 @@ def _drawn_model(judged: Sequence[Judged], branch: str, out: Path) -> list[Pictu
     return pictures
 
 
-def _drawn_both(judged: Sequence[Judged], out: Path) -> list[Picture]:
+def _drawn_both(judged: Sequence[JudgedRun], out: Path) -> list[Picture]:
     pictures = []
     for split in SPLITS:
         pair = [chosen(judged, branch, split)[0] for branch in BRANCHES]

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from covsearch.reproduce.findings import difference, spread
-from covsearch.reproduce.judged import Judged
+from covsearch.reproduce.findings import difference, over_seeds
+from covsearch.reproduce.judged import JudgedRun
 from covsearch.reproduce.page import Heading, Items, Picture, Table, Text, html, markdown
 from covsearch.reproduce.plan import Run
 
 
-def judged(branch: str, seed: int, noise: float) -> Judged:
+def judged(branch: str, seed: int, noise: float) -> JudgedRun:
     rng = np.random.default_rng([seed, len(branch)])
     works = np.repeat(np.arange(30), 2)
     label = np.tile([0, 1], 30)
     score = (label + noise * rng.standard_normal(60)).astype(np.float32)
     other = np.where(label == 0, works, (works + 1) % 30)
-    return Judged(Run(branch, "works", seed), 1, ({},), 1, {"test": 60}, score, label, works, other, None)
+    return JudgedRun(Run(branch, "works", seed), 1, ({},), 1, {"test": 60}, score, label, works, other, None)
 
 
 def test_difference_over_seeds_is_a_paired_t_interval() -> None:
@@ -44,9 +44,9 @@ def test_few_seeds_have_no_interval(seeds: int) -> None:
     assert "at least 3 are needed" in found.verdict
 
 
-def test_spread() -> None:
-    assert str(spread([0.5])) == "0.500"
-    assert str(spread([0.4, 0.6])) == "0.500 ± 0.141"
+def test_a_figure_over_seeds() -> None:
+    assert str(over_seeds([0.5])) == "0.500"
+    assert str(over_seeds([0.4, 0.6])) == "0.500 ± 0.141"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"])))
