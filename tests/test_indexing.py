@@ -14,7 +14,7 @@ from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.embedding import embed_file_windows, embed_files, read_features
+from covsearch.embedding import embed_chroma_windows, embed_files, read_features
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.features.slow import restored, slow_chroma
 from covsearch.features.windows import WindowRecipe
@@ -75,7 +75,9 @@ def test_windows_are_each_performances_own_and_the_datasets_folder_is_kept(
     checkpoint, files = load_checkpoint(tmp_path / "rated"), open_dataset(root).files
     for row in (0, 4, 8):
         own = windows.take([row])
-        vectors, cuts = embed_file_windows(checkpoint, files[f"P_{row + 1}"], 2.5, WindowRecipe(2.5))
+        vectors, cuts = embed_chroma_windows(
+            checkpoint, read_features(checkpoint, files[f"P_{row + 1}"]), 2.5, WindowRecipe(2.5)
+        )
         np.testing.assert_allclose(own.vectors, vectors, atol=1e-5)
         assert own.cuts.start.tolist() == cuts.start.tolist() == [0, 90 / 2.5, (140 + 8 * (row % 3)) / 2.5]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brute_force import rank_all
 from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
 from covsearch import stages
@@ -15,7 +16,6 @@ from covsearch.decision import decide, decide_uncalibrated, word
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head
-from covsearch.index.oracle import rank_all
 from covsearch.index.windows import chamfer, passages
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.scores import qmax_scores

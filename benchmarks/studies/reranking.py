@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL
+from benchmarks.studies.local_scaling import hub_corrected
+from benchmarks.studies.window_distances import window_distances
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store, embed_windows
-from covsearch.evaluate.hub_correction import hub_corrected
 from covsearch.evaluate.protocol import read_trained_on, searched
 from covsearch.evaluate.retrieval import Distances, rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_systems import head_distances
-from covsearch.evaluate.window_distances import window_distances
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack_cached
 from covsearch.features.windows import WindowRecipe

@@ -53,7 +53,7 @@ class VectorStore(Protocol):
         """Vectors of some rows, (len(rows), D), in the order of `rows`; to the bit what was published."""
 
     def search(self, vector: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
-        """The `k` nearest rows under the head, exactly: as :func:`covsearch.index.oracle.rank_all` in float64.
+        """The `k` nearest rows under the head, exactly: as brute force in float64 ranks them.
 
         A back end that finds candidates in float32 looks at enough of them to prove that no other row belongs among
         the `k`. Weights of the head may be negative. Equal distances come in row order.

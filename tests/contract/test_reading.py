@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from brute_force import rank_all
 from published import made_up_calibration, random_head, unit_vectors
 
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.features.slow import restored
 from covsearch.index.calibration import write_calibration
 from covsearch.index.head import Head, cosine_head
-from covsearch.index.oracle import rank_all
 from covsearch.store.protocols import Opened, Publisher
 from covsearch.workspace import Workspace
 from tests.contract.checks import check_same, open_all

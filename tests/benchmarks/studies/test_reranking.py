@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.studies.reranking import markdown, rankings
-from covsearch.evaluate.window_distances import window_distances
+from benchmarks.studies.window_distances import window_distances
 from covsearch.index.head import Head
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published import unit_vectors
 
+from benchmarks.studies.window_distances import window_distances
 from covsearch.errors import UsageError
 from covsearch.evaluate.retrieval import rank_covers
-from covsearch.evaluate.window_distances import window_distances
 
 
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 6), min_size=1, max_size=8))
