@@ -111,7 +111,7 @@ def test_works_of_two_collections_are_two_works(workspace: Workspace) -> None:
     assert searcher.catalogue.clique("toy:W_1") == ("toy:P_1", "toy:P_2")
     assert searcher.catalogue.clique("toy:W_3") == searcher.catalogue.clique("W_3") == ("P_5", "P_6")
     assert searcher.catalogue.clique("W_1") == ()
-    versions = {hit.performance.pid: hit.versions for hit in searcher.find("song")}
+    versions = {hit.performance.pid: hit.versions for hit in searcher.catalogue.find("song")}
     assert versions == dict.fromkeys(searcher.collection.pids, 2)
 
 

@@ -37,7 +37,7 @@ COMMANDS = {
     "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
     "doctor": ("covsearch.cli.doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
     "eval-detection": (
-        "covsearch.cli.evaluate_detection",
+        "covsearch.cli.evaluate",
         "eval_detection",
         "Covers found and false alarms, by the collection's size.",
     ),
@@ -47,7 +47,7 @@ COMMANDS = {
         "Accuracy, AUC and ROC on held-out pairs, with baselines.",
     ),
     "eval-retrieval": (
-        "covsearch.cli.evaluate_retrieval",
+        "covsearch.cli.evaluate",
         "eval_retrieval",
         "MAP, ranks and recall of a search, with baselines.",
     ),

@@ -101,8 +101,10 @@ class DetectionReport:
     replicates: int
     notes: tuple[str, ...]
 
+    columns = COLUMNS
+
     @property
-    def systems(self) -> tuple[SizeReport, ...]:
+    def rows(self) -> tuple[SizeReport, ...]:
         """The rows of the table: one a size."""
         return self.sizes
 

@@ -14,6 +14,7 @@ from covsearch.dataset.pairs import COVER, NON_COVER, Pairs, balanced_pairs, cov
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.splits import PARTS, Split, read_split
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.features.store import FrameStore
 
 SPLIT, PAIRS = "split.json", "pairs.csv"
 KINDS = ("balanced", "all")
@@ -338,6 +339,15 @@ def all_pairs(wids: list[str], most: int, rng: np.random.Generator) -> tuple[Pai
     both = np.concatenate([covers, others])
     label = np.repeat(np.array([COVER, NON_COVER], dtype=np.int64), [len(covers), len(others)])
     return Pairs(both[:, 0].copy(), both[:, 1].copy(), label), population
+
+
+def skipped_note(stores: Sequence[FrameStore]) -> list[str]:
+    """The note that some performances could not be read for one of several models, where that is so."""
+    skipped = list(dict.fromkeys(one for store in stores for one in store.skipped))
+    if not skipped:
+        return []
+    first = skipped[0]
+    return [f"{len(skipped)} left out, first {first.path}: {first.reason} (see `covsearch dataset info`)"]
 
 
 def assumed_rate(dataset: Dataset, matters: bool) -> list[str]:

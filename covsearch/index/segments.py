@@ -17,7 +17,7 @@ from covsearch.index import offsets
 from covsearch.index.collection import check_unit, read_tensors
 from covsearch.index.flat import product_error
 from covsearch.index.manifest import Manifest
-from covsearch.index.part import NoSettings, Packed, Part
+from covsearch.index.part import Packed, Part
 from covsearch.ranking.nearest import Ranking
 
 _FOREIGN = "segments come with foreign vectors: run `covsearch build-index --vectors`"
@@ -64,11 +64,6 @@ class Segments(Part):
     def track(self, row: int) -> NDArray[np.float32]:
         """The segments of track `row`, (m, D)."""
         return self.vectors[self.first[row] : self.first[row + 1]]
-
-    @property
-    def settings(self) -> NoSettings:
-        """None: they came as they are."""
-        return NoSettings()
 
     def save(self, path: Path) -> None:
         """Write them as safetensors."""
