@@ -47,7 +47,7 @@ from covsearch.features.slow import slow_chroma
 from covsearch.index.calibration import read_calibration, write_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.flat import FlatIndex
-from covsearch.index.generation import MODEL_FILES
+from covsearch.index.generation import MODEL_FILES, read_model
 from covsearch.index.head import Head
 from covsearch.indexing import publish
 from covsearch.models import bundled_checkpoint, load_checkpoint
@@ -150,7 +150,7 @@ def build(home: Path, count: int, seed: int) -> float:
         vectors,
         head,
         performances,
-        model_folder=model,
+        model_files=read_model(model, MODEL),
         fingerprint=MODEL,
         features=FeatureConfig(),
         subset="generated",

@@ -20,10 +20,9 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     import numpy as np
     from numpy.typing import NDArray
 
-    from covsearch.index.segments import Segments
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
-    from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened
+    from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened, SegmentBlobs
 
 
 class Searcher:
@@ -42,7 +41,7 @@ class Searcher:
         None of foreign vectors.
     windows : Blobs or None
         None where they were not opened.
-    segments : Segments or None
+    segments : SegmentBlobs or None
         Of foreign vectors with several a track.
     calibration : Calibration, CollectionCalibration or None
     checkpoint : Checkpoint or None
@@ -54,7 +53,7 @@ class Searcher:
         self.catalogue = opened.catalogue
         self.collection = opened.vectors
         self.chroma = cast("ChromaBlobs | None", opened.parts.get("chroma"))
-        self.segments = cast("Segments | None", opened.parts.get("segments"))
+        self.segments = cast("SegmentBlobs | None", opened.parts.get("segments"))
         self.windows: Blobs | None = opened.parts.get("windows")
         self.calibration = self.generation.calibration()
         self.checkpoint: Checkpoint | None = None

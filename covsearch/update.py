@@ -293,12 +293,12 @@ def check_built(workspace: Workspace) -> None:
 
 def _own_model(generation: State) -> Checkpoint:
     """The model that made a generation's vectors."""
-    from covsearch.models import load_checkpoint
+    from covsearch.models import checkpoint_of
 
-    checkpoint = load_checkpoint(generation.model_folder)
+    checkpoint = checkpoint_of(generation.model_files(), Path(generation.name))
     if checkpoint.fingerprint != generation.manifest.model:
         came = f"index was built with model {generation.manifest.model}, its copy is {checkpoint.fingerprint}"
-        raise ArtefactError(f"{generation.model_folder}: {came}; {MEND}")
+        raise ArtefactError(f"{generation.name}: {came}; {MEND}")
     return checkpoint
 
 
@@ -311,7 +311,7 @@ def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) ->
         rows.vectors,
         head,
         rows.performances,
-        model_folder=None if manifest.foreign else before.model_folder,
+        model_files=before.model_files(),
         calibration=before.calibration(),
         fingerprint=manifest.model,
         features=manifest.features,

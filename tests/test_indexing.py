@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from collection import write_collection
-from published import FINGERPRINT, make_chroma, make_performances, model_folder, publish, random_head, unit_vectors
+from published import FINGERPRINT, make_chroma, make_performances, model_files, publish, random_head, unit_vectors
 
 from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
@@ -233,7 +233,7 @@ def test_ids_that_do_not_fit_are_refused_and_nothing_is_written(
             unit_vectors(rng, 3),
             random_head(rng),
             make_performances(rng, 3),
-            model_folder=model_folder(tmp_path / "model"),
+            model_files=model_files(tmp_path / "model"),
             fingerprint=FINGERPRINT,
             features=FeatureConfig(),
             subset="generated",
@@ -253,7 +253,7 @@ def test_metadata_of_another_performance_is_refused(workspace: Workspace, tmp_pa
             unit_vectors(rng, 1),
             random_head(rng),
             {"P_1": performances["P_2"]},
-            model_folder=model_folder(tmp_path / "model"),
+            model_files=model_files(tmp_path / "model"),
             fingerprint=FINGERPRINT,
             features=FeatureConfig(),
             subset="generated",
