@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +58,11 @@ class BootstrapAuc:
     def difference(self, name: str, other: str, level: float = LEVEL) -> Interval:
         """Percentile interval of AUC(`name`) - AUC(`other`), paired: both on the same works drawn."""
         return percentile_interval(self.auc[name] - self.auc[other], level)
+
+
+def drawn_how(replicates: int, seed: int) -> dict[str, Any]:
+    """What a report says of its bootstrap, ready for :func:`json.dumps`."""
+    return {"over": "works", "level": LEVEL, "replicates": replicates, "seed": seed}
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:

@@ -15,7 +15,7 @@ from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
-from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
+from covsearch.evaluate.bootstrap import REPLICATES, drawn_how
 from covsearch.evaluate.calibration import CalibrationScore, judge_calibration
 from covsearch.evaluate.metrics import THRESHOLD, accuracy
 from covsearch.evaluate.pairs import COLUMNS, PairReport, PairScores, compare_systems, head_scores
@@ -48,11 +48,7 @@ class CalibratedPairs:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
         score = self.score.to_dict()
         even = {f"{name}_at_even_odds": score.pop(name) for name in ("accuracy", "accuracy_calibrated")}
-        return {
-            "accuracy": self.accuracy,
-            **even,
-            **score,
-        }
+        return {"accuracy": self.accuracy, **even, **score}
 
 
 @dataclass(frozen=True)
@@ -135,13 +131,7 @@ class PairsReport:
             "pairs": len(self.label),
             "covers": self.covers,
             "threshold": THRESHOLD,
-            "bootstrap": {
-                "over": "works",
-                "level": LEVEL,
-                "replicates": self.replicates,
-                "redrawn": self.redrawn,
-                "seed": self.seed,
-            },
+            "bootstrap": {**drawn_how(self.replicates, self.seed), "redrawn": self.redrawn},
             "reference": MEAN_CHROMA,
             "systems": [_system_json(system) for system in self.systems],
             "calibration": self.calibrated.to_dict() if self.calibrated else None,

@@ -11,7 +11,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import ArtefactError
-from covsearch.evaluate.bootstrap import LEVEL, REPLICATES, Interval
+from covsearch.evaluate.bootstrap import REPLICATES, Interval, drawn_how
 from covsearch.evaluate.protocol import Searched, assumed_rate, read_trained_on, searched_by_all, skipped_note
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, find_retrieval_baselines
 from covsearch.evaluate.retrieval_search import CANDIDATES, model_systems
@@ -103,7 +103,7 @@ class RetrievalReport:
             **{name: getattr(self, name) for name in ("works", "performances", "queries")},
             "ties": "against the system",
             "auc_over": "all ordered pairs of the collection, ties half",
-            "bootstrap": {"over": "works", "level": LEVEL, "replicates": self.replicates, "seed": self.seed},
+            "bootstrap": drawn_how(self.replicates, self.seed),
             "reference": self.systems[0].name,
             "systems": [system.to_dict() for system in self.systems],
             "notes": list(self.notes),
