@@ -16,7 +16,6 @@ from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
 from covsearch.index.calibration import Calibration
 from covsearch.index.collection_calibration import CollectionCalibration
-from covsearch.index.segments import Segments, rank_segments
 from covsearch.index.window_ranking import rank_by_windows
 from covsearch.index.windows import Passage, Windows
 from covsearch.progress import Progress, silent
@@ -28,7 +27,7 @@ from covsearch.ranking.same_recording import same_recording
 from covsearch.ranking.scores import qmax_scores
 
 if TYPE_CHECKING:
-    from covsearch.store.protocols import Blobs, ChromaBlobs, VectorStore
+    from covsearch.store.protocols import Blobs, ChromaBlobs, SegmentBlobs, VectorStore
 
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
@@ -73,7 +72,7 @@ class Scope:
         Of the same rows.
     calibration : Calibration, CollectionCalibration or None
         The model's, or that of foreign vectors.
-    segments : Segments or None
+    segments : SegmentBlobs or None
         Of foreign vectors, where there are several a track.
     """
 
@@ -81,7 +80,7 @@ class Scope:
     chroma: ChromaBlobs | None
     windows: Blobs | None
     calibration: Calibration | CollectionCalibration | None
-    segments: Segments | None = None
+    segments: SegmentBlobs | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,9 +193,9 @@ def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None
     if scope.segments is None:
         ranking = scope.collection.search(question.vector, _enough(top), exclude=question.row)
     else:
-        vector = checked_query(question.vector, top, scope.segments.vectors.shape[1])
+        vector = checked_query(question.vector, top, scope.collection.head.dim)
         own = vector[None] if question.segments is None else question.segments
-        ranking = rank_segments(scope.segments, own, _enough(top), exclude=question.row)
+        ranking = scope.segments.search(own, _enough(top), exclude=question.row)
     return replace(_exact(scope, question, ranking, top), similarity=tuple((1 - ranking.distances[:top]).tolist()))
 
 

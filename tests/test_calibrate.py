@@ -167,7 +167,7 @@ def test_a_model_that_turns_the_ranking_round_is_refused(folder: Path, root: Pat
 @pytest.mark.parametrize("name", ["why.svg", "figures"])
 def test_the_diagram_is_drawn(folder: Path, root: Path, tmp_path: Path, name: str) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    path = draw_reliability(run(folder, root), tmp_path / name)
+    (path,) = draw_reliability(run(folder, root), tmp_path / name)
     assert path == (tmp_path / "figures" / "reliability.png" if name == "figures" else tmp_path / name)
     assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
 

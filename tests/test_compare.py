@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +11,30 @@ import numpy as np
 import pytest
 from collection import write_collection
 from matplotlib.image import imread
-from published import FINGERPRINT, chroma_of, model_folder, publish_dataset, random_head, unit_vectors
+from published import (
+    FINGERPRINT,
+    WEIGHTS,
+    chroma_of,
+    config_text,
+    made_up_calibration,
+    model_files,
+    model_folder,
+    publish_dataset,
+    random_head,
+    unit_vectors,
+)
 
-from covsearch import compare
+from covsearch import api, compare
 from covsearch import indexing as build
 from covsearch.compare import draw
-from covsearch.config import FeatureConfig
+from covsearch.config import FeatureConfig, fingerprint
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import NotFoundError, UsageError
+from covsearch.index.calibration import write_calibration
 from covsearch.index.generation import open_generation
 from covsearch.index.windows import chamfer, passages
+from covsearch.ranking.chance import Chance
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 
@@ -128,7 +142,7 @@ def test_performances_of_two_folders_are_each_read_at_their_own_frame_rate(toy: 
         unit_vectors(rng, 2),
         random_head(rng),
         dataset.performances,
-        model_folder=model_folder(tmp_path / "model"),
+        model_files=model_files(tmp_path / "model"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="toy",
@@ -166,3 +180,36 @@ def test_a_pair_that_runs_together_nowhere_can_be_told_and_drawn(workspace: Work
     nothing = replace(found, alignment=replace(found.alignment, path=np.empty((0, 2), np.int64), score=0.0))
     assert (nothing.stretch, nothing.together, nothing.path.shape) == (None, "nowhere", (0, 2))
     assert draw(nothing, tmp_path / "nothing.svg").is_file()
+
+
+@pytest.mark.parametrize("threshold", [0.001, 0.4, 0.999])
+def test_compare_and_query_never_disagree_about_a_pair(tmp_path: Path, toy: Path, threshold: float) -> None:
+    own = fingerprint(config_text(FeatureConfig("hpcp", key="normalised")), WEIGHTS)
+    chance = Chance(offset=-3.7, own=-1.0, slope=1.0, bias=-3.7, threshold=threshold)
+    calibration = made_up_calibration(by_alignment=chance, model=own)
+    write_calibration(model_folder(tmp_path / "models" / "made-up"), calibration)
+    publish_dataset(Workspace(tmp_path), toy, windows=True)
+    index = api.open_index(tmp_path)
+    for match in index.query("P_1", top=8):
+        found = index.compare("P_1", match.pid)
+        assert (found.cover_probability, found.predicted) == (match.cover_probability, match.predicted)
+        assert (found.listed, found.head_p, found.distance) == (match.listed, match.head_p, match.distance)
+
+
+def test_json_has_everything_and_the_path_in_seconds(toy: Path, tmp_path: Path) -> None:
+    publish_dataset(Workspace(tmp_path), toy, windows=True)
+    found = compare.compare(Workspace(tmp_path), "P_1", "P_4")
+    answer = json.loads(json.dumps(found.to_dict()))
+    assert (answer["a"]["pid"], answer["b"]["title"], answer["listed"]) == ("P_1", "Song 2, version 1", False)
+    for name in ("head_p", "predicted", "distance", "cover_probability"):
+        assert answer[name] == getattr(found, name)
+    assert answer["semitones"] == found.alignment.semitones
+    alignment, stretch = answer["alignment"], found.stretch
+    assert stretch is not None
+    assert (alignment["score"], alignment["chance"]) == (found.alignment.score, found.alignment.chance)
+    assert alignment["stretch"] == {"a": list(stretch.a), "b": list(stretch.b)}
+    assert alignment["path"] == found.path.tolist()
+    passages = [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in found.passages]
+    assert answer["windows"] == {"similarity": found.similarity, "passages": passages}
+    settings = {"threshold": 0.5, "frame_rates": list(found.rates), "generation": "gen-0001", "model": found.model}
+    assert answer["settings"] == settings

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brute_force import rank_all
 from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
 from covsearch import stages
@@ -15,13 +16,12 @@ from covsearch.decision import decide, decide_uncalibrated, word
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head
-from covsearch.index.oracle import rank_all
 from covsearch.index.windows import chamfer, passages
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.scores import qmax_scores
-from covsearch.search import Searcher, open_catalogue, open_searcher
+from covsearch.search import Searcher, open_searcher
 from covsearch.stages import SPAN, Question
-from covsearch.store import local
+from covsearch.store import local, store_of
 from covsearch.workspace import Workspace
 
 
@@ -298,12 +298,6 @@ def test_an_unknown_id_is_answered_with_the_nearest(searcher: Searcher, pid: str
         searcher.query(pid)
 
 
-def test_find_is_the_catalogues(searcher: Searcher) -> None:
-    hits = searcher.find("writer song", limit=7)
-    assert len(hits) == 7
-    assert hits == searcher.catalogue.find("writer song", limit=7)
-
-
 def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
     with pytest.raises(UsageError, match="at least 1 match"):
         searcher.query("P_22", top=0)
@@ -312,7 +306,7 @@ def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
 
 
 def test_no_index_names_the_command(tmp_path: Path) -> None:
-    for opener in (open_searcher, open_catalogue):
+    for opener in (open_searcher, lambda workspace: store_of(workspace).catalogue()):
         with pytest.raises(NotFoundError, match="run `covsearch build-index` first"):
             opener(Workspace(tmp_path))
 
