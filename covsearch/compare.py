@@ -17,8 +17,9 @@ from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
 from covsearch.index.chroma import Chroma
 from covsearch.index.windows import Passage, chamfer, passages
-from covsearch.ranking.alignment import Alignment, align
+from covsearch.ranking.alignment import ESSENTIA, Alignment, align
 from covsearch.search import Searcher
+from covsearch.stages import SPAN
 from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
@@ -55,7 +56,7 @@ class Comparison:
     distance : float
         The learned weighted squared distance, without the bias.
     alignment : Alignment
-        In the key in which they fit best.
+        As the search aligns its best candidates, in the key in which they fit best.
     rates : (float, float)
         Frames/s of either performance in `alignment`.
     similarity : float or None
@@ -84,12 +85,13 @@ class Comparison:
 
     @property
     def key(self) -> str:
-        """How the keys differ, in words."""
-        steps = self.alignment.semitones
-        if not steps:
-            return "same key"
-        plural = "" if abs(steps) == 1 else "s"
-        return f"{self.b.pid} is {abs(steps)} semitone{plural} {'higher' if steps > 0 else 'lower'}"
+        """How the keys differ, in words; both where they align further in another key than in that of their chroma."""
+        alignment, pid = self.alignment, self.b.pid
+        steps, other = alignment.semitones, alignment.chance_semitones
+        told = f"{pid} is {_higher(steps)}" if steps else "same key"
+        if alignment.chance <= alignment.score:
+            return told
+        return f"{told} by its mean chroma, {_higher(other) if other else 'in the same key'} by the longest alignment"
 
     @property
     def together(self) -> str:
@@ -130,6 +132,7 @@ class Comparison:
             "alignment": {
                 "score": alignment.score,
                 "chance": alignment.chance,
+                "chance_semitones": alignment.chance_semitones,
                 "stretch": stretch and asdict(stretch),
                 "path": self.path.tolist(),
             },
@@ -195,7 +198,7 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
         threshold=cast(float, result.threshold),
         head_p=cast(float, match.head_p),
         distance=match.distance,
-        alignment=align(frames_a, frames_b),
+        alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
         rates=rates,
         similarity=chamfer(windows[0].vectors, windows[1].vectors) if windows else None,
         passages=passages(*windows) if windows else (),
@@ -233,6 +236,10 @@ def draw(found: Comparison, path: Path) -> Path:
         names=(_name(found.a), _name(found.b)),
         title=f"{found.cover_probability:.1%}: {word(found.predicted)} · {found.key}\ntogether {found.together}",
     )
+
+
+def _higher(semitones: int) -> str:
+    return f"{abs(semitones)} semitone{'' if abs(semitones) == 1 else 's'} {'higher' if semitones > 0 else 'lower'}"
 
 
 def _name(performance: Performance) -> str:
