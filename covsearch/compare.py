@@ -91,7 +91,7 @@ class Comparison:
         told = f"{pid} is {_higher(steps)}" if steps else "same key"
         if alignment.chance <= alignment.score:
             return told
-        return f"{told} by its mean chroma, {_higher(other) if other else 'in the same key'} by the longest alignment"
+        return f"{told} by mean chroma, {_higher(other) if other else 'in the same key'} by alignment"
 
     @property
     def together(self) -> str:
@@ -234,7 +234,7 @@ def draw(found: Comparison, path: Path) -> Path:
         rates=found.rates,
         span=found.alignment.span,
         names=(_name(found.a), _name(found.b)),
-        title=f"{found.cover_probability:.1%}: {word(found.predicted)} · {found.key}\ntogether {found.together}",
+        title=f"{found.cover_probability:.1%}: {word(found.predicted)}\n{found.key}\ntogether {found.together}",
     )
 
 

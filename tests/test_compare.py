@@ -125,9 +125,9 @@ def test_the_key_is_told_in_words(workspace: Workspace) -> None:
 def test_both_keys_are_told_where_another_aligns_further(workspace: Workspace) -> None:
     found = compare.compare(workspace, "P_1", "P_2")
     words = {
-        (2, -3): "P_2 is 2 semitones higher by its mean chroma, 3 semitones lower by the longest alignment",
-        (0, 1): "same key by its mean chroma, 1 semitone higher by the longest alignment",
-        (-1, 0): "P_2 is 1 semitone lower by its mean chroma, in the same key by the longest alignment",
+        (2, -3): "P_2 is 2 semitones higher by mean chroma, 3 semitones lower by alignment",
+        (0, 1): "same key by mean chroma, 1 semitone higher by alignment",
+        (-1, 0): "P_2 is 1 semitone lower by mean chroma, in the same key by alignment",
     }
     for (semitones, other), expected in words.items():
         rival = replace(found.alignment, semitones=semitones, score=7.0, chance=7.5, chance_semitones=other)
