@@ -18,12 +18,13 @@ from covsearch.features.frames import means_of
 from covsearch.index.chroma import Chroma
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.ranking.alignment import ESSENTIA, Alignment, align
+from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
 from covsearch.stages import SPAN
 from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
-FRAMES = 4096  # of a track at most, 25 minutes at 2.69 frames/s: a matrix of 4,096 x 4,096 is 64 MB
+FRAMES = MOST_FRAMES  # of a track at most, as in a search; 25 minutes at 2.69 frames/s
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.index.generation import open_generation
 from covsearch.index.windows import chamfer, passages
+from covsearch.ranking import scores
 from covsearch.ranking.fusion import log_qmax
 from covsearch.search import open_searcher
 from covsearch.stages import Cascade, Question, Scope, align_rows, by_alignment
@@ -136,7 +137,13 @@ def test_both_keys_are_told_where_another_aligns_further(workspace: Workspace) -
         assert "by" not in equal.key
 
 
-def test_the_score_is_the_one_that_the_search_ranks_by(workspace: Workspace) -> None:
+@pytest.mark.parametrize("most", [4_096, 100])
+def test_the_score_is_the_one_that_the_search_ranks_by(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Also where tracks are too long, and both hear them more slowly."""
+    monkeypatch.setattr(compare, "FRAMES", most)
+    monkeypatch.setattr(scores, "MOST_FRAMES", most)
     searcher, ranked = open_searcher(workspace), {}
     chroma, row = searcher.chroma, searcher.collection.rows["P_1"]
     assert chroma is not None
