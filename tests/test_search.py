@@ -20,7 +20,7 @@ from covsearch.index.windows import chamfer, passages
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.scores import qmax_scores
 from covsearch.search import Searcher, open_searcher
-from covsearch.stages import SPAN, Question
+from covsearch.stages import SPAN, Cascade, Question, Scope, by_alignment
 from covsearch.store import local, store_of
 from covsearch.workspace import Workspace
 
@@ -142,18 +142,38 @@ def test_what_is_not_aligned_follows_in_the_heads_order_and_is_no_likelier(align
 
 
 @pytest.mark.parametrize("fine", [3, 10])
-def test_the_best_of_the_coarse_alignment_are_aligned_finely(
-    aligned: Searcher, fine: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_best_of_the_coarse_alignment_are_aligned_finely(aligned: Searcher, fine: int) -> None:
+    row, collection = aligned.collection.rows["P_22"], aligned.collection
     whole = aligned.query("P_22", 39)
-    monkeypatch.setattr(stages, "FINE", fine)
-    narrow = aligned.query("P_22", 39)
+    question = Question(collection.flat.vectors[row], aligned.chroma.track(row), row=row)
+    scope = Scope(collection, aligned.chroma, None, aligned.calibration, cascade=Cascade(fine=fine))
+    narrow = by_alignment(scope, question, 39, None)
+    found = [collection.names[k] for k in narrow.ranking.rows.tolist()]
     place = {match.pid: rank for rank, match in enumerate(whole)}
-    first = [place[match.pid] for match in narrow[:fine]]
+    first = [place[pid] for pid in found[:fine]]
     assert first == sorted(first)
-    said = [match.cover_probability for match in narrow]
-    assert said == sorted(said, reverse=True)
-    assert {match.pid for match in narrow} == set(place)
+    assert narrow.ratio.tolist() == sorted(narrow.ratio.tolist(), reverse=True)
+    assert len(narrow.best) == fine
+    assert set(found) == set(place)
+
+
+def test_a_cascade_says_how_many_candidates_are_aligned_and_by_what(aligned: Searcher) -> None:
+    asked: list[tuple[int, int, int]] = []
+
+    def align(chroma: Any, query: Any, rows: Any, block: int, span: int) -> Any:
+        asked.append((len(rows), block, span))
+        return stages.align_rows(chroma, query, rows, block, span)
+
+    collection, row = aligned.collection, aligned.collection.rows["P_22"]
+    cascade = Cascade(candidates=12, fine=5, align=align)
+    scope = Scope(collection, aligned.chroma, None, aligned.calibration, cascade=cascade)
+    question = Question(collection.flat.vectors[row], aligned.chroma.track(row), row=row)
+    found = by_alignment(scope, question, 39, None)
+    assert (asked, found.candidates) == ([(12, 3, 3), (5, 1, 4)], 12)
+    head = aligned.query("P_22", 39, rerank="head")
+    names = [collection.names[k] for k in found.ranking.rows.tolist()]
+    assert names[12:] == [match.pid for match in head[12:]]
+    assert Scope(collection, aligned.chroma, None, None).cascade == Cascade(1000, 100, stages.align_rows)
 
 
 def test_the_number_of_matches_asked_for_changes_none_of_them(aligned: Searcher) -> None:

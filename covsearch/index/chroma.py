@@ -74,7 +74,11 @@ class Chroma(Part):
 
     def track(self, row: int) -> NDArray[np.float32]:
         """Chroma of performance `row`, (L, F) float32 in [0, 1]."""
-        return restored(self.frames[self.first[row] : self.first[row + 1]])
+        return restored(self.quantised(row))
+
+    def quantised(self, row: int) -> NDArray[np.uint8]:
+        """The same as it is kept, (L, F) uint8."""
+        return self.frames[self.first[row] : self.first[row + 1]]
 
     def save(self, path: Path) -> None:
         """Write it as safetensors."""
