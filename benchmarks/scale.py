@@ -163,7 +163,7 @@ def measure(large: Large, whole: int, timed: int) -> dict[str, Any]:
 
 
 def measure_search(
-    large: Large, candidates: int, fine: int, spread: NDArray[np.int64], timed: int, align: stages.Aligner
+    large: Large, candidates: int, fine: int, spread: NDArray[np.int64], timed: int, align: stages.AlignRows
 ) -> dict[str, Any]:
     """A row: how well so many candidates rank, and what they cost; the whole collection only for `spread`."""
     whole = candidates == len(large.works)

@@ -69,7 +69,7 @@ def align_rows(
     return align_with(query, [part.quantised(k) for k in range(len(rows))], block, span)
 
 
-Aligner: TypeAlias = "Callable[[ChromaBlobs, NDArray[np.float32], NDArray[np.int64], int, int], NDArray[np.float64]]"
+AlignRows: TypeAlias = "Callable[[ChromaBlobs, NDArray[np.float32], NDArray[np.int64], int, int], NDArray[np.float64]]"
 """What aligns: as :func:`align_rows`."""
 
 
@@ -83,12 +83,12 @@ class Cascade:
         How many of the head's nearest are aligned coarsely, unless a query asks for another number.
     fine : int
         How many of these are aligned frame by frame.
-    align : Aligner
+    align : AlignRows
     """
 
     candidates: int = CANDIDATES[ALIGN]
     fine: int = FINE
-    align: Aligner = align_rows
+    align: AlignRows = align_rows
 
 
 @dataclass(frozen=True, eq=False)

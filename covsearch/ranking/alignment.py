@@ -14,7 +14,6 @@ from covsearch.ranking.similarity import check_length, mutual_neighbours, whole_
 SPAN = 9  # frames compared at once: 3.3 s at 2.69 frames/s; the publication has 10 of 0.46 s
 NEAREST = 0.095  # which share of the other performance may match a moment; as published
 CLOSE = 0.1  # in the sample this aligns 8 % of the pairs twice, and finds most of what trying all keys would
-STEPS = ((1, 1), (2, 1), (1, 2))  # as fast, half as fast, twice as fast
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,7 @@ def local_alignment(matches: NDArray[np.bool_], costs: GapCosts = PUBLISHED) -> 
     rows, columns = (np.zeros(size, np.int16) for size in levels.shape)
     onset, extension = float(costs.onset), float(costs.extension)
     _, score = score_kernel.recurrence(levels, rows, columns, onset, extension, len(levels) + 2)
-    found: NDArray[np.float32] = score[: len(levels), 2:]
-    return found
+    return np.ascontiguousarray(score[: len(levels), 2:])
 
 
 def trace(score: NDArray[np.float32], matches: NDArray[np.bool_], costs: GapCosts = PUBLISHED) -> NDArray[np.int64]:
@@ -163,23 +161,8 @@ def trace(score: NDArray[np.float32], matches: NDArray[np.bool_], costs: GapCost
     NDArray[int64], shape (K, 2)
         Pairs of frames in the order of time, from its first match to its last; K is 0 where nothing matches.
     """
-    path: list[tuple[int, int]] = []
-    i, j = (int(k) for k in np.unravel_index(int(score.argmax()), score.shape))
-    while i >= 0 and j >= 0 and score[i, j] > 0:
-        path.append((i, j))
-        i, j = _step_back(score, matches, costs, i, j)
-    return np.array(path[::-1], dtype=np.int64).reshape(-1, 2)
-
-
-def _step_back(
-    score: NDArray[np.float32], matches: NDArray[np.bool_], costs: GapCosts, i: int, j: int
-) -> tuple[int, int]:
-    """Where the score of (i, j) came from; (-1, -1) at the beginning of an alignment."""
-    before = [(i - di, j - dj) for di, dj in STEPS if i >= di and j >= dj]
-
-    def worth(place: tuple[int, int]) -> float:
-        cost = 0.0 if matches[i, j] else costs.onset if matches[place] else costs.extension
-        return float(score[place]) - cost
-
-    best = max(before, key=worth, default=(-1, -1))
-    return best if best[0] >= 0 and worth(best) > 0 else (-1, -1)
+    table = np.require(score, np.float32, ["C", "W", "E"])
+    found: NDArray[np.int64] = score_kernel.followed_back(
+        table, np.require(matches, np.bool_, ["C", "W", "E"]), float(costs.onset), float(costs.extension)
+    )
+    return found

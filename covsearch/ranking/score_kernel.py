@@ -28,18 +28,18 @@ def length_of_unit(span: int, width: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def whole_units(frames: Frames, top: int, block: int, length: int) -> NDArray[np.float32]:
+def whole_units(frames: Frames, length: int, top: int = 1, block: int = 1) -> NDArray[np.float32]:
     """Frames scaled to one length and rounded to whole numbers; silence and broken frames are zeros.
 
     Parameters
     ----------
     frames : NDArray[float32 or uint8], shape (T, F)
+    length : int
+        Of what comes out.
     top : int
         What stands for 1 in `frames`: 255 of bytes, 1 of floats.
     block : int
         Frames that are averaged first; the last block may be shorter.
-    length : int
-        Of what comes out.
 
     Returns
     -------
@@ -288,6 +288,34 @@ def recurrence(
             spent[j + 2] = left if left > zero else zero
             peak[j] = value if value > peak[j] else peak[j]
     return np.float64(peak.max()), score
+
+
+@njit(cache=True, nogil=True)
+def followed_back(
+    score: NDArray[np.float32], matches: NDArray[np.bool_], onset: float, extension: float
+) -> NDArray[np.int64]:
+    """From the first of the highest scores (M, L) back to where its alignment begins: (K, 2), in the order of time."""
+    rows, columns = score.shape
+    path = np.empty((min(rows, columns), 2), np.int64)  # every step goes ahead in both
+    first, further = np.float32(onset), np.float32(extension)
+    place = int(score.argmax())
+    i, j = place // columns, place % columns
+    length = 0
+    while i >= 0 and score[i, j] > 0:
+        path[length, 0], path[length, 1] = i, j
+        length += 1
+        most, from_i, from_j = np.float32(0), -1, -1
+        for di, dj in ((1, 1), (2, 1), (1, 2)):  # as fast, half as fast, twice as fast
+            k, m = i - di, j - dj
+            if k < 0 or m < 0:
+                continue
+            cost = np.float32(0)
+            if not matches[i, j]:
+                cost = first if matches[k, m] else further
+            if score[k, m] - cost > most:
+                most, from_i, from_j = score[k, m] - cost, k, m
+        i, j = from_i, from_j
+    return path[:length][::-1].copy()
 
 
 @njit(cache=True, nogil=True)

@@ -29,7 +29,7 @@ def whole_units(frames: score_kernel.Frames, span: int, block: int = 1) -> NDArr
     kind, top = (np.uint8, 255) if frames.dtype == np.uint8 else (np.float32, 1)
     own = np.require(frames, kind, ["C", "W", "E"])  # one kind of array, as numba compiles anew for each
     length = score_kernel.length_of_unit(span, own.shape[1])
-    units: NDArray[np.float32] = score_kernel.whole_units(own, top, block, length)
+    units: NDArray[np.float32] = score_kernel.whole_units(own, length, top, block)
     return units
 
 

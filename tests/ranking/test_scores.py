@@ -195,7 +195,7 @@ def test_sums_of_the_largest_frames_are_exact() -> None:
         length = score_kernel.length_of_unit(span, width)
         assert (span + 1) * (length + np.sqrt(width) / 2) ** 2 <= 2**24
         frames = np.eye(width, dtype=np.float32)[np.zeros(60, int)]
-        units = score_kernel.whole_units(frames, 1, 1, length)
+        units = score_kernel.whole_units(frames, length)
         similarity = score_kernel.stretches(units, np.ascontiguousarray(units.T), 0, span, length)
         assert len(np.unique(similarity)) == 1
         assert 0.97 * 32_767 < similarity[0, 0] <= 32_767
@@ -257,6 +257,7 @@ def test_warming_compiles_every_loop() -> None:
         score_kernel.thresholds,
         score_kernel.matches,
         score_kernel.recurrence,
+        score_kernel.followed_back,
     ]
     before = [len(loop.signatures) for loop in loops]
     assert min(before) >= 1
