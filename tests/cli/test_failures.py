@@ -65,7 +65,9 @@ def shell(line: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("asked", ["query P_22", "query P_22 --json", "find song", "remove P_99", "--help"])
+@pytest.mark.parametrize(
+    "asked", ["query P_22", "query P_22 --json", "find song", "remove P_99", "--help", "dataset info"]
+)
 def test_a_reader_that_leaves_is_no_failure(home: Path, asked: str) -> None:
     """The pipe's other end is closed before anything is written."""
     line = " ".join(command(home, *asked.split()))

@@ -7,13 +7,11 @@ import io
 import os
 from pathlib import Path
 
-import h5py
 import pytest
-from cli.conftest import Commands, process, write_model
+from cli.conftest import Commands, process
 from collection import write_collection
-from published import made_up_calibration, publish, reseal
+from published import made_up_calibration, publish
 
-from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.indexing import build_index
 from covsearch.ranking.chance import Chance
@@ -76,114 +74,22 @@ def test_the_installed_command_answers_from_another_folder(plain: Workspace, tmp
     assert done.stdout.splitlines()[1].startswith(f"1,{best.performance.pid},{best.performance.wid},")
 
 
-def test_a_query_by_file_is_cut_into_windows_as_the_index_was(tmp_path: Path, command: Commands) -> None:
-    model = write_model(tmp_path / "model", branch="invariant", features=FeatureConfig("hpcp", 2000, rate=2.5))
-    root, workspace = write_collection(tmp_path / "data", works=3, frames=500), Workspace(tmp_path / "home")
-    build_index(root, model, workspace, frame_rate=2.5, windows=True)
-    file = open_dataset(root).files["P_5"]["hpcp"]
-    answer = command.json(workspace, "query", "--file", file, "--frame-rate", "2.5", "--rerank", "windows")
-    first, *others = answer["matches"]
-    assert (first["pid"], first["query_start"]) == ("P_5", first["match_start"])
-    assert first["similarity"] == pytest.approx(1, abs=1e-5)
-    by_id = open_searcher(workspace, windows=True).query("P_5", rerank="windows").matches
-    similar = {m.performance.pid: m.similarity for m in by_id}
-    assert {m["pid"]: m["similarity"] for m in others} == pytest.approx(similar, abs=1e-5)
-
-
-@pytest.fixture(scope="module", params=["hpcp", "hpcp+crema"])
-def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Path]:
-    """A real build with an untrained network, and its dataset."""
-    folder = tmp_path_factory.mktemp("embedded")
-    model = write_model(folder / "model", features=FeatureConfig(request.param, 120))
-    root = write_collection(folder / "data", works=4, features=request.param.split("+"), frames=4000, frame_rate=None)
-    build_index(root, model, Workspace(folder / "home"))
-    return Workspace(folder / "home"), root
-
-
-def files_of(root: Path, *, backwards: bool = False) -> list[str]:
-    """The options that name the files of P_5."""
-    paths = [str(path) for path in open_dataset(root).files["P_5"].values()]
-    return [word for path in (reversed(paths) if backwards else paths) for word in ("--file", path)]
-
-
-def test_a_query_by_files_ranks_as_the_query_by_id_but_knows_no_covers(
-    embedded: tuple[Workspace, Path], command: Commands
+def test_a_query_by_files_says_which_and_at_what_rate_they_were_read(
+    model: Path, tmp_path: Path, command: Commands
 ) -> None:
-    workspace, root = embedded
-    options = files_of(root, backwards=True)
-    answer = command.json(workspace, "query", *options, "--top", "12")
-    by_id = open_searcher(workspace).query("P_5", 11).matches
-    others = [match for match in answer["matches"] if match["pid"] != "P_5"]
-    assert answer["query"] == {"files": options[1::2]}
-    assert len(answer["matches"]) == 12
-    assert {match["listed"] for match in answer["matches"]} == {None}
-    p = {match["pid"]: match["head_p"] for match in others}
-    assert p == pytest.approx({match.performance.pid: match.head_p for match in by_id}, abs=1e-5)
-    table = command.out(workspace, "query", *options, "--top", "3").splitlines()
-    assert table[0] == f"{' + '.join(Path(path).name for path in options[1::2])} · read at 86.13 frames/s"
+    root = write_collection(tmp_path / "data", works=4, frames=4000, frame_rate=None)
+    build_index(root, model, Workspace(tmp_path / "home"))
+    words = ("query", "--file", open_dataset(root).files["P_5"]["hpcp"])
+    answer = command.json(tmp_path / "home", *words, "--top", "3")
+    table = command.out(tmp_path / "home", *words, "--top", "3").splitlines()
+    assert answer["query"] == {"files": [str(words[-1])]}
+    assert table[0] == "P_5_hpcp.h5 · read at 86.13 frames/s"
     shown = "".join(table[4:7])
-    predicted = sum(match["predicted"] for match in answer["matches"][:3])
+    predicted = sum(match["predicted"] for match in answer["matches"])
     assert shown.count("✓") + shown.count("=") == predicted  # no row is marked as listed
-
-
-def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_path: Path, command: Commands) -> None:
-    workspace, root = embedded
-    with h5py.File(tmp_path / "P_5.h5", "w") as single:
-        for feature, path in open_dataset(root).files["P_5"].items():
-            with h5py.File(path) as source:
-                source.copy(feature, single)
-    together = command.json(workspace, "query", "--file", tmp_path / "P_5.h5")
-    assert together["matches"] == command.json(workspace, "query", *files_of(root))["matches"]
-
-
-def test_a_file_is_read_at_the_frame_rate_that_is_declared_or_said_and_at_no_other(
-    tmp_path: Path, command: Commands
-) -> None:
-    model = write_model(tmp_path / "model", alpha="positive", features=FeatureConfig("hpcp", 400, rate=5.0))
-    root = write_collection(tmp_path / "data", works=4, frames=1000, frame_rate=None)
-    workspace = Workspace(tmp_path / "home")
-    build_index(root, model, workspace, frame_rate=20)
-    assert open_searcher(workspace).generation.manifest.frame_rate == 20
-    file = ("query", *files_of(root), "--top", "1")
-    came = command(workspace, *file)
-    assert came.code == 2
-    assert "no frame rate is declared, and the index has files of 20.00 frames/s: say --frame-rate" in came.err
-    (root / "covsearch.toml").write_text("frame_rate = 20\n")
-    (same,), (other,) = (command.json(workspace, *file, *more)["matches"] for more in ((), ("--frame-rate", "10")))
-    assert "P_5_hpcp.h5 · read at 20.00 frames/s" in command.out(workspace, *file)
-    assert same["pid"] == "P_5"
-    assert same["distance"] == pytest.approx(0, abs=1e-6)
-    assert abs(other["distance"]) > 1e-4
-
-
-def test_files_and_models_that_do_not_fit_are_refused(
-    embedded: tuple[Workspace, Path], tmp_path: Path, command: Commands
-) -> None:
-    """Weights of the same size, so that only the fingerprint can tell."""
-    workspace, root = embedded
-    generation = open_searcher(workspace).generation
-    built, own = generation.manifest.features, generation.folder / "model" / "model.safetensors"
-    assert built is not None
+    came = command(tmp_path / "home", *words, "--frame-rate", "0")
+    assert (came.code, "must be a positive number of frames a second, not 0.0" in came.err) == (2, True)
     (tmp_path / "junk.h5").write_bytes(b"junk")
-    came = command(workspace, "query", "--file", tmp_path / "junk.h5")
+    came = command(tmp_path / "home", "query", "--file", tmp_path / "junk.h5")
     assert came.code == 4
     assert f"the index's model needs hpcp; {tmp_path / 'junk.h5'}: " in came.err
-    came = command(workspace, "query", *files_of(root), "--frame-rate", "0")
-    assert (came.code, "must be a positive number of frames a second, not 0.0" in came.err) == (2, True)
-    before, other = own.read_bytes(), "cens" if built.width == 12 else built.features  # another width is refused before
-    weights = write_model(tmp_path / "other", features=built, alpha="positive") / "model.safetensors"
-    said = {
-        "index was built with model cnn-": ({"features": built}, weights.read_bytes()),
-        f"the model in it sees {built}: run `covsearch build-index`": ({"features": FeatureConfig(other, 121)}, before),
-    }
-    for message, (changes, content) in said.items():
-        own.write_bytes(content)
-        reseal(workspace, **changes)
-        try:
-            came = command(workspace, "query", *files_of(root))
-        finally:
-            own.write_bytes(before)
-            reseal(workspace, features=built)
-        assert came.code == 4
-        assert message in came.err
-        assert "run `covsearch build-index`" in came.err
