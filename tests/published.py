@@ -22,7 +22,7 @@ from covsearch.features.slow import slow_chroma
 from covsearch.features.windows import Cuts, WindowRecipe
 from covsearch.index.calibration import Calibration, write_calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation
+from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation, read_model
 from covsearch.index.head import Head
 from covsearch.index.manifest import digest
 from covsearch.index.part import Part
@@ -85,7 +85,8 @@ def model_folder(folder: Path, features: FeatureConfig | None = None) -> Path:
 
 def model_files(folder: Path, features: FeatureConfig | None = None) -> dict[str, bytes]:
     """What a store keeps of :func:`model_folder`, and of a calibration that is there."""
-    return {path.name: path.read_bytes() for path in sorted(model_folder(folder, features).iterdir())}
+    seen = features or FeatureConfig()
+    return read_model(model_folder(folder, seen), fingerprint(config_text(seen), WEIGHTS))
 
 
 def make_windows(rng: np.random.Generator, count: int) -> Windows:
