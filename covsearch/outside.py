@@ -14,6 +14,7 @@ from covsearch.dataset.lengths import check_file_lengths
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
 from covsearch.index.manifest import MEND
 from covsearch.search import Searcher
+from covsearch.synthesis.suffixes import is_notation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,11 +148,32 @@ def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | No
     if frame_rate is not None:
         check_frame_rate(frame_rate)
     checkpoint = _own_checkpoint(searcher)
+    if any(map(is_notation, paths)):
+        return _hear_notes(checkpoint, paths, frame_rate)
     files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
     rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
     chroma = read_features(checkpoint, files)
     check_sound(chroma, rate, what=f"{paths[0]}: at {rate:.2f} frames/s it has ")
     return Heard(checkpoint, chroma, rate)
+
+
+def _hear_notes(checkpoint: Checkpoint, paths: Sequence[Path], frame_rate: float | None) -> Heard:
+    """The notes of a MIDI or MusicXML file as every feature of the model would have them."""
+    import numpy as np
+
+    from covsearch.dataset.chroma import CHROMA
+    from covsearch.features.sound import check_sound
+    from covsearch.synthesis.notation import read_notation
+    from covsearch.synthesis.plain import RATE, plain_chroma
+
+    if len(paths) > 1:
+        raise UsageError(f"expected one MIDI or MusicXML file, which has all its notes, not {len(paths)} files")
+    if frame_rate is not None:
+        raise UsageError(f"{paths[0]}: a frame rate is of chroma, and this file has notes: leave it out")
+    chroma = plain_chroma(read_notation(paths[0]))
+    heard = {name: np.roll(chroma, -CHROMA[name].first_bin, axis=1).copy() for name in checkpoint.config.features.names}
+    check_sound(heard, RATE, what=f"{paths[0]}: ")
+    return Heard(checkpoint, heard, RATE)
 
 
 def hear_chroma(searcher: Searcher, chroma: ArrayLike | Mapping[str, ArrayLike], frame_rate: float | None) -> Heard:
