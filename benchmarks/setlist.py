@@ -192,7 +192,7 @@ def run(stage: Stage, concert: Concert, recipe: SetlistRecipe) -> Run:
     stored, rate = slow_chroma(heard.chroma, ("hpcp",), heard.rate)
     songs = songs_in(stage.scope, heard, restored(stored), recipe)
     seconds, spent = time.perf_counter() - wall, time.process_time() - processor
-    named = [Stretch(song.start / rate, song.end / rate, stage.works[song.row]) for song in songs]
+    named = [Stretch(song.candidate.start / rate, song.candidate.end / rate, stage.works[song.row]) for song in songs]
     found = Run(concert, score_setlist(concert.played, named), seconds, spent)
     print(f"{found.length / 60:.0f} minutes: {score_dict(found.score)}, {seconds:.1f} s", file=sys.stderr)
     return found

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from covsearch.setlist import Entry, Setlist
 
 CAPTION = (
-    "Cover ✓: a query for that stretch calls it a cover · Key: semitones the recording is higher · "
-    "Tempo: how many times as fast it is"
+    "Cover ✓: a query for that stretch calls it a cover\n"
+    "Key: semitones the recording is higher · Tempo: how many times as fast it is"
 )
 
 

@@ -164,6 +164,15 @@ def candidates_of(
     return _weighed(search, slow, embed, list(dict.fromkeys(long_enough)), progress)
 
 
+def aligned_again(
+    search: Search, slow: NDArray[np.float32], candidate: Candidate, span: Span, recipe: SetlistRecipe
+) -> Candidate:
+    """A candidate with the key, the tempo and the match that its stretch alone has, whichever key fits best of all."""
+    hit = _Hit(candidate.row, *span, candidate.ratio, -candidate.semitones)
+    found = _located(search, slow, hit, span, replace(recipe, keys=BINS))
+    return candidate if found is None else replace(found, start=span[0], end=span[1], ratio=candidate.ratio)
+
+
 def _hits(
     search: Search, slow: NDArray[np.float32], rate: float, embed: Embed, recipe: SetlistRecipe, progress: Progress
 ) -> list[_Hit]:

@@ -24,7 +24,14 @@ from covsearch.ranking import ALIGN
 from covsearch.ranking.segmentation import best_reading
 from covsearch.search import Searcher
 from covsearch.setlist.answer import Entry, Setlist, with_gaps
-from covsearch.setlist.candidates import Candidate, Search, SetlistRecipe, Span, candidates_of
+from covsearch.setlist.candidates import (
+    Candidate,
+    Search,
+    SetlistRecipe,
+    Span,
+    aligned_again,
+    candidates_of,
+)
 from covsearch.stages import STAGES, Question, Scope
 
 if TYPE_CHECKING:
@@ -102,24 +109,22 @@ class SongFound:
 
     Attributes
     ----------
-    row : int
-        In the collection.
-    start, end : int
-        Slow frames of the recording.
     candidate : Candidate
-        How it was aligned.
+        Which, and where.
     probability : float
         That of a cover, as a query for the stretch says.
     predicted : bool
         Whether that query calls it a cover.
     """
 
-    row: int
-    start: int
-    end: int
     candidate: Candidate
     probability: float
     predicted: bool
+
+    @property
+    def row(self) -> int:
+        """Of the performance in the collection."""
+        return self.candidate.row
 
     def entry(self, scope: Scope, performances: Mapping[str, Performance], rate: float) -> Entry:
         """In seconds, with the metadata."""
@@ -127,8 +132,8 @@ class SongFound:
         own = float(scope.chroma.rates[self.row])
         c = self.candidate
         return Entry(
-            start=self.start / rate,
-            end=self.end / rate,
+            start=c.start / rate,
+            end=c.end / rate,
             performance=performances[scope.collection.names[self.row]],
             cover_probability=self.probability,
             predicted=self.predicted,
@@ -171,12 +176,13 @@ def songs_in(
     songs = []
     for part, span, vector in zip(parts, spans, embed(spans), strict=True):
         if span[1] - span[0] >= LEAST_SECONDS * rate:
-            song = _asked(scope, Question(vector, slow[span[0] : span[1]]), found[part.candidate], span)
+            candidate = aligned_again(search, slow, found[part.candidate], span, recipe)
+            song = _asked(scope, Question(vector, slow[span[0] : span[1]]), candidate)
             songs += [song] if song.probability > recipe.least else []
     return songs
 
 
-def _asked(scope: Scope, question: Question, candidate: Candidate, span: Span) -> SongFound:
+def _asked(scope: Scope, question: Question, candidate: Candidate) -> SongFound:
     """What a query for the stretch says of the performance that the division gave it."""
     searched = len(scope.collection)
     ranked = STAGES[ALIGN](scope, question, searched, None)
@@ -184,4 +190,4 @@ def _asked(scope: Scope, question: Question, candidate: Candidate, span: Span) -
     assert one.ratio is not None
     assert one.chance is not None
     decided = decide(one.ratio, one.best, one.chance, one.same, searched=searched)
-    return SongFound(candidate.row, *span, candidate, float(decided.probability[0] or 0), bool(decided.predicted[0]))
+    return SongFound(candidate, float(decided.probability[0] or 0), bool(decided.predicted[0]))
