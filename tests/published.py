@@ -83,6 +83,11 @@ def model_folder(folder: Path, features: FeatureConfig | None = None) -> Path:
     return folder
 
 
+def model_files(folder: Path, features: FeatureConfig | None = None) -> dict[str, bytes]:
+    """What a store keeps of :func:`model_folder`, and of a calibration that is there."""
+    return {path.name: path.read_bytes() for path in sorted(model_folder(folder, features).iterdir())}
+
+
 def make_windows(rng: np.random.Generator, count: int) -> Windows:
     """One to four windows of each of `count` performances, a third of a window apart."""
     first = np.cumsum([0, *rng.integers(1, 5, count)])
@@ -143,7 +148,7 @@ def publish(
         vectors,
         head,
         performances,
-        model_folder=model,
+        model_files=model_files(workspace.home / "models" / "made-up"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",
@@ -207,7 +212,7 @@ def publish_dataset(
         unit_vectors(rng, count),
         random_head(rng),
         dataset.performances,
-        model_folder=model_folder(workspace.home / "models" / "made-up", seen),
+        model_files=model_files(workspace.home / "models" / "made-up", seen),
         fingerprint=fingerprint(config_text(seen), WEIGHTS),
         features=seen,
         subset=dataset.subset,

@@ -3,7 +3,7 @@
 ::
 
     recording ─► windows ─► candidates, aligned ─► begin and end of each ─► one division of time ─► probabilities
-                            candidates.py          ranking/local.py         ranking/segmentation.py     find.py
+                            candidates.py          ranking/alignment.py     ranking/segmentation.py     find.py
 """
 
 from covsearch.setlist.answer import Entry, Setlist

@@ -19,9 +19,8 @@ from covsearch.features.sound import LEAST_SECONDS
 from covsearch.features.windows import WindowRecipe
 from covsearch.index.calibration import Calibration
 from covsearch.progress import Progress, silent
-from covsearch.ranking.alignment import NEAREST
+from covsearch.ranking.alignment import NEAREST, local_alignment, trace
 from covsearch.ranking.fusion import log_qmax
-from covsearch.ranking.local import local_path
 from covsearch.ranking.scores import qmax_scores
 from covsearch.ranking.similarity import mutual_neighbours, stretch_similarity
 from covsearch.stages import BLOCK, COARSE_SPAN, SPAN
@@ -239,9 +238,9 @@ def _located(
     best, path, up = -1.0, np.empty((0, 2), np.int64), 0
     for key in _keys(slow[hit.start : hit.end], track, hit.up, recipe.keys):
         matches = mutual_neighbours(stretch_similarity(a, rotate_key(b, -key), width), NEAREST)
-        one, score = local_path(matches)
-        if score > best:
-            best, path, up = score, one, key
+        score = local_alignment(matches)
+        if score.max() > best:
+            best, path, up = float(score.max()), trace(score, matches), key
     if len(path) < 2:
         return None
     (i, j), (m, n) = path[0].tolist(), path[-1].tolist()
