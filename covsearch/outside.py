@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from covsearch.dataset.lengths import check_file_lengths
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
 from covsearch.index.manifest import MEND
 from covsearch.search import Searcher
+from covsearch.synthesis.suffixes import is_notation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,11 +55,6 @@ def query_files(
         As :meth:`covsearch.search.Searcher.query`, for an impossible frame rate, when the files say none and the
         index's model needs one, when they say two, and when they cannot be of the frame rate assumed of them.
     """
-    for path in paths:
-        if not path.is_file():
-            raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
-    if frame_rate is not None:
-        check_frame_rate(frame_rate)
     question, rate = _embed(searcher, paths, frame_rate)
     result = searcher.ask(question, top, candidates, rerank=rerank)
     return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
@@ -110,6 +106,78 @@ def query_chroma(
     ArtefactError
         When the index's model is damaged.
     """
+    heard = hear_chroma(searcher, chroma, frame_rate)
+    question = _embed_chroma(searcher, heard.checkpoint, heard.chroma, heard.rate)
+    result = searcher.ask(question, top, candidates, rerank=rerank)
+    return replace(result, frame_rate=heard.rate)
+
+
+def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None) -> tuple[Question, float]:
+    """The question of a performance in files, and the frames/s at which they were read."""
+    heard = hear_files(searcher, paths, frame_rate)
+    return _embed_chroma(searcher, heard.checkpoint, heard.chroma, heard.rate), heard.rate
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """A performance from outside as the index's model hears it.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint
+        That model.
+    chroma : mapping
+        Feature name -> NDArray[float32] of shape (T, 12), for every feature of the model.
+    rate : float
+        Frames/s.
+    """
+
+    checkpoint: Checkpoint
+    chroma: Mapping[str, NDArray[np.float32]]
+    rate: float
+
+
+def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None) -> Heard:
+    """Read one performance's files; parameters and errors are those of :func:`query_files`."""
+    from covsearch.embedding import read_features
+    from covsearch.features.sound import check_sound
+
+    for path in paths:
+        if not path.is_file():
+            raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
+    if frame_rate is not None:
+        check_frame_rate(frame_rate)
+    checkpoint = _own_checkpoint(searcher)
+    if any(map(is_notation, paths)):
+        return _hear_notes(checkpoint, paths, frame_rate)
+    files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
+    rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
+    chroma = read_features(checkpoint, files)
+    check_sound(chroma, rate, what=f"{paths[0]}: at {rate:.2f} frames/s it has ")
+    return Heard(checkpoint, chroma, rate)
+
+
+def _hear_notes(checkpoint: Checkpoint, paths: Sequence[Path], frame_rate: float | None) -> Heard:
+    """The notes of a MIDI or MusicXML file as every feature of the model would have them."""
+    import numpy as np
+
+    from covsearch.dataset.chroma import CHROMA
+    from covsearch.features.sound import check_sound
+    from covsearch.synthesis.notation import read_notation
+    from covsearch.synthesis.plain import RATE, plain_chroma
+
+    if len(paths) > 1:
+        raise UsageError(f"expected one MIDI or MusicXML file, which has all its notes, not {len(paths)} files")
+    if frame_rate is not None:
+        raise UsageError(f"{paths[0]}: a frame rate is of chroma, and this file has notes: leave it out")
+    chroma = plain_chroma(read_notation(paths[0]))
+    heard = {name: np.roll(chroma, -CHROMA[name].first_bin, axis=1).copy() for name in checkpoint.config.features.names}
+    check_sound(heard, RATE, what=f"{paths[0]}: ")
+    return Heard(checkpoint, heard, RATE)
+
+
+def hear_chroma(searcher: Searcher, chroma: ArrayLike | Mapping[str, ArrayLike], frame_rate: float | None) -> Heard:
+    """Check one performance's chroma; parameters and errors are those of :func:`query_chroma`."""
     from covsearch.features.raw import checked_chroma, declared
     from covsearch.features.sound import check_sound
 
@@ -117,21 +185,7 @@ def query_chroma(
     checkpoint = _own_checkpoint(searcher)
     arrays = checked_chroma(chroma, checkpoint.config.features.names)
     check_sound(arrays, rate, what=f"at {rate:.2f} frames/s the array has ", error=UsageError)
-    result = searcher.ask(_embed_chroma(searcher, checkpoint, arrays, rate), top, candidates, rerank=rerank)
-    return replace(result, frame_rate=rate)
-
-
-def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None) -> tuple[Question, float]:
-    """The question of a performance in files, and the frames/s at which they were read."""
-    from covsearch.embedding import read_features
-    from covsearch.features.sound import check_sound
-
-    checkpoint = _own_checkpoint(searcher)
-    files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
-    rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
-    chroma = read_features(checkpoint, files)
-    check_sound(chroma, rate, what=f"{paths[0]}: at {rate:.2f} frames/s it has ")
-    return _embed_chroma(searcher, checkpoint, chroma, rate), rate
+    return Heard(checkpoint, arrays, rate)
 
 
 def _embed_chroma(
