@@ -30,7 +30,7 @@ class Played:
 
     def samples(self) -> NDArray[np.float32]:
         """Mono at 44.1 kHz, (N,)."""
-        return np.load(self.file).astype(np.float32)
+        return np.asarray(np.load(self.file), np.float32)
 
 
 def played(part: str, work: Path, kind: str = "", jobs: int = 1) -> list[Played]:

@@ -78,7 +78,7 @@ def walk(file: BinaryIO) -> Walk | None:
     return Walk(first, header, frames, 1152 if _version(header, 0) == 3 else 576) if frames else None
 
 
-def with_true_length(file: BinaryIO, claimed: int) -> BinaryIO | None:
+def with_true_length(file: BinaryIO, claimed: int) -> io.RawIOBase | None:
     """The same MP3 behind a header that tells how many frames it has, or None where `claimed` is not too few.
 
     Parameters
