@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ Samples = NDArray[np.float32]
 
 
 def changed(samples: Samples, rng: np.random.Generator) -> dict[str, Samples]:
-    """One recording as it is and in three other ways."""
+    """One recording as it is and in four other ways."""
     cents = rng.uniform(-50, 50)
     detuned = soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE * 2 ** (-cents / 1200))
     level = np.sqrt(np.mean(samples**2, dtype=np.float64))
@@ -127,8 +128,8 @@ def speeds(path: Path, rounds: int) -> list[dict[str, Any]]:
         )(),
     }
     for hop in HOPS:
-        ways[f"profiles, hop {hop}", "covsearch"] = lambda hop=hop: hpcp(samples, hop)
-        ways[f"profiles, hop {hop}", "essentia"] = lambda hop=hop: essentia_hpcp(samples, hop)
+        ways[f"profiles, hop {hop}", "covsearch"] = partial(hpcp, samples, hop)
+        ways[f"profiles, hop {hop}", "essentia"] = partial(essentia_hpcp, samples, hop)
     both = f"both, hop {SEARCH_HOP}"
     ways[both, "covsearch"] = lambda: read_audio_chroma(path)
     ways[both, "essentia"] = lambda: essentia_hpcp(
