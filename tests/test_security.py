@@ -9,6 +9,7 @@ import pytest
 
 from covsearch import config
 from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, tracks_csv, vectors
+from covsearch.features.audio import mono, read
 from covsearch.guard import tensors
 from covsearch.index import manifest
 from covsearch.models import checkpoint
@@ -43,6 +44,8 @@ LIMITS = {
     f"{midi_bytes.MAX_METRES:,}",
     "beats or chords beside a MIDI file": f"{midi.MAX_ANNOTATION_BYTES / MIB:g} MiB, "
     f"times to {midi.MAX_SECONDS:,.0f} s",
+    "audio file": f"{read.LONGEST_SECONDS / 3600:g} hours, 1 to {mono.MOST_CHANNELS} channels, "
+    f"{mono.LEAST_RATE // 1000} to {mono.MOST_RATE // 1000} kHz",
     "manifest of an index": f"{manifest.MAX_BYTES / MIB:g} MiB",
 }
 
