@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -14,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig
-from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
+from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.ids import ID_RULE, is_id, natural_key
+from covsearch.dataset.layout import Skipped
 from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import COLON, full_name, is_collection, is_name, names_of
-from covsearch.dataset.origin import Origin, OriginFile
+from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
+from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError
 from covsearch.features.store import FrameStore
@@ -133,6 +134,7 @@ def build_index(
         config = checkpoint.config.features
         root = dataset_dir or sample_root()
         dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
+        dataset = dataset.having(bundled=dataset_dir is None)
         check_lengths(dataset, config.names[0])
         tracks = read_tracks(metadata) if metadata else None
         if tracks and strict:
@@ -154,7 +156,7 @@ def build_index(
             subset=dataset.subset,
             frame_rate=dataset.frame_rate,
             parts=parts,
-            origins=origins_of(dataset, store, dataset_dir and dataset.root),
+            origins=origins_of(dataset, store),
             source=dataset_dir and dataset.root,
             locked=True,
         )
@@ -277,20 +279,9 @@ def publish(
         return store.publish(contents)
 
 
-def origins_of(dataset: Dataset, store: FrameStore, folder: Path | None) -> dict[str, Origin]:
-    """What every performance of a packed store was read from; `folder` is None for the bundled sample."""
-    top = None if folder is None else _text(folder)
-    origins = {}
-    for entry in store.entries:
-        paths = {name: dataset.files[entry.pid][name].relative_to(dataset.root) for name in entry.files}
-        files = {name: OriginFile(_text(paths[name]), stamp.sha256) for name, stamp in entry.files.items()}
-        origins[entry.pid] = Origin(top, dataset.subset, dataset.frame_rate, files)
-    return origins
-
-
-def _text(path: Path) -> str:
-    """`path` as text that can be stored; a name that is no UTF-8 becomes one that can be read, but not opened."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+def origins_of(source: Source, store: FrameStore) -> dict[str, Origin]:
+    """What every performance of a packed store was read from."""
+    return {entry.pid: source.origin(entry.pid, entry.files) for entry in store.entries}
 
 
 def _check_metadata(pids: Sequence[str], performances: Mapping[str, Performance], subset: str) -> None:

@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.conflicts import find_conflicts
-from covsearch.dataset.datacos import Dataset, Skipped
 from covsearch.dataset.files import LOOSE, open_given
 from covsearch.dataset.frame_rate import rate_beside
 from covsearch.dataset.ids import ID_RULE, natural_key
+from covsearch.dataset.layout import Skipped
 from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import full_name, is_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
+from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.features.pack import pack_cached
@@ -278,12 +279,12 @@ def _read(workspace: Workspace) -> tuple[State, Head, _Rows]:
     return opened.state, opened.vectors.head, rows
 
 
-def _rated(dataset: Dataset, index: State) -> Dataset:
+def _rated(dataset: Source, index: State) -> Source:
     """`dataset` with a frame rate that somebody said; where the model sees none, any does."""
     features, own = index.manifest.heard()
     declared = dataset.frame_rate if dataset.rate_is_known else None
     rate = rate_beside(own, declared, dataset.root, matters=bool(features.rate))
-    return replace(dataset, frame_rate=rate)
+    return dataset.having(frame_rate=rate)
 
 
 def _check_built(workspace: Workspace) -> None:
@@ -332,7 +333,7 @@ def _unchanged(workspace: Workspace, current: State) -> State:
 
 def _pack(
     workspace: Workspace,
-    dataset: Dataset,
+    dataset: Source,
     fresh: Sequence[str],
     checkpoint: Checkpoint,
     strict: bool,
@@ -342,7 +343,7 @@ def _pack(
     if not fresh:
         return None
     performances = {pid: dataset.performances[pid] for pid in fresh}
-    part = replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in fresh})
+    part = dataset.having(performances=performances, files={pid: dataset.files[pid] for pid in fresh})
     again = len(fresh) < len(dataset.performances)  # then what is refused was refused before
     config = checkpoint.config.features
     return pack_cached(workspace.cache, part, config, strict=strict, may_be_empty=again, progress=progress)
@@ -350,7 +351,7 @@ def _pack(
 
 def _embed(
     checkpoint: Checkpoint,
-    dataset: Dataset,
+    dataset: Source,
     collection: str,
     store: FrameStore,
     like: Mapping[str, Part],
@@ -365,11 +366,11 @@ def _embed(
     vectors = embed_store(checkpoint, store, progress)
     keys = {pid: full_name(collection, pid) for pid in store.pids}
     performances = {key: replace(dataset.performances[pid], collection=collection) for pid, key in keys.items()}
-    origins = {keys[pid]: origin for pid, origin in origins_of(dataset, store, dataset.root).items()}
+    origins = {keys[pid]: origin for pid, origin in origins_of(dataset, store).items()}
     return _Rows(tuple(keys.values()), vectors, parts, performances, origins)
 
 
-def _fresh(index: _Rows, dataset: Dataset, collection: str) -> list[str]:
+def _fresh(index: _Rows, dataset: Source, collection: str) -> list[str]:
     """PIDs of a dataset that the index has not in `collection`; each of the others must be the very same in both.
 
     Raises
