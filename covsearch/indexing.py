@@ -8,19 +8,19 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.collections.given import open_folder
 from covsearch.config import FeatureConfig
-from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.ids import ID_RULE, is_id, natural_key
 from covsearch.dataset.layout import Skipped
 from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import COLON, full_name, is_collection, is_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
-from covsearch.dataset.sample import sample_root
 from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError
@@ -98,12 +98,12 @@ def build_index(
     Parameters
     ----------
     dataset_dir : Path or None
-        A Da-TACOS folder; None is the bundled sample.
+        A Da-TACOS folder, or a folder of audio; None is the bundled sample.
     model : Path or None
         A checkpoint folder; None is the bundled one.
     workspace : Workspace
     subset : str, optional
-        Needed when the folder holds several.
+        Needed when the folder holds several; the name of a collection of audio, which is else the folder's.
     strict : bool
         Refuse to skip a performance.
     frame_rate : float, optional
@@ -132,9 +132,8 @@ def build_index(
     with store_of(workspace).writing():
         checkpoint = load_checkpoint(model or bundled_checkpoint())
         config = checkpoint.config.features
-        root = dataset_dir or sample_root()
-        dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
-        dataset = dataset.having(bundled=dataset_dir is None)
+        chosen: dict[str, Any] = {"subset": subset, "strict": strict, "frame_rate": frame_rate}
+        dataset = open_folder(dataset_dir, config.names, workspace.cache, progress=progress, **chosen)
         check_lengths(dataset, config.names[0])
         tracks = read_tracks(metadata) if metadata else None
         if tracks and strict:

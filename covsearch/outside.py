@@ -1,4 +1,4 @@
-"""Queries from outside the index: feature files or chroma arrays, embedded with the index's own model."""
+"""Queries from outside the index: audio, feature files or chroma arrays, embedded with the index's own model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from covsearch.dataset.files import rate_of_file
 from covsearch.dataset.frame_rate import check_frame_rate, rate_beside
 from covsearch.dataset.lengths import check_file_lengths
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
+from covsearch.features.audio import is_audio
 from covsearch.index.manifest import MEND
 from covsearch.search import Searcher
 
@@ -28,21 +29,24 @@ def query_files(
     paths: Sequence[Path],
     top: int = 10,
     *,
+    cache: Path,
     frame_rate: float | None = None,
     candidates: int | None = None,
     rerank: str | None = None,
 ) -> QueryResult:
-    """Rank the collection as covers of one performance in feature files.
+    """Rank the collection as covers of one performance in an audio file or in feature files.
 
     Parameters
     ----------
     searcher : Searcher
     paths : sequence of Path
-        HDF5 files that hold all features of the index's model, in one file or in several.
+        An audio file; or HDF5 files that hold all features of the index's model, in one file or in several.
     top, candidates, rerank
         As for :meth:`covsearch.search.Searcher.query`.
+    cache : Path
+        The workspace's, for decoded audio.
     frame_rate : float, optional
-        Frames/s of the files; by default what they or their collection declare or what is known of the subset.
+        Frames/s of feature files; by default what they or their collection declare or what is known of the subset.
 
     Raises
     ------
@@ -56,10 +60,10 @@ def query_files(
     """
     for path in paths:
         if not path.is_file():
-            raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
+            raise NotFoundError(f"{path}: expected an audio file or an HDF5 feature file, there is none")
     if frame_rate is not None:
         check_frame_rate(frame_rate)
-    question, rate = _embed(searcher, paths, frame_rate)
+    question, rate = _embed(searcher, paths, frame_rate, cache)
     result = searcher.ask(question, top, candidates, rerank=rerank)
     return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
 
@@ -121,17 +125,35 @@ def query_chroma(
     return replace(result, frame_rate=rate)
 
 
-def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None) -> tuple[Question, float]:
+def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None, cache: Path) -> tuple[Question, float]:
     """The question of a performance in files, and the frames/s at which they were read."""
     from covsearch.embedding import read_features
     from covsearch.features.sound import check_sound
 
     checkpoint = _own_checkpoint(searcher)
-    files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
-    rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
-    chroma = read_features(checkpoint, files)
+    names = checkpoint.config.features.names
+    if any(map(is_audio, paths)):
+        chroma, rate = _heard(paths, names, frame_rate, cache)
+    else:
+        files = {name: _file_with(name, paths) for name in names}
+        rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
+        chroma = read_features(checkpoint, files)
     check_sound(chroma, rate, what=f"{paths[0]}: at {rate:.2f} frames/s it has ")
     return _embed_chroma(searcher, checkpoint, chroma, rate), rate
+
+
+def _heard(
+    paths: Sequence[Path], names: Sequence[str], frame_rate: float | None, cache: Path
+) -> tuple[dict[str, NDArray[np.float32]], float]:
+    """The chroma of an audio file, and its frames/s."""
+    from covsearch.collections.given import check_for_audio
+    from covsearch.collections.recording import read_recording
+
+    check_for_audio(names, frame_rate)
+    if len(paths) > 1:
+        raise UsageError(f"expected one audio file, which has all there is to hear, not {len(paths)} files")
+    chroma, rate, _ = read_recording(paths[0], cache)
+    return chroma, rate
 
 
 def _embed_chroma(

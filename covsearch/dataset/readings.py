@@ -37,6 +37,11 @@ class Hdf5Reading:
     root: Path
     rate_to_match: float | None
 
+    @property
+    def quick(self) -> bool:
+        """No: HDF5 inflates."""
+        return False
+
     def path(self, names: Sequence[str]) -> Path:
         """The file of the first feature."""
         return self.files[names[0]]

@@ -37,6 +37,10 @@ class FileStamp:
 class Reading(Protocol):
     """How to read one performance; small, and it can be pickled, so that another process can read it."""
 
+    @property
+    def quick(self) -> bool:
+        """Whether reading is so little work that other processes would cost more than they save."""
+
     def path(self, names: Sequence[str]) -> Path:
         """The file to name where something is wrong that no single file is to blame for."""
 

@@ -249,7 +249,7 @@ def _refusal(result: _Result, strict: bool) -> Skipped:
 
 def _workers(dataset: Source, todo: list[_Job]) -> int:
     """One a core, where there is enough to read."""
-    paths = (path for job in todo for path in dataset.files[job.pid].values())
+    paths = (path for job in todo if not job.reading.quick for path in dataset.files[job.pid].values())
     size = sum(path.stat().st_size for path in paths if path.exists())
     return 1 if size < _SMALL else os.cpu_count() or 1
 

@@ -25,7 +25,7 @@ from covsearch.guard.files import RefusedError, open_regular
 LEAST_RATE, MOST_RATE = 4_000, 384_000
 MOST_CHANNELS = 64
 # no playlist, no picture, no format that reads other files or the network
-_ONLY_THIS_FILE = {
+ONLY_THIS_FILE = {
     "protocol_whitelist": "none",
     "format_whitelist": "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,matroska,webm,mov,mp4,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,tta,w64,wav,wv",
@@ -95,7 +95,7 @@ def _by_ffmpeg(path: Path, file: BinaryIO) -> Iterator[NDArray[np.float32]]:
     except ImportError as e:
         raise MissingExtraError(f"reading {path.suffix} files", "audio") from e
     try:
-        with av.open(file, metadata_errors="ignore", options=_ONLY_THIS_FILE) as container:
+        with av.open(file, metadata_errors="ignore", options=ONLY_THIS_FILE) as container:
             if not container.streams.audio:
                 raise ArtefactError(f"{path}: has no sound track")
             stream = container.streams.audio[0]
