@@ -225,12 +225,10 @@ def _is_file(searcher: Searcher, asked: str) -> bool:
 
 def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
     """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
+    if searcher is None and not all(Path(asked).expanduser().is_file() for asked in (a, b)):
+        store_of(workspace).current()  # raises: without an index, there are only files
     from covsearch.sides import judge, model_of, side_of_file, side_of_index  # torch: two ids do without
 
-    if searcher is None:
-        for asked in (a, b):
-            if not Path(asked).expanduser().is_file():
-                raise NotFoundError(f"{asked} is no file, and nothing was built yet: run `covsearch build-index`")
     checkpoint = model_of(searcher)
 
     def side(asked: str) -> Side:

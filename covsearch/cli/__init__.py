@@ -51,12 +51,14 @@ COMMANDS = {
         "eval_retrieval",
         "MAP, ranks and recall of a search, with baselines.",
     ),
+    "extract": ("covsearch.cli.extract", "extract", "Write features of a folder of audio as HDF5 files."),
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
     "model": ("covsearch.cli.model", "model", "Look into a trained model."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
     "remove": ("covsearch.cli.update", "remove", "Remove performances from the index."),
     "stats": ("covsearch.cli.stats", "stats", "Say what is in the workspace."),
     "train": ("covsearch.cli.train", "train_command", "Train a branch and its head on pairs of a dataset."),
+    "update": ("covsearch.cli.update", "update", "Bring the index up to date with a folder of audio."),
     "verify": ("covsearch.cli.verify", "verify", "Check that every file of the index is what was built."),
 }
 
@@ -118,6 +120,8 @@ def cli(ctx: click.Context, home: Path | None) -> None:
 
     \b
     covsearch build-index                 index the bundled sample with the bundled weights
+    covsearch build-index ~/Music         index a folder of audio
+    covsearch query song.mp3              rank it as covers of a song
     covsearch find "o haupt"              look up performance ids by title or artist
     covsearch query P_22 --top 10         rank the collection as covers of P_22
     covsearch compare P_22 P_23           see where two performances run together

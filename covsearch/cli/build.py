@@ -12,6 +12,7 @@ import click
 
 from covsearch.cli.shown import counted
 from covsearch.dataset.ids import in_words
+from covsearch.errors import UsageError
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -24,7 +25,8 @@ _LISTED = 5  # skipped performances that the summary names
 
 
 @click.command()
-@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
+@click.argument("source", required=False, type=click.Path(path_type=Path))
+@click.option("--dataset", type=click.Path(path_type=Path), help="The same as SOURCE.")
 @click.option("--subset", help="Which subset, when the folder holds several.")
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
@@ -36,6 +38,7 @@ _LISTED = 5  # skipped performances that the summary names
 @click.pass_obj
 def build_index_command(
     workspace: Workspace,
+    source: Path | None,
     dataset: Path | None,
     subset: str | None,
     model: Path | None,
@@ -48,13 +51,15 @@ def build_index_command(
 ) -> None:
     """Embed a collection and publish it; until that is done, queries are answered from the index before.
 
-    Performances that cannot be read are skipped, counted and listed. Packed features are kept in HOME/cache, so
-    that building again reads only what is new.
+    SOURCE is a folder of audio, or a Da-TACOS folder; without it, the bundled sample is indexed. Performances that
+    cannot be read are skipped, counted and listed. Decoded audio and packed features are kept in HOME/cache, so that
+    building again reads only what is new.
 
     \b
     covsearch build-index
-    covsearch build-index --dataset da-tacos --subset benchmark
-    covsearch build-index --dataset da-tacos --model models/mine --windows --strict
+    covsearch build-index ~/Music
+    covsearch build-index da-tacos --subset benchmark
+    covsearch build-index da-tacos --model models/mine --windows --strict
     covsearch build-index --metadata tracks.csv
 
     The CSV of --metadata has a header line with id and any of work, title, artist, year. It goes before what the
@@ -68,6 +73,7 @@ def build_index_command(
     """
     chosen: dict[str, Any] = {"subset": subset, "frame_rate": frame_rate, "windows": windows}
     both: dict[str, Any] = {"strict": strict, "metadata": metadata}
+    dataset = one_source(source, dataset)
     report: BuildReport | ForeignReport
     with stderr_progress() as progress:
         if vectors is None:
@@ -80,6 +86,13 @@ def build_index_command(
             refuse_beside_vectors(dataset=dataset, model=model, **chosen)
             report = build_foreign(vectors, workspace, progress=progress, **both)
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
+
+
+def one_source(source: Path | None, dataset: Path | None) -> Path | None:
+    """The folder that was named, in one way or the other."""
+    if source is not None and dataset is not None:
+        raise UsageError("expected SOURCE or --dataset, not both")
+    return source or dataset
 
 
 def _told(report: BuildReport | ForeignReport) -> str:

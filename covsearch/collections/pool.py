@@ -21,6 +21,8 @@ from covsearch.collections.worker import MEMORY, time_limit
 from covsearch.errors import CovsearchError
 
 Job = Mapping[str, Any]
+# -P: a folder of music must not bring modules of its own
+_COMMAND = [sys.executable, "-P", "-m", "covsearch.collections.worker"]
 _MAX_LINE = 2**16  # of an answer, which has some hundred bytes
 _SLOW = (-signal.SIGALRM, -signal.SIGXCPU)
 
@@ -108,8 +110,7 @@ class _Worker:
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
         self.process = subprocess.Popen(
-            # -P: a folder of music must not bring modules of its own
-            [sys.executable, "-P", "-m", "covsearch.collections.worker"],
+            _COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -136,7 +137,10 @@ class _Worker:
         told = self._line()
         if told:
             return told
-        code = self.process.wait()  # its stdout was closed
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)  # its stdout was closed
+        self.end()
+        code = self.process.returncode
         return {"refused": _why(code, self.job), "died": True}
 
     def end(self) -> None:
@@ -152,7 +156,8 @@ class _Worker:
 def _why(code: int, job: Job) -> str:
     """What a worker's exit code says of the file."""
     if code in _SLOW:
-        seconds = time_limit(Path(job["path"]).stat().st_size)
+        path = Path(job["path"])
+        seconds = time_limit(path.stat().st_size if path.is_file() else 0)
         return f"takes more than {seconds} s to decode; it may be damaged, or made to do so"
     if code < 0:
         name = signal.Signals(-code).name

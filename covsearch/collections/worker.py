@@ -75,7 +75,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     job : dict
-        ``path``; ``hop``; and ``chroma``, a folder for what is decoded, or ``hdf5``, a file for it.
+        ``path``; ``hop``; and ``chroma``, a folder for what is decoded, or ``hdf5``, a file for it with ``label`` and
+        ``track_id``. With ``tags``, nothing else is wanted.
 
     Returns
     -------
@@ -88,6 +89,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
         if size > MAX_FILE_BYTES:
             return {"refused": f"has {size:,} bytes; at most {MAX_FILE_BYTES:,} are read"}
         _start_clock(size)
+        if job.get("tags"):
+            return {"tags": asdict(_tags(path))}
         if "hdf5" in job:
             return _to_hdf5(path, job)
         content = _content(path)

@@ -261,13 +261,21 @@ def test_the_help_says_how_matches_are_ordered(workspace: Workspace) -> None:
         (["query", "p22"], 3, "no performance p22 in the index: did you mean P_22?"),
         (["query", "22"], 3, "no performance 22 in the index: did you mean P_22?"),
         (["query", ""], 3, "'' is no performance id: expected 1 to 255 characters, none of them a control character."),
-        (["query"], 2, "expected a performance id (like P_22) or --file, one of the two"),
-        (["query", "P_22", "--file", "x.h5"], 2, "expected a performance id (like P_22) or --file, one of the two"),
+        (["query"], 2, "expected a performance id (like P_22), a file, or --file, one of them"),
+        (
+            ["query", "P_22", "--file", "x.h5"],
+            2,
+            "expected a performance id (like P_22), a file, or --file, one of them",
+        ),
         (["query", "P_22", "--json", "--csv"], 2, "expected --json or --csv, not both"),
         (["query", "P_22", "--top", "0"], 2, "at least 1 match must be asked for, not 0"),
         (["query", "P_22", "--top", "x"], 2, "'x' is not a valid integer"),
         (["query", "P_22", "--candidates", "9"], 2, "candidates are what windows or alignment order; the head"),
-        (["query", "--file", "no/such.h5"], 3, "no/such.h5: expected an HDF5 feature file, there is none"),
+        (
+            ["query", "--file", "no/such.h5"],
+            3,
+            "no/such.h5: expected an audio file or an HDF5 feature file, there is none",
+        ),
         (["find", "zzz"], 3, "no title or artist in the index has the words 'zzz'; try fewer of them"),
         (["find", "love", "--limit", "0"], 2, "at least 1 hit must be asked for, not 0"),
         (["find"], 2, "Missing argument 'WORDS...'"),
@@ -429,7 +437,7 @@ def test_a_frame_rate_that_cannot_be_or_has_no_file_is_exit_2(embedded: tuple[Wo
     code, err = failure(workspace, "query", "--file", file, "--frame-rate", "0")
     assert (code, "must be a positive number of frames a second, not 0.0" in err) == (2, True)
     code, err = failure(workspace, "query", "P_5", "--frame-rate", "10")
-    assert (code, "--frame-rate is of --file" in err) == (2, True)
+    assert (code, "--frame-rate is of a file" in err) == (2, True)
 
 
 def test_a_missing_feature_and_a_file_that_is_none_are_exit_4(
