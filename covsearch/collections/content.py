@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from covsearch.features.audio.decode import ONLY_THIS_FILE
 from covsearch.guard.files import open_regular
 
 _ID3, _ID3V1, _APE = b"ID3", b"TAG", b"APETAGEX"
@@ -97,12 +96,14 @@ def _packets(file: BinaryIO) -> str | None:
     """Of the packets of the first audio stream, its codec, rate and channels; None where FFmpeg finds none."""
     try:
         import av
+
+        from covsearch.features.audio.ffmpeg import _ONLY_THIS_FILE
     except ImportError:
         return None
     digest, packets = hashlib.sha256(), 0
     file.seek(0)
     try:
-        with av.open(file, "r", metadata_errors="ignore", options=ONLY_THIS_FILE) as container:
+        with av.open(file, "r", metadata_errors="ignore", options=_ONLY_THIS_FILE) as container:
             stream = container.streams.audio[0]
             codec = stream.codec_context
             digest.update(f"{codec.name} {codec.sample_rate} {codec.layout.nb_channels}\n".encode())
