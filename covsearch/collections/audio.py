@@ -244,7 +244,7 @@ def _read(files: Sequence[AudioFile], folder: Path, workers: int | None) -> Iter
     for job, told in answers(jobs, workers):
         file = by_id[job["id"]]
         if "refused" in told:
-            passing = bool(told.get("died"))
-            yield Heard(file.id, file.size, file.mtime_ns, refused=str(told["refused"]), may_pass=passing)
+            may_pass = bool(told.get("may_pass"))
+            yield Heard(file.id, file.size, file.mtime_ns, refused=str(told["refused"]), may_pass=may_pass)
         else:
             yield Heard(file.id, file.size, file.mtime_ns, told["content"], Tags(**told["tags"]))

@@ -40,12 +40,13 @@ def answers(jobs: Iterable[Job], workers: int | None = None) -> Iterator[tuple[J
     Yields
     ------
     (job, answer)
-        In the order in which they are done. Of a worker that died, the answer has ``refused``, and ``died``.
+        In the order in which they are done. Of a worker that died, the answer has ``refused``, ``died`` and
+        ``may_pass``.
 
     Raises
     ------
     CovsearchError
-        When no worker can be started.
+        When no worker can be started, or a worker cannot write.
     """
     waiting = iter(jobs)
     with selectors.DefaultSelector() as selector:
@@ -59,6 +60,8 @@ def answers(jobs: Iterable[Job], workers: int | None = None) -> Iterator[tuple[J
                 for key, _ in selector.select():
                     worker: _Worker = key.data
                     job, given = worker.job, worker.answer()
+                    if "broken" in given:
+                        raise CovsearchError(str(given["broken"]))
                     if given.get("died"):
                         _retire(worker, busy, selector)
                         worker = _Worker()
@@ -141,7 +144,7 @@ class _Worker:
             self.process.wait(1)  # its stdout was closed
         self.end()
         code = self.process.returncode
-        return {"refused": _why(code, self.job), "died": True}
+        return {"refused": _why(code, self.job), "died": True, "may_pass": True}
 
     def end(self) -> None:
         """End the process and wait for it."""

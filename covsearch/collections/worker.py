@@ -13,10 +13,13 @@ import os
 import resource
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from covsearch.errors import MissingExtraError
 
 MAX_FILE_BYTES = 4 * 2**30
 MEMORY = 2**30  # bytes of address space beyond what the libraries take themselves
@@ -81,7 +84,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``content``, ``tags``, ``decoded`` (whether it had to be); or ``refused``, why not.
+        ``content``, ``tags``, ``decoded`` (whether it had to be); or ``refused``, why not, with ``may_pass`` where that
+        is no fault of the file; or ``broken``, why nothing can be written.
     """
     path = Path(job["path"])
     try:
@@ -96,6 +100,10 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
         content = _content(path)
         decoded = _to_cache(path, content, Path(job["chroma"]), job["hop"])
         return {"content": content, "tags": asdict(_tags(path)), "decoded": decoded}
+    except MissingExtraError as e:
+        return {"refused": _line(str(e)), "may_pass": True}
+    except _FullError as e:
+        return {"broken": str(e)}
     except MemoryError:
         return {"refused": f"needs more than {MEMORY // 2**20:,} MiB of memory to decode"}
     except OSError as e:
@@ -137,18 +145,34 @@ def _to_cache(path: Path, content: str, folder: Path, hop: int) -> bool:
     target = chroma_file(folder, content)
     if target.is_file():
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".part")
-    with draft.open("ab") as file:
+    with _writing(folder):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = draft.open("ab")
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if target.is_file():
             return False
         chroma = _decoded(path, hop)
-        file.truncate(0)
-        np.save(file, chroma.astype(np.float16), allow_pickle=False)
-        file.flush()
-        draft.replace(target)
+        with _writing(folder):
+            file.truncate(0)
+            np.save(file, chroma.astype(np.float16), allow_pickle=False)
+            file.flush()
+            draft.replace(target)
     return True
+
+
+class _FullError(Exception):
+    """Nothing can be written: no fault of the file that is read."""
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """What fails here is about the cache."""
+    try:
+        yield
+    except OSError as e:
+        raise _FullError(f"{folder} cannot be written: {e.strerror or e}") from e
 
 
 def _decoded(path: Path, hop: int) -> Any:

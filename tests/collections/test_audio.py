@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from covsearch.collections import audio
 from covsearch.collections.audio import RATE, open_audio
 from covsearch.collections.heard import chroma_file, chroma_folder
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
-from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError
 from covsearch.features.audio import read_audio_chroma
 from tests.collections.music import ape, id3v1, tag
 
@@ -171,3 +171,20 @@ def test_a_folder_without_readable_audio_is_no_collection(tmp_path: Path) -> Non
         open_audio(tmp_path, tmp_path / "cache")
     with pytest.raises(NotFoundError, match=r"is not there; expected a folder of audio"):
         open_audio(tmp_path / "none", tmp_path / "cache")
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_files(music: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the cache should be")
+    with pytest.raises(CovsearchError, match=r"cache/audio-.* cannot be written: Not a directory"):
+        open_audio(music, tmp_path / "cache")
+
+
+def test_what_may_pass_is_tried_again(music: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tired(jobs: Iterable[Mapping[str, object]], workers: int | None) -> Iterator[object]:
+        return ((job, {"refused": "ended its decoder", "died": True, "may_pass": True}) for job in jobs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audio, "answers", tired)
+        with pytest.raises(ArtefactError, match="ended its decoder"):
+            open_audio(music, cache)
+    assert len(open_audio(music, cache).performances) == 3

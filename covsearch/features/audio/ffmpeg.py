@@ -53,6 +53,8 @@ def ffmpeg_blocks(path: Path, file: BinaryIO) -> Iterator[NDArray[np.float32]]:
             if not container.streams.audio:
                 raise ArtefactError(f"{path}: has no sound track")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise ArtefactError(f"{path}: cannot be decoded: its codec is not known")
             check_format(path, stream.rate or 0, stream.channels or 0)
             yield from resampled(_seconds_of(path, container, stream), stream.rate, SAMPLE_RATE)
     except (av.FFmpegError, OSError) as e:
