@@ -124,9 +124,9 @@ def search_all(index: covsearch.Index, asked: Mapping[str, tuple[str, Path | str
     return Searched(len(found), float(np.mean(list(found.values()))), dict(sorted(by_format.items())))
 
 
-def study(work: Path, folder: Path, most: int | None, jobs: int) -> dict[str, Any]:
+def study(work: Path, folder: Path, kind: str, jobs: int) -> dict[str, Any]:
     """Play, write, index and query; what is there already is not made again."""
-    recordings = played("test", work, jobs=jobs)[:most]
+    recordings = played("test", work, kind, jobs)
     audio, features, home = folder / "audio", folder / "features", folder / "home"
     made = make_folder(recordings, audio)
     by_audio = covsearch.build(audio, home=home / "audio")
@@ -165,12 +165,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("audio_works"), help="keeps scores and recordings")
     parser.add_argument("--keep", type=Path, help="folder for the audio, which then stays")
-    parser.add_argument("--most", type=int, help="only so many recordings")
+    parser.add_argument("--kind", default="chorale", choices=["chorale", "tune", ""], help="of works [chorale]")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--no-write", action="store_true", help="leave benchmarks/results as it is")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = study(chosen.work, chosen.keep or Path(folder), chosen.most, chosen.jobs)
+        result = study(chosen.work, chosen.keep or Path(folder), chosen.kind, chosen.jobs)
     print(summary(result))
     if not chosen.no_write:
         about = provenance("python -m benchmarks.make_audio_folder", seed=None)

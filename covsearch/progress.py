@@ -92,7 +92,7 @@ def lines(write: Callable[[str], None], every: float = EVERY, now: Callable[[], 
         nonlocal last
         at = now()
         start = began.setdefault(stage.split(NOTE)[0], at)
-        if at - last >= every and done:
+        if at - last >= every and done and at > start:
             last = at
             left = (at - start) * (total - done) / done
             write(f"{stage}: {done:,} of {total:,}, {_rate(done, at - start)}, about {left:,.0f} s left")

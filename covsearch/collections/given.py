@@ -14,7 +14,7 @@ from covsearch.dataset.layout import find_layout
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.sample import sample_root
 from covsearch.dataset.source import Source
-from covsearch.errors import UsageError
+from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.audio import is_audio
 from covsearch.progress import Progress, silent
 
@@ -95,8 +95,10 @@ def open_given(
     CovsearchError
         As :func:`open_folder` and :func:`~covsearch.dataset.files.open_files`.
     """
+    if missing := [path for path in paths if is_audio(path) and not path.exists()]:
+        raise NotFoundError(f"{missing[0]} is not there; expected an audio file")
     folders = [path for path in paths if is_audio_folder(path)]
-    files = [path for path in paths if is_audio(path) and not path.is_dir() and path.exists()]
+    files = [path for path in paths if is_audio(path) and not path.is_dir()]
     others = [path for path in paths if path not in folders and path not in files]
     found: list[tuple[Source, bool]] = [*feature_files.open_given(others, names, subset, strict, frame_rate)]
     groups: dict[tuple[Path, bool], list[Path]] = {}

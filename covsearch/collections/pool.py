@@ -60,6 +60,8 @@ def answers(jobs: Iterable[Job], workers: int | None = None) -> Iterator[tuple[J
                 for key, _ in selector.select():
                     worker: _Worker = key.data
                     job, given = worker.job, worker.answer()
+                    if given is None:
+                        continue
                     if "broken" in given:
                         raise CovsearchError(str(given["broken"]))
                     if given.get("died"):
@@ -98,6 +100,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._started = False
+        self._ready = False
 
     def take(self, job: Job) -> None:
         """Begin with a job."""
@@ -106,7 +109,6 @@ class _Worker:
             self._begin()
         with suppress(BrokenPipeError):  # it died; its answer says so
             self.process.stdin.write(json.dumps(dict(job)).encode() + b"\n")  # type: ignore[union-attr]
-            self.process.stdin.flush()  # type: ignore[union-attr]
 
     def _begin(self) -> None:
         package = str(Path(covsearch.__file__).resolve().parent.parent)
@@ -118,14 +120,10 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **one, "PYTHONPATH": os.pathsep.join(paths)},
+            bufsize=0,  # what was read but not asked for would not wake the selector
             start_new_session=True,  # Ctrl-C is for this process, which ends them
         )
         self._started = True
-        hello = self._line()
-        if not hello.get("ready"):
-            self.end()
-            why = hello.get("broken") or f"its process ended with {self.process.returncode}"
-            raise CovsearchError(f"audio cannot be decoded here: {why}; install covsearch again with its dependencies")
 
     def _line(self) -> dict[str, Any]:
         """The next line of JSON; empty where the process ended."""
@@ -135,9 +133,12 @@ class _Worker:
             return {}
         return told if isinstance(told, dict) else {}
 
-    def answer(self) -> dict[str, Any]:
-        """The answer to the job, once there is something to read."""
+    def answer(self) -> dict[str, Any] | None:
+        """The answer to the job, once there is something to read; None where that only says that it is ready."""
         told = self._line()
+        if not self._ready:
+            self._check_ready(told)
+            return None
         if told:
             return told
         with suppress(subprocess.TimeoutExpired):
@@ -145,6 +146,13 @@ class _Worker:
         self.end()
         code = self.process.returncode
         return {"refused": _why(code, self.job), "died": True, "may_pass": True}
+
+    def _check_ready(self, hello: dict[str, Any]) -> None:
+        self._ready = bool(hello.get("ready"))
+        if not self._ready:
+            self.end()
+            why = hello.get("broken") or f"its process ended with {self.process.returncode}"
+            raise CovsearchError(f"audio cannot be decoded here: {why}; install covsearch again with its dependencies")
 
     def end(self) -> None:
         """End the process and wait for it."""

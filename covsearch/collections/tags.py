@@ -55,7 +55,8 @@ def read_tags(path: Path) -> Tags:
     from tinytag import TinyTag
 
     try:
-        found = TinyTag.get(path, ignore_errors=True)
+        with path.open("rb") as file:
+            found = TinyTag.get(path, file)
     except Exception:  # noqa: BLE001 - a file without readable tags is still music
         return Tags()
     other = {_NOT_A_LETTER.sub("", name.lower()): values for name, values in found.other.items()}
