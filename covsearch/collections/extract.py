@@ -110,12 +110,12 @@ def extract_folder(
                 names = {"label": wid, "track_id": pid, "hdf5": str(target), "hop": DATASET_HOP}
                 todo.append({"id": file.id, "path": str(file.path), **names})
     written, failed = _write(todo, workers, progress)
+    left_out = (*skipped, *refused, *failed)
     if not written and not kept:
-        raise ArtefactError(f"{root}: there is no audio file that can be read")
+        first = f"; first {left_out[0].path}: {left_out[0].reason}" if left_out else ""
+        raise ArtefactError(f"{root}: there is no audio file that can be read{first}")
     _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in numbers if id_ in performances})
-    return ExtractReport(
-        written, kept, (*skipped, *refused, *failed), str(out.absolute()), time.perf_counter() - started
-    )
+    return ExtractReport(written, kept, left_out, str(out.absolute()), time.perf_counter() - started)
 
 
 def _tags(files: Sequence[AudioFile], workers: int | None, progress: Progress) -> tuple[dict[str, Tags], list[Skipped]]:
