@@ -32,7 +32,7 @@ from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.evaluate.setlist import SetlistScore, Stretch, score_setlist
 from covsearch.features.slow import restored, slow_chroma
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
-from covsearch.outside import Heard
+from covsearch.outside import HeardOutside
 from covsearch.search import open_searcher
 from covsearch.setlist import SetlistRecipe
 from covsearch.setlist.find import scope_of, songs_in
@@ -188,7 +188,7 @@ def two_hours(stage: Stage, seed: int) -> Concert:
 def run(stage: Stage, concert: Concert, recipe: SetlistRecipe) -> Run:
     """Find the songs of one recording, and judge what was found."""
     wall, processor = time.perf_counter(), time.process_time()
-    heard = Heard(stage.checkpoint, {"hpcp": concert.chroma}, concert.rate)
+    heard = HeardOutside(stage.checkpoint, {"hpcp": concert.chroma}, concert.rate)
     stored, rate = slow_chroma(heard.chroma, ("hpcp",), heard.rate)
     songs = songs_in(stage.scope, heard, restored(stored), recipe)
     seconds, spent = time.perf_counter() - wall, time.process_time() - processor

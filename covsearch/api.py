@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from covsearch.compare import Comparison
     from covsearch.dataset.performance import Performance
     from covsearch.db.found import Found
+    from covsearch.refresh import UpdateReport
     from covsearch.search import Searcher
     from covsearch.setlist import Setlist
     from covsearch.stats import Stats
@@ -74,8 +75,9 @@ class Index:
         Parameters
         ----------
         asked : str, Path, sequence of these, array or mapping
-            An id in the index; the path of an HDF5 feature file, or of several of one performance; or chroma of shape
-            (T, 12), by feature name where the model sees several. A string is an id if the index has it, else a file.
+            An id in the index; the path of an audio file, or of an HDF5 feature file or several of one performance; or
+            chroma of shape (T, 12), by feature name where the model sees several. A string is an id if the index has
+            it, else a file.
         frame_rate : float, optional
             Frames/s of a file or an array; an array needs it.
         top : int
@@ -104,7 +106,8 @@ class Index:
             return self._outside(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
         if not (isinstance(asked, Sequence) and asked and all(isinstance(path, (str, Path)) for path in asked)):
             raise UsageError(f"expected an id, files, or an array of shape (T, 12), not {type(asked).__name__}")
-        return self._outside(windows, query_files, list(map(Path, asked)), frame_rate=frame_rate, **wanted)
+        files = list(map(Path, asked))
+        return self._outside(windows, query_files, files, cache=self.workspace.cache, frame_rate=frame_rate, **wanted)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
         """Rank the collection as covers of a vector of the index's model.
@@ -126,11 +129,31 @@ class Index:
         """
         return self._searcher().query_vector(vector, model=model, top=top)
 
-    def compare(self, a: str, b: str) -> Comparison:
-        """Set two performances of the index side by side; see :func:`covsearch.compare.compare`."""
+    def compare(self, a: str | Path, b: str | Path) -> Comparison:
+        """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
         from covsearch.compare import compare
 
-        return compare(self.workspace, a, b)
+        return compare(self.workspace, str(a), str(b))
+
+    def audio(self, id_: str) -> Path | None:
+        """The audio file of a performance; None where it was indexed from something else, or is not there any more.
+
+        Parameters
+        ----------
+        id_ : str
+            As the index calls it.
+
+        Raises
+        ------
+        NotFoundError
+            When the index has no such performance.
+        """
+        from covsearch.collections.given import audio_file
+
+        catalogue = self._catalogue()
+        name = self._name(id_, catalogue)
+        origin = catalogue.origins([name]).get(name)
+        return audio_file(origin) if origin else None
 
     def setlist(
         self,
@@ -159,7 +182,8 @@ class Index:
         from covsearch.setlist import find_setlist
 
         asked = Path(recording) if isinstance(recording, str) else recording
-        return self._outside(False, find_setlist, asked, frame_rate=frame_rate, progress=progress)
+        more = {"cache": self.workspace.cache, "frame_rate": frame_rate, "progress": progress}
+        return self._outside(False, find_setlist, asked, **more)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
@@ -188,7 +212,7 @@ class Index:
             return add_vectors(self.workspace, more, metadata=_path(metadata), strict=strict, progress=progress)
         from covsearch.update import add_performances
 
-        found = [Path(path) for path in paths]
+        found = [Path(path).expanduser() for path in paths]
         return add_performances(
             self.workspace,
             found,
@@ -198,6 +222,20 @@ class Index:
             metadata=_path(metadata),
             progress=progress,
         )
+
+    def update(
+        self,
+        folder: str | Path,
+        *,
+        metadata: str | Path | None = None,
+        strict: bool = False,
+        progress: Progress = silent,
+    ) -> UpdateReport:
+        """Bring the index up to date with a folder of audio; see :func:`covsearch.refresh.update_folder`."""
+        from covsearch.refresh import update_folder
+
+        found = Path(folder).expanduser()
+        return update_folder(self.workspace, found, metadata=_path(metadata), strict=strict, progress=progress)
 
     def remove(self, *ids: str) -> RemoveReport:
         """Remove performances; see :func:`covsearch.update.remove_performances`."""
@@ -238,15 +276,20 @@ class Index:
 
     def __getitem__(self, id_: str) -> Performance:
         catalogue = self._catalogue()
+        name = self._name(id_, catalogue)
+        return catalogue.get([name])[name]
+
+    def __repr__(self) -> str:
+        return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
+
+    def _name(self, id_: str, catalogue: Catalogue) -> str:
+        """What the index calls the performance that `id_` means."""
         name = catalogue.resolve(id_)
         if name is None:
             from covsearch.search import unknown_pid
 
             raise NotFoundError(unknown_pid(id_, catalogue))
-        return catalogue.get([name])[name]
-
-    def __repr__(self) -> str:
-        return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
+        return name
 
     def _catalogue(self) -> Catalogue:
         opened = self._still_newest()
@@ -318,7 +361,7 @@ def build_and_open(
     Parameters
     ----------
     source : str or Path, optional
-        Da-TACOS folder; by default the bundled sample.
+        Da-TACOS folder, or folder of audio; by default the bundled sample.
     home : str or Path, optional
         As for :func:`open_index`.
     model : str or Path, optional
@@ -391,4 +434,4 @@ def embed_one(
 
 
 def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    return None if given is None else Path(given)
+    return None if given is None else Path(given).expanduser()

@@ -140,7 +140,7 @@ def test_what_cannot_be_asked_is_said(session: dict[str, Any], tmp_path: Path) -
         index.query(22)
     with pytest.raises(NotFoundError, match="no performance P_222"):
         index.query("P_222")
-    with pytest.raises(NotFoundError, match=r"no/such\.h5: expected an HDF5 feature file, there is none"):
+    with pytest.raises(NotFoundError, match=r"no/such\.h5: expected an audio file or an HDF5 .* file, there is none"):
         index.query(Path("no/such.h5"))
     with pytest.raises(NotFoundError, match="no performance P_222"):
         index["P_222"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from covsearch import config
+from covsearch.collections import tags, worker
 from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, tracks_csv, vectors
 from covsearch.features.audio import mono, read
 from covsearch.guard import tensors
@@ -25,6 +26,10 @@ LIMITS = {
     "chunks of a dataset": f"{chunks.MAX_CHUNKS:,}",
     "text attribute": f"{hdf5.MAX_NAME_BYTES} bytes",
     "chroma": f"finite, ≥ 0, its highest value {hdf5.LOWEST:g} to {hdf5.HIGHEST:g}".replace("e+", "e"),
+    "audio file": f"{worker.MAX_FILE_BYTES / GIB:g} GiB",
+    "memory, time and output of a process that decodes audio": f"{worker.MEMORY / GIB:g} GiB, {worker.SECONDS} s and "
+    f"{worker.SECONDS_A_MB} s for each MiB, {worker.OUTPUT / MIB:g} MiB",
+    "a tag": f"{tags.MOST:,} characters",
     "metadata JSON": f"{metadata.MAX_BYTES / MIB:g} MiB, {metadata.MAX_VALUES:,} values, "
     f"{metadata.MAX_TEXT:,} characters a field",
     "CSV of tracks": f"{tracks_csv.MAX_BYTES / MIB:g} MiB, {tracks_csv.MAX_ROWS:,} tracks, "

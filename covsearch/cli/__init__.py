@@ -31,6 +31,7 @@ COMMANDS = {
     "eval-detection": ("evaluate", "eval_detection", "Covers found and false alarms, by the collection's size."),
     "eval-pairs": ("evaluate", "eval_pairs", "Accuracy, AUC and ROC on held-out pairs, with baselines."),
     "eval-retrieval": ("evaluate", "eval_retrieval", "MAP, ranks and recall of a search, with baselines."),
+    "extract": ("extract", "extract", "Write features of a folder of audio as HDF5 files."),
     "find": ("query", "find", "Find performances by title or artist."),
     "model": ("model", "model", "Look into a trained model."),
     "query": ("query", "query", "Rank the collection as covers of one performance."),
@@ -39,6 +40,7 @@ COMMANDS = {
     "setlist": ("setlist", "setlist_command", "Say what is played in a long recording, and when."),
     "stats": ("stats", "stats", "Say what is in the workspace."),
     "train": ("train", "train_command", "Train a branch and its head on pairs of a dataset."),
+    "update": ("update", "update", "Bring the index up to date with a folder of audio."),
     "verify": ("verify", "verify", "Check that every file of the index is what was built."),
 }
 """Name -> module in ``covsearch.cli``, function there, and what it does."""
@@ -101,6 +103,8 @@ def cli(ctx: click.Context, home: Path | None) -> None:
 
     \b
     covsearch build-index                 index the bundled sample with the bundled weights
+    covsearch build-index ~/Music         index a folder of audio
+    covsearch query song.mp3              rank it as covers of a song
     covsearch find "o haupt"              look up performance ids by title or artist
     covsearch query P_22 --top 10         rank the collection as covers of P_22
     covsearch compare P_22 P_23           see where two performances run together

@@ -30,9 +30,11 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
 @click.command()
-@click.argument("pid", required=False)
-@click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
-@click.option("--frame-rate", type=float, help="Frames a second of --file [as it declares].")
+@click.argument("asked", required=False)
+@click.option(
+    "--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by file instead; repeatable."
+)
+@click.option("--frame-rate", type=float, help="Frames a second of an HDF5 file [as it declares].")
 @click.option("--top", default=10, show_default=True, help="Matches to show.")
 @click.option("--rerank", type=click.Choice(RERANKS), help="What orders the matches [align, of a calibrated model].")
 @click.option("--candidates", type=int, help="Candidates passed to the re-ranker [1000, to windows 100].")
@@ -41,7 +43,7 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 @click.pass_obj
 def query(
     workspace: Workspace,
-    pid: str | None,
+    asked: str | None,
     files: tuple[Path, ...],
     frame_rate: float | None,
     top: int,
@@ -50,13 +52,14 @@ def query(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Rank the collection as covers of the performance PID, or of a feature file.
+    """Rank the collection as covers of ASKED: the id of a performance in the index, or a file.
 
     \b
     covsearch query P_22 --top 10
+    covsearch query song.mp3
     covsearch query P_22 --csv > matches.csv
     covsearch query P_22 --rerank windows
-    covsearch query --file W_1_hpcp/P_1_hpcp.h5
+    covsearch query W_1_hpcp/P_1_hpcp.h5
     covsearch query --file P_1_hpcp.h5 --file P_1_crema.h5
 
     The nearest --candidates under the learned head are aligned with the query: first all of them in coarse frames,
@@ -71,18 +74,19 @@ def query(
     more performances are searched, the more must speak for a match. Where it is high enough for no match, the answer
     is "no cover found", and the nearest are shown below.
 
-    A model that sees several features needs one --file each, or one file that holds them all.
+    A model that sees several features needs one --file each, or one HDF5 file that holds them all.
     """
-    if (pid is None) == (not files):
-        raise UsageError("expected a performance id (like P_22) or --file, one of the two")
+    if (asked is None) == (not files):
+        raise UsageError("expected a performance id (like P_22), a file, or --file, one of them")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
-    if pid is not None and frame_rate is not None:
-        raise UsageError("--frame-rate is of --file; what is in the index was read when it was built")
-    index = api.Index(workspace)
-    asked = pid if pid is not None else list(files)
-    with working("embedding with the index's model", files):
-        result = index.query(asked, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
+    by_file = bool(files) or Path(str(asked)).is_file()
+    if not by_file and frame_rate is not None:
+        raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
+    wanted = list(files) if asked is None else asked
+    with working("embedding with the index's model", by_file):
+        index = api.Index(workspace)
+        result = index.query(wanted, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2))
     elif as_csv:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
@@ -12,7 +18,10 @@ from covsearch.dataset.hdf5 import DeclaredRateError, read_rate
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
 from covsearch.dataset.metadata import read_metadata
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance, known_work
+from covsearch.dataset.readings import Hdf5Reading, is_same
+from covsearch.dataset.source import FileStamp
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
 
 __all__ = ["Dataset", "Skipped", "open_dataset"]
@@ -48,6 +57,8 @@ class Dataset:
         Da-TACOS's.
     rate_is_given : bool
         Whether the caller said it, against whatever files declare.
+    bundled : bool
+        Whether it is the bundled sample, which moves with the package.
     """
 
     root: Path
@@ -59,6 +70,43 @@ class Dataset:
     frame_rate: float = DATACOS_RATE
     rate_is_known: bool = False
     rate_is_given: bool = False
+    bundled: bool = False
+
+    def chroma(self, id_: str, names: Sequence[str]) -> tuple[dict[str, NDArray[np.float32]], float]:
+        """Chroma of one performance by feature, each (T, 12), and its frames/s.
+
+        Raises
+        ------
+        FeatureFileError
+            When a file is refused.
+        """
+        return self.reading(id_).chroma(names), self.frame_rate
+
+    def origin(self, id_: str, stamps: Mapping[str, FileStamp]) -> Origin:
+        """Where one performance's chroma is from; `stamps` are of its files when they were read."""
+        paths = {name: self.files[id_][name].relative_to(self.root) for name in stamps}
+        files = {name: OriginFile(as_text(paths[name]), known.sha256) for name, known in stamps.items()}
+        return Origin(None if self.bundled else as_text(self.root), self.subset, self.frame_rate, files)
+
+    def reading(self, id_: str) -> Hdf5Reading:
+        """How to read one performance."""
+        return Hdf5Reading(id_, self.performances[id_].wid, self.files[id_], self.root, self.rate_to_match)
+
+    def unchanged(self, id_: str, stamps: Mapping[str, FileStamp]) -> bool:
+        """Whether a performance's files still are what they were at `stamps`."""
+        return all(is_same(old, self.files[id_][name], self.root) for name, old in stamps.items())
+
+    def checksum(self, id_: str, feature: str) -> str | None:
+        """SHA-256 of one of its files, hexadecimal; None where there is no such file."""
+        path = self.files[id_].get(feature)
+        if path is None:
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def having(self, **changes: Any) -> Self:
+        """The same collection with other values of its attributes."""
+        return replace(self, **changes)
 
     @property
     def rate_to_match(self) -> float | None:
@@ -145,6 +193,11 @@ def open_dataset(
     rate, is_known = frame_rate_of(subset, frame_rate, [layout.root, *dict.fromkeys(beside)], in_file)
     given = frame_rate is not None
     return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, is_known, given)
+
+
+def as_text(path: Path) -> str:
+    """`path` as text that can be stored; a name that is no UTF-8 becomes one that can be read, but not opened."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def rate_in(files: Mapping[str, Mapping[str, Path]], root: Path) -> float | None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.ids import ID_RULE, in_words, is_id
 from covsearch.dataset.metadata import MAX_BYTES, clean
 from covsearch.dataset.performance import Performance
+from covsearch.dataset.source import Source
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.guard.files import RefusedError, read_bytes
 
@@ -48,10 +48,9 @@ class Tracks:
         """`performances`, by id, each as the CSV has it where that names it; the others as they are."""
         return {pid: self._told(performance) for pid, performance in performances.items()}
 
-    def told(self, dataset: Dataset) -> Dataset:
-        """`dataset` as the CSV has it."""
-        performances = self.applied(dataset.performances)
-        return replace(dataset, performances=performances, metadata=dataset.metadata or self.path)
+    def told(self, source: Source) -> Source:
+        """`source` as the CSV has it."""
+        return source.having(performances=self.applied(source.performances), metadata=source.metadata or self.path)
 
     def not_in(self, ids: Iterable[str]) -> tuple[str, ...]:
         """The ids of the CSV that are not among `ids`, in the file's order."""

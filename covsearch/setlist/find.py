@@ -18,7 +18,7 @@ from covsearch.errors import UsageError
 from covsearch.features.slow import restored, slow_chroma
 from covsearch.features.sound import LEAST_SECONDS
 from covsearch.index.calibration import Calibration
-from covsearch.outside import Heard, hear_chroma, hear_files
+from covsearch.outside import HeardOutside, hear_chroma, hear_files
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
 from covsearch.ranking.segmentation import best_reading
@@ -42,6 +42,7 @@ def find_setlist(
     searcher: Searcher,
     asked: Path | ArrayLike | Mapping[str, ArrayLike],
     *,
+    cache: Path,
     frame_rate: float | None = None,
     recipe: SetlistRecipe | None = None,
     progress: Progress = silent,
@@ -54,6 +55,8 @@ def find_setlist(
     asked : Path, array or mapping
         A file, or chroma of shape (T, 12), as for :func:`covsearch.outside.query_files` and
         :func:`covsearch.outside.query_chroma`.
+    cache : Path
+        The workspace's, for decoded audio.
     frame_rate : float, optional
         Frames/s; an array needs it, and a file that declares none.
     recipe : SetlistRecipe, optional
@@ -70,7 +73,7 @@ def find_setlist(
     """
     scope = scope_of(searcher)
     if isinstance(asked, Path):
-        heard = hear_files(searcher, [asked], frame_rate)
+        heard = hear_files(searcher, [asked], frame_rate, cache)
     else:
         heard = hear_chroma(searcher, asked, frame_rate)
     stored, rate = slow_chroma(heard.chroma, heard.checkpoint.config.features.names, heard.rate)
@@ -144,7 +147,7 @@ class SongFound:
 
 
 def songs_in(
-    scope: Scope, heard: Heard, slow: NDArray[np.float32], recipe: SetlistRecipe, progress: Progress = silent
+    scope: Scope, heard: HeardOutside, slow: NDArray[np.float32], recipe: SetlistRecipe, progress: Progress = silent
 ) -> list[SongFound]:
     """The songs of a recording, in the order of time.
 
@@ -152,7 +155,7 @@ def songs_in(
     ----------
     scope : Scope
         With chroma and a calibration.
-    heard : Heard
+    heard : HeardOutside
         The recording.
     slow : NDArray[float32], shape (T, F)
         The same at about 2.69 frames/s.
