@@ -94,12 +94,12 @@ def check_built(workspace: Workspace) -> None:
 
 def own_model(generation: State) -> Checkpoint:
     """The model that made a generation's vectors."""
-    from covsearch.models import load_checkpoint
+    from covsearch.models import checkpoint_of
 
-    checkpoint = load_checkpoint(generation.model_folder)
+    checkpoint = checkpoint_of(generation.model_files(), Path(generation.name))
     if checkpoint.fingerprint != generation.manifest.model:
         came = f"index was built with model {generation.manifest.model}, its copy is {checkpoint.fingerprint}"
-        raise ArtefactError(f"{generation.model_folder}: {came}; {MEND}")
+        raise ArtefactError(f"{generation.name}: {came}; {MEND}")
     return checkpoint
 
 
@@ -112,7 +112,7 @@ def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) ->
         rows.vectors,
         head,
         rows.performances,
-        model_folder=None if manifest.foreign else before.model_folder,
+        model_files=before.model_files(),
         calibration=before.calibration(),
         fingerprint=manifest.model,
         features=manifest.features,
@@ -125,7 +125,7 @@ def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) ->
     )
 
 
-def leave(workspace: Workspace, current: State) -> State:
+def unchanged(workspace: Workspace, current: State) -> State:
     """The generation as it is; what dead builds left goes, as it does when there is something to publish."""
     store_of(workspace).tidy()
     return current
