@@ -10,6 +10,7 @@ import pytest
 from covsearch import config
 from covsearch.collections import tags, worker
 from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, tracks_csv, vectors
+from covsearch.features.audio import mono, read
 from covsearch.guard import tensors
 from covsearch.index import manifest
 from covsearch.models import checkpoint
@@ -25,7 +26,7 @@ LIMITS = {
     "chunks of a dataset": f"{chunks.MAX_CHUNKS:,}",
     "text attribute": f"{hdf5.MAX_NAME_BYTES} bytes",
     "chroma": f"finite, ≥ 0, its highest value {hdf5.LOWEST:g} to {hdf5.HIGHEST:g}".replace("e+", "e"),
-    "audio file": f"{worker.MAX_FILE_BYTES / GIB:g} GiB",
+    "bytes of an audio file": f"{worker.MAX_FILE_BYTES / GIB:g} GiB",
     "memory, time and output of a process that decodes audio": f"{worker.MEMORY / GIB:g} GiB, {worker.SECONDS} s and "
     f"{worker.SECONDS_A_MB} s for each MiB, {worker.OUTPUT / MIB:g} MiB",
     "a tag": f"{tags.MOST:,} characters",
@@ -48,6 +49,8 @@ LIMITS = {
     f"{midi_bytes.MAX_METRES:,}",
     "beats or chords beside a MIDI file": f"{midi.MAX_ANNOTATION_BYTES / MIB:g} MiB, "
     f"times to {midi.MAX_SECONDS:,.0f} s",
+    "audio file": f"{read.LONGEST_SECONDS / 3600:g} hours, 1 to {mono.MOST_CHANNELS} channels, "
+    f"{mono.LEAST_RATE // 1000} to {mono.MOST_RATE // 1000} kHz",
     "manifest of an index": f"{manifest.MAX_BYTES / MIB:g} MiB",
 }
 

@@ -21,7 +21,7 @@ from covsearch.errors import ArtefactError
 from covsearch.features.audio.analysis import SAMPLE_RATE
 from covsearch.features.audio.ffmpeg import ffmpeg_blocks
 from covsearch.features.audio.mono import check_format, mean_of_channels
-from covsearch.features.audio.mp3 import with_true_length
+from covsearch.features.audio.mp3 import walk, with_true_length
 from covsearch.features.audio.resample import resampled
 from covsearch.features.audio.suffixes import FFMPEG_SUFFIXES
 from covsearch.guard.files import RefusedError, open_regular
@@ -56,12 +56,13 @@ def mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
             return
         with ExitStack() as stack:
             try:
-                sound = stack.enter_context(_sound(file))
+                sound, least = _sound(file)
+                stack.enter_context(sound)
             except soundfile.LibsndfileError as e:
                 if not find_spec("av"):
                     raise ArtefactError(f"{path}: cannot be read as audio: {_said(e)}") from e
             else:
-                yield from resampled(_soundfile_blocks(path, sound), sound.samplerate, SAMPLE_RATE)
+                yield from resampled(_soundfile_blocks(path, sound, least), sound.samplerate, SAMPLE_RATE)
                 return
         file.seek(0)
         yield from ffmpeg_blocks(path, file)
@@ -74,29 +75,35 @@ def _opened(path: Path) -> BinaryIO:
         raise ArtefactError(f"{path}: {e}") from e
 
 
-def _sound(file: BinaryIO) -> soundfile.SoundFile:
-    """Open a file with libsndfile; an MP3 that says that it is shorter than it is, with its true length."""
+def _sound(file: BinaryIO) -> tuple[soundfile.SoundFile, int]:
+    """Open a file with libsndfile, and how many samples there are in any case; an MP3 with its true length."""
     sound = soundfile.SoundFile(file.fileno(), closefd=False)
     if sound.format != "MP3":
-        return sound
+        return sound, 0
     claimed = sound.frames
     sound.close()
-    longer = with_true_length(file, claimed)
+    found = walk(file)
+    longer = None if found is None else with_true_length(file, found, claimed)
     file.seek(0)
-    return soundfile.SoundFile(longer or file.fileno(), closefd=False)
+    return soundfile.SoundFile(longer or file.fileno(), closefd=False), 0 if found is None else found.least
 
 
-def _soundfile_blocks(path: Path, sound: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
+def _soundfile_blocks(path: Path, sound: soundfile.SoundFile, least: int) -> Iterator[NDArray[np.float32]]:
     check_format(path, sound.samplerate, sound.channels)
     buffer = np.empty((_BLOCK // sound.channels, sound.channels), np.float32)
+    read = 0
     while True:
         try:
             block = sound.read(out=buffer)  # not sound.frames, which is a guess in an MP3
         except soundfile.LibsndfileError as e:
             raise ArtefactError(f"{path}: the audio breaks off: {_said(e)}") from e
         if not len(block):
-            return
+            break
+        read += len(block)
         yield mean_of_channels(path, block)
+    if read < least:  # libsndfile gives up at some damaged frames without a word
+        there, wanted = read / sound.samplerate, least / sound.samplerate
+        raise ArtefactError(f"{path}: the audio breaks off: {there:.1f} of {wanted:.1f} s can be decoded")
 
 
 def _said(error: soundfile.LibsndfileError) -> str:

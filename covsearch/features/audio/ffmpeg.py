@@ -54,11 +54,11 @@ def ffmpeg_blocks(path: Path, file: BinaryIO) -> Iterator[NDArray[np.float32]]:
                 raise ArtefactError(f"{path}: has no sound track")
             stream = container.streams.audio[0]
             if stream.codec_context is None:
-                raise ArtefactError(f"{path}: cannot be decoded: its codec is not known")
+                raise ArtefactError(f"{path}: has sound of a kind that FFmpeg cannot decode")
             check_format(path, stream.rate or 0, stream.channels or 0)
             yield from resampled(_seconds_of(path, container, stream), stream.rate, SAMPLE_RATE)
-    except (av.FFmpegError, OSError) as e:
-        raise ArtefactError(f"{path}: cannot be read as audio: {e.strerror or type(e).__name__}") from e
+    except (av.FFmpegError, OSError, ValueError) as e:  # ValueError: frames of two formats
+        raise ArtefactError(f"{path}: cannot be read as audio: {getattr(e, 'strerror', None) or e}") from e
 
 
 def _seconds_of(path: Path, container: Any, stream: Any) -> Iterator[NDArray[np.float32]]:

@@ -22,7 +22,7 @@ _KBITS = {
 }
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}  # by version bits
 _MIDDLING = 9  # a bit rate whose frame has room for the header
-_SLACK = 4  # frames: encoders' delay and padding are not told
+_SLACK = 4  # frames
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Walk:
     header: bytes
     frames: int
     samples: int
+
+    @property
+    def least(self) -> int:
+        """Samples of a channel that are there in any case: encoders' delay and padding may be cut off."""
+        return (self.frames - _SLACK) * self.samples
 
 
 def walk(file: BinaryIO) -> Walk | None:
@@ -78,17 +83,18 @@ def walk(file: BinaryIO) -> Walk | None:
     return Walk(first, header, frames, 1152 if _version(header, 0) == 3 else 576) if frames else None
 
 
-def with_true_length(file: BinaryIO, claimed: int) -> io.RawIOBase | None:
+def with_true_length(file: BinaryIO, found: Walk, claimed: int) -> io.RawIOBase | None:
     """The same MP3 behind a header that tells how many frames it has, or None where `claimed` is not too few.
 
     Parameters
     ----------
     file : binary file
+    found : Walk
+        Of `file`.
     claimed : int
         Samples of a channel that libsndfile expects.
     """
-    found = walk(file)
-    if found is None or claimed >= (found.frames - _SLACK) * found.samples:
+    if claimed >= found.least:
         return None
     file.seek(found.first)
     old = file.read(_length(found.header, 0))

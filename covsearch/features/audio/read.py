@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from covsearch.errors import ArtefactError
 from covsearch.features.audio.analysis import SAMPLE_RATE, SEARCH_HOP, hpcp_stream
 from covsearch.features.audio.decode import mono_blocks
+from covsearch.features.audio.tuning import LISTENED_SECONDS, reference, tuning
 
 LONGEST_SECONDS = 12 * 3600.0
 
@@ -28,15 +30,20 @@ class AudioChroma:
         Frames/s: 44,100 over the hop.
     seconds : float
         Of sound that was decoded, > 0.
+    tuning : float
+        Semitones by which the bins lie above A = 440 Hz, in [-.5, .5].
     """
 
     chroma: NDArray[np.float32]
     frame_rate: float
     seconds: float
+    tuning: float
 
 
-def read_audio_chroma(path: Path, *, hop: int = SEARCH_HOP, longest: float = LONGEST_SECONDS) -> AudioChroma:
-    """Chroma of an audio file, decoded and analysed block by block: memory grows by 4 MB an hour at most.
+def read_audio_chroma(
+    path: Path, *, hop: int = SEARCH_HOP, tuned: bool = True, longest: float = LONGEST_SECONDS
+) -> AudioChroma:
+    """Chroma of an audio file, decoded and analysed block by block: memory grows by 4 MB an hour.
 
     Parameters
     ----------
@@ -44,6 +51,9 @@ def read_audio_chroma(path: Path, *, hop: int = SEARCH_HOP, longest: float = LON
         Any format that :func:`~covsearch.features.audio.decode.mono_blocks` reads.
     hop : int
         Samples at 44.1 kHz between frames, 1 to 4096.
+    tuned : bool
+        Whether bin 0 is the recording's own A, as :func:`~covsearch.features.audio.tuning.tuning` hears it. Without,
+        it is 440 Hz, as in Da-TACOS.
     longest : float
         Seconds of sound; a longer file is refused.
 
@@ -61,11 +71,24 @@ def read_audio_chroma(path: Path, *, hop: int = SEARCH_HOP, longest: float = LON
         When `hop` is out of range.
     """
     path = Path(path)
-    counter = _Counted(mono_blocks(path), path, longest)
-    frames = list(hpcp_stream(counter, hop))
+    sound = _Counted(mono_blocks(path), path, longest)
+    blocks = iter(sound)
+    beginning = _beginning(blocks) if tuned else []
+    semitones = tuning(np.concatenate(beginning)) if beginning else 0.0
+    frames = list(hpcp_stream(chain(beginning, blocks), hop, reference(semitones)))
     if not frames:
         raise ArtefactError(f"{path}: holds no audio at all")
-    return AudioChroma(np.concatenate(frames), SAMPLE_RATE / hop, counter.samples / SAMPLE_RATE)
+    return AudioChroma(np.concatenate(frames), SAMPLE_RATE / hop, sound.samples / SAMPLE_RATE, semitones)
+
+
+def _beginning(blocks: Iterator[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """As many blocks as the tuning is heard from."""
+    held: list[NDArray[np.float32]] = []
+    missing = LISTENED_SECONDS * SAMPLE_RATE
+    while missing > 0 and (block := next(blocks, None)) is not None:
+        held.append(block)
+        missing -= len(block)
+    return held
 
 
 class _Counted:

@@ -15,15 +15,16 @@ def tones(seconds: float, seed: int = 0, rate: int = RATE, detuned: float = 0.0)
     """Chords of four notes with six partials and a little noise, a new one every 0.4 s; `detuned` in semitones."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
-    sound = rng.normal(0, 1e-3, len(time))
+    sound = np.zeros(len(time))
     for start in np.arange(0.0, seconds, 0.4):
-        inside = (time >= start) & (time < start + 0.4)
+        chord = slice(round(start * rate), round((start + 0.4) * rate))
+        here = time[chord]
         for pitch in rng.integers(-21, 15, 4):
             base = 440 * 2 ** ((pitch + detuned) / 12)
             for partial in range(1, 7):
-                wave = np.sin(2 * np.pi * base * partial * time[inside] + rng.uniform(0, 6))
-                sound[inside] += 0.1 / partial * wave * np.exp(-3 * (time[inside] - start))
-    return sound.astype(np.float32)
+                wave = np.sin(2 * np.pi * base * partial * here + rng.uniform(0, 6))
+                sound[chord] += 0.1 / partial * wave * np.exp(-3 * (here - start))
+    return (sound + rng.normal(0, 1e-3, len(time))).astype(np.float32)
 
 
 def write(path: Path, samples: NDArray[np.floating], rate: int = RATE, subtype: str | None = None) -> Path:

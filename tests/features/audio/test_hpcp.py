@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.make_sample.render import play
 from covsearch.errors import UsageError
 from covsearch.features.audio import hpcp
 from covsearch.features.audio.analysis import hpcp_stream
@@ -64,6 +66,28 @@ def test_frames_are_essentias(oracle: Oracle, name: str, hop: int) -> None:
     assert cosine.mean() >= 0.99999
     assert cosine.min() >= 0.999
     assert np.quantile(np.abs(ours - theirs), 0.999) < 2e-3
+
+
+def played(program: int) -> NDArray[np.float32]:
+    """Four chords by one of General MIDI's instruments."""
+    pretty_midi = pytest.importorskip("pretty_midi", reason="needs the extra 'sample'")
+    midi, memory = pretty_midi.PrettyMIDI(), io.BytesIO()
+    instrument = pretty_midi.Instrument(program)
+    for k, chord in enumerate([(48, 64, 67), (53, 65, 69), (43, 62, 71), (48, 60, 76)]):
+        instrument.notes += [pretty_midi.Note(90, pitch, 0.6 * k, 0.6 * k + 0.55) for pitch in chord]
+    midi.instruments.append(instrument)
+    midi.write(memory)
+    return play(memory.getvalue(), 2.4)
+
+
+@pytest.mark.parametrize("program", [0, 12, 19, 25, 40, 52, 56, 73, 105, 109])
+def test_frames_of_rendered_instruments_are_essentias(oracle: Oracle, program: int) -> None:
+    pytest.importorskip("midirenderer", reason="needs the extra 'sample'")
+    sound = played(program)
+    cosine = alike(hpcp(sound), oracle(sound, 2048))
+    assert np.abs(sound).max() > 0.5
+    assert cosine.mean() >= 0.9999
+    assert np.quantile(cosine, 0.05) >= 0.999
 
 
 @pytest.mark.parametrize("samples", [2, 100, 2047, 2048, 2049, 4095, 4096, 4097, 6143, 6144, 6145, 10_240])

@@ -10,8 +10,9 @@ import pytest
 import soundfile
 from features.audio.sounds import alike, tones
 
+from covsearch.errors import ArtefactError
 from covsearch.features.audio import hpcp, read_audio_chroma
-from covsearch.features.audio.mp3 import walk, with_true_length
+from covsearch.features.audio.mp3 import Walk, walk, with_true_length
 
 SECONDS = 12
 FRAMES = SECONDS * 44_100 // 1152  # and one or two for the encoder's delay
@@ -58,7 +59,9 @@ def read_whole(path: Path, mp3: bytes, seconds: float) -> None:
 
 
 def test_a_true_header_is_left_alone(tmp_path: Path, mp3: bytes) -> None:
-    assert with_true_length(io.BytesIO(mp3), SECONDS * 44_100) is None
+    found = walk(io.BytesIO(mp3))
+    assert found is not None
+    assert with_true_length(io.BytesIO(mp3), found, SECONDS * 44_100) is None
     read_whole(tmp_path / "a.mp3", mp3, SECONDS)
 
 
@@ -82,6 +85,21 @@ def test_a_header_of_too_many_frames(tmp_path: Path, mp3: bytes) -> None:
 
 def test_two_files_joined(tmp_path: Path, mp3: bytes) -> None:
     read_whole(tmp_path / "a.mp3", mp3 + b"".join(frames_of(mp3)[1:]), 2 * SECONDS)
+
+
+def test_rubbish_that_libsndfile_gives_up_at(tmp_path: Path, mp3: bytes) -> None:
+    quarter = len(b"".join(frames_of(mp3)[: FRAMES // 4]))
+    path = tmp_path / "a.mp3"
+    path.write_bytes(mp3[:quarter] + b"a cover picture" * 1000 + mp3[quarter:])
+    with pytest.raises(ArtefactError, match=r"a\.mp3: the audio breaks off: "):
+        read_audio_chroma(path)
+
+
+def test_frames_that_cannot_be_decoded_are_told(tmp_path: Path, mp3: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.mp3").write_bytes(with_count(mp3, 100_000))
+    monkeypatch.setattr(Walk, "least", 20 * 44_100)
+    with pytest.raises(ArtefactError, match=r"a\.mp3: the audio breaks off: 12\.0 of 20\.0 s can be decoded$"):
+        read_audio_chroma(tmp_path / "a.mp3")
 
 
 def test_frames_are_counted_behind_tags_and_across_rubbish(mp3: bytes) -> None:

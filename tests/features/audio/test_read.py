@@ -24,16 +24,17 @@ def test_suffixes_in_any_case() -> None:
 
 def test_a_file_of_samples_is_read_as_they_are(tmp_path: Path) -> None:
     sound = tones(5)
-    found = read_audio_chroma(write(tmp_path / "a.wav", sound, subtype="FLOAT"), hop=1024)
+    found = read_audio_chroma(write(tmp_path / "a.wav", sound, subtype="FLOAT"), hop=1024, tuned=False)
     np.testing.assert_array_equal(found.chroma, hpcp(sound, 1024))
     assert found.frame_rate == 44_100 / 1024
     assert found.seconds == 5
+    assert found.tuning == 0
 
 
-@pytest.mark.parametrize(("suffix", "least"), [(".flac", 0.9999), (".aiff", 0.9999), (".ogg", 0.99), (".mp3", 0.99)])
+@pytest.mark.parametrize(("suffix", "least"), [(".flac", 0.9999), (".aiff", 0.9999), (".ogg", 0.98), (".mp3", 0.98)])
 def test_formats_of_libsndfile(tmp_path: Path, suffix: str, least: float) -> None:
     sound = tones(6)
-    found = read_audio_chroma(write(tmp_path / f"a{suffix}", sound))
+    found = read_audio_chroma(write(tmp_path / f"a{suffix}", sound), tuned=False)
     assert alike(found.chroma, hpcp(sound)).mean() > least
     assert found.seconds == pytest.approx(6, abs=0.06)
 
@@ -50,7 +51,7 @@ def test_sample_rates(tmp_path: Path, rate: int) -> None:
         count = 4 * samples_a_second
         return np.fft.irfft(resized[: count // 2 + 1], count) * (count / len(low))
 
-    found = read_audio_chroma(write(tmp_path / "a.wav", at(rate), rate, "FLOAT"))
+    found = read_audio_chroma(write(tmp_path / "a.wav", at(rate), rate, "FLOAT"), tuned=False)
     expected = hpcp(at(44_100))
     assert found.chroma.shape == expected.shape
     assert found.seconds == 4
@@ -62,21 +63,21 @@ def test_sample_rates(tmp_path: Path, rate: int) -> None:
 @pytest.mark.parametrize("channels", [1, 2, 3, 6, 8])
 def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
     parts = np.stack([tones(3, seed) for seed in range(channels)], axis=1)
-    found = read_audio_chroma(write(tmp_path / "a.wav", parts, subtype="FLOAT"))
+    found = read_audio_chroma(write(tmp_path / "a.wav", parts, subtype="FLOAT"), tuned=False)
     assert alike(found.chroma, hpcp(parts.mean(axis=1))).min() > 0.9999
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 def test_sample_formats(tmp_path: Path, subtype: str) -> None:
     sound = tones(3)
-    found = read_audio_chroma(write(tmp_path / "a.wav", sound, subtype=subtype))
+    found = read_audio_chroma(write(tmp_path / "a.wav", sound, subtype=subtype), tuned=False)
     assert alike(found.chroma, hpcp(sound)).mean() > (0.9 if subtype == "PCM_U8" else 0.9999)
 
 
 def test_a_wrong_name_is_no_matter(tmp_path: Path) -> None:
     sound = tones(3)
     path = write(tmp_path / "a.flac", sound).rename(tmp_path / "a.mp3")
-    assert alike(read_audio_chroma(path).chroma, hpcp(sound)).min() > 0.999
+    assert alike(read_audio_chroma(path, tuned=False).chroma, hpcp(sound)).min() > 0.999
 
 
 def test_no_file(tmp_path: Path) -> None:
