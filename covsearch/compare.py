@@ -229,11 +229,14 @@ def _is_file(searcher: Searcher, asked: str) -> bool:
 
 def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
     """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
+    if searcher is not None and searcher.chroma is None:
+        searcher = None  # foreign vectors: no model of theirs hears files
     if searcher is None and not all(Path(asked).expanduser().is_file() for asked in (a, b)):
-        store_of(workspace).current()  # raises: without an index, there are only files
+        own = store_of(workspace).current()  # raises: without an index, there are only files
+        raise UsageError(f"comparing needs chroma, and the index ({own}) has only foreign vectors: name two files")
     from covsearch.sides import judge, model_of, side_of_file, side_of_index  # torch: two ids do without
 
-    checkpoint = model_of(searcher)
+    checkpoint, calibration = model_of(searcher)
 
     def side(asked: str) -> Side:
         if searcher is None or _is_file(searcher, asked):
@@ -241,7 +244,7 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)
-    judged = judge(first, second, checkpoint)
+    judged = judge(first, second, checkpoint, calibration)
     (frames_a, frames_b), rates = _tracks(first.chroma + second.chroma)
     return Comparison(
         a=first.performance,

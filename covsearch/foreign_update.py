@@ -18,7 +18,7 @@ from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.foreign import directions
 from covsearch.index.segments import Segments
 from covsearch.progress import Progress, silent
-from covsearch.rows import Rows, check_built, leave, publish_rows, read_rows
+from covsearch.rows import Rows, check_built, publish_rows, read_rows, unchanged
 from covsearch.store import store_of
 from covsearch.update import AddReport
 from covsearch.workspace import Workspace
@@ -82,7 +82,7 @@ def add_vectors(
                 _check_same(path, rows, known[key], given, row, tracks)
         progress("adding vectors", 0, 1)
         rows = rows + given.take(fresh) if fresh else rows
-        generation = publish_rows(workspace, before, head, rows) if fresh else leave(workspace, before)
+        generation = publish_rows(workspace, before, head, rows) if fresh else unchanged(workspace, before)
         progress("adding vectors", 1, 1)
     added = {given.keys[row] for row in fresh}
     return AddReport(

@@ -16,7 +16,17 @@ from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
-from covsearch.rows import Rows, check_built, embed_new, in_order, leave, own_model, pack_new, publish_rows, read_rows
+from covsearch.rows import (
+    Rows,
+    check_built,
+    embed_new,
+    in_order,
+    own_model,
+    pack_new,
+    publish_rows,
+    read_rows,
+    unchanged,
+)
 from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
@@ -118,7 +128,7 @@ def update_folder(
             raise UsageError("an index needs at least one performance, and none would be left")
         after = replace(after, performances={**after.performances, **changes.retagged})
         anything = bool(there or changes.gone or changes.retagged)
-        generation = publish_rows(workspace, before, head, after) if anything else leave(workspace, before)
+        generation = publish_rows(workspace, before, head, after) if anything else unchanged(workspace, before)
     manifest = generation.manifest
     skipped = tuple(dict.fromkeys([*read.skipped, *(packed.skipped if packed else ())]))
     moved = [id_ for id_ in changes.changed if id_ in there]

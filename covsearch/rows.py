@@ -125,7 +125,7 @@ def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) ->
     )
 
 
-def leave(workspace: Workspace, current: State) -> State:
+def unchanged(workspace: Workspace, current: State) -> State:
     """The generation as it is; what dead builds left goes, as it does when there is something to publish."""
     store_of(workspace).tidy()
     return current

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from covsearch.embedding import embed_chroma, read_features
 from covsearch.features.audio import is_audio
 from covsearch.features.slow import slow_chroma
 from covsearch.features.sound import check_sound
-from covsearch.index.calibration import read_calibration
+from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
@@ -48,9 +49,12 @@ class Side:
     chroma: Chroma
 
 
-def model_of(searcher: Searcher | None) -> Checkpoint:
-    """The model of an index, or the bundled one where there is none."""
-    return own_model(searcher.generation) if searcher else load_checkpoint(bundled_checkpoint())
+def model_of(searcher: Searcher | None) -> tuple[Checkpoint, Calibration | None]:
+    """The model of an index of a model's vectors, or the bundled one where there is none, and its calibration."""
+    if searcher is None:
+        bundled = load_checkpoint(bundled_checkpoint())
+        return bundled, read_calibration(bundled.folder, bundled.fingerprint)
+    return own_model(searcher.generation), cast("Calibration | None", searcher.calibration)
 
 
 def side_of_index(searcher: Searcher, name: str) -> Side:
@@ -115,7 +119,7 @@ class Judged:
     head_p: float
 
 
-def judge(a: Side, b: Side, checkpoint: Checkpoint) -> Judged:
+def judge(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibration | None) -> Judged:
     """Decide on a pair as a search by `a` decides on `b`, where there is nothing else to find.
 
     Parameters
@@ -124,9 +128,10 @@ def judge(a: Side, b: Side, checkpoint: Checkpoint) -> Judged:
         Of the same model.
     checkpoint : Checkpoint
         That model.
+    calibration : Calibration or None
+        Its own.
     """
     head = Head(checkpoint.alpha, checkpoint.beta)
-    calibration = read_calibration(checkpoint.folder, checkpoint.fingerprint)
     alone = in_memory(["b"], b.vector[None], head)
     scope = Scope(alone, b.chroma, None, calibration, None)
     question = Question(a.vector, a.chroma.track(0))

@@ -25,7 +25,17 @@ from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import CovsearchError, UsageError
 from covsearch.progress import Progress, silent
-from covsearch.rows import Rows, check_built, embed_new, in_order, leave, own_model, pack_new, publish_rows, read_rows
+from covsearch.rows import (
+    Rows,
+    check_built,
+    embed_new,
+    in_order,
+    own_model,
+    pack_new,
+    publish_rows,
+    read_rows,
+    unchanged,
+)
 from covsearch.store import store_of
 from covsearch.store.protocols import State
 from covsearch.workspace import Workspace
@@ -170,7 +180,7 @@ def add_performances(
             if new:
                 rows += embed_new(checkpoint, told, collection, new, rows.parts, progress)
         added = set(rows.keys) - old
-        generation = publish_rows(workspace, before, head, rows) if added else leave(workspace, before)
+        generation = publish_rows(workspace, before, head, rows) if added else unchanged(workspace, before)
     manifest, seconds = generation.manifest, time.perf_counter() - started
     return AddReport(
         rows.names(added),
@@ -219,7 +229,7 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
         kept = [row for row, name in enumerate(names) if name not in gone]
         if not kept:
             raise UsageError(f"an index needs at least one performance, and these are all {len(names)} that it has")
-        generation = publish_rows(workspace, before, head, rows.take(kept)) if gone else leave(workspace, before)
+        generation = publish_rows(workspace, before, head, rows.take(kept)) if gone else unchanged(workspace, before)
     manifest = generation.manifest
     not_there = (pid for pid, name in meant.items() if name is None)
     return RemoveReport(in_order(gone), in_order(not_there), manifest.count, manifest.works, generation.name)

@@ -168,8 +168,8 @@ def test_the_model_is_read_once_for_all_queries_from_outside(
     names: dict[str, Any], session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = []
-    load = models.load_checkpoint
-    monkeypatch.setattr(models, "load_checkpoint", lambda folder: read.append(folder) or load(folder))
+    load = models.checkpoint_of
+    monkeypatch.setattr(models, "checkpoint_of", lambda files, where: read.append(where) or load(files, where))
     with covsearch.open(names["home"]) as index:
         first = index.query(session["file"], frame_rate=10.77)
         assert index.query(session["chroma"], frame_rate=10.77).matches == first.matches

@@ -223,7 +223,7 @@ def test_extracted_features_are_a_collection(made: tuple[Path, Path], tmp_path: 
     titles = {p.title: (pid, p.wid, p.artist, p.year) for pid, p in dataset.performances.items()}
     assert titles["Ein Lied"] == ("P_3", "W_3", "Die Sänger", 1969)
     chroma, _ = dataset.chroma("P_3", ["hpcp"])
-    assert np.array_equal(chroma["hpcp"], read_audio_chroma(made[0] / "one.mp3", hop=512).chroma)
+    assert np.array_equal(chroma["hpcp"], read_audio_chroma(made[0] / "one.mp3", hop=512, tuned=False).chroma)
     assert len(chroma["hpcp"]) == pytest.approx(SECONDS * DATACOS_RATE, abs=20)
     again = extract_folder(made[0], out)
     assert (again.extracted, again.kept) == (0, 3)

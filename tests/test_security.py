@@ -26,7 +26,7 @@ LIMITS = {
     "chunks of a dataset": f"{chunks.MAX_CHUNKS:,}",
     "text attribute": f"{hdf5.MAX_NAME_BYTES} bytes",
     "chroma": f"finite, ≥ 0, its highest value {hdf5.LOWEST:g} to {hdf5.HIGHEST:g}".replace("e+", "e"),
-    "audio file": f"{worker.MAX_FILE_BYTES / GIB:g} GiB",
+    "bytes of an audio file": f"{worker.MAX_FILE_BYTES / GIB:g} GiB",
     "memory, time and output of a process that decodes audio": f"{worker.MEMORY / GIB:g} GiB, {worker.SECONDS} s and "
     f"{worker.SECONDS_A_MB} s for each MiB, {worker.OUTPUT / MIB:g} MiB",
     "a tag": f"{tags.MOST:,} characters",

@@ -31,12 +31,13 @@ def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_
     Each is a performance of the index, or an audio or HDF5 file that need not be in any index. The cover probability
     and the decision are those that `query A` gives B; of a file, they are those where there is nothing else to find.
     The distance is the learned head's.
-    Key and alignment come from chroma, as `query` aligns its best candidates, and the score is the
-    one that `query` ranks by. The key is the one in which the mean chroma of both is most alike. Where a second key is
-    close, the one of the two with the longer alignment counts. If a third aligns further, both are said. The alignment
-    is the longest stretch in which one follows the other (Qmax); its score counts frames that agree, less what gaps
-    cost. The picture shows every moment of A beside every moment of B, dark where they are alike. An index built with
-    --windows adds which two-minute windows are each other's most alike.
+
+    Key and alignment come from chroma, as `query` aligns its best candidates, and the score is the one that `query`
+    ranks by. The key is the one in which the mean chroma of both is most alike. Where a second key is close, the one of
+    the two with the longer alignment counts. If a third aligns further, both are said. The alignment is the longest
+    stretch in which one follows the other (Qmax); its score counts frames that agree, less what gaps cost. The picture
+    shows every moment of A beside every moment of B, dark where they are alike. An index built with --windows adds
+    which two-minute windows are each other's most alike.
 
     \b
     covsearch compare P_22 P_35

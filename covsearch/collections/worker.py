@@ -175,17 +175,17 @@ def _writing(folder: Path) -> Iterator[None]:
         raise _FullError(f"{folder} cannot be written: {e.strerror or e}") from e
 
 
-def _decoded(path: Path, hop: int) -> Any:
+def _decoded(path: Path, hop: int, tuned: bool = True) -> Any:
     from covsearch.features.audio import read_audio_chroma
 
-    return read_audio_chroma(path, hop=hop).chroma
+    return read_audio_chroma(path, hop=hop, tuned=tuned).chroma
 
 
 def _to_hdf5(path: Path, job: dict[str, Any]) -> dict[str, Any]:
     from covsearch.collections.hdf5 import write_hpcp
     from covsearch.features.audio import SAMPLE_RATE
 
-    chroma = _decoded(path, job["hop"])
+    chroma = _decoded(path, job["hop"], tuned=False)  # as Da-TACOS has it
     write_hpcp(Path(job["hdf5"]), chroma, job["label"], job["track_id"], SAMPLE_RATE / job["hop"])
     return {"frames": len(chroma), "tags": asdict(_tags(path))}
 

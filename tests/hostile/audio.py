@@ -26,7 +26,7 @@ READ = "is read"
 RATE = 44_100
 SECONDS = 16
 _CHORDS = ((0, 4, 7), (5, 9, 12), (7, 11, 14), (9, 12, 16))
-_UNREADABLE = "cannot be read as audio|breaks off|holds no audio|cannot be decoded|Invalid data"
+_UNREADABLE = "cannot be read as audio|breaks off|holds no audio|cannot be decoded|cannot decode|Invalid data"
 
 
 @dataclass(frozen=True)
