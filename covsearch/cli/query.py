@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _IDENTITY = ("rank", "pid", "wid", "title", "artist", "year")
 _JUDGED = ("cover_probability", "predicted", "same_recording", "listed", "head_p", "distance")
 COSINE_ALONE = "the cosine alone says no probability: works of too few tracks are known to fit it"
 FITTED_HERE = " · fitted on the collection's own works"
+_HYPHEN = re.compile(r"^-(?=[^\W\d_].)")  # before a word
 UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
@@ -91,7 +93,15 @@ def query(
         _show(result)
 
 
-@click.command()
+class _Words(click.Command):
+    """A command whose arguments may begin with a hyphen: ``-haupt`` is no ``-h`` with letters behind it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse without that hyphen, which makes no difference to what is found."""
+        return super().parse_args(ctx, [_HYPHEN.sub("", arg) for arg in args])
+
+
+@click.command(cls=_Words, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", default=20, show_default=True, help="Hits to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
@@ -102,7 +112,12 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     \b
     covsearch find o haupt
     covsearch find "beatles yest" --limit 5
+    covsearch find bjork                          finds Björk: case and accents do not matter
+    covsearch find dont acdc                      nor do apostrophes, dots, hyphens and slashes
+    covsearch find "!!!"                          a title without a letter is found as it is
     """
+    if unknown := [word for word in words if word.startswith("--") and word.strip("-")]:
+        raise UsageError(f"there is no option {unknown[0]}; to look for the word, leave its hyphens out")
     text = " ".join(words)
     hits = api.Index(workspace).find(text, limit)
     if not hits:

@@ -17,13 +17,13 @@ from covsearch.dataset.ids import MAX_ID, in_words, is_pid
 from covsearch.dataset.names import COLON, Naming, full_name, is_name, naming_of
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
+from covsearch.dataset.words import Question, Term, question_of
 from covsearch.db.found import Found
 from covsearch.db.models import TEXT, FeatureFileRow, MusicBrainzRow, PerformanceRow, SourceRow, WorkRow
 from covsearch.db.session import ReadOnlyDatabase
 from covsearch.errors import UsageError
 
 _CHUNK = 500  # ids in one statement; SQLite allows 32,766
-_MAX_WORDS = 64  # the longest title in Da-TACOS has 19; FTS5 takes minutes for 100,000
 
 # columns instead of mapped objects, in the order of Performance's fields: twice as quick, and a query is mostly this
 _COLUMNS = select(
@@ -209,7 +209,8 @@ class SqliteCatalogue:
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
 
-        Case and diacritics do not matter, and the last word may be cut short. Nothing in `text` is an operator.
+        Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
+        A text without a letter is looked for as it is. Nothing in `text` is an operator.
 
         Raises
         ------
@@ -218,8 +219,11 @@ class SqliteCatalogue:
         """
         if limit < 1:
             raise UsageError(f"at least 1 hit must be asked for, not {limit}")
-        words = _match_all(text)
-        if not words:
+        try:
+            asked = question_of(text)
+        except ValueError as e:
+            raise UsageError(str(e)) from e
+        if not asked:
             return []
         other = aliased(PerformanceRow)
         of_work = select(func.count()).where(
@@ -227,7 +231,7 @@ class SqliteCatalogue:
         )
         versions = case((_KNOWN, of_work.scalar_subquery()), else_=1)
         query = _COLUMNS.add_columns(versions).join(TEXT, TEXT.c.rowid == PerformanceRow.id)
-        query = query.where(TEXT.c.performance_text.op("MATCH")(words))
+        query = query.where(TEXT.c.performance_text.op("MATCH")(_match(asked)))
         query = query.order_by(TEXT.c.rank, PerformanceRow.id).limit(limit)
         with self._database.session() as session:
             rows = session.execute(query).all()
@@ -271,10 +275,14 @@ def _alike(pid: str, pids: Sequence[str], n: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*typos, *by_number]))[:n]
 
 
-def _match_all(text: str) -> str:
-    """An FTS5 expression for all words of `text`, each quoted so that it has no meaning but itself."""
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    words = ['"' + word.replace('"', '""') + '"' for word in printable.split() if any(map(str.isalnum, word))]
-    if len(words) > _MAX_WORDS:
-        raise UsageError(f"expected at most {_MAX_WORDS} words of a title or artist, got {len(words)}")
-    return " ".join(words) + "*" if words else ""
+def _match(question: Question) -> str:
+    """A question in the words of FTS5; each word is quoted, so that it has no meaning but itself."""
+    return " AND ".join(f"({' OR '.join(map(_all, ways))})" for ways in question)
+
+
+def _all(terms: tuple[Term, ...]) -> str:
+    return f"({' AND '.join(map(_term, terms))})"
+
+
+def _term(term: Term) -> str:
+    return f'"{" ".join(term.words)}"{"*" if term.cut else ""}'

@@ -110,7 +110,8 @@ class Catalogue(Protocol):
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
 
-        Case and diacritics do not matter, and the last word may be cut short. Nothing in `text` is an operator.
+        Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
+        A text without a letter is looked for as it is. Nothing in `text` is an operator.
 
         Raises
         ------
