@@ -17,8 +17,7 @@ from covsearch.dataset.frame_rate import frame_rate_of
 from covsearch.dataset.hdf5 import read_rate
 from covsearch.dataset.ids import PID, WID
 from covsearch.dataset.layout import FOLDER, METADATA, FeatureFile
-from covsearch.dataset.metadata import read_metadata
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.metadata import Metadata, read_metadata
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 
 LOOSE = "files"  # what the subset of files is called that lie in no dataset's folder
@@ -153,5 +152,7 @@ def _metadata_in(folder: Path, subset: str) -> Iterator[Path]:
                 yield path
 
 
-def _records(metadata: Path, found: Found) -> dict[str, Performance]:
-    return {pid: performance for pid, performance in read_metadata(metadata).items() if pid in found}
+def _records(metadata: Path, found: Found) -> Metadata:
+    read = read_metadata(metadata)
+    performances = {pid: performance for pid, performance in read.performances.items() if pid in found}
+    return Metadata(performances, {pid: why for pid, why in read.refused.items() if pid in found})
