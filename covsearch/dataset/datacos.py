@@ -292,4 +292,4 @@ def _check_outcome(
     if strict and metadata is None:
         raise ArtefactError(f"{where}: no metadata JSON (expected da-tacos_{subset}_subset_metadata.json)")
     if not any_left:
-        raise NotFoundError(f"{where}: no usable performance; {first or 'its feature folders are empty'}")
+        raise NotFoundError(f"{where}: no usable performance; {first or 'its feature folders hold no feature file'}")

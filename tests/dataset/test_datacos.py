@@ -232,7 +232,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="has no Da-TACOS feature folder; expected da-tacos_<subset>"):
         open_dataset(tmp_path)
     (tmp_path / "da-tacos_benchmark_subset_hpcp").mkdir()
-    with pytest.raises(NotFoundError, match="no usable performance; its feature folders are empty"):
+    with pytest.raises(NotFoundError, match="no usable performance; its feature folders hold no feature file"):
         open_dataset(tmp_path)
     with pytest.raises(NotFoundError, match=r"subset benchmark has no crema files; its folders are \['hpcp'\]"):
         open_dataset(tmp_path, ("crema",))
