@@ -6,9 +6,10 @@ Two layouts, and any mixture of them under one root::
     da-tacos_benchmark_subset_single_files/W_14/P_15.h5         one file with every feature
     da-tacos_metadata/da-tacos_benchmark_subset_metadata.json
 
-The prefix ``da-tacos_`` may be missing, ``.h5`` may be ``.hdf5`` or in capitals, unzipping may have doubled a folder, and
-the root may be one of the feature folders itself. What is in a folder of works and is none of this is listed. The other features' folders (mfcc, key, madmom, tags) are passed over. Symbolic links
-are followed only to places inside the root.
+The prefix ``da-tacos_`` may be missing, ``.h5`` may be ``.hdf5`` or in capitals, unzipping may have doubled a folder,
+and the root may be one of the feature folders itself. What is in a folder of works and is none of this is listed. The
+other features' folders (mfcc, key, madmom, tags) are passed over. Symbolic links are followed only to places inside the
+root.
 """
 
 from __future__ import annotations
