@@ -64,7 +64,7 @@ def _probe(look: Callable[[], Section]) -> Section:
     """What `look` finds; a broken installation is what a bug report is about, so it must not end one."""
     try:
         return look()
-    except (ImportError, AttributeError, OSError, RuntimeError, KeyError, ValueError) as e:
+    except Exception as e:  # noqa: BLE001, whatever it is
         return {"cannot be told": f"{type(e).__name__}: {e}"}
 
 
@@ -191,6 +191,8 @@ def _health(workspace: Workspace, progress: Progress) -> tuple[Section, tuple[st
     except OSError as e:
         problem = f"{e.filename}: cannot be read: {e.strerror or e}"
         return {"index": problem}, (problem,)
+    except Exception as e:  # noqa: BLE001, as for a probe
+        return {"index": f"cannot be told: {type(e).__name__}: {e}"}, ()
     return {v.name: _state(v) for v in (found.current, *found.others)}, found.current.problems
 
 
@@ -209,5 +211,5 @@ def _shorten(section: Section) -> Section:
 
 def _at_home(text: str) -> str:
     """`text` with the user's home folder as ``~``: a report need not tell a name."""
-    home = str(Path.home())
-    return text if home in ("/", "") else re.sub(rf"{re.escape(home)}(?=[/:]|$)", "~", text)
+    home = os.path.expanduser("~")  # noqa: PTH111, Path.home raises where there is none
+    return text if home in ("/", "", "~") else re.sub(rf"{re.escape(home)}(?=[/:]|$)", "~", text)

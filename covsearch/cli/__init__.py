@@ -109,8 +109,16 @@ class Commands(click.Group):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
+class _Folder(click.Path):
+    """A folder that need not be there; an empty text is none, where ``Path("")`` is the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty text."""
+        return super().convert(value, param, ctx) if value else self.fail("expected a folder, got an empty text")
+
+
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
+@click.option("--home", type=_Folder(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
 @click.version_option(__version__, prog_name="covsearch")
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None) -> None:
