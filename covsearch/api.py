@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from covsearch.counting import counted
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
@@ -203,7 +204,7 @@ class Index:
         return catalogue.get([name])[name]
 
     def __repr__(self) -> str:
-        return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
+        return f"<covsearch.Index of {counted(len(self), 'performance')} in {self.workspace.home}>"
 
     def _catalogue(self) -> Catalogue:
         opened = self._still_newest()

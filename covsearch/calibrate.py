@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
+from covsearch.counting import counted
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.dataset.sample import sample_root
@@ -221,7 +222,7 @@ def calibrate(
 
 def card_note(calibration: Calibration, test: CalibrationScore | None) -> str:
     """What a calibration is of, in a line or two for the model's card."""
-    pairs = f"{calibration.covers:,} covers, {calibration.non_covers:,} non-covers, at even odds"
+    pairs = f"{counted(calibration.covers, 'cover')}, {counted(calibration.non_covers, 'non-cover')}, at even odds"
     text = f"Calibrated on {WHAT[calibration.pairs]} ({pairs}): cover below p = {calibration.threshold:.3f}"
     return f"{text}." if test is None else f"{text}. On the test pairs: {test.sentence()}."
 

@@ -12,6 +12,7 @@ from covsearch import calibrate as calibrating
 from covsearch import plots
 from covsearch.calibrate import CalibrationReport
 from covsearch.cli.tables import plain, stdout, table
+from covsearch.config import MAX_SEED
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -21,7 +22,9 @@ from covsearch.workspace import Workspace
 @click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder it learned from [the sample].")
 @click.option("--subset", help="Which subset, when the folder holds several.")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of draws and the bootstrap.")
+@click.option(
+    "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of draws and the bootstrap."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the reliability: a .png or .svg file, or a folder.")
 @click.pass_obj

@@ -78,5 +78,5 @@ def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
     yield "key", found.key
     yield "together", found.together
     for n, passage in enumerate(found.passages[:_LISTED]):
-        total = f", all in all {found.similarity:.3f}" if n == 0 else ""
-        yield "" if n else "windows", f"{clock(passage.a)} ↔ {clock(passage.b)}: {passage.cosine:.3f}{total}"
+        total = f", all in all {found.similarity:z.3f}" if n == 0 else ""
+        yield "" if n else "windows", f"{clock(passage.a)} ↔ {clock(passage.b)}: {passage.cosine:z.3f}{total}"

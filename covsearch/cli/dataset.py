@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.cli.tables import plain, stdout, table
+from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.info import DatasetInfo, group_reasons, measure_dataset, spread
 from covsearch.dataset.sample import sample_root
@@ -83,7 +84,7 @@ def _print(described: DatasetInfo) -> None:
 def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
     found, years, (instrumental, known) = described.dataset, described.years, described.instrumental
     total = len(found.performances)
-    span = f"{years[0]} to {years[-1]}, known of {len(years):,} performances" if years else "unknown"
+    span = f"{years[0]} to {years[-1]}, known of {counted(len(years), 'performance')}" if years else "unknown"
     return [
         ("folder", str(found.root)),
         ("subset", found.subset),
@@ -92,7 +93,7 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
         ("performances", f"{total:,}"),
         (
             "clique sizes",
-            ", ".join(f"{size} ({works:,} work{'s' * (works > 1)})" for size, works in described.cliques.items()),
+            ", ".join(f"{size} ({counted(works, 'work')})" for size, works in described.cliques.items()),
         ),
         ("years", span),
         ("instrumental", f"{instrumental:,} of {known:,} ({instrumental / known:.0%})" if known else "unknown"),

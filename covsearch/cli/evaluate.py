@@ -8,6 +8,8 @@ import click
 
 from covsearch import plots
 from covsearch.cli.reports import show_report
+from covsearch.config import MAX_SEED
+from covsearch.counting import counted
 from covsearch.evaluate.baselines import MEAN_CHROMA
 from covsearch.evaluate.figures import draw_pairs
 from covsearch.evaluate.held_out import PairsReport, evaluate_pairs
@@ -23,7 +25,9 @@ from covsearch.workspace import Workspace
 @click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
 @click.option("--pairs", type=click.Choice(KINDS), default="balanced", show_default=True, help="Which held-out pairs.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of draws and the bootstrap.")
+@click.option(
+    "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of draws and the bootstrap."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw roc.png and probabilities.png here."
@@ -62,8 +66,9 @@ def eval_pairs(
     show_report(
         report,
         as_json=as_json,
-        heading=f"{report.subset}, {report.protocol}: {report.covers:,} covers, {len(report.label) - report.covers:,} "
-        f"non-covers of {report.performances:,} performances, {report.works:,} works",
+        heading=f"{report.subset}, {report.protocol}: {counted(report.covers, 'cover')}, "
+        f"{counted(len(report.label) - report.covers, 'non-cover')} of {counted(report.performances, 'performance')}, "
+        f"{counted(report.works, 'work')}",
         columns=COLUMNS,
         caption=f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works",
         below=_calibrated(report),

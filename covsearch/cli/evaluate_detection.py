@@ -10,6 +10,7 @@ import click
 from covsearch import plots
 from covsearch.cli.reports import show_report
 from covsearch.cli.shown import shown
+from covsearch.config import MAX_SEED
 from covsearch.dataset.splits import PARTS
 from covsearch.evaluate.detection_figures import draw_detection
 from covsearch.evaluate.detection_report import COLUMNS, SIZES, evaluate_detection, read_sizes
@@ -36,7 +37,7 @@ from covsearch.workspace import Workspace
     metavar="FOLDER",
     help="MIDI files, or music21, to synthesise tracks from that fill larger collections; repeatable.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything drawn.")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of everything drawn.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw reliability.png, sizes.png here.")
 @click.pass_obj

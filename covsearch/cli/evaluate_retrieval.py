@@ -8,6 +8,8 @@ import click
 
 from covsearch import plots
 from covsearch.cli.reports import show_report
+from covsearch.config import MAX_SEED
+from covsearch.counting import counted
 from covsearch.dataset.splits import PARTS
 from covsearch.evaluate.figures import draw_retrieval
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, RETRIEVAL_BASELINES
@@ -45,7 +47,9 @@ from covsearch.workspace import Workspace
     "Qmax aligns every pair: a millisecond or two each.",
 )
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of noise and the bootstrap.")
+@click.option(
+    "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of noise and the bootstrap."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw ranks.png and recall.png here.")
 @click.pass_obj
@@ -98,8 +102,8 @@ def eval_retrieval(
     show_report(
         report,
         as_json=as_json,
-        heading=f"{report.subset}, {report.protocol}: {report.queries:,} queries "
-        f"in {report.performances:,} performances of {report.works:,} works",
+        heading=f"{report.subset}, {report.protocol}: {counted(report.queries, 'query', 'queries')} "
+        f"in {counted(report.performances, 'performance')} of {counted(report.works, 'work')}",
         columns=COLUMNS,
         caption=f"ties count against the system; intervals from {report.replicates:,} resamplings of the works\n"
         f"CPU seconds a query + a track: {times(report.systems)}",

@@ -13,6 +13,7 @@ import click
 
 from covsearch import api
 from covsearch.cli.performances import headline, identity, working
+from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.ranking import COSINE, RERANKS, WINDOWS
@@ -35,9 +36,11 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 @click.argument("pid", required=False)
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
 @click.option("--frame-rate", type=float, help="Frames a second of --file [as it declares].")
-@click.option("--top", default=10, show_default=True, help="Matches to show.")
+@click.option("--top", default=10, show_default=True, help="Matches to show, 1 to 1,000,000.")
 @click.option("--rerank", type=click.Choice(RERANKS), help="What orders the matches [align, of a calibrated model].")
-@click.option("--candidates", type=int, help="Candidates passed to the re-ranker [1000, to windows 100].")
+@click.option(
+    "--candidates", type=int, help="Candidates passed to the re-ranker, up to 1,000,000 [1000, to windows 100]."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
 @click.pass_obj
@@ -103,7 +106,7 @@ class _Words(click.Command):
 
 @click.command(cls=_Words, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, required=True)
-@click.option("--limit", default=20, show_default=True, help="Hits to show.")
+@click.option("--limit", default=20, show_default=True, help="Hits to show, 1 to 1,000,000.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
 @click.pass_obj
 def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool) -> None:
@@ -178,7 +181,7 @@ def _meaning(result: QueryResult) -> str:
         return COSINE_ALONE
     if not result.calibrated:
         return UNCALIBRATED
-    among = f"probability of a cover among the {result.searched:,} performances searched"
+    among = f"probability of a cover among the {counted(result.searched, 'performance')} searched"
     return f"{among} · cover above {result.threshold:.3f}{FITTED_HERE if result.rerank == COSINE else ''}"
 
 
@@ -191,4 +194,4 @@ def _row(match: Match) -> tuple[object, ...]:
     shown = (match.rank, *identity(match.performance), probability, *marks)
     if match.passage is None:
         return *shown, f"{match.distance:z.3f}" if match.similarity is None else f"{match.similarity:z.3f}"
-    return *shown, f"{match.similarity:.3f}", f"{clock(match.passage.a)} ↔ {clock(match.passage.b)}"
+    return *shown, f"{match.similarity:z.3f}", f"{clock(match.passage.a)} ↔ {clock(match.passage.b)}"

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from covsearch.config import check_count
 from covsearch.dataset.ids import MAX_ID, in_words, is_pid
 from covsearch.dataset.names import COLON, Naming, full_name, is_name, naming_of
 from covsearch.dataset.origin import Origin, OriginFile
@@ -215,10 +216,9 @@ class SqliteCatalogue:
         Raises
         ------
         UsageError
-            When `limit` is less than 1, or `text` has more words than any title.
+            When `limit` is not 1 to 1,000,000, or `text` has more words than any title.
         """
-        if limit < 1:
-            raise UsageError(f"at least 1 hit must be asked for, not {limit}")
+        check_count(limit, "hit")
         try:
             asked = question_of(text)
         except ValueError as e:

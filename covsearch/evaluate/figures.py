@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
+from covsearch.counting import counted
 from covsearch.evaluate.calibration import CalibrationScore
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import THRESHOLD
@@ -66,7 +67,8 @@ def draw_retrieval(report: RetrievalReport, folder: Path, prefix: str = "", suff
     list of Path
         What was written.
     """
-    title = f"{report.subset}, {report.protocol}: {report.queries:,} queries, {report.performances:,} performances"
+    sizes = f"{counted(report.queries, 'query', 'queries')}, {counted(report.performances, 'performance')}"
+    title = f"{report.subset}, {report.protocol}: {sizes}"
     last = report.performances - 1  # a query is not ranked itself
     named = [(f"{s.name}: MAP {s.metrics.map:.3f} {s.map_ci:.3f}", s.ranks) for s in report.systems]
     first = [(label, ranks.first) for label, ranks in named]

@@ -116,7 +116,7 @@ class Catalogue(Protocol):
         Raises
         ------
         UsageError
-            When `limit` is less than 1, or `text` has more words than any title.
+            When `limit` is not 1 to 1,000,000, or `text` has more words than any title.
         """
 
     def clique(self, wid: str) -> Sequence[str]:

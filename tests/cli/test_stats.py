@@ -29,7 +29,7 @@ def test_a_line_a_fact(workspace: Workspace) -> None:
     assert facts["workspace"] == str(workspace.home)
     assert facts["generation"] == f"gen-0001, built {found.manifest.created} by covsearch {found.manifest.covsearch}"
     assert facts["dataset"] == "the bundled sample, subset generated, 86.13 frames/s"
-    assert facts["performances"] == "40 of 14 works, of which 1 have one performance only"
+    assert facts["performances"] == "40 of 14 works, 1 with one performance only"
     assert facts["cover"] == "pairs  39"
     assert facts["model"] == f"{FINGERPRINT} sees hpcp, at most 2,000 frames, key played"
     assert facts["windows"] == "none; `covsearch build-index --windows` adds them"
