@@ -68,9 +68,8 @@ def _print(described: DatasetInfo) -> None:
     console, rate = stdout(), described.dataset.frame_rate
     for name, value in _facts(described):
         console.print(plain(f"{name:13} {value}"))
-    rows = [_length_row(name, lengths, rate) for name, lengths in described.lengths.items()]
-    columns = ("feature", ">files", *(f">{name}" for name in ("frames: min", *_LENGTHS[1:])))
-    console.print(table((*columns, *(f">{name}" for name in ("minutes: min", *_LENGTHS[1:]))), rows))
+    rows = [row for name, lengths in described.lengths.items() for row in _length_rows(name, lengths, rate)]
+    console.print(table(("feature", ">files", "length in", *(f">{name}" for name in _LENGTHS)), rows))
     known = "given or known" if described.dataset.rate_is_known else "assumed, see --frame-rate"
     console.print(plain(f"minutes at {rate:.2f} frames/s ({known}); lengths of {_source(described)}"))
     groups = group_reasons(described.skipped)
@@ -100,11 +99,11 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
     ]
 
 
-def _length_row(name: str, lengths: NDArray[np.int64], frame_rate: float) -> list[str]:
+def _length_rows(name: str, lengths: NDArray[np.int64], frame_rate: float) -> list[list[str]]:
     frames = spread(lengths)
     shown = [f"{frames[key]:,.0f}" if frames else "" for key in _LENGTHS]
     minutes = [f"{frames[key] / frame_rate / 60:.2f}" if frames else "" for key in _LENGTHS]
-    return [name, f"{len(lengths):,}", *shown, *minutes]
+    return [[name, f"{len(lengths):,}", "frames", *shown], ["", "", "minutes", *minutes]]
 
 
 def _source(described: DatasetInfo) -> str:

@@ -26,6 +26,8 @@ WINDOW_CAPTION = "ordered by similarity of windows, the most alike of which begi
 CAPTION = "Cover ✓: predicted (=: the same recording) · Listed ✓: of the query's work, as the metadata says"
 _IDENTITY = ("rank", "pid", "wid", "title", "artist", "year")
 _JUDGED = ("cover_probability", "predicted", "same_recording", "listed", "head_p", "distance")
+# what a narrow terminal does without, the first first
+_SPARE = ("Distance", "WID", "Query ↔ match", "Listed", "Year", "Similarity", "Cosine", "Rank")
 COSINE_ALONE = "the cosine alone says no probability: works of too few tracks are known to fit it"
 FITTED_HERE = " · fitted on the collection's own works"
 _HYPHEN = re.compile(r"^-(?=[^\W\d_].)")  # before a word
@@ -131,7 +133,8 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     from covsearch.cli.tables import stdout, table
 
     columns = (">PID", ">WID", "Title", "Artist", ">Year", ">Versions")
-    stdout().print(table(columns, ((*identity(hit.performance), hit.versions) for hit in hits)))
+    rows = ((*identity(hit.performance), hit.versions) for hit in hits)
+    stdout().print(table(columns, rows, spare=("WID", "Versions", "Year")))
 
 
 def _csv(result: QueryResult) -> str:
@@ -157,7 +160,7 @@ def _plain(value: object) -> object:
 
 
 def _show(result: QueryResult) -> None:
-    from covsearch.cli.tables import plain, stdout, table
+    from covsearch.cli.tables import mark, plain, stdout, table
 
     console = stdout()
     files = " + ".join(Path(file).name for file in result.files)
@@ -171,8 +174,8 @@ def _show(result: QueryResult) -> None:
     judged = (">Similarity", ">Query ↔ match") if by_windows else (">Cosine",) if by_cosine else (">Distance",)
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">Probability", "Cover", "Listed", *judged)
     ordered = f"{WINDOW_CAPTION}\n" if by_windows else ""
-    caption = f"{ordered}{CAPTION}\n{_meaning(result)}"
-    console.print(table(columns, (_row(match) for match in result), caption=caption))
+    caption = f"{ordered}{CAPTION.replace('✓', mark('✓'))}\n{_meaning(result)}"
+    console.print(table(columns, (_row(match) for match in result), caption=caption, spare=_SPARE))
 
 
 def _meaning(result: QueryResult) -> str:
@@ -186,10 +189,11 @@ def _meaning(result: QueryResult) -> str:
 
 
 def _row(match: Match) -> tuple[object, ...]:
+    from covsearch.cli.tables import mark
     from covsearch.plots import clock
 
-    says = "=" if match.same_recording else "✓" if match.predicted else ""
-    marks = (says, "✓" if match.listed else "")
+    says = "=" if match.same_recording else mark("✓") if match.predicted else ""
+    marks = (says, mark("✓") if match.listed else "")
     probability = "" if match.cover_probability is None else f"{match.cover_probability:.4f}"
     shown = (match.rank, *identity(match.performance), probability, *marks)
     if match.passage is None:
