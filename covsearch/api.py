@@ -134,6 +134,18 @@ class Index:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
 
+    def meant(self, text: str) -> str:
+        """The id that `text` can mean alone: ``5`` or a title; see :func:`covsearch.meant.performance_meant`."""
+        from covsearch.meant import performance_meant
+
+        return performance_meant(text, self._catalogue())
+
+    def beginning_with(self, text: str, limit: int) -> list[Performance]:
+        """Up to `limit` performances whose ids begin with `text`, in any case, in natural order."""
+        catalogue, start = self._catalogue(), text.casefold()
+        names = [name for name in catalogue.names() if name.casefold().startswith(start)][:limit]
+        return list(catalogue.get(names).values())
+
     def add(
         self,
         *paths: str | Path,

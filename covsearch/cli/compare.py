@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch import api
-from covsearch.cli.performances import headline, working
+from covsearch.cli.completion import complete_id
+from covsearch.cli.performances import headline, named, working
 from covsearch.decision import word
 from covsearch.workspace import Workspace
 
@@ -21,8 +22,8 @@ _LISTED = 5  # pairs of windows that are shown
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_id)
+@click.argument("b", shell_complete=complete_id)
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, the aligned path in seconds.")
 @click.pass_obj
@@ -45,8 +46,10 @@ def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_
 
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
+    index = api.Index(workspace)
+    a, b = named(index, a), named(index, b)
     with working("comparing; the first time the alignment is compiled", True):
-        found = api.Index(workspace).compare(a, b)
+        found = index.compare(a, b)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:

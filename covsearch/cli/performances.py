@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
+import click
+
+from covsearch.api import Index
+from covsearch.cli.shown import shown
 from covsearch.dataset.performance import Performance
 
 
@@ -18,6 +22,14 @@ def headline(p: Performance) -> str:
     parts = (name, p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
     by = f" by {p.work_artist}" if p.work_title and p.work_artist else ""
     return " · ".join(str(part) for part in parts if part) + by
+
+
+def named(index: Index, text: str) -> str:
+    """The id that `text` means; where it is not the id itself, stderr says which."""
+    name = index.meant(text)
+    if name != text and not name.endswith(f":{text}"):
+        click.echo(shown(f"{text!r} is taken for {headline(index[name])}"), err=True)
+    return name
 
 
 def working(what: str, needed: object) -> AbstractContextManager[object]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch import api
-from covsearch.cli.performances import headline, identity, working
+from covsearch.cli.completion import complete_id
+from covsearch.cli.performances import headline, identity, named, working
 from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
@@ -35,7 +36,7 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
 @click.command()
-@click.argument("pid", required=False)
+@click.argument("pid", required=False, shell_complete=complete_id)
 @click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
 @click.option("--frame-rate", type=float, help="Frames a second of --file [as it declares].")
 @click.option("--top", default=10, show_default=True, help="Matches to show, 1 to 1,000,000.")
@@ -58,6 +59,8 @@ def query(
     as_csv: bool,
 ) -> None:
     """Rank the collection as covers of the performance PID, or of a feature file.
+
+    PID is an id like P_22. 22, p_22 or a title will do where they can mean only one performance; stderr says which.
 
     \b
     covsearch query P_22 --top 10
@@ -87,7 +90,7 @@ def query(
     if pid is not None and frame_rate is not None:
         raise UsageError("--frame-rate is of --file; what is in the index was read when it was built")
     index = api.Index(workspace)
-    asked = pid if pid is not None else list(files)
+    asked = named(index, pid) if pid is not None else list(files)
     with working("embedding with the index's model", files):
         result = index.query(asked, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
     if as_json:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch.cli.build import skipped_lines, unused_lines
+from covsearch.cli.completion import complete_id
 from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
@@ -70,7 +71,7 @@ def add(
 
 
 @click.command()
-@click.argument("pids", nargs=-1, required=True, metavar="PID...")
+@click.argument("pids", nargs=-1, required=True, metavar="PID...", shell_complete=complete_id)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:

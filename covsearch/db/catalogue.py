@@ -24,6 +24,7 @@ from covsearch.db.models import TEXT, FeatureFileRow, MusicBrainzRow, Performanc
 from covsearch.db.session import ReadOnlyDatabase
 from covsearch.errors import UsageError
 
+_LIKE_PID = re.compile(r"\W*[pw]?[\W_]*([0-9]{1,18})[0-9]*(?:_\w+)?(?:\.\w+)?\s*", re.IGNORECASE)
 _CHUNK = 500  # ids in one statement; SQLite allows 32,766
 
 # columns instead of mapped objects, in the order of Performance's fields: twice as quick, and a query is mostly this
@@ -104,6 +105,10 @@ class SqliteCatalogue:
     def rows(self) -> tuple[tuple[int, str], ...]:
         """Row of its vector and name of every performance, by row."""
         return tuple((id_, self._naming[0].name(collection, pid)) for id_, collection, pid in self._ids())
+
+    def names(self) -> tuple[str, ...]:
+        """What all performances are called, by row."""
+        return tuple(name for _, name in self.rows())
 
     def _ids(self) -> list[tuple[int, str, str]]:
         query = select(PerformanceRow.id, PerformanceRow.collection, PerformanceRow.pid).order_by(PerformanceRow.id)
@@ -194,17 +199,17 @@ class SqliteCatalogue:
         """Up to `n` PIDs that `text` may have meant, the likeliest first.
 
         Of Da-TACOS that is ``P_22`` itself for ``p22`` and ``22``, a work's performances for its WID, and else PIDs
-        with nearly the same digits, then with the nearest numbers. Other ids are likely when they read nearly alike.
+        with nearly the same digits, of those the nearest numbers. Other ids are likely when they read nearly alike.
         """
-        digits = re.search(r"[0-9]{1,18}", text)
-        if digits and text.strip().upper().startswith("W") and (clique := self.clique(f"W_{digits[0]}")):
+        digits = _LIKE_PID.fullmatch(text)
+        if digits and text.strip().upper().startswith("W") and (clique := self.clique(f"W_{digits[1]}")):
             return clique[:n]
         called: dict[str, list[str]] = {}
         for _, collection, pid in self._ids():
             called.setdefault(pid, []).append(self._naming[0].name(collection, pid))
         others = {pid.casefold(): pid for pid in reversed(called) if not is_pid(pid)}
         near = [others[typo] for typo in difflib.get_close_matches(text.casefold()[:MAX_ID], others, n, cutoff=0.6)]
-        near += _alike(f"P_{digits[0]}", list(filter(is_pid, called)), n) if digits else ()
+        near += _alike(f"P_{digits[1]}", list(filter(is_pid, called)), n) if digits else ()
         return tuple(name for pid in near for name in called[pid])[:n]
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
@@ -266,13 +271,27 @@ def _performances(session: Session, rows: Sequence[Sequence[Any]]) -> list[Perfo
 
 
 def _alike(pid: str, pids: Sequence[str], n: int) -> tuple[str, ...]:
-    """`pid` alone where it exists, else the `n` most alike: by their digits, then by their number."""
+    """`pid` alone where it exists, else the `n` that are the fewest slips away, of those the nearest numbers."""
     if pid in pids:
         return (pid,)
-    typos = difflib.get_close_matches(pid, pids, n, cutoff=0.8)
-    number = int(pid[2:])
-    by_number = sorted(pids, key=lambda other: abs(int(other[2:]) - number))
-    return tuple(dict.fromkeys([*typos, *by_number]))[:n]
+    digits, number = pid[2:], int(pid[2:])
+    return tuple(sorted(pids, key=lambda other: (_slips(digits, other[2:]), abs(int(other[2:]) - number)))[:n])
+
+
+def _slips(a: str, b: str) -> int:
+    """How many characters must be changed, left out, put in or swapped with the next to make `b` of `a`.
+
+    The optimal string alignment distance (Damerau 1964).
+    """
+    before, row = [0] * (len(b) + 1), list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        above, before, row = before, row, [i]
+        for j, right in enumerate(b, 1):
+            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                least = min(least, above[j - 2] + 1)
+            row.append(least)
+    return row[-1]
 
 
 def _match(question: Question) -> str:

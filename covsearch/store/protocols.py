@@ -95,6 +95,9 @@ class Catalogue(Protocol):
     def origins(self, names: Sequence[str]) -> Mapping[str, Origin]:
         """What performances were indexed from, by name; where that is not known they are left out."""
 
+    def names(self) -> Sequence[str]:
+        """What all performances are called, by row."""
+
     def resolve(self, text: str) -> str | None:
         """The name of the performance that `text` means, an id or ``collection:id``; None where there is none.
 
