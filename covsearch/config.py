@@ -19,6 +19,9 @@ import tomli_w
 from covsearch.errors import UsageError
 
 MAX_FRAMES = 200_000  # 39 minutes as stored; what a model does with more takes gigabytes
+BRANCH_NAMES = ("bottleneck", "cnn", "hybrid", "invariant")  # keys of covsearch.models.BRANCHES, which needs torch
+_CNNS = ("bottleneck", "cnn", "hybrid")
+CNN_STRIDE = 256  # frames of one step of the report's CNN after its four pools by 4; fewer leave nothing to pool
 MAX_SHOTS = 1_000_000
 MAX_COUNT = 1_000_000  # of matches, hits, pairs, epochs...: more than that is a slip of the hand
 MAX_SEED = 2**32 - 1  # what numpy, torch and Python's own generator all take
@@ -40,6 +43,17 @@ def _at_least(name: str, value: float, least: float) -> None:
 def _between(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
         raise UsageError(f"{name} must be {least} to {most}, not {value}")
+
+
+def check_branch(name: str) -> None:
+    """Refuse the name of a branch that there is not.
+
+    Raises
+    ------
+    UsageError
+    """
+    if name not in BRANCH_NAMES:
+        raise UsageError(f"model must be one of {sorted(BRANCH_NAMES)}, not {name!r}")
 
 
 def check_count(number: Any, what: str) -> None:
@@ -151,6 +165,11 @@ class ModelConfig:
         _between("qubits", self.qubits, 2, 10)
         _between("q_layers", self.q_layers, 1, 100)
         _between("features.frames", self.features.frames, 1, MAX_FRAMES)
+        if self.pooling == "unmasked" and self.branch in _CNNS and self.features.frames < CNN_STRIDE:
+            raise UsageError(
+                f"frames must be at least {CNN_STRIDE} with unmasked pooling, not {self.features.frames}: the report's "
+                "CNN pools four times by 4"
+            )
 
 
 @dataclass(frozen=True)

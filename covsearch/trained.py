@@ -15,7 +15,8 @@ from covsearch.config import ModelConfig, TrainConfig
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.training.card import Trained, summary
-from covsearch.training.run import Source, run_training
+from covsearch.training.run import run_training
+from covsearch.training.source import Source
 from covsearch.workspace import Workspace
 
 
@@ -78,9 +79,10 @@ def train_model(
     out: Path | None = None,
     progress: Progress = silent,
     warn: Callable[[str], None] = lambda _: None,
+    hear: Callable[[str], None] = lambda _: None,
 ) -> TrainedModel:
     """Train a branch and its head, then calibrate them; parameters and errors are those of :func:`run_training`."""
-    folder, trained = run_training(source, config, training, workspace, out, progress, warn)
+    folder, trained = run_training(source, config, training, workspace, out, progress, warn, hear)
     report, reason = None, None
     try:
         report = calibrate(

@@ -22,7 +22,8 @@ from covsearch.training.batches import training_batches
 from covsearch.training.card import summary
 from covsearch.training.loop import pair_scores, train
 from covsearch.training.presets import PRESETS, configure
-from covsearch.training.run import Source, run_training
+from covsearch.training.run import run_training
+from covsearch.training.source import Source
 from covsearch.workspace import Workspace
 
 MODEL = ModelConfig(features=FeatureConfig("hpcp", 256))
@@ -166,9 +167,9 @@ def test_presets() -> None:
     assert training == TrainConfig()
     assert (training.epochs, training.learning_rate, training.rotate_keys) == (20, 5e-4, False)
     assert (training.weight_decay, training.schedule, training.patience) == (0, "constant", 0)
-    model, training = configure("default", {"seed": 7, "pooling": "unmasked", "epochs": None})
+    model, training = configure("default", {"seed": 7, "pooling": "unmasked", "frames": 256, "epochs": None})
     assert (model.pooling, training.seed, training.loss) == ("unmasked", 7, "supcon")
-    assert (model.features.key, model.features.frames) == ("normalised", 128)
+    assert (model.features.key, model.features.frames) == ("normalised", 256)
     assert training.epochs == PRESETS["default"]["epochs"]
     model, training = configure("invariant", {})
     assert (model.branch, model.features.rate, model.features.key) == ("invariant", SLOW_RATE, "played")
