@@ -13,14 +13,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from covsearch import __version__
 from covsearch.counting import counted
 from covsearch.errors import NotFoundError
 from covsearch.progress import Progress, silent
-from covsearch.verify import Verified, verify_workspace
 from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covsearch.verify import Verified
 
 Section = dict[str, str]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -186,6 +188,8 @@ def _disk(workspace: Workspace) -> Section:
 
 def _health(workspace: Workspace, progress: Progress) -> tuple[Section, tuple[str, ...]]:
     try:
+        from covsearch.verify import verify_workspace  # FAISS and numpy: where they are broken, the rest is told
+
         found = verify_workspace(workspace, progress)
     except NotFoundError as e:
         return {"index": str(e)}, ()

@@ -61,7 +61,7 @@ def test_the_doctor_outlives_what_nobody_thought_of(tmp_path: Path, monkeypatch:
     def fail(*_: object) -> None:
         raise LookupError("of a new kind")
 
-    monkeypatch.setattr("covsearch.doctor.verify_workspace", fail)
+    monkeypatch.setattr("covsearch.verify.verify_workspace", fail)
     monkeypatch.setattr("covsearch.doctor._numpy", fail)
     told = diagnose(Workspace(tmp_path)).sections
     assert told["workspace"]["index"] == "cannot be told: LookupError: of a new kind"

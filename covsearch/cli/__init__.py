@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from covsearch import __version__
+from covsearch.cli.limits import check_address_space, out_of_memory
 from covsearch.cli.shown import shown
 from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
@@ -90,6 +91,15 @@ class Commands(click.Group):
                 sys.stdout.flush()
         return result
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and see that it can run here; help is for everybody."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name and not {"-h", "--help"} & set(rest):
+            check_address_space(name)
+        return name, command, rest
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, sorted."""
         return sorted(COMMANDS)
@@ -152,7 +162,12 @@ def main() -> None:
         _fail("Interrupted: nothing half-made was published; run the command again to go on.", INTERRUPTED)
     except OSError as e:
         where = f": {e.filename}" if e.filename else ""
-        _fail(f"Error: {e.strerror or e}{where}", 1)
+        _fail(f"Error: {out_of_memory(e) or f'{e.strerror or e}{where}'}", 1)
+    except (MemoryError, ImportError, RuntimeError) as e:
+        line = out_of_memory(e)
+        if line is None:
+            raise
+        _fail(f"Error: {line}", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:
