@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from covsearch import config
-from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, tracks_csv, vectors
+from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, texts, tracks_csv, vectors
 from covsearch.guard import tensors
 from covsearch.index import manifest
 from covsearch.models import checkpoint
@@ -25,9 +25,9 @@ LIMITS = {
     "text attribute": f"{hdf5.MAX_NAME_BYTES} bytes",
     "chroma": f"finite, ≥ 0, its highest value {hdf5.LOWEST:g} to {hdf5.HIGHEST:g}".replace("e+", "e"),
     "metadata JSON": f"{metadata.MAX_BYTES / MIB:g} MiB, {metadata.MAX_VALUES:,} values, "
-    f"{metadata.MAX_TEXT:,} characters a field",
+    f"{texts.MAX_TEXT:,} characters a field",
     "CSV of tracks": f"{tracks_csv.MAX_BYTES / MIB:g} MiB, {tracks_csv.MAX_ROWS:,} tracks, "
-    f"{metadata.MAX_TEXT:,} characters a cell",
+    f"{texts.MAX_TEXT:,} characters a cell",
     "foreign vectors": f"{vectors.MAX_BYTES / GIB:g} GiB, {vectors.MAX_SEGMENTS:,} vectors of {vectors.MIN_DIM} to "
     f"{vectors.MAX_DIM:,} numbers, {tracks_csv.MAX_ROWS:,} tracks",
     "`split.json`": f"{splits.MAX_BYTES / MIB:g} MiB, {splits.MAX_WORKS:,} values",

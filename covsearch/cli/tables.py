@@ -66,8 +66,8 @@ def table(
         Values, one a column; None is an empty cell.
     caption : str, optional
     spare : sequence of str
-        Names of columns that are left out, the first first, while stdout is too narrow for all and for a fifth of its
-        width for every text. What is left out is said below.
+        Names of columns that are left out, the first first, while stdout is too narrow for all and for some 16
+        letters of every text. What is left out is said below.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     gone = _too_many(columns, cells, spare)
@@ -88,7 +88,7 @@ def table(
 def _too_many(columns: Sequence[str], cells: Sequence[Sequence[Text]], spare: Sequence[str]) -> list[str]:
     """Which of the `spare` columns do not fit."""
     width = stdout().width
-    least = max(12, width // 5)  # characters of a text that the spare ones give way to
+    least = min(16, max(12, width // 5))  # characters of a text that the spare ones give way to
     needed: dict[str, int] = {}
     for place, name in enumerate(columns):
         widest = max((row[place].cell_len for row in cells), default=0)
