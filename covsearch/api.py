@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from covsearch.counting import counted
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
@@ -189,6 +190,18 @@ class Index:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
 
+    def meant(self, text: str) -> str:
+        """The id that `text` can mean alone: ``5`` or a title; see :func:`covsearch.meant.performance_meant`."""
+        from covsearch.meant import performance_meant
+
+        return performance_meant(text, self._catalogue())
+
+    def beginning_with(self, text: str, limit: int) -> list[Performance]:
+        """Up to `limit` performances whose ids begin with `text`, in any case, in natural order."""
+        catalogue, start = self._catalogue(), text.casefold()
+        names = [name for name in catalogue.names() if name.casefold().startswith(start)][:limit]
+        return list(catalogue.get(names).values())
+
     def add(
         self,
         *paths: str | Path,
@@ -280,7 +293,7 @@ class Index:
         return catalogue.get([name])[name]
 
     def __repr__(self) -> str:
-        return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
+        return f"<covsearch.Index of {counted(len(self), 'performance')} in {self.workspace.home}>"
 
     def _name(self, id_: str, catalogue: Catalogue) -> str:
         """What the index calls the performance that `id_` means."""

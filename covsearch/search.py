@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import TYPE_CHECKING, cast
 
 from covsearch.answers import Match, QueryResult
+from covsearch.config import check_count
 from covsearch.dataset.ids import ID_RULE, in_words
 from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
@@ -146,9 +146,9 @@ class Searcher:
         query : Performance, optional
             Whose question it is, where that is in the index.
         """
-        _check_number(top, "match")
+        check_count(top, "match")
         if candidates is not None:
-            _check_number(candidates, "candidate")
+            check_count(candidates, "candidate")
         ranked, by = self._rank(question, top, candidates, rerank)
         found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
@@ -251,16 +251,6 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     near = catalogue.nearest(pid)
     meant = f": did you mean {' or '.join(map(in_words, near))}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
-
-
-def _check_number(number: int, what: str) -> None:
-    """Refuse what slices would take for something else: -1 is all but the last."""
-    try:
-        whole = index(number)
-    except TypeError as e:
-        raise UsageError(f"expected a whole number, at least 1 {what}, not {number!r}") from e
-    if whole < 1:
-        raise UsageError(f"at least 1 {what} must be asked for, not {number}")
 
 
 def _check_vector(vector: NDArray[np.float32], dim: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from covsearch import config
 from covsearch.collections import tags, worker
-from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, tracks_csv, vectors
+from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, texts, tracks_csv, vectors
 from covsearch.features.audio import mono, read
 from covsearch.guard import tensors
 from covsearch.index import manifest
@@ -31,9 +31,9 @@ LIMITS = {
     f"{worker.SECONDS_A_MB} s for each MiB, {worker.OUTPUT / MIB:g} MiB",
     "a tag": f"{tags.MOST:,} characters",
     "metadata JSON": f"{metadata.MAX_BYTES / MIB:g} MiB, {metadata.MAX_VALUES:,} values, "
-    f"{metadata.MAX_TEXT:,} characters a field",
+    f"{texts.MAX_TEXT:,} characters a field",
     "CSV of tracks": f"{tracks_csv.MAX_BYTES / MIB:g} MiB, {tracks_csv.MAX_ROWS:,} tracks, "
-    f"{metadata.MAX_TEXT:,} characters a cell",
+    f"{texts.MAX_TEXT:,} characters a cell",
     "foreign vectors": f"{vectors.MAX_BYTES / GIB:g} GiB, {vectors.MAX_SEGMENTS:,} vectors of {vectors.MIN_DIM} to "
     f"{vectors.MAX_DIM:,} numbers, {tracks_csv.MAX_ROWS:,} tracks",
     "`split.json`": f"{splits.MAX_BYTES / MIB:g} MiB, {splits.MAX_WORKS:,} values",

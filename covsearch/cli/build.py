@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from covsearch.cli.options import FRAME_RATE, METADATA, MODEL, PATH, SUBSET
-from covsearch.cli.shown import counted
+from covsearch.counting import counted
 from covsearch.dataset.ids import in_words
 from covsearch.errors import UsageError
 from covsearch.progress import stderr_progress
@@ -101,7 +101,7 @@ def _told(report: BuildReport | ForeignReport) -> str:
 
 
 def _foreign_summary(report: ForeignReport) -> str:
-    several = f" with {report.segments:,} segments" if report.segments else ""
+    several = f" with {counted(report.segments, 'segment')}" if report.segments else ""
     fitted = report.calibration
     worth = (
         f"Probabilities of a cover are fitted on the collection's own {fitted.works:,} works with two versions or more."
@@ -147,7 +147,7 @@ def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
 
 
 def _windows(report: BuildReport) -> str:
-    return "" if report.windows is None else f" and {report.windows:,} windows"
+    return "" if report.windows is None else f" and {counted(report.windows, 'window')}"
 
 
 def _rate(report: BuildReport) -> str:

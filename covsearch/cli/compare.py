@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from covsearch.cli.performances import headline, working
+from covsearch.cli.completion import complete_id
+from covsearch.cli.performances import headline, named_or_file, working
 from covsearch.decision import word
 from covsearch.workspace import Workspace
 
@@ -20,8 +21,8 @@ _LISTED = 5  # pairs of windows that are shown
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_id)
+@click.argument("b", shell_complete=complete_id)
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, the aligned path in seconds.")
 @click.pass_obj
@@ -50,6 +51,7 @@ def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_
 
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
+    a, b = (named_or_file(workspace, side) for side in (a, b))
     with working("comparing", True):
         found = compare(workspace, a, b)
     if as_json:
@@ -83,5 +85,5 @@ def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
     yield "key", found.key
     yield "together", found.together
     for n, passage in enumerate(found.passages[:_LISTED]):
-        total = f", all in all {found.similarity:.3f}" if n == 0 else ""
-        yield "" if n else "windows", f"{clock(passage.a)} ↔ {clock(passage.b)}: {passage.cosine:.3f}{total}"
+        total = f", all in all {found.similarity:z.3f}" if n == 0 else ""
+        yield "" if n else "windows", f"{clock(passage.a)} ↔ {clock(passage.b)}: {passage.cosine:z.3f}{total}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch.cli.build import skipped_lines
-from covsearch.cli.shown import counted
+from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import click
 
 from covsearch import api
 from covsearch.cli.build import skipped_lines, unused_lines
+from covsearch.cli.completion import complete_id
 from covsearch.cli.options import METADATA, PATH
-from covsearch.cli.shown import counted
+from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -88,7 +89,7 @@ def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bo
 
 
 @click.command()
-@click.argument("pids", nargs=-1, required=True, metavar="PID...")
+@click.argument("pids", nargs=-1, required=True, metavar="PID...", shell_complete=complete_id)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
@@ -109,11 +110,12 @@ def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
 
 
 def _added(report: AddReport) -> str:
-    there = f"{len(report.already_there):,} were there already." if report.already_there else ""
+    there = len(report.already_there)
+    already = f"{there:,} {'was' if there == 1 else 'were'} there already." if there else ""
     if report.added:
-        lines = [f"Added {_count(report.added)} in {report.seconds:.1f} s: {_some(report.added)}.", there]
+        lines = [f"Added {_count(report.added)} in {report.seconds:.1f} s: {_some(report.added)}.", already]
     else:
-        lines = [f"Nothing is new: {there}"]
+        lines = [f"Nothing is new: {already}"]
     rates = " and ".join(f"{rate:.2f}" for rate in report.frame_rates)
     return "\n".join(
         [
@@ -146,7 +148,7 @@ def _holds(report: AddReport | RemoveReport | UpdateReport) -> str:
 
 
 def _count(pids: tuple[str, ...]) -> str:
-    return f"{len(pids):,} performance{'' if len(pids) == 1 else 's'}"
+    return counted(len(pids), "performance")
 
 
 def _some(pids: tuple[str, ...]) -> str:

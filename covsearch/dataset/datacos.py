@@ -17,7 +17,7 @@ from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
 from covsearch.dataset.hdf5 import DeclaredRateError, read_rate
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
-from covsearch.dataset.metadata import read_metadata
+from covsearch.dataset.metadata import Metadata, read_metadata
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance, known_work
 from covsearch.dataset.readings import Hdf5Reading, is_same
@@ -270,7 +270,7 @@ def _metadata_path(layout: Layout, subset: str) -> Path | None:
 
 def join(
     found: Found,
-    records: Mapping[str, Performance] | None,
+    records: Metadata | None,
     required: tuple[str, ...],
     root: Path,
     skipped: list[Skipped],
@@ -278,7 +278,10 @@ def join(
     """Bring files and metadata together, by PID."""
     performances: dict[str, Performance] = {}
     files: dict[str, dict[str, Path]] = {}
-    for pid in sorted(found.keys() | (records or {}).keys(), key=natural_key):
+    known = records.performances.keys() if records else set()
+    refused = records.refused if records else {}
+    skipped.extend(Skipped(f"{wid}/{pid}", reason) for pid, (wid, reason) in refused.items())
+    for pid in sorted((found.keys() | known) - refused.keys(), key=natural_key):
         by_feature = found.get(pid, {})
         performance = _performance(pid, by_feature, records, root, skipped)
         if performance is None:
@@ -296,13 +299,13 @@ def join(
 def _performance(
     pid: str,
     by_feature: Mapping[str, list[FeatureFile]],
-    records: Mapping[str, Performance] | None,
+    records: Metadata | None,
     root: Path,
     skipped: list[Skipped],
 ) -> Performance | None:
     """What the metadata says of `pid`; without metadata, what its folders say if they agree."""
-    if records is not None and pid in records:
-        return records[pid]
+    if records is not None and pid in records.performances:
+        return records.performances[pid]
     files = [file for files in by_feature.values() for file in files]
     path = relative(files[0].path, root)
     works = sorted({file.wid for file in files}, key=natural_key)
@@ -342,4 +345,4 @@ def _check_outcome(
     if strict and metadata is None:
         raise ArtefactError(f"{where}: no metadata JSON (expected da-tacos_{subset}_subset_metadata.json)")
     if not any_left:
-        raise NotFoundError(f"{where}: no usable performance; {first or 'its feature folders are empty'}")
+        raise NotFoundError(f"{where}: no usable performance; {first or 'its feature folders hold no feature file'}")

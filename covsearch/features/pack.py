@@ -306,7 +306,7 @@ def _below(path: Path, root: Path) -> str:
 def store_folder(cache: Path, dataset: Source, config: FeatureConfig) -> Path:
     """Where the store of `dataset` with `config` is kept: one folder a collection, frame rate and configuration."""
     key = f"{dataset.root.resolve()}\n{dataset.subset}\n{_settings(dataset, config)}"
-    return cache / f"{dataset.subset}-{config.features}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    return cache / f"{dataset.subset}-{config.features}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:12]}"
 
 
 def pack_cached(

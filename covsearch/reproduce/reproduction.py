@@ -25,7 +25,8 @@ from covsearch.reproduce.judged import JudgedRun, judge
 from covsearch.reproduce.page import Block, Heading, Picture, html, markdown
 from covsearch.reproduce.pictures import draw_architecture, draw_curves, draw_roc
 from covsearch.reproduce.plan import BRANCHES, NAMES, SEEDS, SPLITS, Run, plan
-from covsearch.training.run import Source, run_training
+from covsearch.training.run import run_training
+from covsearch.training.source import TrainingSource
 from covsearch.workspace import Workspace
 
 PAGE, HTML_PAGE = "report.md", "report.html"
@@ -73,7 +74,7 @@ class Reproduction:
 
 
 def reproduce(
-    source: Source,
+    source: TrainingSource,
     out: Path,
     workspace: Workspace,
     *,
@@ -88,7 +89,7 @@ def reproduce(
 
     Parameters
     ----------
-    source : Source
+    source : TrainingSource
         The collection.
     out : Path
         Folder of the page; made when missing.
@@ -143,7 +144,14 @@ def _folder(out: Path, run: Run) -> Path:
 
 
 def _train(
-    run: Run, source: Source, out: Path, workspace: Workspace, quick: bool, progress: Progress, tell: Tell, place: str
+    run: Run,
+    source: TrainingSource,
+    out: Path,
+    workspace: Workspace,
+    quick: bool,
+    progress: Progress,
+    tell: Tell,
+    place: str,
 ) -> None:
     folder = _folder(out, run)
     if (folder / WEIGHTS).exists():
@@ -211,7 +219,7 @@ def _drawn_both(judged: Sequence[JudgedRun], out: Path) -> list[Picture]:
     return pictures
 
 
-def _facts(source: Source, seeds: int, quick: bool) -> dict[str, str]:
+def _facts(source: TrainingSource, seeds: int, quick: bool) -> dict[str, str]:
     where = "" if source.dataset is None else f" {source.dataset}"
     return {
         "command": f"covsearch reproduce{where} --seeds {seeds}{' --quick' if quick else ''}",

@@ -116,7 +116,7 @@ def _audio_seeds(folder: Path) -> Iterable[bytes]:
 
 
 def _metadata(folder: Path, data: bytes) -> None:
-    for pid, performance in read_metadata(_written(folder, "m.json", data), folder).items():
+    for pid, performance in read_metadata(_written(folder, "m.json", data), folder).performances.items():
         assert is_pid(pid)
         assert pid == performance.pid
         assert is_wid(performance.wid)
