@@ -34,7 +34,7 @@ Embed = Callable[[Sequence[Span]], NDArray[np.float32]]
 T = TypeVar("T")
 R = TypeVar("R")
 
-CROWD_SECONDS = 30.0
+CROWD_SECONDS = 60.0  # candidates up to so long count as of one length
 MOST_FRAMES = 4_096  # of a track or of the stretch it is aligned with, 25 minutes; a matrix has 64 MB at most
 
 
@@ -59,7 +59,7 @@ class SetlistRecipe:
     cells : int
         Pairs of frames of such a stretch and a track; more are compared in coarser frames.
     judged : int
-        How many of the candidates in the middle of each half minute are heard by the model: those that align best.
+        How many candidates of about one length and one place are heard by the model: those that align best.
     penalty : float
         What a song costs when the recording is divided, as a log likelihood ratio: more makes fewer songs.
     least : float
@@ -271,10 +271,12 @@ def _keys(own: NDArray[np.float32], track: NDArray[np.float32], first: int, coun
 
 
 def _likeliest(found: list[Candidate], rate: float, count: int) -> list[Candidate]:
-    """Of the candidates whose middles lie in the same half minute, the `count` that align best."""
-    crowds: dict[int, list[Candidate]] = {}
+    """Of the candidates of about one length and one place, the `count` that align best."""
+    crowds: dict[tuple[float, int], list[Candidate]] = {}
     for candidate in dict.fromkeys(found):
-        crowds.setdefault(int((candidate.start + candidate.end) / 2 / rate / CROWD_SECONDS), []).append(candidate)
+        middle, length = (candidate.start + candidate.end) / 2, candidate.end - candidate.start
+        near = 2.0 ** round(math.log2(max(length, rate * CROWD_SECONDS) / 2))  # frames; a power of two near half of it
+        crowds.setdefault((near, int(middle / near)), []).append(candidate)
     return [c for crowd in crowds.values() for c in sorted(crowd, key=lambda c: -c.ratio)[:count]]
 
 
