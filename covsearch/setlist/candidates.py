@@ -34,6 +34,7 @@ Embed = Callable[[Sequence[Span]], NDArray[np.float32]]
 T = TypeVar("T")
 R = TypeVar("R")
 
+CROWD_SECONDS = 60.0  # candidates up to so long count as of one length
 MOST_FRAMES = 4_096  # of a track or of the stretch it is aligned with, 25 minutes; a matrix has 64 MB at most
 
 
@@ -57,6 +58,8 @@ class SetlistRecipe:
         In how many keys: those that fit best.
     cells : int
         Pairs of frames of such a stretch and a track; more are compared in coarser frames.
+    judged : int
+        How many candidates of about one length and one place are heard by the model: those that align best.
     penalty : float
         What a song costs when the recording is divided, as a log likelihood ratio: more makes fewer songs.
     least : float
@@ -70,6 +73,7 @@ class SetlistRecipe:
     around: float = 3.0
     keys: int = 2
     cells: int = 300_000
+    judged: int = 15
     penalty: float = 1.0
     least: float = 0.1
 
@@ -91,7 +95,7 @@ class Candidate:
     tempo : float
         How many times as fast the recording is played.
     ratio : float
-        Log likelihood ratio of cover against non-cover.
+        Log likelihood ratio of cover against non-cover; before that is known, how well it aligns.
     """
 
     row: int
@@ -160,7 +164,7 @@ def candidates_of(
     places = _places(search, hits, slow, recipe)
     found = _each(lambda place: _located(search, slow, *place, recipe), places, "aligning", progress)
     long_enough = [c for c in found if c is not None and c.end - c.start >= LEAST_SECONDS * rate]
-    return _weighed(search, slow, embed, list(dict.fromkeys(long_enough)), progress)
+    return _weighed(search, slow, embed, _likeliest(long_enough, rate, recipe.judged), progress)
 
 
 def aligned_again(
@@ -254,6 +258,7 @@ def _located(
         track_end=min(len(track), (n + width) * block),
         semitones=-up,
         tempo=1 / max(slope, 1e-9),
+        ratio=float(log_qmax(best, (m + width + after) - (i - before), len(b))),
     )
 
 
@@ -263,6 +268,16 @@ def _keys(own: NDArray[np.float32], track: NDArray[np.float32], first: int, coun
     fits = np.array([a @ rotate_key(b[None], -key)[0] for key in range(BINS)])
     order = [first, *(key if key <= BINS // 2 else key - BINS for key in np.argsort(-fits, kind="stable").tolist())]
     return list(dict.fromkeys(order))[:count]
+
+
+def _likeliest(found: list[Candidate], rate: float, count: int) -> list[Candidate]:
+    """Of the candidates of about one length and one place, the `count` that align best."""
+    crowds: dict[tuple[float, int], list[Candidate]] = {}
+    for candidate in dict.fromkeys(found):
+        middle, length = (candidate.start + candidate.end) / 2, candidate.end - candidate.start
+        near = 2.0 ** round(math.log2(max(length, rate * CROWD_SECONDS) / 2))  # frames; a power of two near half of it
+        crowds.setdefault((near, int(middle / near)), []).append(candidate)
+    return [c for crowd in crowds.values() for c in sorted(crowd, key=lambda c: -c.ratio)[:count]]
 
 
 def _weighed(
