@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from covsearch.compare import Comparison
     from covsearch.dataset.performance import Performance
     from covsearch.db.found import Found
+    from covsearch.groups import Groups
     from covsearch.search import Searcher
     from covsearch.stats import Stats
     from covsearch.store.protocols import Catalogue
@@ -128,6 +129,12 @@ class Index:
         from covsearch.compare import compare
 
         return compare(self.workspace, a, b)
+
+    def groups(self, alarms: float = 0.01, progress: Progress = silent) -> Groups:
+        """All works in the index, found from the music alone; see :func:`covsearch.groups.find_groups`."""
+        from covsearch.groups import find_groups
+
+        return find_groups(self._searcher(), alarms, progress)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""

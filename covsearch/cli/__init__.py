@@ -52,6 +52,7 @@ COMMANDS = {
         "MAP, ranks and recall of a search, with baselines.",
     ),
     "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
+    "groups": ("covsearch.cli.groups", "groups", "Find all works in the index from the music alone."),
     "model": ("covsearch.cli.model", "model", "Look into a trained model."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
     "remove": ("covsearch.cli.update", "remove", "Remove performances from the index."),
