@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.evaluate.setlist import Stretch
+from covsearch.evaluate.setlist import PlayedStretch
 
 Frames = NDArray[np.float32]
 """Chroma (T, 12), the highest value of a frame 1, as HPCP has it."""
@@ -29,7 +29,7 @@ class Concert:
     chroma : NDArray[float32], shape (T, 12)
     rate : float
         Frames/s.
-    played : tuple of Stretch
+    played : tuple of PlayedStretch
         The songs whose work is in the index, in the order of time; the seconds of a cross-fade belong to both songs.
     unknown : int
         Songs beside these.
@@ -37,7 +37,7 @@ class Concert:
 
     chroma: Frames
     rate: float
-    played: tuple[Stretch, ...]
+    played: tuple[PlayedStretch, ...]
     unknown: int
 
 
@@ -68,7 +68,7 @@ def make_concert(
         start = max(len(chroma) - fade, 0)
         chroma = _joined(chroma, song, fade)
         if work:
-            played.append(Stretch(start / rate, len(chroma) / rate, work))
+            played.append(PlayedStretch(start / rate, len(chroma) / rate, work))
         chroma = np.concatenate([chroma, *_between(rate, rng)])
     return Concert(_in_the_hall(chroma, rng), rate, tuple(played), len(strangers))
 

@@ -29,7 +29,7 @@ from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.dataset.sample import sample_root, sample_split
-from covsearch.evaluate.setlist import SetlistScore, Stretch, score_setlist
+from covsearch.evaluate.setlist import PlayedStretch, SetlistScore, score_setlist
 from covsearch.features.slow import restored, slow_chroma
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.outside import HeardOutside
@@ -172,13 +172,13 @@ def concerts(stage: Stage, count: int, seed: int) -> list[Concert]:
 def two_hours(stage: Stage, seed: int) -> Concert:
     """One recording of two hours: concerts one after the other."""
     chroma: list[NDArray[np.float32]] = []
-    played: list[Stretch] = []
+    played: list[PlayedStretch] = []
     unknown = now = number = 0
     least = round(TWO_HOURS * stage.rate)
     while now < least:
         one = make_concert(stage.known, stage.unknown, stage.rate, np.random.default_rng([seed, 1, number]))
         later = now / one.rate
-        played += [Stretch(song.start + later, song.end + later, song.work) for song in one.played]
+        played += [PlayedStretch(song.start + later, song.end + later, song.work) for song in one.played]
         chroma.append(one.chroma)
         unknown, now, number = unknown + one.unknown, now + len(one.chroma), number + 1
     inside = tuple(song for song in played if song.end * stage.rate <= least)
@@ -192,7 +192,9 @@ def run(stage: Stage, concert: Concert, recipe: SetlistRecipe) -> Run:
     stored, rate = slow_chroma(heard.chroma, ("hpcp",), heard.rate)
     songs = songs_in(stage.scope, heard, restored(stored), recipe)
     seconds, spent = time.perf_counter() - wall, time.process_time() - processor
-    named = [Stretch(song.candidate.start / rate, song.candidate.end / rate, stage.works[song.row]) for song in songs]
+    named = [
+        PlayedStretch(song.candidate.start / rate, song.candidate.end / rate, stage.works[song.row]) for song in songs
+    ]
     found = Run(concert, score_setlist(concert.played, named), seconds, spent)
     print(f"{found.length / 60:.0f} minutes: {score_dict(found.score)}, {seconds:.1f} s", file=sys.stderr)
     return found

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from covsearch.compare import Comparison
     from covsearch.dataset.performance import Performance
     from covsearch.db.found import Found
+    from covsearch.groups import Groups
     from covsearch.refresh import UpdateReport
     from covsearch.search import Searcher
     from covsearch.setlist import Setlist
@@ -185,6 +186,12 @@ class Index:
         asked = Path(recording) if isinstance(recording, str) else recording
         more = {"cache": self.workspace.cache, "frame_rate": frame_rate, "progress": progress}
         return self._outside(False, find_setlist, asked, **more)
+
+    def groups(self, alarms: float = 0.01, progress: Progress = silent) -> Groups:
+        """All works in the index, found from the music alone; see :func:`covsearch.groups.find_groups`."""
+        from covsearch.groups import find_groups
+
+        return find_groups(self._searcher(), alarms, progress)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""

@@ -234,7 +234,7 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
     if searcher is None and not all(Path(asked).expanduser().is_file() for asked in (a, b)):
         own = store_of(workspace).current()  # raises: without an index, there are only files
         raise UsageError(f"comparing needs chroma, and the index ({own}) has only foreign vectors: name two files")
-    from covsearch.sides import judge, model_of, side_of_file, side_of_index  # torch: two ids do without
+    from covsearch.sides import judge_sides, model_of, side_of_file, side_of_index  # torch: two ids do without
 
     checkpoint, calibration = model_of(searcher)
 
@@ -244,7 +244,7 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)
-    judged = judge(first, second, checkpoint, calibration)
+    judged = judge_sides(first, second, checkpoint, calibration)
     (frames_a, frames_b), rates = _tracks(first.chroma + second.chroma)
     return Comparison(
         a=first.performance,

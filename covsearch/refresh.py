@@ -9,7 +9,7 @@ from pathlib import Path
 
 from covsearch.collections.audio import AudioFolder, collection_name, open_audio
 from covsearch.collections.given import audio_roots, check_for_audio, is_of_audio, nearest_root
-from covsearch.dataset.datacos import as_text
+from covsearch.dataset.datacos import path_text
 from covsearch.dataset.layout import Skipped
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.source import Source
@@ -165,7 +165,7 @@ def _own(rows: Rows, read: AudioFolder, below: Path) -> dict[str, str]:
         When it has one of them from another folder.
     """
     own = {}
-    root = as_text(read.root)
+    root = path_text(read.root)
     for key, origin in rows.origins.items():
         performance = rows.performances.get(key)
         if performance is None or performance.collection != read.subset:

@@ -87,7 +87,7 @@ class Searcher:
             alignment without a calibration.
         """
         pid = self.named(pid)
-        return self.ask(self._question(pid), top, candidates, rerank=rerank, query=self._performances([pid])[0])
+        return self.ask(self._question(pid), top, candidates, rerank=rerank, query=self.performances([pid])[0])
 
     def judge(self, a: str, b: str) -> QueryResult:
         """What :meth:`query` says by default for `a`, of the match `b` alone, wherever that is ranked.
@@ -99,7 +99,7 @@ class Searcher:
         """
         ranked, by = self._rank(self._question(a), len(self.collection), None, None)
         place = ranked.ranking.rows.tolist().index(self.collection.rows[b])
-        query, match = self._performances([a, b])
+        query, match = self.performances([a, b])
         return self._result(query, [match], ranked.at(place), by)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
@@ -150,7 +150,7 @@ class Searcher:
         if candidates is not None:
             check_count(candidates, "candidate")
         ranked, by = self._rank(question, top, candidates, rerank)
-        found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
+        found = self.performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
 
     def _question(self, pid: str) -> Question:
@@ -183,7 +183,8 @@ class Searcher:
             raise NotFoundError(unknown_pid(pid, self.catalogue))
         return name
 
-    def _performances(self, pids: list[str]) -> list[Performance]:
+    def performances(self, pids: list[str]) -> list[Performance]:
+        """Performances of names that the index has, in their order; an ArtefactError where metadata are missing."""
         found = self.catalogue.get(pids)
         if missing := [pid for pid in pids if pid not in found]:
             raise ArtefactError(f"{missing[0]} has a vector but no metadata: the database is another build's; {MEND}")

@@ -100,7 +100,7 @@ def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path) -> Side:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedPair:
     """What is decided of a pair.
 
     Attributes
@@ -119,7 +119,7 @@ class Judged:
     head_p: float
 
 
-def judge(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibration | None) -> Judged:
+def judge_sides(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibration | None) -> JudgedPair:
     """Decide on a pair as a search by `a` decides on `b`, where there is nothing else to find.
 
     Parameters
@@ -142,4 +142,4 @@ def judge(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibration | N
         decision = decide_uncalibrated(p, ranked.same)
     else:
         decision = decide(ranked.ratio, ranked.best, ranked.chance, ranked.same, searched=1)
-    return Judged(decision, bool(ranked.same[0]), float(distances[0]), float(p[0]))
+    return JudgedPair(decision, bool(ranked.same[0]), float(distances[0]), float(p[0]))

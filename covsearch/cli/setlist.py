@@ -12,7 +12,7 @@ from covsearch import api, durable
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
-    from covsearch.setlist import Entry, Setlist
+    from covsearch.setlist import Setlist, SetlistEntry
 
 CAPTION = (
     "Cover ✓: a query for that stretch calls it a cover\n"
@@ -73,7 +73,7 @@ def _show(found: Setlist) -> None:
     console.print(table(columns, map(_row, found), caption=CAPTION))
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def _row(entry: SetlistEntry) -> tuple[object, ...]:
     from covsearch.plots import clock
 
     times = (clock(entry.start), clock(entry.end))

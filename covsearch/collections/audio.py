@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from covsearch.collections.heard import Heard, Ledger, chroma_folder, read_cached
 from covsearch.collections.pool import answers
-from covsearch.collections.scan import AudioFile, scan
+from covsearch.collections.scan import AudioFile, scan_audio
 from covsearch.collections.tags import Tags
-from covsearch.dataset.datacos import as_text
+from covsearch.dataset.datacos import path_text
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import Skipped
 from covsearch.dataset.names import COLON, is_collection
@@ -114,7 +114,7 @@ class AudioFolder:
     def origin(self, id_: str, stamps: Mapping[str, FileStamp]) -> Origin:
         """Which file one performance is, with the checksum of its sound."""
         files = {name: OriginFile(id_, known.sha256) for name, known in stamps.items()}
-        return Origin(as_text(self.root), self.subset, self.frame_rate, files)
+        return Origin(path_text(self.root), self.subset, self.frame_rate, files)
 
     def reading(self, id_: str) -> AudioReading:
         """How to read one performance."""
@@ -184,7 +184,7 @@ def open_audio(
     if not root.is_dir():
         raise NotFoundError(f"{root} is {'not a folder' if root.exists() else 'not there'}; expected a folder of audio")
     root = root.resolve()
-    found, skipped = scan(root, below)
+    found, skipped = scan_audio(root, below)
     ledger = Ledger(chroma_folder(cache), root)
     heard, refused = _hear(ledger, found, chroma_folder(cache), workers, progress)
     skipped += refused
@@ -216,7 +216,7 @@ def collection_name(root: Path) -> str:
     """
     name = root.name.replace(COLON, "-") or "audio"
     if not is_collection(name):
-        raise UsageError(f"{as_text(root)}: its name cannot be a collection's: say --subset, or rename it")
+        raise UsageError(f"{path_text(root)}: its name cannot be a collection's: say --subset, or rename it")
     return name
 
 

@@ -23,7 +23,7 @@ import tomli_w
 
 from covsearch.collections.audio import collection_name
 from covsearch.collections.pool import answers
-from covsearch.collections.scan import AudioFile, scan
+from covsearch.collections.scan import AudioFile, scan_audio
 from covsearch.collections.tags import Tags
 from covsearch.dataset.frame_rate import DATACOS_RATE, DECLARATION
 from covsearch.dataset.layout import Skipped
@@ -92,7 +92,7 @@ def extract_folder(
     if not folder.is_dir():
         raise NotFoundError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}; expected one of audio")
     root = folder.resolve()
-    files, skipped = scan(root)
+    files, skipped = scan_audio(root)
     tags, refused = _tags(files, workers, progress)
     performances = {id_: found.performance(id_) for id_, found in tags.items()}
     if metadata:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from covsearch.collections.audio import HPCP, open_audio
 from covsearch.collections.scan import has_audio
-from covsearch.dataset import files as feature_files
 from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.files import open_features
 from covsearch.dataset.layout import find_layout
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.sample import sample_root
@@ -100,7 +100,7 @@ def open_given(
     folders = [path for path in paths if is_audio_folder(path)]
     files = [path for path in paths if is_audio(path) and not path.is_dir()]
     others = [path for path in paths if path not in folders and path not in files]
-    found: list[tuple[Source, bool]] = [*feature_files.open_given(others, names, subset, strict, frame_rate)]
+    found: list[tuple[Source, bool]] = [*open_features(others, names, subset, strict, frame_rate)]
     groups: dict[tuple[Path, bool], list[Path]] = {}
     for path in [*folders, *files]:
         absolute = Path(os.path.realpath(path)) if path in folders else path.parent.resolve() / path.name

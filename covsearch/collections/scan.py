@@ -37,11 +37,11 @@ class AudioFile:
 
 def has_audio(root: Path) -> bool:
     """Whether anything below a folder is called as audio is."""
-    found, skipped = scan(root.resolve())
+    found, skipped = scan_audio(root.resolve())
     return bool(found) or any(is_audio(Path(one.path)) for one in skipped)
 
 
-def scan(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile], list[Skipped]]:
+def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile], list[Skipped]]:
     """Audio files below a folder, by path, and what is called so and cannot be one.
 
     Hidden files and folders are passed over. Symbolic links are followed to files inside the folder, and never to

@@ -85,8 +85,8 @@ class Dataset:
     def origin(self, id_: str, stamps: Mapping[str, FileStamp]) -> Origin:
         """Where one performance's chroma is from; `stamps` are of its files when they were read."""
         paths = {name: self.files[id_][name].relative_to(self.root) for name in stamps}
-        files = {name: OriginFile(as_text(paths[name]), known.sha256) for name, known in stamps.items()}
-        return Origin(None if self.bundled else as_text(self.root), self.subset, self.frame_rate, files)
+        files = {name: OriginFile(path_text(paths[name]), known.sha256) for name, known in stamps.items()}
+        return Origin(None if self.bundled else path_text(self.root), self.subset, self.frame_rate, files)
 
     def reading(self, id_: str) -> Hdf5Reading:
         """How to read one performance."""
@@ -195,7 +195,7 @@ def open_dataset(
     return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, is_known, given)
 
 
-def as_text(path: Path) -> str:
+def path_text(path: Path) -> str:
     """`path` as text that can be stored; a name that is no UTF-8 becomes one that can be read, but not opened."""
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 

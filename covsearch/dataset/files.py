@@ -62,7 +62,7 @@ def open_files(
     return tuple(_open(subset, group, features, frame_rate) for subset, group in groups.items())
 
 
-def open_given(
+def open_features(
     paths: Sequence[Path], features: Sequence[str], subset: str | None, strict: bool, frame_rate: float | None
 ) -> list[tuple[Dataset, bool]]:
     """Folders one by one, then the files; with each, whether nothing of it may be skipped.

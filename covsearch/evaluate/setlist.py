@@ -14,7 +14,7 @@ ENOUGH = 0.5  # of what two stretches cover together, the part that both cover: 
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PlayedStretch:
     """A part of a recording in which one work is played.
 
     Attributes
@@ -81,7 +81,7 @@ class SetlistScore:
         return SetlistScore(self.played + other.played, self.named + other.named, self.right + other.right, errors)
 
 
-def score_setlist(played: Sequence[Stretch], named: Sequence[Stretch]) -> SetlistScore:
+def score_setlist(played: Sequence[PlayedStretch], named: Sequence[PlayedStretch]) -> SetlistScore:
     """Compare what was named with what was played.
 
     A named stretch is right when its work is played there: the part that both cover is at least half of what they
@@ -89,9 +89,9 @@ def score_setlist(played: Sequence[Stretch], named: Sequence[Stretch]) -> Setlis
 
     Parameters
     ----------
-    played : sequence of Stretch
+    played : sequence of PlayedStretch
         Of works that are in the index; others are not to be named.
-    named : sequence of Stretch
+    named : sequence of PlayedStretch
     """
     pairs = sorted(
         (-_overlap(one, other), i, j)
@@ -111,7 +111,7 @@ def score_setlist(played: Sequence[Stretch], named: Sequence[Stretch]) -> Setlis
     return SetlistScore(len(played), len(named), len(taken), np.array(errors, dtype=np.float64))
 
 
-def _overlap(a: Stretch, b: Stretch) -> float:
+def _overlap(a: PlayedStretch, b: PlayedStretch) -> float:
     """What both cover, as a share of what they cover together."""
     both = min(a.end, b.end) - max(a.start, b.start)
     return max(both, 0.0) / (max(a.end, b.end) - min(a.start, b.start))

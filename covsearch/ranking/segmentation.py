@@ -17,7 +17,7 @@ NOTHING = -1
 
 
 @dataclass(frozen=True)
-class Part:
+class ReadPart:
     """A stretch that belongs to one candidate.
 
     Attributes
@@ -33,7 +33,7 @@ class Part:
     end: float
 
 
-def best_reading(start: ArrayLike, end: ArrayLike, worth: ArrayLike, penalty: float) -> list[Part]:
+def best_reading(start: ArrayLike, end: ArrayLike, worth: ArrayLike, penalty: float) -> list[ReadPart]:
     """The parts whose sum of worth, less the penalty of each, is the greatest.
 
     A candidate that is cut short keeps the share of its worth that its part is of its length. Where nothing is taken
@@ -50,7 +50,7 @@ def best_reading(start: ArrayLike, end: ArrayLike, worth: ArrayLike, penalty: fl
 
     Returns
     -------
-    list of Part
+    list of ReadPart
         In the order of time, none over another. Of equally good readings, one with fewer parts.
 
     Raises
@@ -84,16 +84,16 @@ def best_reading(start: ArrayLike, end: ArrayLike, worth: ArrayLike, penalty: fl
     return _followed(best, came, times.tolist())
 
 
-def _followed(best: dict[int, float], came: list[dict[int, int]], times: list[float]) -> list[Part]:
+def _followed(best: dict[int, float], came: list[dict[int, int]], times: list[float]) -> list[ReadPart]:
     """The best reading, followed back from its end."""
     now = max(best, key=lambda c: (best[c], c == NOTHING))
-    parts: list[Part] = []
+    parts: list[ReadPart] = []
     end = len(came)
     for k in range(len(came) - 1, -1, -1):
         before = came[k][now]
         if before != now or k == 0:
             if now != NOTHING:
-                parts.append(Part(now, times[k], times[end]))
+                parts.append(ReadPart(now, times[k], times[end]))
             end, now = k, before
     return parts[::-1]
 

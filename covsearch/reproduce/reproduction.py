@@ -20,7 +20,7 @@ from covsearch.guard.files import text_artefact
 from covsearch.models.checkpoint import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.reproduce import chapters
-from covsearch.reproduce.findings import Difference, chosen, difference
+from covsearch.reproduce.findings import Difference, difference, runs_of
 from covsearch.reproduce.judged import JudgedRun, judge
 from covsearch.reproduce.page import Block, Heading, Picture, html, markdown
 from covsearch.reproduce.pictures import draw_architecture, draw_curves, draw_roc
@@ -124,7 +124,7 @@ def reproduce(
     info = measure_dataset(source.open(()), progress=progress)
     blocks: list[Block] = [
         Heading(f"Cover song similarity, reproduced on {dataset.subset}", 1),
-        *chapters.answer(judged, differences, quick=quick),
+        *chapters.findings_table(judged, differences, quick=quick),
         *chapters.dataset_chapter(info, _drawn_info(info, out, progress)),
         *chapters.setup_chapter(judged, training, config.features.frames, _drawn_architecture(out)),
         *(block for b in BRANCHES for block in chapters.model_chapter(judged, b, _drawn_model(judged, b, out))),
@@ -198,7 +198,7 @@ def _drawn_model(judged: Sequence[JudgedRun], branch: str, out: Path) -> list[Pi
     """Loss, accuracy and ROC of the first seed on both splits."""
     pictures, first = [], _FIRST_FIGURE[branch]
     for split in SPLITS:
-        one = chosen(judged, branch, split)[0]
+        one = runs_of(judged, branch, split)[0]
         base, said = out / "figures" / one.run.folder, f"({NAMES[branch]}, {NAMES[split]}, seed {one.run.seed})"
         for number, quantity in enumerate(("loss", "accuracy"), first):
             path = draw_curves(one, quantity, base.with_name(f"{base.name}-{quantity}.png"))
@@ -211,7 +211,7 @@ def _drawn_model(judged: Sequence[JudgedRun], branch: str, out: Path) -> list[Pi
 def _drawn_both(judged: Sequence[JudgedRun], out: Path) -> list[Picture]:
     pictures = []
     for split in SPLITS:
-        pair = [chosen(judged, branch, split)[0] for branch in BRANCHES]
+        pair = [runs_of(judged, branch, split)[0] for branch in BRANCHES]
         path = draw_roc(
             pair, out / "figures" / f"roc-{split}.png", f"{NAMES[split]}: {len(pair[0].label):,} test pairs"
         )

@@ -6,8 +6,8 @@
                             candidates.py          ranking/alignment.py     ranking/segmentation.py     find.py
 """
 
-from covsearch.setlist.answer import Entry, Setlist
+from covsearch.setlist.answer import Setlist, SetlistEntry
 from covsearch.setlist.candidates import SetlistRecipe
 from covsearch.setlist.find import find_setlist
 
-__all__ = ["Entry", "Setlist", "SetlistRecipe", "find_setlist"]
+__all__ = ["Setlist", "SetlistEntry", "SetlistRecipe", "find_setlist"]

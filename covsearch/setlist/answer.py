@@ -34,7 +34,7 @@ _KINDS = {".mp3": "MP3", ".aif": "AIFF", ".aiff": "AIFF"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class SetlistEntry:
     """A stretch of the recording: a performance, or a gap.
 
     Attributes
@@ -86,7 +86,7 @@ class Setlist:
 
     Attributes
     ----------
-    entries : tuple of Entry
+    entries : tuple of SetlistEntry
         Songs and gaps in the order of time, none over another.
     file : str
         The recording; empty for an array.
@@ -98,7 +98,7 @@ class Setlist:
         Performances in the index.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[SetlistEntry, ...]
     file: str
     frame_rate: float
     generation: str
@@ -106,17 +106,17 @@ class Setlist:
     searched: int
 
     @property
-    def songs(self) -> tuple[Entry, ...]:
+    def songs(self) -> tuple[SetlistEntry, ...]:
         """The entries that are no gaps."""
         return tuple(entry for entry in self.entries if entry.performance is not None)
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[SetlistEntry]:
         return iter(self.entries)
 
-    def __getitem__(self, at: int) -> Entry:
+    def __getitem__(self, at: int) -> SetlistEntry:
         return self.entries[at]
 
     def to_dict(self) -> dict[str, Any]:
@@ -162,29 +162,29 @@ class Setlist:
         return "\n".join(lines) + "\n"
 
 
-def with_gaps(songs: Sequence[Entry], seconds: float) -> tuple[Entry, ...]:
+def with_gaps(songs: Sequence[SetlistEntry], seconds: float) -> tuple[SetlistEntry, ...]:
     """Songs, and the gaps before, between and after them that last at least a second.
 
     Parameters
     ----------
-    songs : sequence of Entry
+    songs : sequence of SetlistEntry
         In the order of time, none over another.
     seconds : float
         Of the recording.
     """
-    entries: list[Entry] = []
+    entries: list[SetlistEntry] = []
     now = 0.0
     for song in songs:
         if song.start - now >= SHORTEST_GAP:
-            entries.append(Entry(now, song.start))
+            entries.append(SetlistEntry(now, song.start))
         entries.append(song)
         now = song.end
     if seconds - now >= SHORTEST_GAP:
-        entries.append(Entry(now, seconds))
+        entries.append(SetlistEntry(now, seconds))
     return tuple(entries)
 
 
-def _cells(entry: Entry) -> list[object]:
+def _cells(entry: SetlistEntry) -> list[object]:
     times: list[object] = [f"{entry.start:.2f}", f"{entry.end:.2f}"]
     p = entry.performance
     if p is None or entry.tempo is None or entry.matched is None:

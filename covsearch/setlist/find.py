@@ -23,7 +23,7 @@ from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
 from covsearch.ranking.segmentation import best_reading
 from covsearch.search import Searcher
-from covsearch.setlist.answer import Entry, Setlist, with_gaps
+from covsearch.setlist.answer import Setlist, SetlistEntry, with_gaps
 from covsearch.setlist.candidates import (
     Candidate,
     Search,
@@ -129,12 +129,12 @@ class SongFound:
         """Of the performance in the collection."""
         return self.candidate.row
 
-    def entry(self, scope: Scope, performances: Mapping[str, Performance], rate: float) -> Entry:
+    def entry(self, scope: Scope, performances: Mapping[str, Performance], rate: float) -> SetlistEntry:
         """In seconds, with the metadata."""
         assert scope.chroma is not None
         own = float(scope.chroma.rates[self.row])
         c = self.candidate
-        return Entry(
+        return SetlistEntry(
             start=c.start / rate,
             end=c.end / rate,
             performance=performances[scope.collection.names[self.row]],

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.concerts import LEAST, MOST, UNKNOWN, Frames, make_concert
 from benchmarks.setlist import Run, markdown, recipe_of, score_dict, total
-from covsearch.evaluate.setlist import Stretch, score_setlist
+from covsearch.evaluate.setlist import PlayedStretch, score_setlist
 from covsearch.setlist import SetlistRecipe
 
 RATE = 10.0
@@ -44,7 +44,7 @@ def test_the_table_has_every_recording_and_all_together() -> None:
     known = {f"W_{k}": [tone(k % 12)] for k in range(30)}
     concert = make_concert(known, [tone(0)] * 6, RATE, np.random.default_rng(0))
     right = Run(concert, score_setlist(concert.played, concert.played), 2.0, 3.0)
-    wrong = Run(concert, score_setlist(concert.played, [Stretch(0, 1, "x")]), 1.0, 1.5)
+    wrong = Run(concert, score_setlist(concert.played, [PlayedStretch(0, 1, "x")]), 1.0, 1.5)
     n = len(concert.played)
     assert score_dict(wrong.score)["boundary_error_median"] is None
     assert (total([right, wrong]).right, total([right, wrong]).played) == (n, 2 * n)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from covsearch.collections.scan import has_audio, scan
+from covsearch.collections.scan import has_audio, scan_audio
 
 
 def put(path: Path, data: bytes = b"x") -> Path:
@@ -19,7 +19,7 @@ def put(path: Path, data: bytes = b"x") -> Path:
 def test_audio_is_found_by_name_and_called_by_its_path(tmp_path: Path) -> None:
     for name in ("b.MP3", "a/deep/c.flac", "a/cover.jpg", ".hidden/d.mp3", ".e.mp3", "notes.txt", "ü: ?.ogg"):
         put(tmp_path / name, b"data")
-    found, skipped = scan(tmp_path)
+    found, skipped = scan_audio(tmp_path)
     assert [(file.id, file.size) for file in found] == [("a/deep/c.flac", 4), ("b.MP3", 4), ("ü: ?.ogg", 4)]
     assert skipped == []
 
@@ -27,7 +27,7 @@ def test_audio_is_found_by_name_and_called_by_its_path(tmp_path: Path) -> None:
 def test_only_some_of_a_folder(tmp_path: Path) -> None:
     for name in ("a/1.mp3", "b/2.mp3", "3.mp3"):
         put(tmp_path / name)
-    found, _ = scan(tmp_path, [tmp_path / "b", tmp_path / "3.mp3"])
+    found, _ = scan_audio(tmp_path, [tmp_path / "b", tmp_path / "3.mp3"])
     assert [file.id for file in found] == ["3.mp3", "b/2.mp3"]
 
 
@@ -39,7 +39,7 @@ def test_links_are_followed_to_files_inside_alone(tmp_path: Path) -> None:
     (root / "out.mp3").symlink_to(outside)
     (root / "round").symlink_to(root)
     (root / "gone.mp3").symlink_to(root / "nothing")
-    found, skipped = scan(root)
+    found, skipped = scan_audio(root)
     assert [file.id for file in found] == ["a.mp3", "in.mp3"]
     assert [(one.path, one.reason) for one in skipped] == [
         ("gone.mp3", "cannot be read: No such file or directory"),
@@ -57,7 +57,7 @@ def test_links_are_followed_to_files_inside_alone(tmp_path: Path) -> None:
 )
 def test_a_name_that_can_be_no_id_is_skipped_with_its_reason(tmp_path: Path, name: bytes, reason: str) -> None:
     put(tmp_path / os.fsdecode(name))
-    found, skipped = scan(tmp_path)
+    found, skipped = scan_audio(tmp_path)
     assert found == []
     assert [one.reason[: len(reason)] for one in skipped] == [reason]
     assert skipped[0].path.isprintable()
@@ -67,7 +67,7 @@ def test_what_is_no_file_is_skipped_and_a_folder_called_so_is_a_folder(tmp_path:
     os.mkfifo(tmp_path / "pipe.mp3")
     put(tmp_path / "empty.mp3", b"")
     put(tmp_path / "folder.mp3" / "song.mp3")
-    found, skipped = scan(tmp_path)
+    found, skipped = scan_audio(tmp_path)
     assert [file.id for file in found] == ["folder.mp3/song.mp3"]
     reasons = [("empty.mp3", "is empty"), ("pipe.mp3", "is not a regular file")]
     assert [(one.path, one.reason) for one in skipped] == reasons

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from covsearch.errors import UsageError
-from covsearch.evaluate.setlist import Stretch, score_setlist
+from covsearch.evaluate.setlist import PlayedStretch, score_setlist
 
-PLAYED = [Stretch(0, 100, "a"), Stretch(110, 200, "b"), Stretch(300, 400, "a")]
+PLAYED = [PlayedStretch(0, 100, "a"), PlayedStretch(110, 200, "b"), PlayedStretch(300, 400, "a")]
 
 
 def test_the_whole_truth() -> None:
@@ -17,7 +17,12 @@ def test_the_whole_truth() -> None:
 
 
 def test_a_wrong_work_a_wrong_place_and_a_second_name_are_wrong() -> None:
-    named = [Stretch(2, 97, "a"), Stretch(10, 95, "a"), Stretch(110, 200, "c"), Stretch(320, 460, "a")]
+    named = [
+        PlayedStretch(2, 97, "a"),
+        PlayedStretch(10, 95, "a"),
+        PlayedStretch(110, 200, "c"),
+        PlayedStretch(320, 460, "a"),
+    ]
     score = score_setlist(PLAYED, named)
     assert (score.played, score.named, score.right) == (3, 4, 2)
     assert (score.precision, score.recall) == (0.5, 2 / 3)
@@ -26,8 +31,8 @@ def test_a_wrong_work_a_wrong_place_and_a_second_name_are_wrong() -> None:
 
 
 def test_half_of_what_both_cover_is_enough_and_less_is_not() -> None:
-    assert score_setlist([Stretch(0, 100, "a")], [Stretch(50, 100, "a")]).right == 1
-    assert score_setlist([Stretch(0, 100, "a")], [Stretch(51, 100, "a")]).right == 0
+    assert score_setlist([PlayedStretch(0, 100, "a")], [PlayedStretch(50, 100, "a")]).right == 1
+    assert score_setlist([PlayedStretch(0, 100, "a")], [PlayedStretch(51, 100, "a")]).right == 0
 
 
 def test_nothing_named_and_nothing_played() -> None:
@@ -37,11 +42,13 @@ def test_nothing_named_and_nothing_played() -> None:
 
 
 def test_two_recordings_together() -> None:
-    both = score_setlist(PLAYED, PLAYED[:1]) + score_setlist(PLAYED, [Stretch(110, 199, "b"), Stretch(0, 9, "z")])
+    both = score_setlist(PLAYED, PLAYED[:1]) + score_setlist(
+        PLAYED, [PlayedStretch(110, 199, "b"), PlayedStretch(0, 9, "z")]
+    )
     assert (both.played, both.named, both.right) == (6, 3, 2)
     assert both.boundary_errors.tolist() == [0, 0, 0, 1]
 
 
 def test_a_stretch_has_a_length() -> None:
     with pytest.raises(UsageError, match="must end after it starts, not go from 5 s to 5 s"):
-        Stretch(5, 5, "a")
+        PlayedStretch(5, 5, "a")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covsearch.errors import UsageError
-from covsearch.ranking.segmentation import NOTHING, Part, best_reading
+from covsearch.ranking.segmentation import NOTHING, ReadPart, best_reading
 
 candidates = st.lists(
     st.tuples(st.integers(0, 6), st.integers(1, 4), st.integers(-3, 12)).map(lambda c: (c[0], c[0] + c[1], c[2])),
@@ -18,7 +18,7 @@ candidates = st.lists(
 )
 
 
-def value(parts: list[Part], rows: list[tuple[int, int, int]], penalty: float) -> float:
+def value(parts: list[ReadPart], rows: list[tuple[int, int, int]], penalty: float) -> float:
     """What a reading is worth."""
     total = 0.0
     for part in parts:
@@ -57,21 +57,27 @@ def test_no_reading_is_better(rows: list[tuple[int, int, int]], penalty: float) 
 @given(candidates, st.integers(1, 100))
 def test_a_later_begin_moves_every_part(rows: list[tuple[int, int, int]], later: int) -> None:
     start, end, worth = np.array(rows, dtype=float).reshape(-1, 3).T
-    moved = [Part(part.candidate, part.start + later, part.end + later) for part in best_reading(start, end, worth, 1)]
+    moved = [
+        ReadPart(part.candidate, part.start + later, part.end + later) for part in best_reading(start, end, worth, 1)
+    ]
     assert best_reading(start + later, end + later, worth, 1) == moved
 
 
 def test_a_long_song_is_not_cut_by_a_short_one_that_is_worth_less() -> None:
-    assert best_reading([0, 40], [100, 60], [10, 1.9], 1) == [Part(0, 0, 100)]
-    assert best_reading([0, 40], [100, 60], [10, 8], 1) == [Part(0, 0, 40), Part(1, 40, 60), Part(0, 60, 100)]
+    assert best_reading([0, 40], [100, 60], [10, 1.9], 1) == [ReadPart(0, 0, 100)]
+    assert best_reading([0, 40], [100, 60], [10, 8], 1) == [
+        ReadPart(0, 0, 40),
+        ReadPart(1, 40, 60),
+        ReadPart(0, 60, 100),
+    ]
 
 
 def test_where_two_songs_overlap_the_denser_one_has_the_overlap() -> None:
-    assert best_reading([0, 90], [100, 190], [5, 9], 1) == [Part(0, 0, 90), Part(1, 90, 190)]
+    assert best_reading([0, 90], [100, 190], [5, 9], 1) == [ReadPart(0, 0, 90), ReadPart(1, 90, 190)]
 
 
 def test_what_is_not_worth_its_penalty_is_a_gap() -> None:
-    assert best_reading([0, 10, 20], [10, 20, 30], [0.9, 1.1, 1.0], 1) == [Part(1, 10, 20)]
+    assert best_reading([0, 10, 20], [10, 20, 30], [0.9, 1.1, 1.0], 1) == [ReadPart(1, 10, 20)]
     assert best_reading([], [], [], 1) == []
 
 

@@ -10,22 +10,22 @@ import pytest
 
 from covsearch.dataset.performance import Performance
 from covsearch.errors import UsageError
-from covsearch.setlist import Entry, Setlist
+from covsearch.setlist import Setlist, SetlistEntry
 from covsearch.setlist.answer import COLUMNS, with_gaps
 
 SONG = Performance("P_1", "W_1", title='Say "hey",\nyou', artist="Singer", year=1970)
 PLAIN = Performance("P_2", None)
 
 
-def song(start: float, end: float, performance: Performance = SONG) -> Entry:
-    return Entry(start, end, performance, 0.912345, True, -2, 1.0432, (1.5, 59.25))
+def song(start: float, end: float, performance: Performance = SONG) -> SetlistEntry:
+    return SetlistEntry(start, end, performance, 0.912345, True, -2, 1.0432, (1.5, 59.25))
 
 
-def setlist(*entries: Entry, file: str = "music/concert.mp3") -> Setlist:
+def setlist(*entries: SetlistEntry, file: str = "music/concert.mp3") -> Setlist:
     return Setlist(entries, file, 10.77, "gen-0001", "model", 24)
 
 
-FOUND = setlist(Entry(0, 12.5), song(12.5, 70), song(70, 3725.3, PLAIN))
+FOUND = setlist(SetlistEntry(0, 12.5), song(12.5, 70), song(70, 3725.3, PLAIN))
 
 
 def test_gaps_of_a_second_are_told_and_shorter_ones_are_not() -> None:
@@ -39,7 +39,7 @@ def test_gaps_of_a_second_are_told_and_shorter_ones_are_not() -> None:
         (61, 90, False),
         (90, 95, True),
     ]
-    assert with_gaps([], 20) == (Entry(0, 20),)
+    assert with_gaps([], 20) == (SetlistEntry(0, 20),)
     assert with_gaps([song(0, 20)], 20.9) == (song(0, 20),)
 
 
@@ -79,15 +79,15 @@ def test_a_cue_sheet() -> None:
         "    REM COVER_PROBABILITY 0.9123\n"
         "    INDEX 01 01:10:00\n"
     )
-    assert setlist(Entry(3725.2, 3726), file="a.h5").to_cue() == (
+    assert setlist(SetlistEntry(3725.2, 3726), file="a.h5").to_cue() == (
         'FILE "a.h5" WAVE\n  TRACK 01 AUDIO\n    TITLE "(gap)"\n    INDEX 01 62:05:15\n'
     )
 
 
 def test_a_cue_sheet_ends_at_99_tracks() -> None:
-    assert setlist(*[Entry(k, k + 1) for k in range(99)]).to_cue().count("TRACK") == 99
+    assert setlist(*[SetlistEntry(k, k + 1) for k in range(99)]).to_cue().count("TRACK") == 99
     with pytest.raises(UsageError, match="at most 99 tracks, and there are 100: use --csv"):
-        setlist(*[Entry(k, k + 1) for k in range(100)]).to_cue()
+        setlist(*[SetlistEntry(k, k + 1) for k in range(100)]).to_cue()
 
 
 def test_it_is_a_sequence() -> None:
