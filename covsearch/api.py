@@ -6,9 +6,9 @@ What is heavy (torch, FAISS, SQL) is imported when a method needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from covsearch.db.found import Found
     from covsearch.refresh import UpdateReport
     from covsearch.search import Searcher
+    from covsearch.setlist import Setlist
     from covsearch.stats import Stats
     from covsearch.store.protocols import Catalogue
     from covsearch.update import AddReport, RemoveReport
     from covsearch.verify import Verification
 
     Asked = str | Path | Sequence[str | Path] | NDArray[Any] | Mapping[str, ArrayLike]
+
+T = TypeVar("T")
 
 
 class Index:
@@ -151,6 +154,35 @@ class Index:
         name = self._name(id_, catalogue)
         origin = catalogue.origins([name]).get(name)
         return audio_file(origin) if origin else None
+
+    def setlist(
+        self,
+        recording: str | Path | ArrayLike | Mapping[str, ArrayLike],
+        *,
+        frame_rate: float | None = None,
+        progress: Progress = silent,
+    ) -> Setlist:
+        """Say which performances are played in a long recording, and from when to when.
+
+        Parameters
+        ----------
+        recording : str, Path, array or mapping
+            A file; or chroma of shape (T, 12), by feature name where the model sees several.
+        frame_rate : float, optional
+            Frames/s; an array needs it, and a file that declares none.
+        progress : Progress
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such file.
+        UsageError
+            When the array or the frame rate cannot be, or the index's model has no calibration.
+        """
+        from covsearch.setlist import find_setlist
+
+        asked = Path(recording) if isinstance(recording, str) else recording
+        return self._outside(False, find_setlist, asked, frame_rate=frame_rate, progress=progress)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
@@ -281,12 +313,12 @@ class Index:
             self._opened = (current, windows, searcher)
         return searcher
 
-    def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:
+    def _outside(self, windows: bool, ask: Callable[..., T], asked: Any, **wanted: Any) -> T:
         """Ask with what the index's own model embeds; that is read from the same generation."""
         while True:
             searcher = self._searcher(windows)
             try:
-                return ask(searcher, asked, **wanted)  # type: ignore[no-any-return]
+                return ask(searcher, asked, **wanted)
             except (CovsearchError, OSError):  # another build may have removed the model before it was read
                 if self._still_newest(windows) is searcher:
                     raise

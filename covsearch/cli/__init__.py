@@ -37,6 +37,7 @@ COMMANDS = {
     "query": ("query", "query", "Rank the collection as covers of one performance."),
     "remove": ("update", "remove", "Remove performances from the index."),
     "reproduce": ("reproduce", "reproduce_command", "Repeat the report on a collection, as one page."),
+    "setlist": ("setlist", "setlist_command", "Say what is played in a long recording, and when."),
     "stats": ("stats", "stats", "Say what is in the workspace."),
     "train": ("train", "train_command", "Train a branch and its head on pairs of a dataset."),
     "update": ("update", "update", "Bring the index up to date with a folder of audio."),
