@@ -19,14 +19,14 @@ from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.features.audio import SEARCH_HOP
 
 
-def read_recording(path: Path, cache: Path) -> tuple[dict[str, NDArray[np.float32]], float, Tags]:
+def read_recording(path: Path, cache: Path | None) -> tuple[dict[str, NDArray[np.float32]], float, Tags]:
     """Decode an audio file in a worker process, or take it from the cache, just as a collection's.
 
     Parameters
     ----------
     path : Path
-    cache : Path
-        The workspace's; where it cannot be written, nothing is kept.
+    cache : Path or None
+        The workspace's; where there is none, or it cannot be written, nothing is kept.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def read_recording(path: Path, cache: Path) -> tuple[dict[str, NDArray[np.float3
         raise NotFoundError(f"{path}: expected an audio file, there is {'a folder' if path.is_dir() else 'none'}")
     if not path.stat().st_size:
         raise ArtefactError(f"{path}: is empty")
-    with _writable(chroma_folder(cache)) as folder:
+    with _writable(None if cache is None else chroma_folder(cache)) as folder:
         job = {"path": str(path.absolute()), "hop": SEARCH_HOP, "chroma": str(folder)}
         _, told = next(answers([job], 1))
         if "refused" in told:
@@ -56,14 +56,15 @@ def read_recording(path: Path, cache: Path) -> tuple[dict[str, NDArray[np.float3
 
 
 @contextmanager
-def _writable(folder: Path) -> Iterator[Path]:
+def _writable(folder: Path | None) -> Iterator[Path]:
     """`folder` itself, or one that is gone afterwards."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        usable = os.access(folder, os.W_OK)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        usable = folder is not None and os.access(folder, os.W_OK)
     except OSError:
         usable = False
-    if usable:
+    if usable and folder is not None:
         yield folder
     else:
         with tempfile.TemporaryDirectory(prefix="covsearch-") as elsewhere:
