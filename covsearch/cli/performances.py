@@ -29,7 +29,7 @@ def headline(p: Performance) -> str:
 def named(index: Index, text: str) -> str:
     """The id that `text` means; where it is not the id itself, stderr says which."""
     name = index.meant(text)
-    if name != text and not name.endswith(f":{text}"):
+    if name != text and not name.endswith(f":{text}") and not text.endswith(f":{name}"):  # collection:id is an id
         click.echo(shown(f"{text!r} is taken for {headline(index[name])}"), err=True)
     return name
 
