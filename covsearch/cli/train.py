@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from covsearch.cli.shown import shown
+from covsearch.cli.train_aligner import train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
-from covsearch.errors import MissingExtraError
+from covsearch.errors import MissingExtraError, UsageError
 from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import JOIN
 from covsearch.trained import TrainedModel, train_model
@@ -53,6 +54,8 @@ _CHOICES = (
     click.option("--mask-frames/--keep-frames", default=None, help="Drop and mask frames while training."),
     click.option("--epoch-steps", type=int, help="Batches an epoch, with --synthesize [100]."),
     click.option("--seed", type=int, help="[0]"),
+    click.option("--steps", type=int, help="Of --aligner [3000]."),
+    click.option("--minutes", type=float, help="Of --aligner, instead of steps."),
 )
 
 
@@ -74,6 +77,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
     help="Train on covers made of the songs in this folder of MIDI files, or of music21's corpus: music21; repeatable.",
 )
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
+@click.option("--aligner", is_flag=True, help="Train the learned aligner instead of a branch; needs --synthesize.")
 @_choices
 @click.option("--strict", is_flag=True, help="Stop at the first unreadable file instead of skipping it.")
 @click.option("--plot/--no-plot", default=None, help="Draw loss and accuracy curves [when matplotlib is there].")
@@ -88,6 +92,7 @@ def train_command(
     out: Path | None,
     preset: str,
     sources: tuple[str, ...],
+    aligner: bool,
     strict: bool,
     plot: bool | None,
     as_json: bool,
@@ -104,16 +109,32 @@ def train_command(
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
     covsearch train --preset invariant --synthesize POP909/ --synthesize music21
     covsearch train --dataset da-tacos --split pairs --seed 3
+    covsearch train --aligner --synthesize POP909/ --minutes 60
     """
-    config, training = configure(preset, {**explicit, "synthesize": JOIN.join(sources) or None})
+    explicit["synthesize"] = JOIN.join(sources) or None
+    if aligner:
+        with stderr_progress() as progress:
+            return _print(train_aligner_command(workspace, out, explicit, progress, _warn), as_json)
+    _refuse_aligners(explicit)
+    config, training = configure(preset, explicit)
     with stderr_progress() as progress:
         source = Source(dataset, subset, strict, frame_rate)
         model = train_model(source, config, training, workspace, out, progress, _warn)
     if model.uncalibrated:
         click.echo(f"not calibrated: {model.uncalibrated}", err=True)
     _draw(model, plot)
-    result = model.to_dict()
+    return _print(model.to_dict(), as_json)
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
     click.echo(json.dumps(result) if as_json else "\n".join(f"{k:20} {v}" for k, v in result.items()))
+
+
+def _refuse_aligners(explicit: dict[str, Any]) -> None:
+    """Take out what only --aligner has, if it was not said."""
+    for name in ("steps", "minutes"):
+        if explicit.pop(name) is not None:
+            raise UsageError(f"--{name} is for --aligner; a branch is trained for --epochs")
 
 
 def _warn(line: str) -> None:

@@ -95,7 +95,7 @@ def qmax_scores(
     def score(k: int) -> tuple[float, int]:
         return prepared[blocks[k]].score(candidates[k], nearest, costs, close)
 
-    workers = min(threads or _cores(), len(candidates))
+    workers = min(threads or cores(), len(candidates))
     if workers <= 1:
         found = [score(k) for k in range(len(candidates))]
     else:
@@ -157,5 +157,6 @@ def _check(tracks: Sequence[NDArray[np.float32]], span: int) -> None:
         )
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,169 @@
+"""What the learned aligner adds: MAP of vector, Qmax, the network, and of their sums, on works that it never heard.
+
+Every performance looks through all others of its part. On the validation works of the bundled sample, by which the
+weights of the sums are fitted, they are fitted five times without a fifth of the works, and judged on that fifth.
+Elsewhere they are those that the package comes with. Intervals: 95 %, by the bootstrap over works, differences paired.
+
+Run as ``python -m benchmarks.studies.aligner_fusion --synthesize POP909 --last``; writes
+``benchmarks/results/aligner.{json,md}``. ``--last`` adds the sample's test works and the real recordings of
+``../shared/data/covers80_dev``, where nothing may be chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.provenance import RESULTS, provenance, write_table
+from benchmarks.real import REAL
+from covsearch.aligner_config import AlignerTraining
+from covsearch.calibrate_aligner import Scored, score_part, score_tracks
+from covsearch.dataset.pairs import COVER, NON_COVER
+from covsearch.dataset.sample import sample_root
+from covsearch.embedding import embed_frames
+from covsearch.evaluate.bootstrap import percentile_interval
+from covsearch.evaluate.metrics import auc
+from covsearch.evaluate.retrieval import Distances, bootstrap_map, rank_covers
+from covsearch.evaluate.search_fit import fit_fusion
+from covsearch.features.frames import block_means
+from covsearch.models import bundled_checkpoint, load_checkpoint
+from covsearch.progress import stderr_progress
+from covsearch.ranking.learned import BUNDLED, Aligner, load_aligner
+from covsearch.ranking.learned_fit import AlignerFit, load_fit
+from covsearch.synthesis.sources import open_collections
+from covsearch.training.aligner import split_songs
+from covsearch.workspace import find_workspace
+
+FOLDS = 5
+REPLICATES = 10_000
+VERSIONS = 4  # covers of each song held out
+FUSED, ALL, LEARNED = "vector + Qmax", "vector + Qmax + network", "network alone"
+DIFFERENCES = ((ALL, FUSED), (LEARNED, "vector"), (LEARNED, "Qmax"))
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--aligner", type=Path, default=BUNDLED, help="folder of the network [bundled]")
+    parser.add_argument("--synthesize", action="append", default=[], help="folder of MIDI files it was trained on")
+    parser.add_argument("--seed", type=int, default=0, help="of the training [0]")
+    parser.add_argument("--last", action="store_true", help="also where nothing may be chosen")
+    args = parser.parse_args()
+    aligner, fit, workspace = load_aligner(args.aligner), load_fit(args.aligner), find_workspace()
+    runs: dict[str, Any] = {}
+    with stderr_progress() as progress:
+        scored = score_part(aligner, sample_root(), "validation", workspace, progress)
+        runs["sample, validation works"] = judged(scored, cross_fitted(scored))
+        for name, covers in held_out(aligner, args.synthesize, args.seed).items():
+            runs[f"covers of songs of {name} held out"] = judged(covers, fixed(covers, fit))
+        if args.last:
+            scored = score_part(aligner, sample_root(), "test", workspace, progress)
+            runs["sample, test works"] = judged(scored, fixed(scored, fit))
+        if args.last and REAL.is_dir():
+            scored = score_part(aligner, REAL, None, workspace, progress)
+            runs["covers80_dev"] = judged(scored, fixed(scored, fit))
+    command = shlex.join(["python", "-m", "benchmarks.studies.aligner_fusion", *sys.argv[1:]])
+    result = {"provenance": provenance(command, args.seed), "replicates": REPLICATES, "runs": runs}
+    write_table(RESULTS / "aligner.json", result, markdown(runs))
+
+
+def held_out(aligner: Aligner, sources: list[str], seed: int) -> dict[str, Scored]:
+    """Fresh covers of the songs that a training with this seed held out, by collection."""
+    model, found = load_checkpoint(bundled_checkpoint()).model, {}
+    for k, collection in enumerate(open_collections(sources, find_workspace().cache)):
+        songs, _ = split_songs(len(collection.maker), np.random.default_rng([seed, 1, k]))
+        works, rng = np.repeat(songs, VERSIONS), np.random.default_rng([seed, 3, k])
+        hardness = AlignerTraining("any").last_hardness
+        frames, lengths = collection.maker.make(works.tolist(), rng, hardness=hardness)
+        tracks = [track[:length] for track, length in zip(frames, lengths.tolist(), strict=True)]
+        vectors = np.stack([embed_frames(model, [block_means(one, 2048).astype(np.float16)])[0] for one in tracks])
+        found[collection.name] = score_tracks(aligner, tracks, vectors, works)
+    return found
+
+
+def fixed(scored: Scored, fit: AlignerFit) -> dict[str, NDArray[np.float64]]:
+    """The ratios (M, M) by the weights that the package comes with."""
+    return {FUSED: scored.ratio, ALL: fit.fusion.ratio(-scored.ratio, scored.learned)}
+
+
+def cross_fitted(scored: Scored, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+    """The ratios (M, M) of every query by weights that were fitted without its work and a fifth of the others."""
+    fold = np.random.default_rng(seed).permutation(scored.work.max() + 1)[scored.work] % FOLDS
+    found = {FUSED: np.zeros(scored.head.shape), ALL: np.zeros(scored.head.shape)}
+    for k in range(FOLDS):
+        a, b = np.triu_indices(int((fold != k).sum()), 1)
+        rows = np.flatnonzero(fold != k)
+        pairs = rows[a], rows[b]
+        label = np.where(scored.work[pairs[0]] == scored.work[pairs[1]], COVER, NON_COVER)
+        first = fit_fusion(scored.head[pairs], scored.aligned[pairs], label)
+        ratio = first.ratio(scored.head, scored.aligned)
+        second = fit_fusion(-ratio[pairs], scored.learned[pairs], label)
+        found[FUSED][fold == k] = ratio[fold == k]
+        found[ALL][fold == k] = second.ratio(-ratio, scored.learned)[fold == k]
+    return found
+
+
+def judged(scored: Scored, fused: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
+    """MAP, MR1 and AUC of every system, and the differences of MAP, with their intervals."""
+    alike = {"vector": -scored.head, "Qmax": scored.aligned, FUSED: fused[FUSED], LEARNED: scored.learned}
+    alike[ALL] = fused[ALL]
+    ranks = {name: rank_covers(_distances(one), scored.work) for name, one in alike.items()}
+    precision = {name: found.average_precision() for name, found in ranks.items()}
+    drawn = bootstrap_map(precision, ranks[ALL].work, replicates=REPLICATES)
+    a, b = np.triu_indices(len(scored.work), 1)
+    label = np.where(scored.work[a] == scored.work[b], COVER, NON_COVER)
+    systems = {
+        name: {
+            "map": round(float(precision[name].mean()), 4),
+            "map_ci": _interval(drawn[name]),
+            "mr1": round(float(ranks[name].first.mean()), 2),
+            "auc": round(auc(-alike[name][a, b], label), 4),
+        }
+        for name in alike
+    }
+    differences = {
+        f"{more} - {less}": {
+            "map": round(float((precision[more] - precision[less]).mean()), 4),
+            "ci": _interval(drawn[more] - drawn[less]),
+        }
+        for more, less in DIFFERENCES
+    }
+    works = len(np.unique(scored.work))
+    return {"performances": len(scored.work), "works": works, "systems": systems, "differences": differences}
+
+
+def _distances(alike: NDArray[np.float64]) -> Distances:
+    return lambda queries: -alike[queries]
+
+
+def _interval(values: NDArray[np.float64]) -> list[float]:
+    found = percentile_interval(values)
+    return [round(found.low, 4), round(found.high, 4)]
+
+
+def markdown(runs: dict[str, Any]) -> str:
+    """One table a collection."""
+    lines: list[str] = []
+    for name, run in runs.items():
+        lines += [f"## {name}: {run['performances']} performances of {run['works']} works", ""]
+        lines += ["| | MAP | 95 % | MR1 | AUC of pairs |", "|---|---:|---|---:|---:|"]
+        for system, row in run["systems"].items():
+            low, high = row["map_ci"]
+            lines.append(
+                f"| {system} | {row['map']:.3f} | {low:.3f}–{high:.3f} | {row['mr1']:.1f} | {row['auc']:.3f} |"
+            )
+        lines.append("")
+        for what, row in run["differences"].items():
+            lines.append(f"- {what}: {row['map']:+.3f} [{row['ci'][0]:+.3f}, {row['ci'][1]:+.3f}]")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
