@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +14,26 @@ from covsearch.config import to_toml
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.dataset.sample import sample_root
-from covsearch.embedding import embed_store
+from covsearch.embedding import embed_frames, embed_store
 from covsearch.errors import UsageError
 from covsearch.evaluate.protocol import read_trained_on, searched
 from covsearch.evaluate.search_fit import fit_chance, fit_fusion
+from covsearch.features.frames import block_means
 from covsearch.features.pack import pack_cached
 from covsearch.features.slow import restored
 from covsearch.index.calibration import read_calibration
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.progress import Progress, silent
+from covsearch.ranking.fusion import Fusion
 from covsearch.ranking.learned import Aligner, load_aligner
 from covsearch.ranking.learned_fit import FIT, AlignerFit
 from covsearch.stages import SPAN, align_all
+from covsearch.synthesis.sources import SongCollection
+from covsearch.training.aligner import split_songs
 from covsearch.workspace import Workspace
+
+VERSIONS, HARDNESS = 4, 0.7  # of the covers of songs held out
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +64,68 @@ class Scored:
     work: NDArray[np.int64]
 
 
-def calibrate_aligner(folder: Path, workspace: Workspace, seed: int = 0, progress: Progress = silent) -> AlignerFit:
-    """Fit the aligner in `folder` on the bundled model's validation works and write ``fit.toml`` beside its weights.
+def calibrate_aligner(
+    folder: Path,
+    collections: Sequence[SongCollection],
+    workspace: Workspace,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> AlignerFit:
+    """Fit the aligner in `folder` and write ``fit.toml`` beside its weights.
+
+    Its weight is fitted on the bundled model's validation works and on covers of the songs that were held out, as the
+    sample has short pieces only; what the sum means in a search on the validation works alone.
+
+    Parameters
+    ----------
+    folder : Path
+    collections : sequence of SongCollection
+        What it was trained on.
+    workspace : Workspace
+        Its cache keeps packed frames.
+    seed : int
+        Of the training.
+    progress : Progress
 
     Raises
     ------
     NotFoundError, ArtefactError
         When the aligner is not there, or a file is damaged.
     """
-    scored = score_part(load_aligner(folder), sample_root(), "validation", workspace, progress)
-    above = np.triu_indices(len(scored.work), 1)
-    label = np.where(scored.work[above[0]] == scored.work[above[1]], COVER, NON_COVER)
-    fusion = fit_fusion(-scored.ratio[above], scored.learned[above], label)
+    aligner = load_aligner(folder)
+    scored = score_part(aligner, sample_root(), "validation", workspace, progress)
+    fusion = fit_learned([scored, *score_held_out(aligner, collections, seed, progress).values()])
     fit = AlignerFit(scored.model, fusion, fit_chance(fusion.ratio(-scored.ratio, scored.learned), scored.work, seed))
     durable.replace_text(folder / FIT, to_toml(fit=fit))
     return fit
+
+
+def fit_learned(scored: Sequence[Scored], kept: Sequence[NDArray[np.bool_]] | None = None) -> Fusion:
+    """Weights of the ratio and of the network's score, by all pairs of performances, or of those kept, (M,) each."""
+    ratio, learned, label = [], [], []
+    for one, some in zip(scored, kept or [np.ones(len(one.work), dtype=np.bool_) for one in scored], strict=True):
+        a, b = np.triu_indices(len(one.work), 1)
+        a, b = a[some[a] & some[b]], b[some[a] & some[b]]
+        ratio.append(one.ratio[a, b])
+        learned.append(one.learned[a, b])
+        label.append(np.where(one.work[a] == one.work[b], COVER, NON_COVER))
+    return fit_fusion(-np.concatenate(ratio), np.concatenate(learned), np.concatenate(label))
+
+
+def score_held_out(
+    aligner: Aligner, collections: Sequence[SongCollection], seed: int, progress: Progress = silent
+) -> dict[str, Scored]:
+    """All pairs of fresh covers of the songs that a training with this seed held out, by collection."""
+    checkpoint, found = load_checkpoint(bundled_checkpoint()), {}
+    for k, collection in enumerate(collections):
+        songs, _ = split_songs(len(collection.maker), np.random.default_rng([seed, 1, k]))
+        works, rng = np.repeat(songs, VERSIONS), np.random.default_rng([seed, 3, k])
+        frames, lengths = collection.maker.make(works.tolist(), rng, hardness=HARDNESS)
+        tracks = [track[:length] for track, length in zip(frames, lengths.tolist(), strict=True)]
+        seen = [block_means(track, checkpoint.config.features.frames).astype(np.float16) for track in tracks]
+        vectors = np.concatenate([embed_frames(checkpoint.model, [one]) for one in seen])
+        found[collection.name] = score_tracks(aligner, tracks, vectors, works, progress)
+    return found
 
 
 def score_part(

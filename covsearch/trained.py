@@ -16,7 +16,8 @@ from covsearch.calibrate_aligner import calibrate_aligner
 from covsearch.config import ModelConfig, TrainConfig
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.progress import Progress, Tell, silent, unheard
-from covsearch.training.aligner import train_aligner
+from covsearch.synthesis.sources import open_collections, source_names
+from covsearch.training.aligner import check_free, default_folder, train_aligner
 from covsearch.training.card import Trained, summary
 from covsearch.training.run import Source, run_training
 from covsearch.workspace import Workspace
@@ -110,15 +111,19 @@ def train_and_fit_aligner(
 ) -> dict[str, Any]:
     """Train the learned aligner, then fit it beside the bundled model.
 
-    Parameters and errors are those of :func:`~covsearch.training.aligner.train_aligner`.
+    Parameters and errors are those of :func:`~covsearch.training.aligner.train_aligner` and
+    :func:`~covsearch.synthesis.sources.open_collections`.
 
     Returns
     -------
     dict
         The folder, how long it took and the last epoch's figures, ready for JSON.
     """
-    folder, history = train_aligner(config, training, workspace, out, progress, tell)
-    calibrate_aligner(folder, workspace, training.seed, progress)
+    out = out or default_folder(workspace, training)
+    check_free(out)  # said before minutes of reading, not after
+    collections = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
+    folder, history = train_aligner(collections, config, training, workspace, out, progress)
+    calibrate_aligner(folder, collections, workspace, training.seed, progress)
     last = {name: value for name, value in history[-1].items() if name.startswith(("train_", "map_"))}
     steps, seconds = (sum(row[name] for row in history) for name in ("steps", "seconds"))
     return {"aligner": str(folder), "steps": int(steps), "seconds": round(seconds, 1), **last}

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from songs import make_song
 
 from covsearch import calibrate_aligner as module
 from covsearch.aligner_config import AlignerConfig
-from covsearch.calibrate_aligner import Scored, calibrate_aligner, score_tracks
+from covsearch.calibrate_aligner import Scored, calibrate_aligner, fit_learned, score_held_out, score_tracks
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.models.aligner import AlignerNet, folded
@@ -18,6 +19,9 @@ from covsearch.ranking.learned import Aligner
 from covsearch.ranking.learned_fit import load_fit
 from covsearch.ranking.scores import qmax_scores
 from covsearch.stages import SPAN
+from covsearch.synthesis import CoverMaker
+from covsearch.synthesis.sources import SongCollection
+from covsearch.training.aligner import split_songs
 from covsearch.workspace import Workspace
 
 
@@ -34,12 +38,30 @@ def made_up(works: int = 30, informed: float = 2.0) -> Scored:
 def test_the_fit_is_written_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "load_aligner", lambda _: None)
     monkeypatch.setattr(module, "score_part", lambda *_: made_up())
-    fit = calibrate_aligner(tmp_path, Workspace(tmp_path))
+    fit = calibrate_aligner(tmp_path, [], Workspace(tmp_path))
     assert load_fit(tmp_path) == fit
     assert fit.model == "invariant-00000000"
     assert fit.fusion.head > 0
     assert fit.fusion.aligned + fit.fusion.beyond > fit.fusion.head
     assert 0 < fit.chance.threshold < 1
+
+
+def test_covers_of_songs_held_out_count_too() -> None:
+    useless, telling = made_up(informed=0.0), made_up(informed=3.0)
+    alone, both = fit_learned([useless]), fit_learned([useless, telling])
+    assert both.aligned + both.beyond > alone.aligned + alone.beyond
+    kept = [np.ones(60, dtype=np.bool_), np.zeros(60, dtype=np.bool_)]
+    assert fit_learned([useless, telling], kept) == alone
+
+
+def test_songs_held_out_are_those_of_the_training() -> None:
+    songs = SongCollection("tiny", CoverMaker([make_song(seed) for seed in range(6)]))
+    aligner = Aligner(AlignerConfig(width=2), folded(AlignerNet(AlignerConfig(width=2)).eval()))
+    scored = score_held_out(aligner, [songs], 7)["tiny"]
+    held_out, _ = split_songs(6, np.random.default_rng([7, 1, 0]))
+    assert scored.work.tolist() == np.repeat(held_out, 4).tolist()
+    assert scored.learned.shape == (8, 8)
+    assert (scored.learned == scored.learned.T).all()
 
 
 def test_every_pair_is_scored_as_a_search_does() -> None:

@@ -1,8 +1,9 @@
 """What the learned aligner adds: MAP of vector, Qmax, the network, and of their sums, on works that it never heard.
 
-Every performance looks through all others of its part. On the validation works of the bundled sample, by which the
-weights of the sums are fitted, they are fitted five times without a fifth of the works, and judged on that fifth.
-Elsewhere they are those that the package comes with. Intervals: 95 %, by the bootstrap over works, differences paired.
+Every performance looks through all others of its part. The validation works of the bundled sample and covers of the
+songs held out are what the weights of the sums are fitted by. Here they are fitted five times without a fifth of the
+works, and judged on that fifth. Elsewhere they are those that the package comes with. Intervals: 95 %, by the bootstrap
+over works, differences paired.
 
 Run as ``python -m benchmarks.studies.aligner_fusion --synthesize POP909 --last``; writes
 ``benchmarks/results/aligner.{json,md}``. ``--last`` adds the sample's test works and the real recordings of
@@ -14,6 +15,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +25,22 @@ from numpy.typing import NDArray
 
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL
-from covsearch.aligner_config import AlignerTraining
-from covsearch.calibrate_aligner import Scored, score_part, score_tracks
+from covsearch.calibrate_aligner import Scored, fit_learned, score_held_out, score_part
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.dataset.sample import sample_root
-from covsearch.embedding import embed_frames
 from covsearch.evaluate.bootstrap import percentile_interval
 from covsearch.evaluate.metrics import auc
 from covsearch.evaluate.retrieval import Distances, bootstrap_map, rank_covers
 from covsearch.evaluate.search_fit import fit_fusion
-from covsearch.features.frames import block_means
-from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.progress import stderr_progress
-from covsearch.ranking.learned import BUNDLED, Aligner, load_aligner
+from covsearch.ranking.fusion import Fusion
+from covsearch.ranking.learned import BUNDLED, load_aligner
 from covsearch.ranking.learned_fit import AlignerFit, load_fit
 from covsearch.synthesis.sources import open_collections
-from covsearch.training.aligner import split_songs
 from covsearch.workspace import find_workspace
 
 FOLDS = 5
 REPLICATES = 10_000
-VERSIONS = 4  # covers of each song held out
 FUSED, ALL, LEARNED = "vector + Qmax", "vector + Qmax + network", "network alone"
 DIFFERENCES = ((ALL, FUSED), (LEARNED, "vector"), (LEARNED, "Qmax"))
 
@@ -58,10 +56,12 @@ def main() -> None:
     aligner, fit, workspace = load_aligner(args.aligner), load_fit(args.aligner), find_workspace()
     runs: dict[str, Any] = {}
     with stderr_progress() as progress:
-        scored = score_part(aligner, sample_root(), "validation", workspace, progress)
-        runs["sample, validation works"] = judged(scored, cross_fitted(scored))
-        for name, covers in held_out(aligner, args.synthesize, args.seed).items():
-            runs[f"covers of songs of {name} held out"] = judged(covers, fixed(covers, fit))
+        collections = open_collections(args.synthesize, workspace.cache, progress)
+        parts = {"sample, validation works": score_part(aligner, sample_root(), "validation", workspace, progress)}
+        for name, covers in score_held_out(aligner, collections, args.seed, progress).items():
+            parts[f"covers of songs of {name} held out"] = covers
+        for (name, scored), fused in zip(parts.items(), cross_fitted([*parts.values()]), strict=True):
+            runs[name] = judged(scored, fused)
         if args.last:
             scored = score_part(aligner, sample_root(), "test", workspace, progress)
             runs["sample, test works"] = judged(scored, fixed(scored, fit))
@@ -73,40 +73,32 @@ def main() -> None:
     write_table(RESULTS / "aligner.json", result, markdown(runs))
 
 
-def held_out(aligner: Aligner, sources: list[str], seed: int) -> dict[str, Scored]:
-    """Fresh covers of the songs that a training with this seed held out, by collection."""
-    model, found = load_checkpoint(bundled_checkpoint()).model, {}
-    for k, collection in enumerate(open_collections(sources, find_workspace().cache)):
-        songs, _ = split_songs(len(collection.maker), np.random.default_rng([seed, 1, k]))
-        works, rng = np.repeat(songs, VERSIONS), np.random.default_rng([seed, 3, k])
-        hardness = AlignerTraining("any").last_hardness
-        frames, lengths = collection.maker.make(works.tolist(), rng, hardness=hardness)
-        tracks = [track[:length] for track, length in zip(frames, lengths.tolist(), strict=True)]
-        vectors = np.stack([embed_frames(model, [block_means(one, 2048).astype(np.float16)])[0] for one in tracks])
-        found[collection.name] = score_tracks(aligner, tracks, vectors, works)
-    return found
-
-
 def fixed(scored: Scored, fit: AlignerFit) -> dict[str, NDArray[np.float64]]:
     """The ratios (M, M) by the weights that the package comes with."""
     return {FUSED: scored.ratio, ALL: fit.fusion.ratio(-scored.ratio, scored.learned)}
 
 
-def cross_fitted(scored: Scored, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+def cross_fitted(scored: Sequence[Scored], seed: int = 0) -> list[dict[str, NDArray[np.float64]]]:
     """The ratios (M, M) of every query by weights that were fitted without its work and a fifth of the others."""
-    fold = np.random.default_rng(seed).permutation(scored.work.max() + 1)[scored.work] % FOLDS
-    found = {FUSED: np.zeros(scored.head.shape), ALL: np.zeros(scored.head.shape)}
+    rng = np.random.default_rng(seed)
+    folds = [rng.permutation(one.work.max() + 1)[one.work] % FOLDS for one in scored]
+    found = [{name: np.zeros(one.head.shape) for name in (FUSED, ALL)} for one in scored]
     for k in range(FOLDS):
-        a, b = np.triu_indices(int((fold != k).sum()), 1)
-        rows = np.flatnonzero(fold != k)
-        pairs = rows[a], rows[b]
-        label = np.where(scored.work[pairs[0]] == scored.work[pairs[1]], COVER, NON_COVER)
-        first = fit_fusion(scored.head[pairs], scored.aligned[pairs], label)
-        ratio = first.ratio(scored.head, scored.aligned)
-        second = fit_fusion(-ratio[pairs], scored.learned[pairs], label)
-        found[FUSED][fold == k] = ratio[fold == k]
-        found[ALL][fold == k] = second.ratio(-ratio, scored.learned)[fold == k]
+        first = _fit_first(scored[0], folds[0] != k)
+        known = [replace(one, ratio=first.ratio(one.head, one.aligned)) for one in scored]
+        second = fit_learned(known, [fold != k for fold in folds])
+        for ratios, one, fold in zip(found, known, folds, strict=True):
+            ratios[FUSED][fold == k] = one.ratio[fold == k]
+            ratios[ALL][fold == k] = second.ratio(-one.ratio, one.learned)[fold == k]
     return found
+
+
+def _fit_first(scored: Scored, kept: NDArray[np.bool_]) -> Fusion:
+    """Weights of head and alignment, by the pairs of the performances kept."""
+    rows = np.flatnonzero(kept)
+    a, b = (rows[side] for side in np.triu_indices(len(rows), 1))
+    label = np.where(scored.work[a] == scored.work[b], COVER, NON_COVER)
+    return fit_fusion(scored.head[a, b], scored.aligned[a, b], label)
 
 
 def judged(scored: Scored, fused: dict[str, NDArray[np.float64]]) -> dict[str, Any]:

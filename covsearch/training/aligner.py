@@ -25,9 +25,9 @@ from covsearch.features.pack import pack_cached
 from covsearch.features.slow import restored
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.models.aligner import AlignerNet, folded
-from covsearch.progress import Progress, Tell, silent, unheard
+from covsearch.progress import Progress, silent
 from covsearch.ranking.learned import CONFIG, WEIGHTS
-from covsearch.synthesis.sources import SongCollection, open_collections, source_names
+from covsearch.synthesis.sources import SongCollection
 from covsearch.training.aligner_pairs import (
     Groups,
     Pool,
@@ -70,26 +70,26 @@ class Material:
 
 
 def train_aligner(
+    collections: Sequence[SongCollection],
     config: AlignerConfig,
     training: AlignerTraining,
     workspace: Workspace,
     out: Path | None = None,
     progress: Progress = silent,
-    tell: Tell = unheard,
 ) -> tuple[Path, list[dict[str, float]]]:
     """Train, or go on training, and write weights, configuration and the curve.
 
     Parameters
     ----------
+    collections : sequence of SongCollection
+        What ``training.synthesize`` names.
     config : AlignerConfig
     training : AlignerTraining
     workspace : Workspace
-        Its cache keeps what takes long to read.
+        Its cache keeps packed frames.
     out : Path, optional
         ``<home>/models/aligner-seed<seed>`` when not given.
     progress : Progress
-    tell : Tell
-        Hears of songs that are left out.
 
     Returns
     -------
@@ -100,15 +100,11 @@ def train_aligner(
     ------
     UsageError
         When the folder holds a finished training, or an unfinished one with other choices.
-    NotFoundError, MissingExtraError
-        As :func:`~covsearch.synthesis.sources.open_collections`.
     CovsearchError
         When the loss is no longer finite.
     """
-    out = out or workspace.home / "models" / f"aligner-seed{training.seed}"
-    if (out / WEIGHTS).exists():
-        raise UsageError(f"{out} already holds a trained aligner; delete it or name another --out")
-    collections = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
+    out = out or default_folder(workspace, training)
+    check_free(out)
     material = open_material(collections, config, training, workspace, progress)
     net, history = fit(config, training, material, out, progress)
     durable.replace_text(out / CONFIG, to_toml(aligner=config, train=training))
@@ -116,6 +112,17 @@ def train_aligner(
         draft.write_bytes(safetensors.numpy.save(folded(net)))
     forget_state(out)
     return out, history
+
+
+def default_folder(workspace: Workspace, training: AlignerTraining) -> Path:
+    """Where a training goes that names no folder."""
+    return workspace.home / "models" / f"aligner-seed{training.seed}"
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder with a finished training."""
+    if (folder / WEIGHTS).exists():
+        raise UsageError(f"{folder} already holds a trained aligner; delete it or name another --out")
 
 
 def open_material(

@@ -58,9 +58,10 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     def note(folder: Path, *_: object) -> None:
         found.append(folder)
 
-    monkeypatch.setattr(training_module, "open_collections", lambda *_: [])
+    trained = importlib.import_module("covsearch.trained")
+    monkeypatch.setattr(trained, "open_collections", lambda *_: [])
     monkeypatch.setattr(training_module, "open_material", material)
-    monkeypatch.setattr(importlib.import_module("covsearch.trained"), "calibrate_aligner", note)
+    monkeypatch.setattr(trained, "calibrate_aligner", note)
     return found
 
 
