@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
 from covsearch import durable
 from covsearch.config import to_toml
@@ -17,7 +18,7 @@ from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_frames, embed_store
 from covsearch.errors import UsageError
 from covsearch.evaluate.protocol import read_trained_on, searched
-from covsearch.evaluate.search_fit import fit_chance, fit_fusion
+from covsearch.evaluate.search_fit import fit_chance
 from covsearch.features.frames import block_means
 from covsearch.features.pack import pack_cached
 from covsearch.features.slow import restored
@@ -101,7 +102,11 @@ def calibrate_aligner(
 
 
 def fit_learned(scored: Sequence[Scored], kept: Sequence[NDArray[np.bool_]] | None = None) -> Fusion:
-    """Weights of the ratio and of the network's score, by all pairs of performances, or of those kept, (M,) each."""
+    """Weights of the ratio and of the network's score, by all pairs of performances, or of those kept, (M,) each.
+
+    Logistic regression at even odds, without a knee: what the network says of real recordings is less extreme than of
+    synthesised ones, and would stay below one. A weight that came out negative is 0.
+    """
     ratio, learned, label = [], [], []
     for one, some in zip(scored, kept or [np.ones(len(one.work), dtype=np.bool_) for one in scored], strict=True):
         a, b = np.triu_indices(len(one.work), 1)
@@ -109,7 +114,10 @@ def fit_learned(scored: Sequence[Scored], kept: Sequence[NDArray[np.bool_]] | No
         ratio.append(one.ratio[a, b])
         learned.append(one.learned[a, b])
         label.append(np.where(one.work[a] == one.work[b], COVER, NON_COVER))
-    return fit_fusion(-np.concatenate(ratio), np.concatenate(learned), np.concatenate(label))
+    evidence = np.stack([np.concatenate(ratio), np.concatenate(learned)], axis=1)
+    fitted = LogisticRegression(C=1e6, class_weight="balanced").fit(evidence, np.concatenate(label) == COVER)
+    ratio_weight, learned_weight = np.maximum(fitted.coef_[0], 0).tolist()
+    return Fusion(ratio_weight, learned_weight, 0.0, 0.0, float(fitted.intercept_[0]))
 
 
 def score_held_out(

@@ -15,7 +15,6 @@ import json
 import shlex
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,24 +69,22 @@ def main() -> None:
 def measure(
     collections: Sequence[SongCollection], training: AlignerTraining, changes: dict[str, Any]
 ) -> dict[str, float]:
-    """Train one row from scratch; MAP of each thing judged, and minutes."""
+    """Train one row from scratch; MAP of each thing judged, and the last loss."""
     network = {name: value for name, value in changes.items() if hasattr(AlignerConfig, name)}
     config = replace(AlignerConfig(), **network)
     trained = replace(training, **{name: value for name, value in changes.items() if name not in network})
     # what is judged is of one hardness in all rows
     material = open_material(collections, config, training, find_workspace())
-    started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         net, history = fit(config, trained, material, Path(folder))
     found = {name: round(judge(net, one, config, training, JUDGED), 4) for name, one in material.judged.items()}
-    minutes = (time.perf_counter() - started) / 60
-    return {**found, "train_loss": history[-1]["train_loss"], "minutes": round(minutes, 1)}
+    return {**found, "train_loss": history[-1]["train_loss"]}
 
 
 def markdown(rows: dict[str, Any], steps: int) -> str:
     """One row a choice, differences to the default beside each figure."""
     first = rows["default"]
-    names = [name for name in first if name not in ("train_loss", "minutes")]
+    names = [name for name in first if name != "train_loss"]
     heads = " | ".join(f"MAP, {name} | to default" for name in names)
     lines = [f"{steps} steps each, one seed.", "", f"| choice | {heads} |", f"|---|{'---:|' * 2 * len(names)}"]
     for choice, row in rows.items():

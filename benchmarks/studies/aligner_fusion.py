@@ -6,8 +6,8 @@ works, and judged on that fifth. Elsewhere they are those that the package comes
 over works, differences paired.
 
 Run as ``python -m benchmarks.studies.aligner_fusion --synthesize POP909 --last``; writes
-``benchmarks/results/aligner.{json,md}``. ``--last`` adds the sample's test works and the real recordings of
-``../shared/data/covers80_dev``, where nothing may be chosen.
+``benchmarks/results/aligner.{json,md}``. ``--last`` adds the sample's test works, ``--real`` the real recordings of
+``../shared/data/covers80_dev``: nothing may be chosen there.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def main() -> None:
     parser.add_argument("--aligner", type=Path, default=BUNDLED, help="folder of the network [bundled]")
     parser.add_argument("--synthesize", action="append", default=[], help="folder of MIDI files it was trained on")
     parser.add_argument("--seed", type=int, default=0, help="of the training [0]")
-    parser.add_argument("--last", action="store_true", help="also where nothing may be chosen")
+    parser.add_argument("--last", action="store_true", help="the sample's test works too")
+    parser.add_argument("--real", action="store_true", help=f"{REAL.name} too, where it is at hand")
     args = parser.parse_args()
     aligner, fit, workspace = load_aligner(args.aligner), load_fit(args.aligner), find_workspace()
     runs: dict[str, Any] = {}
@@ -65,7 +66,7 @@ def main() -> None:
         if args.last:
             scored = score_part(aligner, sample_root(), "test", workspace, progress)
             runs["sample, test works"] = judged(scored, fixed(scored, fit))
-        if args.last and REAL.is_dir():
+        if args.real and REAL.is_dir():
             scored = score_part(aligner, REAL, None, workspace, progress)
             runs["covers80_dev"] = judged(scored, fixed(scored, fit))
     command = shlex.join(["python", "-m", "benchmarks.studies.aligner_fusion", *sys.argv[1:]])

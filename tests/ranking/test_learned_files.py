@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+from songs import make_song
 
 from covsearch.aligner_config import AlignerConfig
 from covsearch.config import to_toml
 from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.models.aligner import AlignerNet, folded
 from covsearch.ranking.chance import Chance
 from covsearch.ranking.fusion import Fusion
-from covsearch.ranking.learned import load_aligner
-from covsearch.ranking.learned_fit import AlignerFit, load_fit
+from covsearch.ranking.learned import BUNDLED, bundled_aligner, load_aligner
+from covsearch.ranking.learned_fit import AlignerFit, bundled_fit, load_fit
+from covsearch.synthesis import CoverMaker
 
 CONFIG = AlignerConfig(width=2)
 TENSORS = folded(AlignerNet(CONFIG))
@@ -54,6 +57,17 @@ def test_what_was_written_is_read(folder: Path) -> None:
     assert load_fit(folder) == FIT
     x = np.ones((3, 20, 20), np.float32)
     assert aligner.logit(x) == load_aligner(folder).logit(x)
+
+
+def test_the_bundled_weights_tell_covers_and_are_fitted_beside_the_bundled_model() -> None:
+    assert (BUNDLED / "model.safetensors").stat().st_size < 2e6
+    assert bundled_fit().model == load_checkpoint(bundled_checkpoint()).fingerprint
+    maker, works = CoverMaker([make_song(seed, bars=48) for seed in range(5)]), np.repeat(np.arange(5), 2)
+    frames, lengths = maker.make(works.tolist(), np.random.default_rng(0), hardness=0.3)
+    tracks = [track[:length] for track, length in zip(frames, lengths.tolist(), strict=True)]
+    scores = np.stack([bundled_aligner().scores(track, tracks) for track in tracks])
+    cover = (works[:, None] == works[None]) & ~np.eye(10, dtype=np.bool_)
+    assert scores[cover].mean() > scores[works[:, None] != works[None]].mean() + 2
 
 
 @pytest.mark.parametrize(
