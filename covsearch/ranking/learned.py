@@ -31,7 +31,7 @@ BUNDLED = Path(__file__).parent.parent / "models" / "bundled" / "aligner"
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class HeardTrack:
     """A performance as matrices are made of it.
 
     Attributes
@@ -46,22 +46,22 @@ class Heard:
     sums: NDArray[np.float64]
 
 
-def heard(chroma: NDArray[np.float32], config: AlignerConfig, coarser: int = 1) -> Heard:
+def heard(chroma: NDArray[np.float32], config: AlignerConfig, coarser: int = 1) -> HeardTrack:
     """Prepare chroma (T, F) at about 2.69 frames/s, F a multiple of 12, in means of `coarser` times as many frames."""
     frames = np.require(means_of(chroma, config.block * coarser), np.float32, ["C", "W", "E"])
     length = score_kernel.length_of_unit(config.span, frames.shape[1])
     units = score_kernel.whole_units(frames, length)
-    return Heard(score_kernel.whole_units(learned_kernel.centred(units), length), score_kernel.pitch_sums(units))
+    return HeardTrack(score_kernel.whole_units(learned_kernel.centred(units), length), score_kernel.pitch_sums(units))
 
 
-def keys(first: Heard, second: Heard, close: float = CLOSE) -> list[int]:
+def keys(first: HeardTrack, second: HeardTrack, close: float = CLOSE) -> list[int]:
     """How many semitones higher the second may sound: the key that fits best, and the next if it is close."""
     fits = score_kernel.key_fits(first.sums, second.sums)
     best, other = np.argsort(-fits, kind="stable")[:2].tolist()
     return [best, other] if fits[best] - fits[other] <= close * (fits[best] - fits.mean()) else [best]
 
 
-def matrix(first: Heard, second: Heard, key: int, config: AlignerConfig) -> NDArray[np.float32]:
+def matrix(first: HeardTrack, second: HeardTrack, key: int, config: AlignerConfig) -> NDArray[np.float32]:
     """The network's input (C, M, L): the second's M stretches of frames by the L of the first, both at least a span."""
     length = score_kernel.length_of_unit(config.span, first.units.shape[1])
     columns = np.ascontiguousarray(first.units.T)
@@ -115,7 +115,7 @@ class Aligner:
             found = (found + self._best(long, short)) / 2
         return float(np.clip(found, LEAST, -LEAST))
 
-    def _best(self, short: Heard, long: Heard) -> float:
+    def _best(self, short: HeardTrack, long: HeardTrack) -> float:
         return max(self.logit(matrix(short, long, key, self.config)) for key in keys(short, long))
 
     def scores(

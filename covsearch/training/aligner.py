@@ -29,7 +29,7 @@ from covsearch.progress import Progress, silent
 from covsearch.ranking.learned import CONFIG, WEIGHTS
 from covsearch.synthesis.sources import SongCollection
 from covsearch.training.aligner_pairs import (
-    Groups,
+    PairGroups,
     Pool,
     covers_pool,
     judged_groups,
@@ -278,6 +278,6 @@ def judge(
     scores = []
     with torch.inference_mode():
         for i in range(0, len(groups.a), _AT_ONCE):
-            some = Groups(groups.a[i : i + _AT_ONCE], groups.b[i : i + _AT_ONCE], groups.cover, groups.start)
+            some = PairGroups(groups.a[i : i + _AT_ONCE], groups.b[i : i + _AT_ONCE], groups.cover, groups.start)
             scores.append(_logits(net, *matrices(judged, some, config), training).numpy())
     return mean_average_precision(np.concatenate(scores), groups)

@@ -15,7 +15,7 @@ from covsearch.config import EMBEDDING_DIM
 from covsearch.embedding import embed_frames
 from covsearch.features.frames import block_means
 from covsearch.models import Siamese
-from covsearch.ranking.learned import Heard, heard, keys, matrix
+from covsearch.ranking.learned import HeardTrack, heard, keys, matrix
 from covsearch.synthesis.cover import CoverMaker
 
 _AT_ONCE = 20  # songs whose covers are synthesised together
@@ -32,20 +32,20 @@ class Pool:
 
     Attributes
     ----------
-    tracks : list of Heard
+    tracks : list of HeardTrack
     work : NDArray[int64], shape (M,)
         Numbers of their songs.
     near : NDArray[int64], shape (M, M)
         Positions, the nearest by vectors first.
     """
 
-    tracks: list[Heard]
+    tracks: list[HeardTrack]
     work: NDArray[np.int64]
     near: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
+class PairGroups:
     """Pairs to be judged: each group has an anchor, its covers, and others that are none.
 
     Attributes
@@ -91,7 +91,7 @@ def pool(tracks: Sequence[NDArray[np.float32]], work: NDArray[np.int64], model: 
     return Pool([heard(track, config) for track in tracks], work, near)
 
 
-def training_groups(pool: Pool, training: AlignerTraining, rng: np.random.Generator) -> Groups:
+def training_groups(pool: Pool, training: AlignerTraining, rng: np.random.Generator) -> PairGroups:
     """The pairs of one step: of every anchor one cover, then the negatives."""
     anchors = rng.permutation(len(pool.work))[: training.anchors]
     others = []
@@ -104,10 +104,10 @@ def training_groups(pool: Pool, training: AlignerTraining, rng: np.random.Genera
         others.append(np.concatenate([cover, hard, rng.choice(near, training.negatives - training.hard)]))
     size = 1 + training.negatives
     pairs = np.concatenate(others), np.repeat(anchors, size)
-    return Groups(pairs[1], pairs[0], np.arange(len(pairs[0])) % size == 0, np.arange(0, len(pairs[0]), size))
+    return PairGroups(pairs[1], pairs[0], np.arange(len(pairs[0])) % size == 0, np.arange(0, len(pairs[0]), size))
 
 
-def judged_groups(pool: Pool, negatives: int) -> Groups:
+def judged_groups(pool: Pool, negatives: int) -> PairGroups:
     """Of every performance with a cover: all covers, and its nearest non-covers."""
     a, b, start = [], [], [0]
     for anchor in range(len(pool.work)):
@@ -118,10 +118,10 @@ def judged_groups(pool: Pool, negatives: int) -> Groups:
             a.append(np.full(len(b[-1]) + len(b[-2]), anchor))
             start.append(start[-1] + len(a[-1]))
     left, right = np.concatenate(a), np.concatenate(b)
-    return Groups(left, right, pool.work[left] == pool.work[right], np.array(start[:-1]))
+    return PairGroups(left, right, pool.work[left] == pool.work[right], np.array(start[:-1]))
 
 
-def matrices(pool: Pool, groups: Groups, config: AlignerConfig) -> tuple[Tensor, Tensor]:
+def matrices(pool: Pool, groups: PairGroups, config: AlignerConfig) -> tuple[Tensor, Tensor]:
     """Matrices of all pairs in the key that fits best, padded (N, C, H, W), and their sizes (N, 2)."""
     made = [_seen(pool.tracks[i], pool.tracks[j], config) for i, j in zip(groups.a, groups.b, strict=True)]
     sizes = np.array([one.shape[1:] for one in made])
@@ -132,7 +132,7 @@ def matrices(pool: Pool, groups: Groups, config: AlignerConfig) -> tuple[Tensor,
     return torch.from_numpy(batch), torch.from_numpy(sizes)
 
 
-def mean_average_precision(score: NDArray[np.float32], groups: Groups) -> float:
+def mean_average_precision(score: NDArray[np.float32], groups: PairGroups) -> float:
     """Mean over groups of the precision at each cover's rank, ties counting against it."""
     found = []
     for start, end in zip(groups.start, [*groups.start[1:], len(score)], strict=True):
@@ -143,7 +143,7 @@ def mean_average_precision(score: NDArray[np.float32], groups: Groups) -> float:
     return float(np.mean(found))
 
 
-def _seen(first: Heard, second: Heard, config: AlignerConfig) -> NDArray[np.float32]:
+def _seen(first: HeardTrack, second: HeardTrack, config: AlignerConfig) -> NDArray[np.float32]:
     short, long = sorted((first, second), key=lambda one: len(one.units))
     return matrix(short, long, keys(short, long)[0], config)
 

@@ -23,7 +23,7 @@ from covsearch.training import aligner as training_module
 from covsearch.training import aligner_pairs
 from covsearch.training.aligner import Material, fit, judge, split_songs
 from covsearch.training.aligner_pairs import (
-    Groups,
+    PairGroups,
     Pool,
     covers_pool,
     judged_groups,
@@ -161,7 +161,7 @@ def test_every_performance_with_a_cover_is_judged_against_its_nearest() -> None:
 
 def test_average_precision_counts_ties_against_the_network() -> None:
     cover = np.array([True, False, False, True, True, False])
-    groups = Groups(np.zeros(6, int), np.zeros(6, int), cover, np.array([0, 3]))
+    groups = PairGroups(np.zeros(6, int), np.zeros(6, int), cover, np.array([0, 3]))
     score = np.array([1.0, 2.0, 0.0, 5.0, 3.0, 3.0], dtype=np.float32)
     assert mean_average_precision(score, groups) == pytest.approx((1 / 2 + (1 + 2 / 3) / 2) / 2)
 
