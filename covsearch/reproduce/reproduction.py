@@ -1,4 +1,4 @@
-"""Train what is not trained yet, judge_run everything, write the page."""
+"""Train what is not trained yet, judge everything, write the page."""
 
 from __future__ import annotations
 
