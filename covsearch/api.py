@@ -133,6 +133,15 @@ class Index:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
 
+    def versions(self, work: str) -> list[str]:
+        """Ids of the performances listed under a work, in natural order; none for an unknown work."""
+        return list(self._catalogue().clique(work))
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is of foreign vectors: there is no chroma to align, and `rerank` has no choice."""
+        return self._searcher().generation.manifest.foreign
+
     def add(
         self,
         *paths: str | Path,

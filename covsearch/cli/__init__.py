@@ -55,6 +55,7 @@ COMMANDS = {
     "model": ("covsearch.cli.model", "model", "Look into a trained model."),
     "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
     "remove": ("covsearch.cli.update", "remove", "Remove performances from the index."),
+    "serve": ("covsearch.cli.serve", "serve", "Serve a page and an API over the index."),
     "stats": ("covsearch.cli.stats", "stats", "Say what is in the workspace."),
     "train": ("covsearch.cli.train", "train_command", "Train a branch and its head on pairs of a dataset."),
     "verify": ("covsearch.cli.verify", "verify", "Check that every file of the index is what was built."),

@@ -1,0 +1,79 @@
+"""Run the application: one process, told by one line where it listens; SIGTERM lets it finish its questions."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import webbrowser
+from collections.abc import Sequence
+
+import uvicorn
+
+from covsearch.errors import UsageError
+from covsearch.progress import Tell
+from covsearch.web.app import create_app
+from covsearch.web.guards import LOG
+from covsearch.web.options import LOCAL, Options
+from covsearch.workspace import Workspace
+
+GRACE = 10  # seconds for questions that run when the server is told to stop
+
+
+def run(
+    workspace: Workspace,
+    host: str,
+    port: int,
+    *,
+    names: Sequence[str] = (),
+    token: str | None = None,
+    edit: bool = False,
+    browser: bool = False,
+    say: Tell,
+) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    host, port
+        Where to listen; port 0 takes a free one.
+    names : sequence of str
+        Host names that requests may call, beside `host` and this machine's own.
+    token, edit
+        As for :class:`Options`.
+    browser : bool
+        Open the page.
+    say : Tell
+        Hears where the server listens.
+
+    Raises
+    ------
+    UsageError
+        When others could reach it and there is no token, or the address is not free.
+    NotFoundError
+        When nothing was built in this workspace.
+    """
+    if host not in LOCAL and token is None:
+        raise UsageError(
+            f"{host} can be reached from other machines: give a --token, or listen on 127.0.0.1 behind a proxy"
+        )
+    app = create_app(workspace, Options(frozenset({*LOCAL, host, *map(str.lower, names)}), token, edit))
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    LOG.setLevel(logging.INFO)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=2**16
+    )
+    with _listening(host, port) as listener:
+        url = f"http://{host if host != '0.0.0.0' else '127.0.0.1'}:{listener.getsockname()[1]}/"
+        say(f"covsearch serves {url} - Ctrl-C stops it")
+        if browser:
+            threading.Timer(0.5, webbrowser.open, [url]).start()
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as e:
+        raise UsageError(f"cannot listen on {host}:{port}: {e.strerror}; choose another --port") from e
