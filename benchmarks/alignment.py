@@ -29,8 +29,8 @@ from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.retrieval_baselines import slow_frames
 from covsearch.features.augment import rotate_key
 from covsearch.features.frames import means_of, unit_norm
-from covsearch.ranking.alignment import ESSENTIA, NEAREST
-from covsearch.ranking.scores import CLOSE, qmax_scores, warm
+from covsearch.ranking.alignment import CLOSE, ESSENTIA, NEAREST
+from covsearch.ranking.scores import qmax_scores, warm
 
 QUERY, CANDIDATE = 645, 600  # frames at 2.69 a second: 4 minutes
 SETTINGS = ((0.90, 3, 3), (1.35, 2, 5), (2.69, 1, 9))  # frames/s, block, span

@@ -26,7 +26,6 @@ from benchmarks.real import REAL, beside_sample
 from covsearch.evaluate.bootstrap import REPLICATES, Interval
 from covsearch.evaluate.calibration import Reliability
 from covsearch.evaluate.detection import Detection, Rate
-from covsearch.evaluate.detection_figures import draw_detection
 from covsearch.evaluate.detection_report import (
     COLUMNS,
     SAME,
@@ -35,6 +34,7 @@ from covsearch.evaluate.detection_report import (
     SizeReport,
     prepare_detection,
 )
+from covsearch.evaluate.figures import draw_detection
 from covsearch.index.calibration import CALIBRATION
 from covsearch.models import bundled_checkpoint
 from covsearch.progress import stderr_progress

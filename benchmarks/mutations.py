@@ -84,7 +84,7 @@ def ask(workspace: Workspace) -> Answers:
     ranked = {f"{pid} {by}": searcher.query(pid, COUNT, rerank=by) for pid in pids for by in RERANKS}
     assert searcher.chroma is not None
     chroma = searcher.chroma.take(range(COUNT)).frames.tobytes()
-    found = searcher.find("singer title", COUNT)
+    found = searcher.catalogue.find("singer title", COUNT)
     return {**ranked, "chroma": chroma, "found": found, "generation": searcher.generation.name}
 
 

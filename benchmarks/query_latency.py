@@ -47,14 +47,14 @@ from covsearch.features.slow import slow_chroma
 from covsearch.index.calibration import read_calibration, write_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.flat import FlatIndex
-from covsearch.index.generation import MODEL_FILES
+from covsearch.index.generation import MODEL_FILES, read_model
 from covsearch.index.head import Head
-from covsearch.index.oracle import rank_all
 from covsearch.indexing import publish
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.ranking import HEAD
 from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
+from tests.brute_force import rank_all
 
 TITLES = Path(__file__).resolve().parents[2] / "shared" / "data" / "datacos" / "benchmark_metadata.json.gz"
 FRAMES = 645  # of a track on average: four minutes at 2.69 frames/s
@@ -150,7 +150,7 @@ def build(home: Path, count: int, seed: int) -> float:
         vectors,
         head,
         performances,
-        model_folder=model,
+        model_files=read_model(model, MODEL),
         fingerprint=MODEL,
         features=FeatureConfig(),
         subset="generated",
@@ -209,7 +209,7 @@ def ways(searcher: Searcher) -> dict[str, Rank]:
 
     return {
         EXACT: by_searcher,
-        TWO_STAGE: lambda row: read(flat.rerank(flat.vectors[row], TOP, CANDIDATES, exclude=row).rows, row),
+        TWO_STAGE: lambda row: read(two_stage.rerank(flat, flat.vectors[row], TOP, CANDIDATES, exclude=row).rows, row),
         BRUTE: lambda row: read(rank_all(flat.vectors[row], flat.vectors, flat.head), row),
         PRODUCT: by_product,
         METADATA: lambda row: read(np.arange(row, row + TOP + 1) % len(pids), row),

@@ -16,11 +16,10 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +36,12 @@ from covsearch.evaluate.retrieval_search import CascadeDistances, ask, slow_chro
 from covsearch.evaluate.retrieval_systems import embedded, head_distances
 from covsearch.features.pack import pack_cached
 from covsearch.index.calibration import read_calibration
-from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.progress import stderr_progress
 from covsearch.ranking.scores import warm
 from covsearch.store import in_memory
+from covsearch.store.protocols import ChromaBlobs
 from covsearch.workspace import find_workspace
 
 CANDIDATES, FINE = (100, 300, 1000, 3000), (50, 100)
@@ -124,16 +123,15 @@ class SharedAlignments:
     """What the stages align, made once for all searches: a pair's alignment is the same in each of them."""
 
     def __init__(self) -> None:
-        self._align = stages._aligned
         self._known: dict[tuple[bytes, int], dict[int, float]] = {}
 
     def __call__(
-        self, chroma: Chroma, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
+        self, chroma: ChromaBlobs, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
     ) -> NDArray[np.float64]:
         known = self._known.setdefault((query.tobytes(), block), {})
         new = np.array([row for row in rows.tolist() if row not in known], dtype=np.int64)
         if len(new):
-            known |= zip(new.tolist(), self._align(chroma, query, new, block, span).tolist(), strict=True)
+            known |= zip(new.tolist(), stages.align_rows(chroma, query, new, block, span).tolist(), strict=True)
         return np.array([known[row] for row in rows.tolist()])
 
 
@@ -149,7 +147,7 @@ def measure(large: Large, whole: int, timed: int) -> dict[str, Any]:
     shared = SharedAlignments()
     for candidates, fine in [(c, f) for c in CANDIDATES if c < size for f in FINE]:
         rows.append(measure_search(large, candidates, fine, spread, timed, shared))
-    rows.append(measure_search(large, size, size, spread, 0, stages._aligned))
+    rows.append(measure_search(large, size, size, spread, 0, stages.align_rows))
     found = {str(k): float((head.found(k) / head.covers).mean()) for k in CANDIDATES if k < size}
     own = int(np.sum(large.works <= large.works[large.queries].max()))
     return {
@@ -165,19 +163,19 @@ def measure(large: Large, whole: int, timed: int) -> dict[str, Any]:
 
 
 def measure_search(
-    large: Large, candidates: int, fine: int, spread: NDArray[np.int64], timed: int, align: Callable[..., Any]
+    large: Large, candidates: int, fine: int, spread: NDArray[np.int64], timed: int, align: stages.AlignRows
 ) -> dict[str, Any]:
     """A row: how well so many candidates rank, and what they cost; the whole collection only for `spread`."""
     whole = candidates == len(large.works)
     queries = spread if whole else large.queries
-    distances = CascadeDistances(large.searched, candidates)
-    with mock.patch.object(stages, "FINE", fine), stderr_progress() as progress:
-        started = time.process_time()
+    judged = replace(large.searched, cascade=stages.Cascade(candidates, fine, align))
+    distances, started = CascadeDistances(judged), time.process_time()
+    with stderr_progress() as progress:
         stage = f"{large.name}, {candidates} candidates, {fine} fine"
-        with mock.patch.object(stages, "_aligned", align):
-            ranks = rank_covers(distances, large.works, queries=queries, block=8, stage=stage, progress=progress)
-        cpu = (time.process_time() - started) / len(queries)
-        taken = {"cpu_s": cpu} if whole else seconds(large, candidates, spread_of(queries, timed))
+        ranks = rank_covers(distances, large.works, queries=queries, block=8, stage=stage, progress=progress)
+    cpu = (time.process_time() - started) / len(queries)
+    searched = replace(judged, cascade=stages.Cascade(candidates, fine))
+    taken = {"cpu_s": cpu} if whole else seconds(searched, spread_of(queries, timed))
     some = rank_covers(distances, large.works, queries=spread)
     row = {"search": WHOLE if whole else "candidates", "candidates": candidates, "fine": fine}
     return {**row, **({} if whole else figures(ranks)), "some": figures(some), **taken}
@@ -189,14 +187,14 @@ def spread_of(queries: NDArray[np.int64], count: int) -> list[int]:
     return chosen
 
 
-def seconds(large: Large, candidates: int, queries: Sequence[int]) -> dict[str, float]:
+def seconds(searched: stages.Scope, queries: Sequence[int]) -> dict[str, float]:
     """Median wall-clock seconds of a query on one core and on two, where there are as many; CPU seconds on one."""
     found = {}
     for cores in _on_cores():
         taken, cpu = [], time.process_time()
         for query in queries:
             started = time.perf_counter()
-            ask(large.searched, query, TOP, candidates)
+            ask(searched, query, TOP)
             taken.append(time.perf_counter() - started)
         found[f"s_{cores}"] = float(np.median(taken))
         found.setdefault("cpu_s", (time.process_time() - cpu) / len(queries))

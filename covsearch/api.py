@@ -149,9 +149,20 @@ class Index:
         strict: bool = False,
         frame_rate: float | None = None,
         metadata: str | Path | None = None,
+        vectors: str | Path | None = None,
         progress: Progress = silent,
     ) -> AddReport:
-        """Add the performances of folders or files; see :func:`covsearch.update.add_performances`."""
+        """Add the performances of folders or files; see :func:`covsearch.update.add_performances`.
+
+        With `vectors`, add these to an index of foreign vectors; see :func:`covsearch.foreign_update.add_vectors`.
+        """
+        if vectors is not None:
+            from covsearch.foreign import refuse_beside_vectors
+            from covsearch.foreign_update import add_vectors
+
+            refuse_beside_vectors(paths=paths or None, subset=subset, frame_rate=frame_rate)
+            more = Path(vectors)
+            return add_vectors(self.workspace, more, metadata=_path(metadata), strict=strict, progress=progress)
         from covsearch.update import add_performances
 
         found = [Path(path) for path in paths]

@@ -42,16 +42,6 @@ from covsearch.stages import BLOCK, COARSE_SPAN, SPAN, align_all
 from covsearch.training.card import calibrate_card
 from covsearch.workspace import Workspace
 
-__all__ = [
-    "COLUMNS",
-    "CalibratedPart",
-    "CalibrationReport",
-    "ScoredPairs",
-    "calibrate",
-    "card_note",
-    "draw_reliability",
-    "facts",
-]
 ENOUGH = 256  # performances to fit a search on: 33,000 pairs are aligned
 COLUMNS = ("part", "pairs", "accuracy at 0.5", "calibrated", "ECE before", "temperature", "Platt [95 % CI]")
 
@@ -134,6 +124,20 @@ class CalibrationReport:
     folder: Path
     calibration: Calibration
     parts: tuple[CalibratedPart, ...]
+
+    columns = COLUMNS
+    caption = "at even odds; 95 % by bootstrap over works"
+    notes = ()
+
+    @property
+    def rows(self) -> tuple[CalibratedPart, ...]:
+        """The rows of the table: one a part."""
+        return self.parts
+
+    @property
+    def heading(self) -> str:
+        """What the calibration says, in a few lines."""
+        return "\n".join(facts(self.calibration))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
@@ -279,7 +283,7 @@ def _all_pairs(checkpoint: Checkpoint, store: FrameStore, seed: int, progress: P
     return PairMatrices(score, coarse, fine, works[rows])
 
 
-def draw_reliability(report: CalibrationReport, path: Path) -> Path:
+def draw_reliability(report: CalibrationReport, path: Path) -> list[Path]:
     """Draw reliability before and after, on the validation pairs and on the test pairs.
 
     Parameters
@@ -296,4 +300,4 @@ def draw_reliability(report: CalibrationReport, path: Path) -> Path:
     subset = report.calibration.subset
     panels = [(f"{subset}: {part.pairs:,} {part.name} pairs", diagrams(part.score)) for part in report.parts]
     file = path if path.suffix in plots.SUFFIXES else path / "reliability.png"
-    return plots.reliability_diagrams(panels, file, title=report.calibration.model)
+    return [plots.reliability_diagrams(panels, file, title=report.calibration.model)]

@@ -17,12 +17,14 @@ from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
 from covsearch.index.chroma import Chroma
 from covsearch.index.windows import Passage, chamfer, passages
-from covsearch.ranking.alignment import Alignment, align
+from covsearch.ranking.alignment import ESSENTIA, Alignment, align
+from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
+from covsearch.stages import SPAN
 from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
-FRAMES = 4096  # of a track at most, 25 minutes at 2.69 frames/s: a matrix of 4,096 x 4,096 is 64 MB
+FRAMES = MOST_FRAMES  # of a track at most, as in a search; 25 minutes at 2.69 frames/s
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Comparison:
     distance : float
         The learned weighted squared distance, without the bias.
     alignment : Alignment
-        In the key in which they fit best.
+        As the search aligns its best candidates, in the key in which they fit best.
     rates : (float, float)
         Frames/s of either performance in `alignment`.
     similarity : float or None
@@ -84,12 +86,13 @@ class Comparison:
 
     @property
     def key(self) -> str:
-        """How the keys differ, in words."""
-        steps = self.alignment.semitones
-        if not steps:
-            return "same key"
-        plural = "" if abs(steps) == 1 else "s"
-        return f"{self.b.pid} is {abs(steps)} semitone{plural} {'higher' if steps > 0 else 'lower'}"
+        """How the keys differ, in words; both where they align further in another key than in that of their chroma."""
+        alignment, pid = self.alignment, self.b.pid
+        steps, other = alignment.semitones, alignment.chance_semitones
+        told = f"{pid} is {_higher(steps)}" if steps else "same key"
+        if alignment.chance <= alignment.score:
+            return told
+        return f"{told} by mean chroma, {_higher(other) if other else 'in the same key'} by alignment"
 
     @property
     def together(self) -> str:
@@ -130,6 +133,7 @@ class Comparison:
             "alignment": {
                 "score": alignment.score,
                 "chance": alignment.chance,
+                "chance_semitones": alignment.chance_semitones,
                 "stretch": stretch and asdict(stretch),
                 "path": self.path.tolist(),
             },
@@ -195,7 +199,7 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
         threshold=cast(float, result.threshold),
         head_p=cast(float, match.head_p),
         distance=match.distance,
-        alignment=align(frames_a, frames_b),
+        alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
         rates=rates,
         similarity=chamfer(windows[0].vectors, windows[1].vectors) if windows else None,
         passages=passages(*windows) if windows else (),
@@ -231,8 +235,12 @@ def draw(found: Comparison, path: Path) -> Path:
         rates=found.rates,
         span=found.alignment.span,
         names=(_name(found.a), _name(found.b)),
-        title=f"{found.cover_probability:.1%}: {word(found.predicted)} · {found.key}\ntogether {found.together}",
+        title=f"{found.cover_probability:.1%}: {word(found.predicted)}\n{found.key}\ntogether {found.together}",
     )
+
+
+def _higher(semitones: int) -> str:
+    return f"{abs(semitones)} semitone{'' if abs(semitones) == 1 else 's'} {'higher' if semitones > 0 else 'lower'}"
 
 
 def _name(performance: Performance) -> str:

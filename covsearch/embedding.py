@@ -130,13 +130,6 @@ def embed_files(checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: f
     return embed_chroma(checkpoint, read_features(checkpoint, files), frame_rate)
 
 
-def embed_file_windows(
-    checkpoint: Checkpoint, files: Mapping[str, Path], frame_rate: float, recipe: WindowRecipe
-) -> tuple[NDArray[np.float32], Cuts]:
-    """Embed one performance's files window by window; as :func:`embed_chroma_windows` and :func:`embed_files`."""
-    return embed_chroma_windows(checkpoint, read_features(checkpoint, files), frame_rate, recipe)
-
-
 def read_features(checkpoint: Checkpoint, files: Mapping[str, Path]) -> dict[str, NDArray[np.float32]]:
     """What a model needs of one performance's files, feature name -> (T, 12); raises as :func:`embed_files`."""
     config = checkpoint.config.features

@@ -129,7 +129,7 @@ def build_foreign(
             directions(segments),
             cosine_head(found.vectors.shape[1]),
             performances,
-            model_folder=None,
+            model_files={},
             fingerprint=path.stem,
             features=None,
             subset=path.stem,

@@ -24,9 +24,10 @@ from covsearch.dataset.sample import sample_root
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError
 from covsearch.features.store import FrameStore
-from covsearch.index.calibration import Calibration, read_calibration
+from covsearch.index.calibration import Calibration
 from covsearch.index.collection import check_vectors
 from covsearch.index.collection_calibration import CollectionCalibration
+from covsearch.index.generation import read_model
 from covsearch.index.head import Head
 from covsearch.index.part import Packed, Part
 from covsearch.index.parts import NEEDED, make_parts, settings_for
@@ -148,7 +149,7 @@ def build_index(
             embed_store(checkpoint, store, progress),
             Head(checkpoint.alpha, checkpoint.beta),
             tracks.applied(dataset.performances) if tracks else dataset.performances,
-            model_folder=checkpoint.folder,
+            model_files=read_model(checkpoint.folder, checkpoint.fingerprint),
             fingerprint=checkpoint.fingerprint,
             features=config,
             subset=dataset.subset,
@@ -192,7 +193,7 @@ def publish(
     head: Head,
     performances: Mapping[str, Performance],
     *,
-    model_folder: Path | None,
+    model_files: Mapping[str, bytes],
     fingerprint: str,
     features: FeatureConfig | None,
     subset: str,
@@ -216,9 +217,8 @@ def publish(
         Of the model that made the vectors.
     performances : mapping
         Metadata of (at least) every PID, each with the id that it has in its own collection.
-    model_folder : Path or None
-        The model's checkpoint; weights, configuration and calibration, if it has one, are copied into the generation.
-        None for foreign vectors.
+    model_files : mapping of str to bytes
+        The model's checkpoint (:func:`covsearch.index.generation.read_model`); empty for foreign vectors.
     fingerprint : str
         Of that checkpoint, or the name of foreign vectors.
     features : FeatureConfig or None
@@ -231,7 +231,7 @@ def publish(
         What else is held of every performance, by the names of :data:`covsearch.index.parts.PARTS`, in the order of
         `pids`; of a model of ours `chroma` at least.
     calibration : CollectionCalibration, optional
-        Of foreign vectors; a model's is in its folder.
+        Of foreign vectors; a model's is among its files.
     origins : mapping, optional
         What each PID was indexed from, where that is known.
     source : Path, optional
@@ -242,7 +242,7 @@ def publish(
     Raises
     ------
     ArtefactError
-        When ids, vectors and metadata do not fit each other, or the calibration is another model's.
+        When ids, vectors and metadata do not fit each other.
     CovsearchError
         When another build is running in the workspace.
     """
@@ -255,8 +255,6 @@ def publish(
     order = sorted(range(len(pids)), key=lambda row: natural_key(called[row]))
     stored, names = [given[row] for row in order], [called[row] for row in order]
     known = {name: (origins or {}).get(pid) for pid, name in zip(pids, called, strict=True)}
-    if model_folder is not None:
-        read_calibration(model_folder, fingerprint)  # refuses another model's
     contents = Contents(
         names,
         stored,
@@ -264,7 +262,7 @@ def publish(
         {name: part.take(order) for name, part in parts.items()},
         {name: origin for name, origin in known.items() if origin},
         head,
-        model_folder,
+        model_files,
         fingerprint,
         features,
         subset,

@@ -154,12 +154,12 @@ def _embed_chroma(
 
 def _own_checkpoint(searcher: Searcher) -> Checkpoint:
     """The index's own model, read once."""
-    from covsearch.models import load_checkpoint  # torch, which a query by id does without
+    from covsearch.models import checkpoint_of  # torch, which a query by id does without
 
     built, _ = searcher.generation.manifest.heard()
     if searcher.checkpoint is not None:
         return searcher.checkpoint
-    checkpoint = load_checkpoint(searcher.generation.model_folder)
+    checkpoint = checkpoint_of(searcher.generation.model_files(), Path(searcher.generation.name))
     config = checkpoint.config.features
     if checkpoint.fingerprint != searcher.generation.manifest.model:
         own = searcher.generation.manifest.model

@@ -351,7 +351,7 @@ def cross_similarity(
     left, bottom = ((span - 1) / 2 / rate for rate in rates)
     right, top = left + similarity.shape[0] / rates[0], bottom + similarity.shape[1] / rates[1]
     width = 7.2
-    height = float(np.clip(width * (top - bottom) / (right - left), 2.6, 9.0)) + 0.6
+    height = float(np.clip(width * (top - bottom) / (right - left), 2.6, 9.0)) + 0.9
     figure, (ax,) = subplots(width=width, height=height)
     low, high = np.quantile(similarity, (0.5, 0.998)).tolist()  # so that what stands out is dark, and the rest is not
     shades = {"cmap": "Greys", "vmin": low, "vmax": max(high, low + 1e-6)}

@@ -20,11 +20,9 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     import numpy as np
     from numpy.typing import NDArray
 
-    from covsearch.db.found import Found
-    from covsearch.index.segments import Segments
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
-    from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened
+    from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened, SegmentBlobs
 
 
 class Searcher:
@@ -43,7 +41,7 @@ class Searcher:
         None of foreign vectors.
     windows : Blobs or None
         None where they were not opened.
-    segments : Segments or None
+    segments : SegmentBlobs or None
         Of foreign vectors with several a track.
     calibration : Calibration, CollectionCalibration or None
     checkpoint : Checkpoint or None
@@ -55,7 +53,7 @@ class Searcher:
         self.catalogue = opened.catalogue
         self.collection = opened.vectors
         self.chroma = cast("ChromaBlobs | None", opened.parts.get("chroma"))
-        self.segments = cast("Segments | None", opened.parts.get("segments"))
+        self.segments = cast("SegmentBlobs | None", opened.parts.get("segments"))
         self.windows: Blobs | None = opened.parts.get("windows")
         self.calibration = self.generation.calibration()
         self.checkpoint: Checkpoint | None = None
@@ -185,10 +183,6 @@ class Searcher:
             raise NotFoundError(unknown_pid(pid, self.catalogue))
         return name
 
-    def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
-        return self.catalogue.find(text, limit)
-
     def _performances(self, pids: list[str]) -> list[Performance]:
         found = self.catalogue.get(pids)
         if missing := [pid for pid in pids if pid not in found]:
@@ -247,11 +241,6 @@ def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
         When a file is missing, corrupt or belongs to another build.
     """
     return store_of(workspace).read(Searcher, ["windows"] if windows else [])
-
-
-def open_catalogue(workspace: Workspace) -> Catalogue:
-    """Open only the metadata of the current generation, which is quicker; raises as :func:`open_searcher`."""
-    return store_of(workspace).catalogue()
 
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:

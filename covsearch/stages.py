@@ -5,18 +5,16 @@ A new stage is a function and one entry in :data:`STAGES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
-from covsearch.features.frames import means_of
 from covsearch.index.calibration import Calibration
 from covsearch.index.collection_calibration import CollectionCalibration
-from covsearch.index.segments import Segments, rank_segments
 from covsearch.index.window_ranking import rank_by_windows
 from covsearch.index.windows import Passage, Windows
 from covsearch.progress import Progress, silent
@@ -25,10 +23,11 @@ from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.nearest import Ranking, checked_query
 from covsearch.ranking.same_recording import same_recording
+from covsearch.ranking.score_kernel import Frames
 from covsearch.ranking.scores import qmax_scores
 
 if TYPE_CHECKING:
-    from covsearch.store.protocols import Blobs, ChromaBlobs, VectorStore
+    from covsearch.store.protocols import Blobs, ChromaBlobs, SegmentBlobs, VectorStore
 
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
@@ -60,6 +59,38 @@ class Question:
     segments: NDArray[np.float32] | None = None
 
 
+def align_rows(
+    chroma: ChromaBlobs, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
+) -> NDArray[np.float64]:
+    """:func:`align_with` of a performance and some rows of a collection, whose chroma is converted nowhere else."""
+    if not len(rows):
+        return np.empty(0)
+    part = chroma.take(rows.tolist())
+    return align_with(query, [part.quantised(k) for k in range(len(rows))], block, span)
+
+
+AlignRows: TypeAlias = "Callable[[ChromaBlobs, NDArray[np.float32], NDArray[np.int64], int, int], NDArray[np.float64]]"
+"""What aligns: as :func:`align_rows`."""
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """How many performances a search aligns, and by what.
+
+    Attributes
+    ----------
+    candidates : int
+        How many of the head's nearest are aligned coarsely, unless a query asks for another number.
+    fine : int
+        How many of these are aligned frame by frame.
+    align : AlignRows
+    """
+
+    candidates: int = CANDIDATES[ALIGN]
+    fine: int = FINE
+    align: AlignRows = align_rows
+
+
 @dataclass(frozen=True, eq=False)
 class Scope:
     """What a stage looks through.
@@ -73,15 +104,17 @@ class Scope:
         Of the same rows.
     calibration : Calibration, CollectionCalibration or None
         The model's, or that of foreign vectors.
-    segments : Segments or None
+    segments : SegmentBlobs or None
         Of foreign vectors, where there are several a track.
+    cascade : Cascade
     """
 
     collection: VectorStore
     chroma: ChromaBlobs | None
     windows: Blobs | None
     calibration: Calibration | CollectionCalibration | None
-    segments: Segments | None = None
+    segments: SegmentBlobs | None = None
+    cascade: Cascade = Cascade()
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,26 +194,27 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
     A performance that was not aligned follows those that were, in the head's order, and is told to be no likelier.
     """
     calibration, collection, chroma = scope.calibration, scope.collection, question.chroma
+    align, fine = scope.cascade.align, scope.cascade.fine
     if chroma is None or scope.chroma is None:
         raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
     if not isinstance(calibration, Calibration):
         raise UsageError("alignment needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
-    count = CANDIDATES[ALIGN] if candidates is None else candidates
+    count = scope.cascade.candidates if candidates is None else candidates
     near = collection.search(question.vector, max(top, count), exclude=question.row)
     score = near.distances + collection.head.beta
     ratio, rows = calibration.head_ratio(score), near.rows[:count]
     order = np.arange(len(rows))
-    if len(rows) > FINE:
-        coarse = _aligned(scope.chroma, chroma, rows, BLOCK, COARSE_SPAN)
+    if len(rows) > fine:
+        coarse = align(scope.chroma, chroma, rows, BLOCK, COARSE_SPAN)
         ratio[:count] = calibration.coarse.ratio(score[:count], coarse)
         order = np.argsort(-ratio[:count], kind="stable")
-    first = order[:FINE]
-    ratio[first] = calibration.fine.ratio(score[first], _aligned(scope.chroma, chroma, rows[first], 1, SPAN))
+    first = order[:fine]
+    ratio[first] = calibration.fine.ratio(score[first], align(scope.chroma, chroma, rows[first], 1, SPAN))
     same = np.zeros(len(near.rows), dtype=np.bool_)
     same[first] = _same(scope, question, rows[first])
     ratio[same] = ratio[first].max(initial=-np.inf)  # nothing is likelier than the recording itself
     first = first[np.lexsort((-ratio[first], ~same[first]))]
-    order = np.concatenate([first, order[FINE:], np.arange(len(rows), len(near.rows))])
+    order = np.concatenate([first, order[fine:], np.arange(len(rows), len(near.rows))])
     ratio = np.minimum.accumulate(ratio[order])
     shown = order[:top]
     ranking = Ranking(near.rows[shown], near.distances[shown])
@@ -194,32 +228,30 @@ def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None
     if scope.segments is None:
         ranking = scope.collection.search(question.vector, _enough(top), exclude=question.row)
     else:
-        vector = checked_query(question.vector, top, scope.segments.vectors.shape[1])
+        vector = checked_query(question.vector, top, scope.collection.head.dim)
         own = vector[None] if question.segments is None else question.segments
-        ranking = rank_segments(scope.segments, own, _enough(top), exclude=question.row)
+        ranking = scope.segments.search(own, _enough(top), exclude=question.row)
     return replace(_exact(scope, question, ranking, top), similarity=tuple((1 - ranking.distances[:top]).tolist()))
 
 
 STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, COSINE: by_cosine, HEAD: by_head, WINDOWS: by_windows}
 
 
-def align_with(
-    query: NDArray[np.float32], tracks: list[NDArray[np.float32]], block: int, span: int
-) -> NDArray[np.float64]:
+def align_with(query: Frames, tracks: Sequence[Frames], block: int, span: int) -> NDArray[np.float64]:
     """:func:`~covsearch.ranking.fusion.log_qmax` of one performance with each of n, (n,).
 
     Parameters
     ----------
-    query, tracks : NDArray[float32], shapes (L, F) and (M_i, F)
-        Chroma at about 2.69 frames/s.
+    query, tracks : NDArray[float32 or uint8], shapes (L, F) and (M_i, F)
+        Chroma at about 2.69 frames/s, or 255 times that.
     block : int
         Frames that are averaged first.
     span : int
         Of these means, compared at once.
     """
-    asked, others = means_of(query, block), [means_of(track, block) for track in tracks]
-    scores = qmax_scores(asked, others, span=span).scores
-    return log_qmax(scores, len(asked), [len(other) for other in others])
+    scores = qmax_scores(query, tracks, span=span, block=block).scores
+    means, *others = (-(-len(track) // block) for track in (query, *tracks))
+    return log_qmax(scores, means, others)
 
 
 def align_all(
@@ -231,12 +263,6 @@ def align_all(
         found[row, row + 1 :] = align_with(tracks[row], tracks[row + 1 :], block, span)
         progress("aligning", row + 1, len(tracks) - 1)
     return found + found.T
-
-
-def _aligned(
-    chroma: ChromaBlobs, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int
-) -> NDArray[np.float64]:
-    return align_with(query, [chroma.track(row) for row in rows.tolist()], block, span)
 
 
 def _enough(top: int) -> int:
@@ -265,6 +291,6 @@ def _same(scope: Scope, question: Question, rows: NDArray[np.int64]) -> NDArray[
     """Which of the first rows, as many as are aligned finely, are the query's own recording, (k,)."""
     same = np.zeros(len(rows), dtype=np.bool_)
     if question.chroma is not None and scope.chroma is not None:
-        for place, row in enumerate(rows[:FINE].tolist()):
+        for place, row in enumerate(rows[: scope.cascade.fine].tolist()):
             same[place] = same_recording(question.chroma, scope.chroma.track(row))
     return same

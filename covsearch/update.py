@@ -147,9 +147,9 @@ def add_performances(
     started = time.perf_counter()
     if not paths:
         raise UsageError("expected at least one folder or file to add")
-    _check_built(workspace)
+    check_built(workspace)
     with store_of(workspace).writing():
-        before, head, rows = _read(workspace)
+        before, head, rows = read_rows(workspace)
         features, _ = before.manifest.heard()
         old = set(rows.keys)
         given: set[str] = set()
@@ -173,7 +173,7 @@ def add_performances(
             if new:
                 rows += _embed(checkpoint, told, collection, new, rows.parts, progress)
         added = set(rows.keys) - old
-        generation = _publish(workspace, before, head, rows) if added else _unchanged(workspace, before)
+        generation = publish_rows(workspace, before, head, rows) if added else unchanged(workspace, before)
     manifest, seconds = generation.manifest, time.perf_counter() - started
     return AddReport(
         rows.names(added),
@@ -212,9 +212,9 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
         raise UsageError("expected at least one performance id (like P_22) to remove")
     if wrong := [pid for pid in pids if not is_name(pid)]:
         raise UsageError(f"{wrong[0]!r} is no performance id: {ID_RULE}")
-    _check_built(workspace)
+    check_built(workspace)
     with store_of(workspace).writing():
-        before, head, rows = _read(workspace)
+        before, head, rows = read_rows(workspace)
         catalogue = store_of(workspace).catalogue()
         meant = {pid: catalogue.resolve(pid) for pid in pids}
         names = rows.names(rows.keys, ordered=False)
@@ -222,14 +222,14 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
         kept = [row for row, name in enumerate(names) if name not in gone]
         if not kept:
             raise UsageError(f"an index needs at least one performance, and these are all {len(names)} that it has")
-        generation = _publish(workspace, before, head, rows.take(kept)) if gone else _unchanged(workspace, before)
+        generation = publish_rows(workspace, before, head, rows.take(kept)) if gone else unchanged(workspace, before)
     manifest = generation.manifest
     not_there = (pid for pid, name in meant.items() if name is None)
     return RemoveReport(_natural(gone), _natural(not_there), manifest.count, manifest.works, generation.name)
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class Rows:
     """Performances and all that an index holds of each: `keys`, `vectors` (N, 128) and `parts` row by row.
 
     A key is a full name, ``collection:id``, whatever else there is; performances have the ids of their own collections.
@@ -241,15 +241,15 @@ class _Rows:
     performances: Mapping[str, Performance]
     origins: Mapping[str, Origin]
 
-    def take(self, rows: Sequence[int]) -> _Rows:
+    def take(self, rows: Sequence[int]) -> Rows:
         """Only some rows, at least one."""
         parts = {name: part.take(rows) for name, part in self.parts.items()}
         keys = tuple(self.keys[row] for row in rows)
         return replace(self, keys=keys, vectors=self.vectors[list(rows)], parts=parts)
 
-    def __add__(self, other: _Rows) -> _Rows:
+    def __add__(self, other: Rows) -> Rows:
         """These and the other ones; both have the same parts."""
-        return _Rows(
+        return Rows(
             (*self.keys, *other.keys),
             np.concatenate([self.vectors, other.vectors]),
             {name: part + other.parts[name] for name, part in self.parts.items()},
@@ -264,7 +264,7 @@ class _Rows:
         return _natural(names) if ordered else tuple(names)
 
 
-def _read(workspace: Workspace) -> tuple[State, Head, _Rows]:
+def read_rows(workspace: Workspace) -> tuple[State, Head, Rows]:
     """The current state, after its checksums; the caller is the writer, so it stays."""
     opened = store_of(workspace).open_checked()
     pids, catalogue = opened.vectors.names, opened.catalogue
@@ -274,7 +274,7 @@ def _read(workspace: Workspace) -> tuple[State, Head, _Rows]:
     known = {keys[pid]: origin for pid, origin in origins.items()}
     every = range(len(pids))
     parts = {name: part.take(every) for name, part in opened.parts.items()}
-    rows = _Rows(tuple(keys.values()), opened.vectors.take(every), parts, performances, known)
+    rows = Rows(tuple(keys.values()), opened.vectors.take(every), parts, performances, known)
     return opened.state, opened.vectors.head, rows
 
 
@@ -286,23 +286,23 @@ def _rated(dataset: Dataset, index: State) -> Dataset:
     return replace(dataset, frame_rate=rate)
 
 
-def _check_built(workspace: Workspace) -> None:
+def check_built(workspace: Workspace) -> None:
     """Refuse to go on where nothing was ever built, before the lock makes folders there."""
     store_of(workspace).current()
 
 
 def _own_model(generation: State) -> Checkpoint:
     """The model that made a generation's vectors."""
-    from covsearch.models import load_checkpoint
+    from covsearch.models import checkpoint_of
 
-    checkpoint = load_checkpoint(generation.model_folder)
+    checkpoint = checkpoint_of(generation.model_files(), Path(generation.name))
     if checkpoint.fingerprint != generation.manifest.model:
         came = f"index was built with model {generation.manifest.model}, its copy is {checkpoint.fingerprint}"
-        raise ArtefactError(f"{generation.model_folder}: {came}; {MEND}")
+        raise ArtefactError(f"{generation.name}: {came}; {MEND}")
     return checkpoint
 
 
-def _publish(workspace: Workspace, before: State, head: Head, rows: _Rows) -> State:
+def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) -> State:
     """`rows` as a new generation, with all else as in the one before."""
     manifest = before.manifest
     return publish(
@@ -311,7 +311,7 @@ def _publish(workspace: Workspace, before: State, head: Head, rows: _Rows) -> St
         rows.vectors,
         head,
         rows.performances,
-        model_folder=None if manifest.foreign else before.model_folder,
+        model_files=before.model_files(),
         calibration=before.calibration(),
         fingerprint=manifest.model,
         features=manifest.features,
@@ -324,7 +324,7 @@ def _publish(workspace: Workspace, before: State, head: Head, rows: _Rows) -> St
     )
 
 
-def _unchanged(workspace: Workspace, current: State) -> State:
+def unchanged(workspace: Workspace, current: State) -> State:
     """The generation as it is; what dead builds left goes, as it does when there is something to publish."""
     store_of(workspace).tidy()
     return current
@@ -355,7 +355,7 @@ def _embed(
     store: FrameStore,
     like: Mapping[str, Part],
     progress: Progress,
-) -> _Rows:
+) -> Rows:
     """The performances of a store, embedded, and the parts that the index has, made as it makes them."""
     from covsearch.embedding import embed_store, embed_windows
 
@@ -366,10 +366,10 @@ def _embed(
     keys = {pid: full_name(collection, pid) for pid in store.pids}
     performances = {key: replace(dataset.performances[pid], collection=collection) for pid, key in keys.items()}
     origins = {keys[pid]: origin for pid, origin in origins_of(dataset, store, dataset.root).items()}
-    return _Rows(tuple(keys.values()), vectors, parts, performances, origins)
+    return Rows(tuple(keys.values()), vectors, parts, performances, origins)
 
 
-def _fresh(index: _Rows, dataset: Dataset, collection: str) -> list[str]:
+def _fresh(index: Rows, dataset: Dataset, collection: str) -> list[str]:
     """PIDs of a dataset that the index has not in `collection`; each of the others must be the very same in both.
 
     Raises

@@ -20,6 +20,20 @@ def melody(seed: int, frames: int = 240) -> NDArray[np.float32]:
     return (np.eye(12)[notes] + 0.05 * rng.random((frames, 12))).astype(np.float32).clip(0, 1)
 
 
+def any_chroma(seed: int, length: int, blocks: int = 1) -> NDArray[np.float32]:
+    """Noise, a tune, a constant chord or silence, some of them with a silent end."""
+    rng = np.random.default_rng(seed)
+    kinds = [
+        rng.random((length, 12 * blocks)),
+        np.tile(melody(seed, length), (1, blocks)),
+        np.ones((length, 1)) * rng.random(12 * blocks),
+        np.zeros((length, 12 * blocks)),
+    ]
+    made = kinds[rng.choice(4, p=[0.4, 0.4, 0.1, 0.1])].astype(np.float32)
+    made[length - int(rng.integers(0, 2) * rng.integers(0, length + 1)) :] = 0
+    return made
+
+
 def write_feature(
     root: Path,
     subset: str,

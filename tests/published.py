@@ -22,7 +22,7 @@ from covsearch.features.slow import slow_chroma
 from covsearch.features.windows import Cuts, WindowRecipe
 from covsearch.index.calibration import Calibration, write_calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation
+from covsearch.index.generation import CURRENT, MANIFEST, Generation, read_current, read_generation, read_model
 from covsearch.index.head import Head
 from covsearch.index.manifest import digest
 from covsearch.index.part import Part
@@ -81,6 +81,12 @@ def model_folder(folder: Path, features: FeatureConfig | None = None) -> Path:
     (folder / "model.safetensors").write_bytes(WEIGHTS)
     (folder / "config.toml").write_text(config_text(features or FeatureConfig()))
     return folder
+
+
+def model_files(folder: Path, features: FeatureConfig | None = None) -> dict[str, bytes]:
+    """What a store keeps of :func:`model_folder`, and of a calibration that is there."""
+    seen = features or FeatureConfig()
+    return read_model(model_folder(folder, seen), fingerprint(config_text(seen), WEIGHTS))
 
 
 def make_windows(rng: np.random.Generator, count: int) -> Windows:
@@ -143,7 +149,7 @@ def publish(
         vectors,
         head,
         performances,
-        model_folder=model,
+        model_files=model_files(workspace.home / "models" / "made-up"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",
@@ -207,7 +213,7 @@ def publish_dataset(
         unit_vectors(rng, count),
         random_head(rng),
         dataset.performances,
-        model_folder=model_folder(workspace.home / "models" / "made-up", seen),
+        model_files=model_files(workspace.home / "models" / "made-up", seen),
         fingerprint=fingerprint(config_text(seen), WEIGHTS),
         features=seen,
         subset=dataset.subset,

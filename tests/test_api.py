@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from collection import write_collection
 from published import FINGERPRINT, publish
 
 import covsearch
-from covsearch import api, models
+from covsearch import api, models, outside
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.models import Siamese, save_checkpoint
+from covsearch.search import Searcher
 from covsearch.workspace import Workspace
 
 RATE = 10.77
@@ -181,3 +183,24 @@ def test_the_scale_of_an_array_is_not_heard(session: dict[str, Any], scale: floa
     scaled = index.query(session["chroma"] * np.float32(scale), frame_rate=10.77)
     assert [match.pid for match in scaled] == [match.pid for match in plain]
     assert [match.distance for match in scaled] == pytest.approx([match.distance for match in plain], abs=1e-4)
+
+
+def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
+    names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two builds end after the vectors were read and before the model is."""
+    build = partial(covsearch.build, names["collection"], home=tmp_path, model=names["model"])
+    index = build()
+    asked: list[str] = []
+    original = outside._embed
+
+    def overtaken(searcher: Searcher, *rest: Any) -> Any:
+        asked.append(searcher.generation.name)
+        if len(asked) == 1:
+            build()
+            build()
+        return original(searcher, *rest)
+
+    monkeypatch.setattr(outside, "_embed", overtaken)
+    assert index.query(Path(names["file"])).generation == "gen-0003"
+    assert asked == ["gen-0001", "gen-0003"]

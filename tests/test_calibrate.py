@@ -12,6 +12,7 @@ import pytest
 from collection import melody, write_collection, write_feature
 from untrained import write_untrained
 
+import covsearch
 from covsearch.calibrate import COLUMNS, CalibrationReport, calibrate, card_note, draw_reliability
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.splits import read_split, write_split
@@ -19,6 +20,7 @@ from covsearch.embedding import embed_files
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.evaluate.calibration import fit_calibration
 from covsearch.index.calibration import CALIBRATION, read_calibration
+from covsearch.index.generation import open_generation
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.workspace import Workspace
 
@@ -167,7 +169,7 @@ def test_a_model_that_turns_the_ranking_round_is_refused(folder: Path, root: Pat
 @pytest.mark.parametrize("name", ["why.svg", "figures"])
 def test_the_diagram_is_drawn(folder: Path, root: Path, tmp_path: Path, name: str) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    path = draw_reliability(run(folder, root), tmp_path / name)
+    (path,) = draw_reliability(run(folder, root), tmp_path / name)
     assert path == (tmp_path / "figures" / "reliability.png" if name == "figures" else tmp_path / name)
     assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
 
@@ -178,3 +180,23 @@ def test_the_bundled_weights_come_with_their_own_calibration() -> None:
     assert calibration is not None, "run `covsearch calibrate`"
     assert calibration.subset == "sample"
     assert f"cover below p = {calibration.threshold:.3f}" in (checkpoint.folder / "README.md").read_text()
+
+
+def test_from_calibrating_to_a_calibrated_answer(folder: Path, root: Path, tmp_path: Path) -> None:
+    """An index built before keeps answering as it did; one built after has calibrated probabilities, in that order."""
+    index = covsearch.build(root, home=tmp_path / "index of it", model=folder)
+    before = index.query("P_5")
+    run(folder, root)
+    assert index.query("P_5").to_dict() == before.to_dict()
+    assert before.calibrated is False
+    after = covsearch.build(root, home=tmp_path / "index of it", model=folder).query("P_5")
+    assert (after.calibrated, after.generation) == (True, "gen-0002")
+    assert [m.pid for m in index.query("P_5", rerank="head")] == [m.pid for m in before]
+    likely = [m.cover_probability for m in after]
+    assert likely == sorted(likely, key=lambda p: -1 if p is None else -p)
+    generation = open_generation(Workspace(tmp_path / "index of it"))
+    assert f"index/gen-0002/model/{CALIBRATION}" in generation.manifest.files
+    (by_file,) = index.query(next(root.rglob("P_5_hpcp.h5")), top=1)
+    assert by_file.same_recording is True
+    assert by_file.cover_probability is not None
+    assert 0 <= by_file.cover_probability <= 1

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
-from published import FINGERPRINT, make_chroma, make_performances, model_folder, random_head, unit_vectors
+from published import FINGERPRINT, make_chroma, make_performances, model_files, random_head, unit_vectors
 
 from covsearch import compare
 from covsearch import indexing as build
@@ -111,7 +111,7 @@ def test_works_of_two_collections_are_two_works(workspace: Workspace) -> None:
     assert searcher.catalogue.clique("toy:W_1") == ("toy:P_1", "toy:P_2")
     assert searcher.catalogue.clique("toy:W_3") == searcher.catalogue.clique("W_3") == ("P_5", "P_6")
     assert searcher.catalogue.clique("W_1") == ()
-    versions = {hit.performance.pid: hit.versions for hit in searcher.find("song")}
+    versions = {hit.performance.pid: hit.versions for hit in searcher.catalogue.find("song")}
     assert versions == dict.fromkeys(searcher.collection.pids, 2)
 
 
@@ -211,7 +211,7 @@ def test_a_collections_name_has_no_colon(tmp_path: Path, name: str) -> None:
             unit_vectors(rng, 1),
             random_head(rng),
             make_performances(rng, 1),
-            model_folder=model_folder(tmp_path / "model"),
+            model_files=model_files(tmp_path / "model"),
             fingerprint=FINGERPRINT,
             features=FeatureConfig(),
             subset=name,
@@ -229,7 +229,7 @@ def test_ids_that_read_like_full_names_are_told_apart(tmp_path: Path) -> None:
         unit_vectors(rng, 4),
         random_head(rng),
         {f"{p.collection}:{p.pid}": p for p in given},
-        model_folder=model_folder(tmp_path / "model"),
+        model_files=model_files(tmp_path / "model"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="a",

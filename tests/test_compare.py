@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from collection import write_collection
 from matplotlib.image import imread
-from published import FINGERPRINT, chroma_of, model_folder, publish_dataset, random_head, unit_vectors
+from numpy.typing import NDArray
+from published import (
+    FINGERPRINT,
+    WEIGHTS,
+    chroma_of,
+    config_text,
+    made_up_calibration,
+    model_files,
+    model_folder,
+    publish_dataset,
+    random_head,
+    unit_vectors,
+)
 
-from covsearch import compare
+from covsearch import api, compare
 from covsearch import indexing as build
 from covsearch.compare import draw
-from covsearch.config import FeatureConfig
+from covsearch.config import FeatureConfig, fingerprint
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import NotFoundError, UsageError
+from covsearch.index.calibration import write_calibration
 from covsearch.index.generation import open_generation
 from covsearch.index.windows import chamfer, passages
+from covsearch.ranking import scores
+from covsearch.ranking.chance import Chance
+from covsearch.ranking.fusion import log_qmax
 from covsearch.search import open_searcher
+from covsearch.stages import Cascade, Question, Scope, align_rows, by_alignment
+from covsearch.store.protocols import ChromaBlobs
 from covsearch.workspace import Workspace
 
 
@@ -79,7 +99,7 @@ def test_files_of_a_higher_frame_rate_are_heard_at_the_slow_one(tmp_path: Path) 
     publish_dataset(Workspace(tmp_path / "home"), root, rate=4 * SLOW_RATE)
     found = compare.compare(Workspace(tmp_path / "home"), "P_1", "P_2")
     assert found.rates == pytest.approx((SLOW_RATE, SLOW_RATE))
-    assert found.alignment.similarity.shape == (240 - 8, 242 - 8)
+    assert found.alignment.similarity.shape == (240 - 3, 242 - 3)
 
 
 def test_tracks_too_long_for_a_matrix_are_heard_more_slowly(
@@ -88,7 +108,7 @@ def test_tracks_too_long_for_a_matrix_are_heard_more_slowly(
     monkeypatch.setattr(compare, "FRAMES", 100)
     found = compare.compare(workspace, "P_1", "P_2")
     assert found.rates == pytest.approx((SLOW_RATE / 3, SLOW_RATE / 3))
-    assert found.alignment.similarity.shape == (80 - 8, 83 - 8)
+    assert found.alignment.similarity.shape == (80 - 3, 83 - 3)
 
 
 def test_several_features_are_transposed_together(tmp_path: Path) -> None:
@@ -107,6 +127,44 @@ def test_the_key_is_told_in_words(workspace: Workspace) -> None:
     }
     for semitones, expected in words.items():
         assert replace(found, alignment=replace(found.alignment, semitones=semitones)).key == expected
+
+
+def test_both_keys_are_told_where_another_aligns_further(workspace: Workspace) -> None:
+    found = compare.compare(workspace, "P_1", "P_2")
+    words = {
+        (2, -3): "P_2 is 2 semitones higher by mean chroma, 3 semitones lower by alignment",
+        (0, 1): "same key by mean chroma, 1 semitone higher by alignment",
+        (-1, 0): "P_2 is 1 semitone lower by mean chroma, in the same key by alignment",
+    }
+    for (semitones, other), expected in words.items():
+        rival = replace(found.alignment, semitones=semitones, score=7.0, chance=7.5, chance_semitones=other)
+        assert replace(found, alignment=rival).key == expected
+        equal = replace(found, alignment=replace(rival, chance=7.0))
+        assert "by" not in equal.key
+
+
+@pytest.mark.parametrize("most", [4_096, 100])
+def test_the_score_is_the_one_that_the_search_ranks_by(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Also where tracks are too long, and both hear them more slowly."""
+    monkeypatch.setattr(compare, "FRAMES", most)
+    monkeypatch.setattr(scores, "MOST_FRAMES", most)
+    searcher, ranked = open_searcher(workspace), {}
+    chroma, row = searcher.chroma, searcher.collection.rows["P_1"]
+    assert chroma is not None
+
+    def align(chroma: ChromaBlobs, query: NDArray[np.float32], rows: NDArray[np.int64], block: int, span: int) -> Any:
+        aligned = align_rows(chroma, query, rows, block, span)
+        ranked.update(zip(rows.tolist(), aligned.tolist(), strict=True))
+        return aligned
+
+    scope = Scope(searcher.collection, chroma, None, made_up_calibration(), cascade=Cascade(align=align))
+    by_alignment(scope, Question(searcher.collection.take([row])[0], chroma.track(row), row=row), 23, None)
+    assert len(ranked) == 23
+    for other, score in ranked.items():
+        found = compare.compare(workspace, "P_1", searcher.collection.names[other]).alignment
+        assert log_qmax(found.score, len(chroma.track(row)), len(chroma.track(other))) == score
 
 
 def test_the_feature_files_are_not_needed_any_more(workspace: Workspace, toy: Path) -> None:
@@ -128,7 +186,7 @@ def test_performances_of_two_folders_are_each_read_at_their_own_frame_rate(toy: 
         unit_vectors(rng, 2),
         random_head(rng),
         dataset.performances,
-        model_folder=model_folder(tmp_path / "model"),
+        model_files=model_files(tmp_path / "model"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="toy",
@@ -166,3 +224,36 @@ def test_a_pair_that_runs_together_nowhere_can_be_told_and_drawn(workspace: Work
     nothing = replace(found, alignment=replace(found.alignment, path=np.empty((0, 2), np.int64), score=0.0))
     assert (nothing.stretch, nothing.together, nothing.path.shape) == (None, "nowhere", (0, 2))
     assert draw(nothing, tmp_path / "nothing.svg").is_file()
+
+
+@pytest.mark.parametrize("threshold", [0.001, 0.4, 0.999])
+def test_compare_and_query_never_disagree_about_a_pair(tmp_path: Path, toy: Path, threshold: float) -> None:
+    own = fingerprint(config_text(FeatureConfig("hpcp", key="normalised")), WEIGHTS)
+    chance = Chance(offset=-3.7, own=-1.0, slope=1.0, bias=-3.7, threshold=threshold)
+    calibration = made_up_calibration(by_alignment=chance, model=own)
+    write_calibration(model_folder(tmp_path / "models" / "made-up"), calibration)
+    publish_dataset(Workspace(tmp_path), toy, windows=True)
+    index = api.open_index(tmp_path)
+    for match in index.query("P_1", top=8):
+        found = index.compare("P_1", match.pid)
+        assert (found.cover_probability, found.predicted) == (match.cover_probability, match.predicted)
+        assert (found.listed, found.head_p, found.distance) == (match.listed, match.head_p, match.distance)
+
+
+def test_json_has_everything_and_the_path_in_seconds(toy: Path, tmp_path: Path) -> None:
+    publish_dataset(Workspace(tmp_path), toy, windows=True)
+    found = compare.compare(Workspace(tmp_path), "P_1", "P_4")
+    answer = json.loads(json.dumps(found.to_dict()))
+    assert (answer["a"]["pid"], answer["b"]["title"], answer["listed"]) == ("P_1", "Song 2, version 1", False)
+    for name in ("head_p", "predicted", "distance", "cover_probability"):
+        assert answer[name] == getattr(found, name)
+    assert answer["semitones"] == found.alignment.semitones
+    alignment, stretch = answer["alignment"], found.stretch
+    assert stretch is not None
+    assert (alignment["score"], alignment["chance"]) == (found.alignment.score, found.alignment.chance)
+    assert alignment["stretch"] == {"a": list(stretch.a), "b": list(stretch.b)}
+    assert alignment["path"] == found.path.tolist()
+    passages = [{"a": p.a, "b": p.b, "cosine": p.cosine} for p in found.passages]
+    assert answer["windows"] == {"similarity": found.similarity, "passages": passages}
+    settings = {"threshold": 0.5, "frame_rates": list(found.rates), "generation": "gen-0001", "model": found.model}
+    assert answer["settings"] == settings

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from covsearch import embedding as embed
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
-from covsearch.embedding import embed_file_windows, embed_files, embed_frames, embed_store, embed_windows
+from covsearch.embedding import (
+    embed_chroma_windows,
+    embed_files,
+    embed_frames,
+    embed_store,
+    embed_windows,
+    read_features,
+)
 from covsearch.errors import UsageError
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack
@@ -134,7 +141,8 @@ def test_windows_of_store_and_files_are_the_embeddings_of_their_frames(
         np.testing.assert_allclose(cuts.start[own], np.array(starts) * 2 / FRAME_RATE)
         alone = embed_frames(at_a_rate.model, [store.frames(i)[start : start + 50] for start in starts])
         np.testing.assert_allclose(vectors[own], alone, atol=1e-5)
-        by_file, own_cuts = embed_file_windows(at_a_rate, dataset.files[store.pids[i]], dataset.frame_rate, recipe)
+        chroma = read_features(at_a_rate, dataset.files[store.pids[i]])
+        by_file, own_cuts = embed_chroma_windows(at_a_rate, chroma, dataset.frame_rate, recipe)
         np.testing.assert_allclose(by_file, alone, atol=1e-5)
         assert own_cuts.first.tolist() == [0, len(starts)]
 

@@ -383,3 +383,55 @@ def test_while_another_builds_it_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", vectors=songs(), ids=IDS)
     with builder_lock(Workspace(tmp_path)), pytest.raises(CovsearchError, match="another build is running"):
         covsearch.build(vectors=tmp_path / "v.npz", home=tmp_path)
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_more_vectors_are_added_as_if_all_had_been_built_at_once(tmp_path: Path, segments: int) -> None:
+    """From a CSV for all tracks, and a file of another name; adding again changes nothing."""
+    vectors, csv = songs(3, segments), write_csv(tmp_path / "tracks.csv")
+    np.savez(tmp_path / "clews.npz", vectors=vectors[:70], ids=IDS[:70])
+    np.savez(tmp_path / "more.npz", vectors=vectors[60:], ids=IDS[60:])
+    index = covsearch.build(vectors=tmp_path / "clews.npz", metadata=csv, home=tmp_path / "home")
+    before = open_generation(Workspace(tmp_path / "home")).calibration()
+    words = ("add", "--vectors", tmp_path / "more.npz", "--metadata", csv)
+    lines = run(tmp_path / "home", *words).stdout.splitlines()
+    assert lines[0].startswith("Added 20 performances in ")
+    assert lines[1:3] == ["10 were there already.", "gen-0002 holds 90 performances of 30 works."]
+    for query in range(0, COUNT, 7):
+        ids, cosines = oracle(vectors, query)
+        found = index.query(IDS[query], top=COUNT)
+        assert [match.pid for match in found] == ids
+        np.testing.assert_allclose([match.similarity for match in found], cosines, atol=1e-6)
+    assert (index["track 89"].wid, index["track 89"].title) == ("w29", "Song 89")
+    assert open_generation(Workspace(tmp_path / "home")).calibration() == before
+    assert index.verify().current.problems == ()
+    report = index.add(vectors=tmp_path / "more.npz", metadata=csv)
+    assert (report.added, len(report.already_there), report.generation) == ((), 30, "gen-0002")
+
+
+def test_vectors_that_do_not_fit_the_index_are_not_added(tmp_path: Path) -> None:
+    from published import publish
+
+    vectors = songs(4)
+    np.savez(tmp_path / "clews.npz", vectors=vectors[:, 0], ids=IDS)
+    index = covsearch.build(vectors=tmp_path / "clews.npz", home=tmp_path / "home")
+    short = np.ones((2, 64), np.float32)
+    cases: list[tuple[dict[str, Any], type[CovsearchError], str]] = [
+        ({"vectors": short, "ids": ["x", "y"]}, ArtefactError, "expected vectors of 512 numbers, as in the index, not"),
+        ({"vectors": vectors[:2], "ids": ["x", "y"]}, UsageError, "several segments a track, the index one vector"),
+        ({"vectors": vectors[:2, 1], "ids": ["x", IDS[5]]}, CovsearchError, "'track 5' is in the index with another v"),
+        ({"vectors": vectors[:1, 0], "ids": ["a\nb"]}, ArtefactError, r"'a\\nb' is no id"),
+    ]
+    for arrays, error, message in cases:
+        np.savez(tmp_path / "more.npz", **arrays)
+        with pytest.raises(error, match=message):
+            index.add(vectors=tmp_path / "more.npz")
+    np.savez(tmp_path / "more.npz", vectors=vectors[:2, 0], ids=IDS[:2])
+    with pytest.raises(CovsearchError, match="'track 0' is in the index with other metadata; nothing was added: to re"):
+        index.add(vectors=tmp_path / "more.npz", metadata=write_csv(tmp_path / "tracks.csv"))
+    with pytest.raises(UsageError, match="vectors are made already and go without paths"):
+        index.add(tmp_path, vectors=tmp_path / "more.npz")
+    assert open_generation(Workspace(tmp_path / "home")).name == "gen-0001"
+    publish(Workspace(tmp_path / "ours"))
+    with pytest.raises(UsageError, match="the index is of a model of covsearch, which embeds what is added"):
+        covsearch.open(tmp_path / "ours").add(vectors=tmp_path / "more.npz")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from collection import write_collection
-from published import FINGERPRINT, make_chroma, make_performances, model_folder, publish, random_head, unit_vectors
+from published import FINGERPRINT, make_chroma, make_performances, model_files, publish, random_head, unit_vectors
 
 from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.embedding import embed_file_windows, embed_files, read_features
+from covsearch.embedding import embed_chroma_windows, embed_files, read_features
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.features.slow import restored, slow_chroma
 from covsearch.features.windows import WindowRecipe
@@ -75,7 +75,9 @@ def test_windows_are_each_performances_own_and_the_datasets_folder_is_kept(
     checkpoint, files = load_checkpoint(tmp_path / "rated"), open_dataset(root).files
     for row in (0, 4, 8):
         own = windows.take([row])
-        vectors, cuts = embed_file_windows(checkpoint, files[f"P_{row + 1}"], 2.5, WindowRecipe(2.5))
+        vectors, cuts = embed_chroma_windows(
+            checkpoint, read_features(checkpoint, files[f"P_{row + 1}"]), 2.5, WindowRecipe(2.5)
+        )
         np.testing.assert_allclose(own.vectors, vectors, atol=1e-5)
         assert own.cuts.start.tolist() == cuts.start.tolist() == [0, 90 / 2.5, (140 + 8 * (row % 3)) / 2.5]
 
@@ -231,7 +233,7 @@ def test_ids_that_do_not_fit_are_refused_and_nothing_is_written(
             unit_vectors(rng, 3),
             random_head(rng),
             make_performances(rng, 3),
-            model_folder=model_folder(tmp_path / "model"),
+            model_files=model_files(tmp_path / "model"),
             fingerprint=FINGERPRINT,
             features=FeatureConfig(),
             subset="generated",
@@ -251,7 +253,7 @@ def test_metadata_of_another_performance_is_refused(workspace: Workspace, tmp_pa
             unit_vectors(rng, 1),
             random_head(rng),
             {"P_1": performances["P_2"]},
-            model_folder=model_folder(tmp_path / "model"),
+            model_files=model_files(tmp_path / "model"),
             fingerprint=FINGERPRINT,
             features=FeatureConfig(),
             subset="generated",

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published import FINGERPRINT, make_chroma, model_folder, random_head, reseal, unit_vectors
+from published import FINGERPRINT, make_chroma, model_files, random_head, reseal, unit_vectors
 
 from covsearch import indexing as build
 from covsearch.cli import cli
@@ -38,7 +38,7 @@ def publish(workspace: Workspace, performances: Sequence[Performance]) -> Genera
         unit_vectors(rng, len(performances)),
         random_head(rng),
         {p.pid: p for p in performances},
-        model_folder=model_folder(workspace.home / "models" / "made-up"),
+        model_files=model_files(workspace.home / "models" / "made-up"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="mine",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brute_force import rank_all
 from published import FINGERPRINT, made_up_calibration, make_performances, publish, reseal, unit_vectors
 
 from covsearch import stages
@@ -15,13 +16,12 @@ from covsearch.decision import decide, decide_uncalibrated, word
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head
-from covsearch.index.oracle import rank_all
 from covsearch.index.windows import chamfer, passages
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.scores import qmax_scores
-from covsearch.search import Searcher, open_catalogue, open_searcher
-from covsearch.stages import SPAN, Question
-from covsearch.store import local
+from covsearch.search import Searcher, open_searcher
+from covsearch.stages import SPAN, Cascade, Question, Scope, by_alignment
+from covsearch.store import local, store_of
 from covsearch.workspace import Workspace
 
 
@@ -142,18 +142,38 @@ def test_what_is_not_aligned_follows_in_the_heads_order_and_is_no_likelier(align
 
 
 @pytest.mark.parametrize("fine", [3, 10])
-def test_the_best_of_the_coarse_alignment_are_aligned_finely(
-    aligned: Searcher, fine: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_best_of_the_coarse_alignment_are_aligned_finely(aligned: Searcher, fine: int) -> None:
+    row, collection = aligned.collection.rows["P_22"], aligned.collection
     whole = aligned.query("P_22", 39)
-    monkeypatch.setattr(stages, "FINE", fine)
-    narrow = aligned.query("P_22", 39)
+    question = Question(collection.flat.vectors[row], aligned.chroma.track(row), row=row)
+    scope = Scope(collection, aligned.chroma, None, aligned.calibration, cascade=Cascade(fine=fine))
+    narrow = by_alignment(scope, question, 39, None)
+    found = [collection.names[k] for k in narrow.ranking.rows.tolist()]
     place = {match.pid: rank for rank, match in enumerate(whole)}
-    first = [place[match.pid] for match in narrow[:fine]]
+    first = [place[pid] for pid in found[:fine]]
     assert first == sorted(first)
-    said = [match.cover_probability for match in narrow]
-    assert said == sorted(said, reverse=True)
-    assert {match.pid for match in narrow} == set(place)
+    assert narrow.ratio.tolist() == sorted(narrow.ratio.tolist(), reverse=True)
+    assert len(narrow.best) == fine
+    assert set(found) == set(place)
+
+
+def test_a_cascade_says_how_many_candidates_are_aligned_and_by_what(aligned: Searcher) -> None:
+    asked: list[tuple[int, int, int]] = []
+
+    def align(chroma: Any, query: Any, rows: Any, block: int, span: int) -> Any:
+        asked.append((len(rows), block, span))
+        return stages.align_rows(chroma, query, rows, block, span)
+
+    collection, row = aligned.collection, aligned.collection.rows["P_22"]
+    cascade = Cascade(candidates=12, fine=5, align=align)
+    scope = Scope(collection, aligned.chroma, None, aligned.calibration, cascade=cascade)
+    question = Question(collection.flat.vectors[row], aligned.chroma.track(row), row=row)
+    found = by_alignment(scope, question, 39, None)
+    assert (asked, found.candidates) == ([(12, 3, 3), (5, 1, 4)], 12)
+    head = aligned.query("P_22", 39, rerank="head")
+    names = [collection.names[k] for k in found.ranking.rows.tolist()]
+    assert names[12:] == [match.pid for match in head[12:]]
+    assert Scope(collection, aligned.chroma, None, None).cascade == Cascade(1000, 100, stages.align_rows)
 
 
 def test_the_number_of_matches_asked_for_changes_none_of_them(aligned: Searcher) -> None:
@@ -298,12 +318,6 @@ def test_an_unknown_id_is_answered_with_the_nearest(searcher: Searcher, pid: str
         searcher.query(pid)
 
 
-def test_find_is_the_catalogues(searcher: Searcher) -> None:
-    hits = searcher.find("writer song", limit=7)
-    assert len(hits) == 7
-    assert hits == searcher.catalogue.find("writer song", limit=7)
-
-
 def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
     with pytest.raises(UsageError, match="at least 1 match"):
         searcher.query("P_22", top=0)
@@ -312,7 +326,7 @@ def test_impossible_numbers_are_usage_errors(searcher: Searcher) -> None:
 
 
 def test_no_index_names_the_command(tmp_path: Path) -> None:
-    for opener in (open_searcher, open_catalogue):
+    for opener in (open_searcher, lambda workspace: store_of(workspace).catalogue()):
         with pytest.raises(NotFoundError, match="run `covsearch build-index` first"):
             opener(Workspace(tmp_path))
 

@@ -380,7 +380,7 @@ def test_an_index_of_another_model_than_its_copy_is_refused(toy: Path, tmp_path:
         unit_vectors(rng, 1),
         random_head(rng),
         open_dataset(toy).performances,
-        model_folder=tmp_path / "model",
+        model_files={path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()},
         fingerprint="cnn-00000000",
         features=config.features,
         subset="toy",

@@ -22,15 +22,14 @@ from benchmarks.real import REAL
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store, embed_windows
-from covsearch.evaluate.hub_correction import hub_corrected
 from covsearch.evaluate.protocol import read_trained_on, searched
 from covsearch.evaluate.retrieval import Distances, rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_systems import head_distances
-from covsearch.evaluate.window_distances import window_distances
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack_cached
 from covsearch.features.windows import WindowRecipe
 from covsearch.index.head import Head
+from covsearch.index.windows import chamfer_to_all
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.workspace import find_workspace
 
@@ -68,7 +67,8 @@ def rankings(head: Head, vectors: NDArray[np.float32], chamfer: Distances) -> di
     def cosine(queries: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.asarray(1 - vectors[queries] @ vectors.T, dtype=np.float64)
 
-    hubs = {f"one vector, local scaling, k = {k}": hub_corrected(learned, len(vectors), k) for k in NEIGHBOURS}
+    table = learned(np.arange(len(vectors)))
+    hubs = {f"one vector, local scaling, k = {k}": local_scaling(table, k).__getitem__ for k in NEIGHBOURS}
     return {
         "one vector, learned head": learned,
         "one vector, cosine": cosine,
@@ -76,6 +76,33 @@ def rankings(head: Head, vectors: NDArray[np.float32], chamfer: Distances) -> di
         "windows and one vector, cosine": lambda queries: chamfer(queries) + cosine(queries),
         **hubs,
     }
+
+
+def window_distances(vectors: NDArray[np.float32], first: NDArray[np.int64]) -> Distances:
+    """One minus the Chamfer similarity of a query's windows with those of every performance, in [0, 2].
+
+    Rows ``first[i]`` to ``first[i + 1]`` of `vectors` (M, 128) are the windows of performance i.
+    """
+
+    def distances(queries: NDArray[np.int64]) -> NDArray[np.float64]:
+        own = (vectors[first[q] : first[q + 1]] for q in queries.tolist())
+        return np.stack([1 - chamfer_to_all(query, vectors, first) for query in own])
+
+    return distances
+
+
+def local_scaling(table: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Squared distances (N, N), each divided by how far the k-th neighbours of both sides are: hubs move away.
+
+    Where some are negative, the least distance between two performances is subtracted from all. The published form is
+    ``1 - exp(-x)`` of this, in the same order: Zelnik-Manor, Perona, "Self-tuning spectral clustering", NIPS 2004;
+    Schnitzer, Flexer, Schedl, Widmer, "Local and global scaling reduce hubs in space", JMLR 13 (2012), eq. 2.
+    """
+    others = table[~np.eye(len(table), dtype=np.bool_)].reshape(len(table), -1)  # without the distances to themselves
+    least = min(0.0, float(others.min()))
+    scale = np.maximum(np.partition(others, k - 1, axis=1)[:, k - 1] - least, 1e-12)
+    scaled: NDArray[np.float64] = np.maximum(table - least, 0.0) / np.sqrt(scale[:, None] * scale)
+    return scaled
 
 
 def markdown(model: str, runs: dict[str, dict[str, Any]]) -> str:

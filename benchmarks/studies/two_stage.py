@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from covsearch.config import EMBEDDING_DIM
 from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
-from covsearch.index.oracle import rank_all
 from covsearch.indexing import build_index
-from covsearch.ranking.nearest import Ranking
+from covsearch.ranking.nearest import Ranking, checked_query
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
+from tests.brute_force import rank_all
 
 TOP = 10
 CANDIDATES = (10, 50, 100, 500)
@@ -128,6 +128,17 @@ def study(real: Embedded, works: Sequence[int], queries: int, seed: int) -> dict
     return {"performances": sum(works), "queries": len(rows), "model": real.model, "cases": cases}
 
 
+def rerank(flat: FlatIndex, u: NDArray[np.float32], k: int, candidates: int, *, exclude: int | None = None) -> Ranking:
+    """The `k` nearest under the head among the `candidates` rows with the largest cosine similarity.
+
+    The same FAISS index finds these with ``q' = [u, 0]``. Quicker than the exact search only with a sublinear index.
+    """
+    u = checked_query(u, k, flat.vectors.shape[1])
+    rows, _ = flat._search(np.append(u, np.float32(0)), min(candidates + (exclude is not None), len(flat)))
+    kept = rows[rows != exclude][:candidates] if exclude is not None else rows
+    return flat._rerank(u, kept, k, None)
+
+
 def _measure(flat: FlatIndex, rows: NDArray[np.int64]) -> dict[str, dict[str, float]]:
     everything = len(flat) - 1
 
@@ -135,7 +146,7 @@ def _measure(flat: FlatIndex, rows: NDArray[np.int64]) -> dict[str, dict[str, fl
         if way == EXACT:
             return flat.rank(flat.vectors[row], TOP, exclude=row)
         candidates = everything if way == ALL else min(int(way), everything)
-        return flat.rerank(flat.vectors[row], TOP, candidates, exclude=row)
+        return rerank(flat, flat.vectors[row], TOP, candidates, exclude=row)
 
     ways = (EXACT, *map(str, CANDIDATES), ALL)
     seconds: dict[str, list[float]] = {way: [] for way in ways}

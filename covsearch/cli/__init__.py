@@ -22,44 +22,26 @@ from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
 
 COMMANDS = {
-    "add": ("covsearch.cli.update", "add", "Add performances to the index, without training or building it again."),
-    "build-index": (
-        "covsearch.cli.build",
-        "build_index_command",
-        "Embed a collection and publish it as a searchable index.",
-    ),
-    "calibrate": (
-        "covsearch.cli.calibrate",
-        "calibrate_command",
-        "Fit what a model's p is worth on its validation pairs.",
-    ),
-    "compare": ("covsearch.cli.compare", "compare_command", "Set two performances side by side: how alike, and where."),
-    "dataset": ("covsearch.cli.dataset", "dataset", "Look into a Da-TACOS folder."),
-    "doctor": ("covsearch.cli.doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
-    "eval-detection": (
-        "covsearch.cli.evaluate_detection",
-        "eval_detection",
-        "Covers found and false alarms, by the collection's size.",
-    ),
-    "eval-pairs": (
-        "covsearch.cli.evaluate",
-        "eval_pairs",
-        "Accuracy, AUC and ROC on held-out pairs, with baselines.",
-    ),
-    "eval-retrieval": (
-        "covsearch.cli.evaluate_retrieval",
-        "eval_retrieval",
-        "MAP, ranks and recall of a search, with baselines.",
-    ),
-    "find": ("covsearch.cli.query", "find", "Find performances by title or artist."),
-    "model": ("covsearch.cli.model", "model", "Look into a trained model."),
-    "query": ("covsearch.cli.query", "query", "Rank the collection as covers of one performance."),
-    "remove": ("covsearch.cli.update", "remove", "Remove performances from the index."),
-    "serve": ("covsearch.cli.serve", "serve", "Serve a page and an API over the index."),
-    "stats": ("covsearch.cli.stats", "stats", "Say what is in the workspace."),
-    "train": ("covsearch.cli.train", "train_command", "Train a branch and its head on pairs of a dataset."),
-    "verify": ("covsearch.cli.verify", "verify", "Check that every file of the index is what was built."),
+    "add": ("update", "add", "Add performances to the index, without training or building it again."),
+    "build-index": ("build", "build_index_command", "Embed a collection and publish it as a searchable index."),
+    "calibrate": ("calibrate", "calibrate_command", "Fit what a model's p is worth on its validation pairs."),
+    "compare": ("compare", "compare_command", "Set two performances side by side: how alike, and where."),
+    "dataset": ("dataset", "dataset", "Look into a Da-TACOS folder."),
+    "doctor": ("doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
+    "eval-detection": ("evaluate", "eval_detection", "Covers found and false alarms, by the collection's size."),
+    "eval-pairs": ("evaluate", "eval_pairs", "Accuracy, AUC and ROC on held-out pairs, with baselines."),
+    "eval-retrieval": ("evaluate", "eval_retrieval", "MAP, ranks and recall of a search, with baselines."),
+    "find": ("query", "find", "Find performances by title or artist."),
+    "model": ("model", "model", "Look into a trained model."),
+    "query": ("query", "query", "Rank the collection as covers of one performance."),
+    "remove": ("update", "remove", "Remove performances from the index."),
+    "reproduce": ("reproduce", "reproduce_command", "Repeat the report on a collection, as one page."),
+    "serve": ("serve", "serve", "Serve a page and an API over the index."),
+    "stats": ("stats", "stats", "Say what is in the workspace."),
+    "train": ("train", "train_command", "Train a branch and its head on pairs of a dataset."),
+    "verify": ("verify", "verify", "Check that every file of the index is what was built."),
 }
+"""Name -> module in ``covsearch.cli``, function there, and what it does."""
 
 
 INTERRUPTED = 130  # as shells say of a process that SIGINT ended
@@ -100,7 +82,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
+        command = getattr(importlib.import_module(f"covsearch.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from covsearch.cli.options import DATASET, FRAME_RATE, METADATA, MODEL, SUBSET
 from covsearch.cli.shown import counted
 from covsearch.dataset.ids import in_words
 from covsearch.progress import stderr_progress
@@ -24,27 +25,26 @@ _LISTED = 5  # skipped performances that the summary names
 
 
 @click.command()
-@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
-@click.option("--subset", help="Which subset, when the folder holds several.")
-@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
-@click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
+@DATASET
+@SUBSET
+@MODEL
+@FRAME_RATE
 @click.option("--windows", is_flag=True, help="Index two-minute windows too, for `query --rerank windows`.")
 @click.option("--vectors", type=click.Path(path_type=Path), help="Index vectors of your own: .npz, .npy, .safetensors.")
-@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
+@METADATA
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
 @click.pass_obj
 def build_index_command(
     workspace: Workspace,
+    /,
     dataset: Path | None,
-    subset: str | None,
     model: Path | None,
-    frame_rate: float | None,
-    windows: bool,
     vectors: Path | None,
     metadata: Path | None,
     strict: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Embed a collection and publish it; until that is done, queries are answered from the index before.
 
@@ -66,7 +66,6 @@ def build_index_command(
     With --vectors the index is of vectors that a model of your own made, with an id for each; several with one id are
     segments of one track. They are ranked by cosine, of segments by that of the most alike pair.
     """
-    chosen: dict[str, Any] = {"subset": subset, "frame_rate": frame_rate, "windows": windows}
     both: dict[str, Any] = {"strict": strict, "metadata": metadata}
     report: BuildReport | ForeignReport
     with stderr_progress() as progress:

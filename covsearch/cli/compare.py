@@ -30,11 +30,12 @@ def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_
     """Say how likely the performances A and B are covers, in which keys they are, and where they run together.
 
     The cover probability and the decision are those that `query A` gives B. The distance is the learned head's.
-    Key and alignment come from the chroma in the index: of the 12
-    transpositions the one in which all moments of either find their like in the other best, and in it the longest
-    stretch in which one follows the other (Qmax; its score counts frames that agree, less what gaps cost). The
-    picture shows every moment of A beside every moment of B, dark where they are alike. An index built with --windows
-    adds which two-minute windows are each other's most alike.
+    Key and alignment come from the chroma in the index, as `query` aligns its best candidates, and the score is the
+    one that `query` ranks by. The key is the one in which the mean chroma of both is most alike. Where a second key is
+    close, the one of the two with the longer alignment counts. If a third aligns further, both are said. The alignment
+    is the longest stretch in which one follows the other (Qmax); its score counts frames that agree, less what gaps
+    cost. The picture shows every moment of A beside every moment of B, dark where they are alike. An index built with
+    --windows adds which two-minute windows are each other's most alike.
 
     \b
     covsearch compare P_22 P_35
@@ -45,7 +46,7 @@ def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_
 
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
-    with working("comparing; the first time the alignment is compiled", True):
+    with working("comparing", True):
         found = api.Index(workspace).compare(a, b)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))

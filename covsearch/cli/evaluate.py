@@ -1,45 +1,44 @@
-"""``covsearch eval-pairs``."""
+"""``covsearch eval-pairs``, ``eval-retrieval`` and ``eval-detection``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from covsearch import plots
-from covsearch.cli.reports import show_report
-from covsearch.evaluate.baselines import MEAN_CHROMA
-from covsearch.evaluate.figures import draw_pairs
-from covsearch.evaluate.held_out import PairsReport, evaluate_pairs
-from covsearch.evaluate.pairs import COLUMNS
+from covsearch.cli.options import DATASET, FRAME_RATE, MODEL, PATH, REPORT_AS_JSON, SEED, SUBSET
+from covsearch.cli.reports import evaluated
+from covsearch.cli.shown import shown
+from covsearch.dataset.splits import PARTS
+from covsearch.evaluate.detection_report import SIZES, evaluate_detection, read_sizes
+from covsearch.evaluate.figures import draw_detection, draw_pairs, draw_retrieval
+from covsearch.evaluate.held_out import evaluate_pairs
 from covsearch.evaluate.protocol import KINDS
-from covsearch.progress import stderr_progress
+from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, RETRIEVAL_BASELINES
+from covsearch.evaluate.retrieval_report import evaluate_retrieval
+from covsearch.evaluate.retrieval_search import ALIGNED, CANDIDATES
 from covsearch.workspace import Workspace
 
 
+def _plot(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    folder = click.Path(path_type=Path, file_okay=False)
+    return click.option("--plot", type=folder, help=f"Draw {', '.join(names)} here.")
+
+
 @click.command("eval-pairs")
-@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
-@click.option("--subset", help="Which subset, when the folder holds several.")
-@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint folder [the bundled weights].")
-@click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
+@DATASET
+@SUBSET
+@MODEL
+@FRAME_RATE
 @click.option("--pairs", type=click.Choice(KINDS), default="balanced", show_default=True, help="Which held-out pairs.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of draws and the bootstrap.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option(
-    "--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw roc.png and probabilities.png here."
-)
+@SEED
+@REPORT_AS_JSON
+@_plot("roc.png", "probabilities.png")
 @click.pass_obj
 def eval_pairs(
-    workspace: Workspace,
-    /,
-    dataset: Path | None,
-    subset: str | None,
-    model: Path | None,
-    frame_rate: float | None,
-    pairs: str,
-    seed: int,
-    as_json: bool,
-    plot: Path | None,
+    workspace: Workspace, /, dataset: Path | None, model: Path | None, as_json: bool, plot: Path | None, **options: Any
 ) -> None:
     """Accuracy and AUC on pairs that training never saw, beside baselines.
 
@@ -53,28 +52,118 @@ def eval_pairs(
     covsearch eval-pairs --pairs all --plot figures
     covsearch eval-pairs --dataset da-tacos --subset benchmark --model models/mine --json
     """
-    if plot:
-        plots.subplots()  # without matplotlib, stop before the work instead of after it
-    with stderr_progress() as progress:
-        report = evaluate_pairs(
-            dataset, model, workspace, subset=subset, pairs=pairs, frame_rate=frame_rate, seed=seed, progress=progress
-        )
-    show_report(
-        report,
-        as_json=as_json,
-        heading=f"{report.subset}, {report.protocol}: {report.covers:,} covers, {len(report.label) - report.covers:,} "
-        f"non-covers of {report.performances:,} performances, {report.works:,} works",
-        columns=COLUMNS,
-        caption=f"differences to {MEAN_CHROMA}; intervals from {report.replicates:,} resamplings of the works",
-        below=_calibrated(report),
-        drawn=draw_pairs(report, plot) if plot else [],
-    )
+    evaluated(evaluate_pairs, draw_pairs, as_json, plot, dataset, model, workspace, **options)
 
 
-def _calibrated(report: PairsReport) -> list[str]:
-    """Accuracy and expected calibration error of a calibrated model, for below the table."""
-    if report.calibrated is None:
-        return []
-    usual, own, score = report.systems[0].accuracy, report.calibrated.accuracy, report.calibrated.score
-    accuracy = f"accuracy {usual:.3f} at 0.5, {own:.3f} at the calibrated {score.threshold:.3f}"
-    return [f"{accuracy}; ECE {score.before.ece:.3f}, calibrated {score.after.ece:.3f}"]
+@click.command("eval-retrieval")
+@DATASET
+@SUBSET
+@click.option(
+    "--model",
+    "models",
+    type=PATH,
+    multiple=True,
+    help="Checkpoint folder; repeatable, differences are to the first [the bundled weights].",
+)
+@click.option("--part", type=click.Choice(PARTS), help="Works of the models' own collection [test].")
+@click.option(
+    "--align",
+    type=click.Choice(ALIGNED),
+    default=CANDIDATES,
+    show_default=True,
+    help="What a calibrated model's search aligns: as `covsearch query` does, all pairs, or nothing.",
+)
+@click.option(
+    "--baseline",
+    "baselines",
+    type=click.Choice(sorted(RETRIEVAL_BASELINES)),
+    multiple=True,
+    default=DEFAULT_BASELINES,
+    help=f"Beside the models; repeatable [the fast ones: {', '.join(DEFAULT_BASELINES)}]. "
+    "Qmax aligns every pair: a millisecond or two each.",
+)
+@FRAME_RATE
+@SEED
+@REPORT_AS_JSON
+@_plot("ranks.png", "recall.png")
+@click.pass_obj
+def eval_retrieval(
+    workspace: Workspace,
+    /,
+    dataset: Path | None,
+    models: tuple[Path, ...],
+    as_json: bool,
+    plot: Path | None,
+    **options: Any,
+) -> None:
+    """MAP, rank of the first cover, precision and recall when every performance with a cover is a query.
+
+    The collection a model was trained on is searched in its test works only; any other is zero-shot. AP is divided
+    by all covers of a query, ties count against the system, the 95 % intervals come from resampling works. AUC is of
+    the distances over all pairs of the collection. Several models rank what every one of them may be judged on.
+
+    A calibrated model has two rows: its head, and "aligned", what `covsearch query` answers. There a distance is the
+    likelihood ratio that the search tells: candidates that were not aligned finely are told no likelier than the
+    last that was. With --align all every pair is aligned finely, a millisecond or two each.
+
+    \b
+    covsearch eval-retrieval
+    covsearch eval-retrieval --baseline 2D-FTM --plot figures
+    covsearch eval-retrieval --align all --baseline Qmax
+    covsearch eval-retrieval --model models/mine --model models/other --baseline Qmax
+    covsearch eval-retrieval --dataset da-tacos --subset benchmark --model models/mine --json
+    """
+    evaluated(evaluate_retrieval, draw_retrieval, as_json, plot, dataset, models, workspace, **options)
+
+
+@click.command("eval-detection")
+@DATASET
+@SUBSET
+@click.option("--model", type=PATH, help="Calibrated checkpoint folder [the bundled weights].")
+@click.option("--part", type=click.Choice(PARTS), help="Works of the model's own collection [test].")
+@FRAME_RATE
+@click.option(
+    "--sizes",
+    help="Performances to search, separated by commas; own is as many as the collection has "
+    f"[{','.join(map(str, SIZES))}; of these the ones it has].",
+)
+@click.option("--queries", type=click.IntRange(min=1), help="At most so many queries, drawn [all].")
+@click.option(
+    "--distractors",
+    "sources",
+    multiple=True,
+    metavar="FOLDER",
+    help="MIDI files, or music21, to synthesise tracks from that fill larger collections; repeatable.",
+)
+@SEED
+@REPORT_AS_JSON
+@_plot("reliability.png", "sizes.png")
+@click.pass_obj
+def eval_detection(
+    workspace: Workspace,
+    /,
+    dataset: Path | None,
+    model: Path | None,
+    sizes: str | None,
+    as_json: bool,
+    plot: Path | None,
+    **options: Any,
+) -> None:
+    """How often a cover that is there is called one, and how often something is where no cover is.
+
+    Every performance with a cover is asked for twice: with its covers in the collection, and without. The best match
+    counts: it is detected when it is a cover and is called one; without covers, calling it one is a false alarm.
+    Every performance is also asked for while it is in the collection: it must be found. The 95 % intervals come from
+    resampling works.
+
+    \b
+    covsearch eval-detection
+    covsearch eval-detection --sizes 10,1000,15000 --distractors midi --queries 100
+    covsearch eval-detection --dataset da-tacos --subset benchmark --model models/mine --json
+    """
+    options |= {"sizes": None if sizes is None else read_sizes(sizes), "tell": _warn}
+    evaluated(evaluate_detection, draw_detection, as_json, plot, dataset, model, workspace, **options)
+
+
+def _warn(line: str) -> None:
+    click.echo(shown(f"Warning: {line}"), err=True)

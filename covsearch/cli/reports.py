@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import click
 
-from covsearch.cli.tables import stdout, table
+from covsearch import plots
+from covsearch.cli.tables import plain, stdout, table
+from covsearch.progress import stderr_progress
 
 
 class ReportRow(Protocol):
@@ -23,36 +25,53 @@ class Report(Protocol):
     """What every evaluation ends with."""
 
     @property
-    def systems(self) -> Sequence[ReportRow]:
-        """The model and the baselines."""
+    def heading(self) -> str:
+        """What was judged, in a few lines."""
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def columns(self) -> Sequence[str]:
+        """What the cells of a row are called; the first holds names, the others numbers."""
+
+    @property
+    def rows(self) -> Sequence[ReportRow]:
+        """The model and the baselines, or what else is judged."""
+
+    @property
+    def caption(self) -> str:
+        """What stands under the table, in a few lines."""
+
+    @property
+    def notes(self) -> Sequence[str]:
         """What a reader of the numbers must know."""
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for :func:`json.dumps`."""
 
 
-def show_report(
-    report: Report,
-    *,
+R = TypeVar("R", bound=Report)
+
+
+def evaluated(
+    evaluate: Callable[..., R],
+    draw: Callable[[R, Path], Sequence[Path]],
     as_json: bool,
-    heading: str,
-    columns: Sequence[str],
-    caption: str,
-    drawn: Sequence[Path],
-    below: Sequence[str] = (),
+    plot: Path | None,
+    *given: Any,
+    **options: Any,
 ) -> None:
-    """Print `report`; the first of `columns` holds names, the others numbers; `below` are lines under the table."""
+    """Evaluate what is given, print the report, and draw it where `plot` says."""
+    if plot:
+        plots.subplots()  # without matplotlib, stop before the work instead of after it
+    with stderr_progress() as progress:
+        report = evaluate(*given, progress=progress, **options)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=1))
     else:
-        console = stdout()
-        console.print(heading)
-        aligned = [columns[0], *(f">{name}" for name in columns[1:])]
-        console.print(table(aligned, (system.row() for system in report.systems), caption=caption))
-        for line in below:
-            console.print(line)
+        console, (first, *others) = stdout(), report.columns
+        for line in report.heading.splitlines():
+            console.print(plain(line))
+        cells = (one.row() for one in report.rows)
+        console.print(table([first, *(f">{name}" for name in others)], cells, caption=report.caption))
+    drawn = draw(report, plot) if plot else ()
     for line in (*report.notes, *(f"drew {path}" for path in drawn)):
         click.echo(line, err=True)

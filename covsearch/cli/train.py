@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET
 from covsearch.cli.shown import shown
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError
@@ -63,9 +64,9 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder [the bundled sample].")
-@click.option("--subset", help="Which subset, when the folder holds several.")
-@click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
+@DATASET
+@SUBSET
+@FRAME_RATE
 @click.option("--out", type=click.Path(path_type=Path), help="Checkpoint folder [HOME/models/...].")
 @click.option(
     "--synthesize",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from covsearch import api
 from covsearch.cli.build import skipped_lines, unused_lines
+from covsearch.cli.options import METADATA, PATH
 from covsearch.cli.shown import counted
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
@@ -21,22 +23,15 @@ _LISTED = 10  # PIDs that a summary names
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=PATH)
 @click.option("--subset", help="Which subset, when a folder holds several.")
 @click.option("--frame-rate", type=float, help="Frames a second of the files [as they declare].")
-@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
+@click.option("--vectors", type=PATH, help="Add vectors of your own to an index of such: .npz, .npy, .safetensors.")
+@METADATA
 @click.option("--strict", is_flag=True, help="Stop at the first performance of a folder that cannot be added.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
 @click.pass_obj
-def add(
-    workspace: Workspace,
-    paths: tuple[Path, ...],
-    subset: str | None,
-    frame_rate: float | None,
-    metadata: Path | None,
-    strict: bool,
-    as_json: bool,
-) -> None:
+def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Add the performances of Da-TACOS folders, or of single files, to the index, embedded with the index's own model.
 
     Nothing is trained, and nothing else in the index changes. Files are called as Da-TACOS calls them, since that says
@@ -53,19 +48,13 @@ def add(
     covsearch add my-recordings/
     covsearch add da-tacos/da-tacos_benchmark_subset_hpcp/W_14_hpcp/P_15_hpcp.h5
     covsearch add new/W_7_hpcp/P_900001_hpcp.h5 new/W_7_hpcp/P_900002_hpcp.h5 --frame-rate 21.5
-    """
-    from covsearch import update
+    covsearch add --vectors more.npz --metadata tracks.csv
 
+    With --vectors the tracks of a file are added to an index of vectors of your own: of the same model, as many numbers
+    each, and of the index's collection.
+    """
     with stderr_progress() as progress:
-        report = update.add_performances(
-            workspace,
-            paths,
-            subset=subset,
-            strict=strict,
-            frame_rate=frame_rate,
-            metadata=metadata,
-            progress=progress,
-        )
+        report = api.Index(workspace).add(*paths, progress=progress, **options)
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _added(report))
 
 
@@ -84,9 +73,7 @@ def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
     covsearch remove P_22 P_23 --json
     covsearch remove sample:P_5
     """
-    from covsearch import update
-
-    report = update.remove_performances(workspace, pids)
+    report = api.Index(workspace).remove(*pids)
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _removed(report))
     if report.not_there:
         click.echo(f"not in the index: {_some(report.not_there)}", err=True)
@@ -102,7 +89,7 @@ def _added(report: AddReport) -> str:
     return "\n".join(
         [
             *filter(None, lines),
-            f"Read at {rates} frames/s.",
+            *([f"Read at {rates} frames/s."] if rates else []),
             _holds(report),
             *unused_lines(report.unused_metadata),
             *skipped_lines(report.skipped),

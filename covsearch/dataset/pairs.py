@@ -90,27 +90,37 @@ def balanced_pairs(wids: Sequence[str], n: int, rng: np.random.Generator) -> Pai
             f"got {len(wids)} performances with {len(covers)} cover pairs"
         )
     chosen = covers[rng.choice(len(covers), half, replace=False)]
-    others = _non_covers(wids, half, rng)
+    others = non_cover_pairs(wids, half, rng)
     order = rng.permutation(2 * half)
     both = np.concatenate([chosen, others])[order]
     label = np.repeat(np.array([COVER, NON_COVER], dtype=np.int64), half)[order]
     return Pairs(both[:, 0].copy(), both[:, 1].copy(), label)
 
 
-def _non_covers(wids: Sequence[str], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """`n` distinct pairs of different works by rejection; enumerates when the collection is small."""
+def non_cover_pairs(wids: Sequence[str], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`n` distinct pairs of different works, each set of `n` equally likely; (n, 2), rows ascending.
+
+    With the performances sorted by work, the partners of row i are all rows from its work's end on: one number
+    counts through all pairs, and only `n` of them are ever made.
+    """
     work = np.unique(np.asarray(wids), return_inverse=True)[1]
-    if len(wids) <= 200:
-        a, b = np.triu_indices(len(wids), 1)
-        rows = np.flatnonzero(work[a] != work[b])
-        picked = rng.choice(rows, n, replace=False)
-        return np.stack([a[picked], b[picked]], axis=1).astype(np.int64)
-    found: dict[tuple[int, int], None] = {}
+    by_work = np.argsort(work, kind="stable")
+    end = np.searchsorted(work[by_work], work[by_work], side="right")  # (M,)
+    first = np.concatenate([[0], np.cumsum(len(wids) - end)])  # (M + 1,)
+    number = _distinct(int(first[-1]), n, rng)
+    row = np.searchsorted(first, number, side="right") - 1
+    partner = end[row] + number - first[row]
+    return np.sort(by_work[np.stack([row, partner], axis=1)], axis=1)
+
+
+def _distinct(total: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`n` distinct numbers below `total`, ascending, in O(n) memory (Generator.choice may take O(total))."""
+    if 2 * n > total:
+        return np.delete(np.arange(total), _distinct(total, total - n, rng))
+    found = np.empty(0, dtype=np.int64)
     while len(found) < n:
-        a, b = np.sort(rng.integers(0, len(wids), (2, 2 * n)), axis=0)
-        for i in np.flatnonzero(work[a] != work[b]):
-            found.setdefault((int(a[i]), int(b[i])))
-    return np.array(list(found)[:n], dtype=np.int64)
+        found = np.union1d(found, rng.integers(total, size=n))
+    return np.sort(rng.choice(found, n, replace=False))
 
 
 def pairs_by_work(wids: Sequence[str], split: Split, sizes: Mapping[str, int], seed: int) -> dict[str, Pairs]:

@@ -44,9 +44,9 @@ def key_invariant_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> ND
 
     Parameters
     ----------
-    a, b : NDArray[float64], shape (N, F)
-        F is a multiple of 12; each block of 12 bins is one feature, and all blocks are rolled together,
-        since a song that is transposed is transposed in every feature.
+    a, b : NDArray[float64], shapes (N, F)
+        Or (1, F), for one with each of the others. F is a multiple of 12; each block of 12 bins is one feature, and
+        all blocks are rolled together, since a song that is transposed is transposed in every feature.
 
     Returns
     -------
@@ -60,9 +60,8 @@ def key_invariant_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> ND
     """
     blocks = unit_rows(a).reshape(len(a), -1, BINS)  # (N, F / 12, 12)
     others = unit_rows(b).reshape(len(b), -1, BINS)  # (N, F / 12, 12)
-    best = np.full(len(a), -np.inf)
-    for key in range(BINS):
-        np.maximum(best, np.einsum("nfp,nfp->n", blocks, np.roll(others, key, axis=2)), out=best)
+    fits = [np.einsum("nfp,nfp->n", blocks, np.roll(others, key, axis=2)) for key in range(BINS)]
+    best: NDArray[np.float64] = np.max(fits, axis=0)
     return 1 - best
 
 

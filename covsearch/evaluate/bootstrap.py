@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +58,11 @@ class BootstrapAuc:
     def difference(self, name: str, other: str, level: float = LEVEL) -> Interval:
         """Percentile interval of AUC(`name`) - AUC(`other`), paired: both on the same works drawn."""
         return percentile_interval(self.auc[name] - self.auc[other], level)
+
+
+def drawn_how(replicates: int, seed: int) -> dict[str, Any]:
+    """What a report says of its bootstrap, ready for :func:`json.dumps`."""
+    return {"over": "works", "level": LEVEL, "replicates": replicates, "seed": seed}
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
@@ -159,6 +165,49 @@ def replicated(
         drawn.append(once(rng))
         progress(stage, k + 1, replicates)
     return {name: np.array([values[name] for values in drawn]) for name in drawn[0]}
+
+
+def bootstrap_means(
+    values: Mapping[str, NDArray[np.float64]], work: NDArray[np.int64], *, replicates: int, seed: int = 0
+) -> dict[str, NDArray[np.float64]]:
+    """Means over queries when works are drawn with replacement; every system sees the same works drawn.
+
+    As many works as have queries are drawn; a query counts as often as its work. The collection that is ranked
+    stays as it is.
+
+    Parameters
+    ----------
+    values : mapping
+        Name of a system -> a number of each of the same Q queries.
+    work : NDArray[int64], shape (Q,)
+        The work of each query.
+    replicates : int
+        R, at least 1.
+    seed : int
+
+    Returns
+    -------
+    dict
+        Name -> NDArray[float64], shape (R,).
+
+    Raises
+    ------
+    UsageError
+        For less than one replicate.
+
+    References
+    ----------
+    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 8.
+    """
+    codes = np.unique(work, return_inverse=True)[1]
+    queries = np.bincount(codes)  # (W,)
+    sums = {name: np.bincount(codes, weights=some) for name, some in values.items()}
+
+    def once(rng: np.random.Generator) -> dict[str, float]:
+        count = np.bincount(rng.integers(len(queries), size=len(queries)), minlength=len(queries))
+        return {name: float(count @ total / (count @ queries)) for name, total in sums.items()}
+
+    return replicated(once, replicates=replicates, seed=seed)
 
 
 class WorkWeights:

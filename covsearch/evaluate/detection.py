@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.errors import UsageError
-from covsearch.evaluate.bootstrap import REPLICATES, Interval, percentile_interval, replicated
+from covsearch.evaluate.bootstrap import REPLICATES, Interval, bootstrap_means, percentile_interval
 from covsearch.evaluate.calibration import Reliability, reliability
 
 ALARMS = (0.01, 0.05)
@@ -149,20 +149,8 @@ def share_of(which: NDArray[np.bool_], work: NDArray[np.int64], *, replicates: i
     work : NDArray[int64], shape (Q,)
         The work of each query.
     replicates, seed : int
-
-    References
-    ----------
-    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 8.
     """
-    codes = np.unique(work, return_inverse=True)[1]
-    queries = np.bincount(codes)  # (W,)
-    hits = np.bincount(codes, weights=which)
-
-    def once(rng: np.random.Generator) -> dict[str, float]:
-        count = np.bincount(rng.integers(len(queries), size=len(queries)), minlength=len(queries))
-        return {"share": float(count @ hits / (count @ queries))}
-
-    drawn = replicated(once, replicates=replicates, seed=seed)["share"]
+    drawn = bootstrap_means({"share": which.astype(np.float64)}, work, replicates=replicates, seed=seed)["share"]
     return Rate(float(which.mean()), percentile_interval(drawn))
 
 

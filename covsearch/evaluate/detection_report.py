@@ -11,7 +11,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store
 from covsearch.errors import UsageError
-from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
+from covsearch.evaluate.bootstrap import REPLICATES, drawn_how
 from covsearch.evaluate.detection import BINS, Detection, Rate, judge_detection, share_of
 from covsearch.evaluate.detection_trials import FAR, Bench, lay_out, run_trials
 from covsearch.evaluate.distractors import CHUNK, distractors
@@ -101,8 +101,10 @@ class DetectionReport:
     replicates: int
     notes: tuple[str, ...]
 
+    columns = COLUMNS
+
     @property
-    def systems(self) -> tuple[SizeReport, ...]:
+    def rows(self) -> tuple[SizeReport, ...]:
         """The rows of the table: one a size."""
         return self.sizes
 
@@ -133,7 +135,7 @@ class DetectionReport:
         return {
             **{name: getattr(self, name) for name in plain},
             "bins": BINS,
-            "bootstrap": {"over": "works", "level": LEVEL, "replicates": self.replicates, "seed": self.seed},
+            "bootstrap": drawn_how(self.replicates, self.seed),
             "sizes": [size.to_dict() for size in self.sizes],
             "notes": list(self.notes),
         }

@@ -1,7 +1,8 @@
-"""Reports as pictures: ROC curves and the histogram of p of pairs; ranks and recall of retrieval."""
+"""Reports as pictures: ROC curves and the histogram of p of pairs, ranks and recall, what detection told and is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from covsearch import plots
 from covsearch.evaluate.calibration import CalibrationScore
+from covsearch.evaluate.detection import Rate
+from covsearch.evaluate.detection_report import DetectionReport
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import THRESHOLD
 from covsearch.evaluate.retrieval_report import RetrievalReport
@@ -59,13 +62,7 @@ def diagrams(score: CalibrationScore) -> list[tuple[str, NDArray[np.float64], ND
 
 
 def draw_retrieval(report: RetrievalReport, folder: Path, prefix: str = "", suffix: str = ".png") -> list[Path]:
-    """Draw ``ranks`` and ``recall`` into `folder`; parameters and errors as for :func:`draw_pairs`.
-
-    Returns
-    -------
-    list of Path
-        What was written.
-    """
+    """Draw ``ranks`` and ``recall`` into `folder`; all else as for :func:`draw_pairs`."""
     title = f"{report.subset}, {report.protocol}: {report.queries:,} queries, {report.performances:,} performances"
     last = report.performances - 1  # a query is not ranked itself
     named = [(f"{s.name}: MAP {s.metrics.map:.3f} {s.map_ci:.3f}", s.ranks) for s in report.systems]
@@ -75,3 +72,32 @@ def draw_retrieval(report: RetrievalReport, folder: Path, prefix: str = "", suff
         plots.rank_histogram(first, folder / f"{prefix}ranks{suffix}", size=last, title=title),
         plots.recall_curves(curves, folder / f"{prefix}recall{suffix}", size=last, title=title),
     ]
+
+
+def draw_detection(
+    given: DetectionReport | Sequence[DetectionReport], folder: Path, prefix: str = "", suffix: str = ".png"
+) -> list[Path]:
+    """Draw ``reliability`` and ``sizes`` into `folder`, a panel a report of one model; else as :func:`draw_pairs`."""
+    reports = [given] if isinstance(given, DetectionReport) else given
+    told, sizes = [], []
+    for report in reports:
+        name, found = f"{report.subset}, {report.protocol}", [(one.searched, one.detection) for one in report.sizes]
+        curves = [(f"{n:,}: ECE {one.ece:.3f}", one.diagram.predicted, one.diagram.observed) for n, one in found]
+        told.append((name, curves))
+        detected, alarms = [one.detected for _, one in found], [one.false_alarms for _, one in found]
+        rates = [("covers detected", *_curve(detected)), ("false alarms", *_curve(alarms))]
+        sizes.append((name, np.array([n for n, _ in found], dtype=np.int64), rates))
+    return [
+        plots.reliability_diagrams(
+            told,
+            folder / f"{prefix}reliability{suffix}",
+            title=f"{reports[0].model}: best matches",
+            labels=("told cover probability", "share that are covers"),
+        ),
+        plots.rates_by_size(sizes, folder / f"{prefix}sizes{suffix}", title=reports[0].model),
+    ]
+
+
+def _curve(rates: Sequence[Rate]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values (S,) and interval ends (S, 2)."""
+    return np.array([rate.value for rate in rates]), np.array([[rate.ci.low, rate.ci.high] for rate in rates])

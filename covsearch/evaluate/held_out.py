@@ -15,11 +15,11 @@ from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
-from covsearch.evaluate.bootstrap import LEVEL, REPLICATES
+from covsearch.evaluate.bootstrap import REPLICATES, drawn_how
 from covsearch.evaluate.calibration import CalibrationScore, judge_calibration
 from covsearch.evaluate.metrics import THRESHOLD, accuracy
-from covsearch.evaluate.pairs import PairReport, PairScores, compare_systems, head_scores
-from covsearch.evaluate.protocol import assumed_rate, candidates, choose_pairs, read_trained_on
+from covsearch.evaluate.pairs import COLUMNS, PairReport, PairScores, compare_systems, head_scores
+from covsearch.evaluate.protocol import assumed_rate, candidates, choose_pairs, read_trained_on, skipped_note
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration
@@ -48,11 +48,7 @@ class CalibratedPairs:
         """Everything but the diagrams, ready for :func:`json.dumps`."""
         score = self.score.to_dict()
         even = {f"{name}_at_even_odds": score.pop(name) for name in ("accuracy", "accuracy_calibrated")}
-        return {
-            "accuracy": self.accuracy,
-            **even,
-            **score,
-        }
+        return {"accuracy": self.accuracy, **even, **score}
 
 
 @dataclass(frozen=True)
@@ -102,6 +98,31 @@ class PairsReport:
         """How many of the pairs are covers."""
         return int(np.sum(self.label == COVER))
 
+    columns = COLUMNS
+
+    @property
+    def rows(self) -> tuple[PairReport, ...]:
+        """The rows of the table: one a system."""
+        return self.systems
+
+    @property
+    def heading(self) -> str:
+        """What was judged, in a line; of a calibrated model another one: what calibrating does."""
+        text = (
+            f"{self.subset}, {self.protocol}: {self.covers:,} covers, {len(self.label) - self.covers:,} non-covers "
+            f"of {self.performances:,} performances, {self.works:,} works"
+        )
+        if self.calibrated is None:
+            return text
+        usual, own, score = self.systems[0].accuracy, self.calibrated.accuracy, self.calibrated.score
+        accuracy = f"accuracy {usual:.3f} at 0.5, {own:.3f} at the calibrated {score.threshold:.3f}"
+        return f"{text}\n{accuracy}; ECE {score.before.ece:.3f}, calibrated {score.after.ece:.3f}"
+
+    @property
+    def caption(self) -> str:
+        """What differences and intervals are."""
+        return f"differences to {MEAN_CHROMA}; intervals from {self.replicates:,} resamplings of the works"
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the points of the curves and the single pairs, ready for :func:`json.dumps`."""
         plain = ("model", "features", "subset", "protocol", "kind", "works", "performances")
@@ -110,13 +131,7 @@ class PairsReport:
             "pairs": len(self.label),
             "covers": self.covers,
             "threshold": THRESHOLD,
-            "bootstrap": {
-                "over": "works",
-                "level": LEVEL,
-                "replicates": self.replicates,
-                "redrawn": self.redrawn,
-                "seed": self.seed,
-            },
+            "bootstrap": {**drawn_how(self.replicates, self.seed), "redrawn": self.redrawn},
             "reference": MEAN_CHROMA,
             "systems": [_system_json(system) for system in self.systems],
             "calibration": self.calibrated.to_dict() if self.calibrated else None,
@@ -214,7 +229,7 @@ def evaluate_pairs(
         redrawn=draws.redrawn,
         notes=(
             *held_out.notes,
-            *_skipped_note(store),
+            *skipped_note([store]),
             *assumed_rate(dataset, bool(features.rate)),
             *_base_rate(held_out.pairs),
             *_verdict(reports[0]),
@@ -258,13 +273,6 @@ def _watched(store: FrameStore, stage: str, progress: Progress) -> Iterator[NDAr
     for done, frames in enumerate(store, 1):
         yield frames
         progress(stage, done, len(store))
-
-
-def _skipped_note(store: FrameStore) -> list[str]:
-    if not store.skipped:
-        return []
-    first = store.skipped[0]
-    return [f"{len(store.skipped)} left out, first {first.path}: {first.reason} (see `covsearch dataset info`)"]
 
 
 def _base_rate(pairs: Pairs) -> list[str]:

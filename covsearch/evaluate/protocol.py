@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import Dataset
-from covsearch.dataset.pairs import COVER, NON_COVER, Pairs, balanced_pairs, cover_pairs, read_pairs
+from covsearch.dataset.pairs import COVER, NON_COVER, Pairs, balanced_pairs, cover_pairs, non_cover_pairs, read_pairs
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.splits import PARTS, Split, read_split
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.features.store import FrameStore
 
 SPLIT, PAIRS = "split.json", "pairs.csv"
 KINDS = ("balanced", "all")
@@ -335,36 +335,19 @@ def all_pairs(wids: list[str], most: int, rng: np.random.Generator) -> tuple[Pai
     """
     covers = cover_pairs(wids)
     population = len(wids) * (len(wids) - 1) // 2
-    others = _non_covers(wids, min(most, population - len(covers)), rng)
+    others = non_cover_pairs(wids, min(most, population - len(covers)), rng)
     both = np.concatenate([covers, others])
     label = np.repeat(np.array([COVER, NON_COVER], dtype=np.int64), [len(covers), len(others)])
     return Pairs(both[:, 0].copy(), both[:, 1].copy(), label), population
 
 
-def _non_covers(wids: list[str], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """`n` distinct pairs of different works, each set of `n` equally likely; (n, 2), rows ascending.
-
-    With the performances sorted by work, the partners of row i are all rows from its work's end on: one number
-    counts through all pairs, and only `n` of them are ever made.
-    """
-    work = np.unique(np.asarray(wids), return_inverse=True)[1]
-    by_work = np.argsort(work, kind="stable")
-    end = np.searchsorted(work[by_work], work[by_work], side="right")  # (M,)
-    first = np.concatenate([[0], np.cumsum(len(wids) - end)])  # (M + 1,)
-    number = _distinct(int(first[-1]), n, rng)
-    row = np.searchsorted(first, number, side="right") - 1
-    partner = end[row] + number - first[row]
-    return np.sort(by_work[np.stack([row, partner], axis=1)], axis=1)
-
-
-def _distinct(total: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """`n` distinct numbers below `total`, ascending, in O(n) memory (Generator.choice may take O(total))."""
-    if 2 * n > total:
-        return np.delete(np.arange(total), _distinct(total, total - n, rng))
-    found = np.empty(0, dtype=np.int64)
-    while len(found) < n:
-        found = np.union1d(found, rng.integers(total, size=n))
-    return np.sort(rng.choice(found, n, replace=False))
+def skipped_note(stores: Sequence[FrameStore]) -> list[str]:
+    """The note that some performances could not be read for one of several models, where that is so."""
+    skipped = list(dict.fromkeys(one for store in stores for one in store.skipped))
+    if not skipped:
+        return []
+    first = skipped[0]
+    return [f"{len(skipped)} left out, first {first.path}: {first.reason} (see `covsearch dataset info`)"]
 
 
 def assumed_rate(dataset: Dataset, matters: bool) -> list[str]:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from covsearch.errors import UsageError
-from covsearch.evaluate.bootstrap import replicated
 from covsearch.progress import Progress, silent
 
 Distances = Callable[[NDArray[np.int64]], NDArray[np.float64]]
@@ -207,46 +206,3 @@ def retrieval_metrics(ranks: Ranks) -> RetrievalMetrics:
         p10=float(ranks.found(10).mean() / 10),
         recall={k: float((ranks.found(k) / ranks.covers).mean()) for k in RECALL_AT},
     )
-
-
-def bootstrap_map(
-    precision: Mapping[str, NDArray[np.float64]], work: NDArray[np.int64], *, replicates: int, seed: int = 0
-) -> dict[str, NDArray[np.float64]]:
-    """MAP of every system when works are drawn with replacement; all systems see the same works drawn.
-
-    As many works as have queries are drawn; a query counts as often as its work. The collection that is ranked
-    stays as it is.
-
-    Parameters
-    ----------
-    precision : mapping
-        Name of a system -> average precision of the same Q queries.
-    work : NDArray[int64], shape (Q,)
-        The work of each query.
-    replicates : int
-        R, at least 1.
-    seed : int
-
-    Returns
-    -------
-    dict
-        Name -> NDArray[float64], shape (R,).
-
-    Raises
-    ------
-    UsageError
-        For less than one replicate.
-
-    References
-    ----------
-    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 8.
-    """
-    codes = np.unique(work, return_inverse=True)[1]
-    queries = np.bincount(codes)  # (W,)
-    sums = {name: np.bincount(codes, weights=values) for name, values in precision.items()}
-
-    def once(rng: np.random.Generator) -> dict[str, float]:
-        count = np.bincount(rng.integers(len(queries), size=len(queries)), minlength=len(queries))
-        return {name: float(count @ total / (count @ queries)) for name, total in sums.items()}
-
-    return replicated(once, replicates=replicates, seed=seed)

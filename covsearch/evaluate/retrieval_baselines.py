@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.dataset.chroma import BINS
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import UsageError
 from covsearch.evaluate.alignment import QMAX, alignable
-from covsearch.evaluate.baselines import MEAN_CHROMA, RANDOM, mean_chroma, unit_rows
+from covsearch.evaluate.baselines import MEAN_CHROMA, RANDOM, key_invariant_distance, mean_chroma, unit_rows
 from covsearch.evaluate.retrieval import Distances
 from covsearch.features.frames import means_of, repeated, unit_norm
 from covsearch.progress import Progress, silent
@@ -159,19 +158,9 @@ def random_distances(kept: Sequence[Description], size: int, seed: int) -> Dista
 
 
 def mean_chroma_distances(kept: Sequence[Description], size: int, seed: int) -> Distances:
-    """One minus the cosine of mean chroma in the key in which it fits best, in [0, 1] for chroma.
-
-    Equals :func:`covsearch.evaluate.baselines.key_invariant_distance` of each query with the whole collection.
-    """
-    unit = unit_rows(np.stack(kept))  # (N, 12)
-
-    def distances(queries: NDArray[np.int64]) -> NDArray[np.float64]:
-        best = np.full((len(queries), size), -np.inf)
-        for key in range(BINS):
-            np.maximum(best, np.roll(unit[queries], key, axis=1) @ unit.T, out=best)
-        return 1 - best
-
-    return distances
+    """:func:`covsearch.evaluate.baselines.key_invariant_distance` of each query with the whole collection."""
+    means = np.stack(kept)  # (N, 12)
+    return lambda queries: np.stack([key_invariant_distance(means[[q]], means) for q in queries.tolist()])
 
 
 def fourier_magnitude(frames: NDArray[np.float32]) -> NDArray[np.float32]:

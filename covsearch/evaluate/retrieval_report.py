@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covsearch.dataset.datacos import Skipped, open_dataset
+from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import ArtefactError
-from covsearch.evaluate.bootstrap import LEVEL, REPLICATES, Interval
-from covsearch.evaluate.protocol import Searched, assumed_rate, read_trained_on, searched_by_all
+from covsearch.evaluate.bootstrap import REPLICATES, Interval, drawn_how
+from covsearch.evaluate.protocol import Searched, assumed_rate, read_trained_on, searched_by_all, skipped_note
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, find_retrieval_baselines
 from covsearch.evaluate.retrieval_search import CANDIDATES, model_systems
 from covsearch.evaluate.retrieval_systems import baseline_systems
-from covsearch.evaluate.system_report import SystemReport, rank_systems
+from covsearch.evaluate.system_report import COLUMNS, SystemReport, rank_systems, times
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
@@ -76,6 +76,25 @@ class RetrievalReport:
         """The protocols of the models, each once."""
         return ", ".join(dict.fromkeys(model.protocol for model in self.models))
 
+    columns = COLUMNS
+
+    @property
+    def rows(self) -> tuple[SystemReport, ...]:
+        """The rows of the table: one a system."""
+        return self.systems
+
+    @property
+    def heading(self) -> str:
+        """What was searched, in a line."""
+        searched = f"{self.queries:,} queries in {self.performances:,} performances of {self.works:,} works"
+        return f"{self.subset}, {self.protocol}: {searched}"
+
+    @property
+    def caption(self) -> str:
+        """What the columns mean, and what each system costs."""
+        bootstrap = f"intervals from {self.replicates:,} resamplings of the works"
+        return f"ties count against the system; {bootstrap}\nCPU seconds a query + a track: {times(self.systems)}"
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the single ranks, ready for :func:`json.dumps`."""
         return {
@@ -84,7 +103,7 @@ class RetrievalReport:
             **{name: getattr(self, name) for name in ("works", "performances", "queries")},
             "ties": "against the system",
             "auc_over": "all ordered pairs of the collection, ties half",
-            "bootstrap": {"over": "works", "level": LEVEL, "replicates": self.replicates, "seed": self.seed},
+            "bootstrap": drawn_how(self.replicates, self.seed),
             "reference": self.systems[0].name,
             "systems": [system.to_dict() for system in self.systems],
             "notes": list(self.notes),
@@ -184,7 +203,7 @@ def evaluate_retrieval(
         replicates=replicates,
         notes=(
             *_protocol_notes(checkpoints, found),
-            *_skipped_note(stores),
+            *skipped_note(stores),
             *assumed_rate(dataset, rate_matters),
             *_verdict(reports),
         ),
@@ -212,14 +231,6 @@ def _protocol_notes(checkpoints: Sequence[Checkpoint], found: Sequence[Searched]
     sizes = {len(its.dataset.performances) for its in found}
     shared = "queries and collection are what every model may be judged on"
     return [*named, shared] if len(sizes) > 1 else named
-
-
-def _skipped_note(stores: Sequence[FrameStore]) -> list[str]:
-    skipped: list[Skipped] = list(dict.fromkeys(one for store in stores for one in store.skipped))
-    if not skipped:
-        return []
-    first = skipped[0]
-    return [f"{len(skipped)} left out, first {first.path}: {first.reason} (see `covsearch dataset info`)"]
 
 
 def _verdict(reports: Sequence[SystemReport]) -> list[str]:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.evaluate.bootstrap import Interval, percentile_interval
+from covsearch.evaluate.bootstrap import Interval, bootstrap_means, percentile_interval
 from covsearch.evaluate.pair_auc import pair_auc
 from covsearch.evaluate.retrieval import (
     Distances,
     Ranks,
     RetrievalMetrics,
-    bootstrap_map,
     rank_covers,
     retrieval_metrics,
 )
@@ -140,7 +139,7 @@ def rank_systems(
     """
     ranked = [_rank(system, wids, scale, progress) for system in systems]
     precision = {one.name: one.ranks.average_precision() for one in ranked}
-    drawn = bootstrap_map(precision, ranked[0].ranks.work, replicates=replicates, seed=seed)
+    drawn = bootstrap_means(precision, ranked[0].ranks.work, replicates=replicates, seed=seed)
     first = ranked[0].name
     return tuple(
         SystemReport(

@@ -170,7 +170,11 @@ def read_text(path: Path, limit: int, root: Path | None = None) -> str:
     RefusedError
         As :func:`read_bytes`; for a byte order mark, and for anything that is not UTF-8.
     """
-    data = read_bytes(path, limit, root)
+    return as_text(read_bytes(path, limit, root))
+
+
+def as_text(data: bytes) -> str:
+    """UTF-8 text; refused as by :func:`read_text`."""
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise RefusedError("begins with a byte order mark; save it as UTF-8 without one")
     try:

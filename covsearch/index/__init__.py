@@ -1,1 +1,1 @@
-"""Vectors and ids: exact and two-stage search, and the generations they are stored in (no torch, no SQL)."""
+"""Vectors and ids: exact search, and the generations they are stored in (no torch, no SQL)."""

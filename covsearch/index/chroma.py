@@ -14,12 +14,11 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.features.slow import restored, slow_rate
 from covsearch.index import offsets
 from covsearch.index.manifest import Manifest
-from covsearch.index.part import NoSettings, Packed, Part
+from covsearch.index.part import Packed, Part
 
 if TYPE_CHECKING:  # reading an index opens no feature file
     from covsearch.features.store import FrameStore
@@ -75,12 +74,11 @@ class Chroma(Part):
 
     def track(self, row: int) -> NDArray[np.float32]:
         """Chroma of performance `row`, (L, F) float32 in [0, 1]."""
-        return restored(self.frames[self.first[row] : self.first[row + 1]])
+        return restored(self.quantised(row))
 
-    @property
-    def settings(self) -> NoSettings:
-        """None: every index has the same."""
-        return NoSettings()
+    def quantised(self, row: int) -> NDArray[np.uint8]:
+        """The same as it is kept, (L, F) uint8."""
+        return self.frames[self.first[row] : self.first[row + 1]]
 
     def save(self, path: Path) -> None:
         """Write it as safetensors."""
@@ -99,11 +97,6 @@ class Chroma(Part):
 
     def check(self, names: Sequence[str]) -> None:
         """Nothing is left to look at: every byte is a value."""
-
-    @classmethod
-    def settings_for(cls, features: FeatureConfig, frame_rate: float, like: Any) -> NoSettings:
-        """None: chroma can be had for every model."""
-        return NoSettings()
 
     @classmethod
     def make(cls, packed: Packed, settings: Any) -> Chroma:

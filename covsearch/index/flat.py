@@ -1,12 +1,12 @@
-"""Exact and two-stage search with one FAISS index.
+"""Exact search with one FAISS index.
 
 The head's distance is an inner product in D + 1 dimensions, 129 of models of ours: with ``d' = [v, Σ α v²]`` stored and
 ``q' = [2 α∘u, −1]`` asked, ``Σ α (u − v)² = Σ α u² − ⟨q', d'⟩``, whatever the signs of α. So the largest inner
-products are the nearest rows. The same index finds cosine neighbours with ``q' = [u, 0]``.
+products are the nearest rows.
 
 FAISS computes in float32, the head in float64. :meth:`FlatIndex.rank` therefore asks FAISS for more rows than wanted,
 ranks those in float64, and proves from the rounding error's bound that no other row belongs among them;
-where the proof fails it asks for more. What it returns equals :mod:`covsearch.index.oracle`, ties too.
+where the proof fails it asks for more. What it returns equals brute force, ties too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.errors import ArtefactError, UsageError
+from covsearch.errors import ArtefactError
 from covsearch.index.head import Head
 from covsearch.ranking.nearest import Ranking, checked_query
 
@@ -113,20 +113,6 @@ class FlatIndex:
             if complete or (len(ranking.rows) == k and own - products[-1] - error > ranking.distances[-1]):
                 return ranking
             wanted = min(4 * wanted, len(self))
-
-    def rerank(self, u: NDArray[np.float32], k: int, candidates: int, *, exclude: int | None = None) -> Ranking:
-        """The `k` nearest under the head among the `candidates` rows with the largest cosine similarity.
-
-        Quicker than :meth:`rank` only with a sublinear index; it loses rows that the head would rank high but
-        that are no cosine neighbours. Parameters as for :meth:`rank`.
-        """
-        u = checked_query(u, k, self.vectors.shape[1])
-        if candidates < k:
-            raise UsageError(f"candidates must be at least the {k} wanted matches, not {candidates}")
-        question = np.append(u, np.float32(0))
-        rows, _ = self._search(question, min(candidates + (exclude is not None), len(self)))
-        kept = rows[rows != exclude][:candidates] if exclude is not None else rows
-        return self._rerank(u, kept, k, None)
 
     def _search(self, question: NDArray[np.float32], wanted: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows and inner products of the `wanted` largest, descending."""

@@ -70,6 +70,12 @@ class Generation:
         """The model's checkpoint, as it was when the generation was built."""
         return self.folder / "model"
 
+    def model_files(self) -> dict[str, bytes]:
+        """The model as it was when the generation was built; empty of foreign vectors."""
+        if self.manifest.foreign:
+            return {}
+        return read_model(self.model_folder, self.manifest.model)
+
     @property
     def calibrated(self) -> bool:
         """Whether the model was calibrated when the generation was built."""
@@ -93,6 +99,29 @@ class Generation:
     def database(self) -> Path:
         """The metadata."""
         return self.workspace.db / f"{self.name}.sqlite3"
+
+
+def read_model(folder: Path, model: str) -> dict[str, bytes]:
+    """What a store keeps of the checkpoint in `folder`: weights, configuration and, if there is one, the calibration.
+
+    Parameters
+    ----------
+    folder : Path
+    model : str
+        Its fingerprint.
+
+    Returns
+    -------
+    dict
+        Name of a file -> its bytes.
+
+    Raises
+    ------
+    ArtefactError
+        When the calibration is damaged, or another model's.
+    """
+    calibrated = read_calibration(folder, model) is not None
+    return {name: (folder / name).read_bytes() for name in (*MODEL_FILES, *([CALIBRATION] if calibrated else []))}
 
 
 def files_of(parts: Iterable[str] = NEEDED, *, calibrated: bool = False, foreign: bool = False) -> list[str]:

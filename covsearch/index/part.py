@@ -58,9 +58,9 @@ class Part(ABC):
         """Some rows, in the order of `rows`."""
 
     @property
-    @abstractmethod
     def settings(self) -> Any:
-        """How it was made: what the manifest says of it, of the type that the registry names."""
+        """How it was made: what the manifest says of it, of the type that the registry names; by default nothing."""
+        return NoSettings()
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -76,7 +76,6 @@ class Part(ABC):
         """Look at every value; an ArtefactError names the performance with the first wrong one."""
 
     @classmethod
-    @abstractmethod
     def settings_for(cls, features: FeatureConfig, frame_rate: float, like: Any) -> Any:
         """How to make it for a model that sees `features`, of files with `frame_rate` frames/s.
 
@@ -92,6 +91,7 @@ class Part(ABC):
         UsageError
             When the part cannot be made for this model.
         """
+        return NoSettings()
 
     @classmethod
     @abstractmethod

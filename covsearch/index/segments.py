@@ -17,7 +17,7 @@ from covsearch.index import offsets
 from covsearch.index.collection import check_unit, read_tensors
 from covsearch.index.flat import product_error
 from covsearch.index.manifest import Manifest
-from covsearch.index.part import NoSettings, Packed, Part
+from covsearch.index.part import Packed, Part
 from covsearch.ranking.nearest import Ranking
 
 _FOREIGN = "segments come with foreign vectors: run `covsearch build-index --vectors`"
@@ -65,11 +65,6 @@ class Segments(Part):
         """The segments of track `row`, (m, D)."""
         return self.vectors[self.first[row] : self.first[row + 1]]
 
-    @property
-    def settings(self) -> NoSettings:
-        """None: they came as they are."""
-        return NoSettings()
-
     def save(self, path: Path) -> None:
         """Write them as safetensors."""
         tensors: dict[str, NDArray[Any]] = {"vectors": np.ascontiguousarray(self.vectors), "first": self.first}
@@ -103,39 +98,36 @@ class Segments(Part):
         """No model of ours makes segments."""
         raise UsageError(_FOREIGN)
 
+    def search(self, own: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
+        """The `k` tracks with the most alike pair of segments, exactly.
 
-def rank_segments(segments: Segments, own: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
-    """The `k` tracks with the most alike pair of segments, exactly.
+        All pairs are multiplied in float32. The tracks that may be among the `k`, by the bound of the rounding error,
+        are multiplied once more in float64, and these are ranked.
 
-    All pairs are multiplied in float32. The tracks that may be among the `k`, by the bound of the rounding error, are
-    multiplied once more in float64, and these are ranked.
+        Parameters
+        ----------
+        own : NDArray[float32], shape (m, D)
+            The query's, of unit length.
+        k : int
+            At least 1; more than there are tracks gives all.
+        exclude : int, optional
+            A row that is not ranked: the query's own.
 
-    Parameters
-    ----------
-    segments : Segments
-        Of N tracks.
-    own : NDArray[float32], shape (m, D)
-        The query's, of unit length.
-    k : int
-        At least 1; more than there are tracks gives all.
-    exclude : int, optional
-        A row that is not ranked: the query's own.
-
-    Returns
-    -------
-    Ranking
-        Distances are 1 - cosine, in [0, 2] but for rounding; equal ones in row order.
-    """
-    if k < 1:
-        raise UsageError(f"at least 1 match must be asked for, not {k}")
-    near = nearest(segments, own)
-    rows = np.delete(np.arange(len(segments)), [] if exclude is None else [exclude])
-    if len(rows) > k:
-        least = np.partition(near[rows], -k)[-k]
-        rows = rows[near[rows] >= least - 2.02 * product_error(own.shape[1])]  # lengths are 1 but for rounding
-    distances = np.array([1 - _cosine(own, segments.track(row)) for row in rows.tolist()])
-    order = np.lexsort((rows, distances))[:k]
-    return Ranking(rows[order].astype(np.int64), distances[order])
+        Returns
+        -------
+        Ranking
+            Distances are 1 - cosine, in [0, 2] but for rounding; equal ones in row order.
+        """
+        if k < 1:
+            raise UsageError(f"at least 1 match must be asked for, not {k}")
+        near = nearest(self, own)
+        rows = np.delete(np.arange(len(self)), [] if exclude is None else [exclude])
+        if len(rows) > k:
+            least = np.partition(near[rows], -k)[-k]
+            rows = rows[near[rows] >= least - 2.02 * product_error(own.shape[1])]  # lengths are 1 but for rounding
+        distances = np.array([1 - _cosine(own, self.track(row)) for row in rows.tolist()])
+        order = np.lexsort((rows, distances))[:k]
+        return Ranking(rows[order].astype(np.int64), distances[order])
 
 
 def nearest(segments: Segments, own: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Branches, the head that compares, and checkpoints."""
 
-from covsearch.models.checkpoint import Checkpoint, bundled_checkpoint, load_checkpoint, save_checkpoint
+from covsearch.models.checkpoint import Checkpoint, bundled_checkpoint, checkpoint_of, load_checkpoint, save_checkpoint
 from covsearch.models.siamese import BRANCHES, Siamese, branch_class
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Siamese",
     "branch_class",
     "bundled_checkpoint",
+    "checkpoint_of",
     "load_checkpoint",
     "save_checkpoint",
 ]

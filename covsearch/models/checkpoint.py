@@ -5,6 +5,7 @@ Weights are only ever read from safetensors, which holds arrays and nothing that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from safetensors.torch import load, save
 
 from covsearch.config import ModelConfig, fingerprint, from_toml, to_toml
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
-from covsearch.guard.files import RefusedError, read_bytes, text_artefact
+from covsearch.guard.files import RefusedError, as_text, read_bytes
 from covsearch.guard.tensors import Declared, read_header
 from covsearch.models.siamese import Siamese
 
@@ -44,7 +45,7 @@ class Checkpoint:
     fingerprint : str
         ``cnn-3f2a9c51``: the branch and a hash of configuration and weights.
     folder : Path
-        Where it was read from.
+        Where it was read from; of a model in an index, what errors call that place.
     """
 
     model: Siamese
@@ -99,15 +100,26 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         When the weights are no safetensors, do not fit the configuration, or are not finite.
     """
     _check_files(folder)
-    text = text_artefact(folder / CONFIG, MAX_CONFIG_BYTES)
+    found = {}
+    for name, limit in ((CONFIG, MAX_CONFIG_BYTES), (WEIGHTS, MAX_WEIGHT_BYTES)):
+        try:
+            found[name] = read_bytes(folder / name, limit)
+        except RefusedError as e:
+            raise ArtefactError(f"{folder / name}: {e}") from e
+    return checkpoint_of(found, folder)
+
+
+def checkpoint_of(files: Mapping[str, bytes], where: Path) -> Checkpoint:
+    """As :func:`load_checkpoint`, of files in memory by their names; `where` is what errors call the folder."""
     try:
+        text = as_text(files[CONFIG])
         config = from_toml(text, model=ModelConfig)["model"]
         model = Siamese(config)
-    except UsageError as e:
-        raise ArtefactError(f"{folder / CONFIG}: {e}") from e
-    weights = _read_weights(folder / WEIGHTS, model)
-    _fill(model, weights, folder / WEIGHTS)
-    return Checkpoint(model.eval(), config, fingerprint(text, weights), folder)
+    except (UsageError, RefusedError) as e:
+        raise ArtefactError(f"{where / CONFIG}: {e}") from e
+    _check_weights(files[WEIGHTS], where / WEIGHTS, model)
+    _fill(model, files[WEIGHTS], where / WEIGHTS)
+    return Checkpoint(model.eval(), config, fingerprint(text, files[WEIGHTS]), where)
 
 
 def _check_files(folder: Path) -> None:
@@ -121,12 +133,8 @@ def _check_files(folder: Path) -> None:
             raise NotFoundError(f"{folder}: expected a checkpoint folder with {WEIGHTS} and {CONFIG}, no {name}")
 
 
-def _read_weights(path: Path, model: Siamese) -> bytes:
-    """The file, if its header declares just the tensors of `model`: names, shapes and types."""
-    try:
-        weights = read_bytes(path, MAX_WEIGHT_BYTES)
-    except RefusedError as e:
-        raise ArtefactError(f"{path}: {e}") from e
+def _check_weights(weights: bytes, path: Path, model: Siamese) -> None:
+    """Refuse a file whose header does not declare just the tensors of `model`: names, shapes and types."""
     try:
         came = read_header(weights)
     except RefusedError as e:
@@ -139,7 +147,6 @@ def _read_weights(path: Path, model: Siamese) -> bytes:
         theirs, ours = (tensors.get(odd[0], "missing") for tensors in (came, expected))
         first = f"{odd[0][:80]!r} is {theirs} in the file and {ours} in the model"
         raise ArtefactError(f"{path}: weights do not fit {CONFIG} beside them: {first}")
-    return weights
 
 
 def _fill(model: Siamese, weights: bytes, path: Path) -> None:

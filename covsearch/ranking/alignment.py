@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import BINS
-from covsearch.features.augment import rotate_key
-from covsearch.ranking import kernel
-from covsearch.ranking.similarity import fit, mutual_neighbours, stretch_similarity
+from covsearch.ranking import score_kernel
+from covsearch.ranking.similarity import check_length, mutual_neighbours, whole_units
 
 SPAN = 9  # frames compared at once: 3.3 s at 2.69 frames/s; the publication has 10 of 0.46 s
 NEAREST = 0.095  # which share of the other performance may match a moment; as published
-STEPS = ((1, 1), (2, 1), (1, 2))  # as fast, half as fast, twice as fast
+CLOSE = 0.1  # in the sample this aligns 8 % of the pairs twice, and finds most of what trying all keys would
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ class Alignment:
         Qmax: matches on the path less what its gaps cost.
     chance : float
         The best Qmax in the 11 other keys, where nothing but chance and harmony common to much music aligns.
+    chance_semitones : int
+        In which of these it is, -5 to 6. Where `chance` is more than `score`, this key is as good an answer.
     """
 
     semitones: int
@@ -65,39 +66,56 @@ class Alignment:
     path: NDArray[np.int64]
     score: float
     chance: float
+    chance_semitones: int
 
 
-def align(a: NDArray[np.float32], b: NDArray[np.float32], span: int = SPAN) -> Alignment:
+def align(a: NDArray[np.float32], b: NDArray[np.float32], span: int = SPAN, costs: GapCosts = PUBLISHED) -> Alignment:
     """Find the key in which two performances fit best, and align them in it.
 
-    The key is the one in which every stretch of either finds its like in the other best; it need not be the one
-    with the longest alignment, which for performances that hardly align is any.
+    Key and score are those of :func:`covsearch.ranking.scores.qmax_scores` with the same `span` and `costs`: the mean
+    chroma tells which keys to try, and of the two that fit best, where they are close, the one that aligns further
+    counts.
 
     Parameters
     ----------
     a, b : NDArray[float32], shapes (L, F) and (M, F)
-        Frames, F a multiple of 12; meant for 2.69 a second.
+        Frames, F a multiple of 12; meant for 2.69 a second. At most 32,767 each.
     span : int
         Frames compared at once; at most the shorter length is used.
+    costs : GapCosts
+
+    Raises
+    ------
+    UsageError
+        When a performance has too many frames.
     """
     span = min(span, len(a), len(b))
-    fits, scores = np.empty(BINS), np.empty(BINS)
-    best = 0
-    for key in range(BINS):  # one at a time, as two hours of music make matrices of hundreds of megabytes
-        similarity = stretch_similarity(a, rotate_key(b, -key), span)
-        matches = mutual_neighbours(similarity, NEAREST)
-        score = local_alignment(matches)
-        fits[key], scores[key] = fit(similarity), score.max()
-        if key == 0 or fits[key] > fits[best]:
-            best, kept, path = key, similarity, trace(score, matches)
+    check_length(max(len(a), len(b)))
+    first, rows = whole_units(a, span), whole_units(b, span)
+    columns, sums = np.ascontiguousarray(first.T), score_kernel.pitch_sums(first)
+    length = score_kernel.length_of_unit(span, len(columns))
+    settings = (span, length, NEAREST, float(costs.onset), float(costs.extension))
+    score, key = score_kernel.best_of_keys(columns, sums, rows, CLOSE, *settings)
+    others = [k for k in range(BINS) if k != key]
+    chances = [score_kernel.qmax_in_key(rows, columns, k, *settings) for k in others]
+    other = others[int(np.argmax(chances))]
+    similarity = score_kernel.stretches(rows, columns, key, span, length)  # (M - span + 1, L - span + 1)
+    matches = mutual_neighbours(similarity, NEAREST)
+    table = local_alignment(matches.T, costs)
     return Alignment(
-        semitones=best if best <= BINS // 2 else best - BINS,
-        similarity=kept,
+        semitones=_nearer(key),
+        similarity=np.ascontiguousarray(similarity.T, np.float32) / np.float32(score_kernel.LARGEST),
         span=span,
-        path=path,
-        score=float(scores[best]),
-        chance=float(np.delete(scores, best).max()),
+        path=trace(table, matches.T, costs),
+        score=score,
+        chance=max(chances),
+        chance_semitones=_nearer(other),
     )
+
+
+def _nearer(key: int) -> int:
+    """A key 0 to 11 semitones higher as -5 to 6."""
+    return key if key <= BINS // 2 else key - BINS
 
 
 def local_alignment(matches: NDArray[np.bool_], costs: GapCosts = PUBLISHED) -> NDArray[np.float32]:
@@ -121,38 +139,30 @@ def local_alignment(matches: NDArray[np.bool_], costs: GapCosts = PUBLISHED) -> 
     Serrà, Serra, Andrzejak, "Cross recurrence quantification for cover song identification", New Journal of Physics 11
     (2009), eq. 3.
     """
-    score: NDArray[np.float32] = kernel.recurrence(matches, costs.onset, costs.extension)
-    return score
+    levels = np.ascontiguousarray(matches, dtype=np.int16)  # more than 0 is a match
+    rows, columns = (np.zeros(size, np.int16) for size in levels.shape)
+    onset, extension = float(costs.onset), float(costs.extension)
+    _, score = score_kernel.recurrence(levels, rows, columns, onset, extension, len(levels) + 2)
+    return np.ascontiguousarray(score[: len(levels), 2:])
 
 
-def trace(score: NDArray[np.float32], matches: NDArray[np.bool_]) -> NDArray[np.int64]:
+def trace(score: NDArray[np.float32], matches: NDArray[np.bool_], costs: GapCosts = PUBLISHED) -> NDArray[np.int64]:
     """The best alignment, followed back from where it ends.
 
     Parameters
     ----------
     score, matches : NDArray, shape (L, M)
         As :func:`local_alignment` returned and got them.
+    costs : GapCosts
+        The same.
 
     Returns
     -------
     NDArray[int64], shape (K, 2)
         Pairs of frames in the order of time, from its first match to its last; K is 0 where nothing matches.
     """
-    path: list[tuple[int, int]] = []
-    i, j = (int(k) for k in np.unravel_index(int(score.argmax()), score.shape))
-    while i >= 0 and j >= 0 and score[i, j] > 0:
-        path.append((i, j))
-        i, j = _step_back(score, matches, i, j)
-    return np.array(path[::-1], dtype=np.int64).reshape(-1, 2)
-
-
-def _step_back(score: NDArray[np.float32], matches: NDArray[np.bool_], i: int, j: int) -> tuple[int, int]:
-    """Where the score of (i, j) came from; (-1, -1) at the beginning of an alignment."""
-    before = [(i - di, j - dj) for di, dj in STEPS if i >= di and j >= dj]
-
-    def worth(place: tuple[int, int]) -> float:
-        cost = 0.0 if matches[i, j] else PUBLISHED.onset if matches[place] else PUBLISHED.extension
-        return float(score[place]) - cost
-
-    best = max(before, key=worth, default=(-1, -1))
-    return best if best[0] >= 0 and worth(best) > 0 else (-1, -1)
+    table = np.require(score, np.float32, ["C", "W", "E"])
+    found: NDArray[np.int64] = score_kernel.followed_back(
+        table, np.require(matches, np.bool_, ["C", "W", "E"]), float(costs.onset), float(costs.extension)
+    )
+    return found

@@ -1,4 +1,4 @@
-"""The score of an alignment alone, compiled: whole numbers, no score matrix, no transposed copy.
+"""How two performances align, compiled: whole numbers, no transposed copy, and only for a path a matrix of scores.
 
 Unit frames are rounded to whole numbers so small that every sum of products is exact in float32. No result can then
 depend on the order of additions: not on the key, not on which track is first, not on the processor. None of the
@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+Frames = NDArray[np.float32] | NDArray[np.uint8]
+
 PITCHES = 12
 LARGEST = 32_767  # of int16, in which similarities are kept
 EXACT = 2.0**24  # whole numbers up to this are exact in float32
@@ -26,18 +28,46 @@ def length_of_unit(span: int, width: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def whole_units(frames: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Frames (L, F) scaled to `length` each and rounded to whole numbers; silence and broken frames are zeros."""
-    rows, width = frames.shape
-    out = np.zeros((rows, width), np.float32)
+def whole_units(frames: Frames, length: int, top: int = 1, block: int = 1) -> NDArray[np.float32]:
+    """Frames scaled to one length and rounded to whole numbers; silence and broken frames are zeros.
+
+    Parameters
+    ----------
+    frames : NDArray[float32 or uint8], shape (T, F)
+    length : int
+        Of what comes out.
+    top : int
+        What stands for 1 in `frames`: 255 of bytes, 1 of floats.
+    block : int
+        Frames that are averaged first; the last block may be shorter.
+
+    Returns
+    -------
+    NDArray[float32], shape (ceil(T / block), F)
+    """
+    count, width = frames.shape
+    rows = (count + block - 1) // block
+    out = np.empty((rows, width), np.float32)
+    one = np.float32(top)
     for i in range(rows):
+        mean = out[i]
+        first, last = i * block, min((i + 1) * block, count)
+        for f in range(width):
+            mean[f] = np.float32(frames[first, f]) / one
+        for t in range(first + 1, last):
+            for f in range(width):
+                mean[f] += np.float32(frames[t, f]) / one
+        frames_here = np.float32(last - first)
         squared = 0.0
         for f in range(width):
-            squared += np.float64(frames[i, f]) * np.float64(frames[i, f])
+            mean[f] /= frames_here
+            squared += np.float64(mean[f]) * np.float64(mean[f])
         if squared > 0 and squared < np.inf:
             scale = length / math.sqrt(squared)
             for f in range(width):
-                out[i, f] = np.float32(np.rint(frames[i, f] * scale))
+                mean[f] = np.float32(np.rint(mean[f] * scale))
+        else:
+            mean[:] = np.float32(0)
     return out
 
 
@@ -187,26 +217,64 @@ def column_thresholds(similarity: NDArray[np.int16], count: int) -> NDArray[np.i
 
 
 @njit(cache=True, nogil=True)
-def longest(
+def thresholds(similarity: NDArray[np.int16], nearest: float) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """What an entry of (M, L) must exceed to be among the share `nearest` of its row, (M,), and of its column, (L,)."""
+    down, across = similarity.shape
+    by_row = row_thresholds(similarity, max(1, int(np.rint(nearest * across))))
+    by_column = column_thresholds(similarity, max(1, int(np.rint(nearest * down))))
+    return by_row, by_column
+
+
+@njit(cache=True, nogil=True)
+def matches(
+    similarity: NDArray[np.int16], by_row: NDArray[np.int16], by_column: NDArray[np.int16]
+) -> NDArray[np.bool_]:
+    """Which entries of (M, L) exceed the thresholds (M,) of their row and (L,) of their column."""
+    rows, columns = similarity.shape
+    out = np.empty((rows, columns), np.bool_)
+    for i in range(rows):
+        row, target, limit = similarity[i], out[i], by_row[i]
+        for j in range(columns):
+            target[j] = (row[j] > limit) & (row[j] > by_column[j])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def recurrence(
     similarity: NDArray[np.int16],
     by_row: NDArray[np.int16],
     by_column: NDArray[np.int16],
     onset: float,
     extension: float,
-) -> float:
-    """Qmax: the maximum of :func:`covsearch.ranking.kernel.recurrence` over the entries above both thresholds.
+    kept: int,
+) -> tuple[float, NDArray[np.float32]]:
+    """Qmax, and the scores of the best alignments that end at each entry of (M, L), of which some rows are kept.
 
-    Three rows of scores are kept, not the matrix.
+    Parameters
+    ----------
+    similarity, by_row, by_column : NDArray[int16], shapes (M, L), (M,) and (L,)
+        An entry above both thresholds is a match.
+    onset, extension : float
+        What the first and each further mismatch costs, in matches.
+    kept : int
+        M + 2 for the whole matrix of scores, 3 for Qmax alone.
+
+    Returns
+    -------
+    float
+        The greatest score.
+    NDArray[float32], shape (kept, L + 2)
+        Row ``i % kept`` has the scores of row i, behind two zeros, unless a later row replaced them.
     """
     rows, columns = similarity.shape
-    score = np.zeros((3, columns + 2), np.float32)  # two zeros before the first column
+    score = np.zeros((kept, columns + 2), np.float32)
     gap = np.zeros((3, columns + 2), np.float32)  # score less what a mismatch there costs, at least 0
     peak = np.zeros(columns, np.float32)
     zero, one = np.float32(0), np.float32(1)
     first, further = np.float32(onset), np.float32(extension)
     for i in range(rows):
         row, limit = similarity[i], by_row[i]
-        target, last, older = score[i % 3], score[(i + 2) % 3], score[(i + 1) % 3]
+        target, last, older = score[i % kept], score[(i + kept - 1) % kept], score[(i + kept - 2) % kept]
         spent, gap_last, gap_older = gap[i % 3], gap[(i + 2) % 3], gap[(i + 1) % 3]
         for j in range(columns):
             match = (row[j] > limit) & (row[j] > by_column[j])
@@ -219,7 +287,35 @@ def longest(
             target[j + 2] = value
             spent[j + 2] = left if left > zero else zero
             peak[j] = value if value > peak[j] else peak[j]
-    return np.float64(peak.max())
+    return np.float64(peak.max()), score
+
+
+@njit(cache=True, nogil=True)
+def followed_back(
+    score: NDArray[np.float32], matches: NDArray[np.bool_], onset: float, extension: float
+) -> NDArray[np.int64]:
+    """From the first of the highest scores (M, L) back to where its alignment begins: (K, 2), in the order of time."""
+    rows, columns = score.shape
+    path = np.empty((min(rows, columns), 2), np.int64)  # every step goes ahead in both
+    first, further = np.float32(onset), np.float32(extension)
+    place = int(score.argmax())
+    i, j = place // columns, place % columns
+    length = 0
+    while i >= 0 and score[i, j] > 0:
+        path[length, 0], path[length, 1] = i, j
+        length += 1
+        most, from_i, from_j = np.float32(0), -1, -1
+        for di, dj in ((1, 1), (2, 1), (1, 2)):  # as fast, half as fast, twice as fast
+            k, m = i - di, j - dj
+            if k < 0 or m < 0:
+                continue
+            cost = np.float32(0)
+            if not matches[i, j]:
+                cost = first if matches[k, m] else further
+            if score[k, m] - cost > most:
+                most, from_i, from_j = score[k, m] - cost, k, m
+        i, j = from_i, from_j
+    return path[:length][::-1].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -235,17 +331,15 @@ def qmax_in_key(
 ) -> float:
     """Qmax of (M, F) and (F, L), as :func:`stretches` takes them; both at least `span` long."""
     similarity = stretches(rows, columns, key, span, length)
-    down, across = similarity.shape
-    by_row = row_thresholds(similarity, max(1, int(np.rint(nearest * across))))
-    by_column = column_thresholds(similarity, max(1, int(np.rint(nearest * down))))
-    return longest(similarity, by_row, by_column, onset, extension)
+    by_row, by_column = thresholds(similarity, nearest)
+    return recurrence(similarity, by_row, by_column, onset, extension, 3)[0]
 
 
 @njit(cache=True, nogil=True)
 def best_of_keys(
     columns: NDArray[np.float32],
     sums: NDArray[np.float64],
-    frames: NDArray[np.float32],
+    rows: NDArray[np.float32],
     close: float,
     span: int,
     length: int,
@@ -259,8 +353,8 @@ def best_of_keys(
     ----------
     columns, sums : NDArray, shapes (F, L) and (F,)
         Of one track: :func:`whole_units` transposed, and their :func:`pitch_sums`.
-    frames : NDArray[float32], shape (M, F)
-        Of the other, at least `span`.
+    rows : NDArray[float32], shape (M, F)
+        :func:`whole_units` of the other; M at least `span`.
     close : float
         Which share of what the best fit is above the mean of all 12 the second may fall short by.
     span, length, nearest, onset, extension
@@ -268,9 +362,8 @@ def best_of_keys(
     Returns
     -------
     float, int
-        The score, and how many semitones higher `frames` sound: 0 to 11.
+        The score, and how many semitones higher the rows sound: 0 to 11.
     """
-    rows = whole_units(frames, length)
     fits = key_fits(sums, pitch_sums(rows))
     best = int(fits.argmax())
     second = (best + 1) % PITCHES

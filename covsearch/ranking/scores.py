@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 from covsearch.dataset.chroma import BINS
 from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
+from covsearch.features.slow import restored
 from covsearch.ranking import score_kernel
-from covsearch.ranking.alignment import ESSENTIA, NEAREST, GapCosts
+from covsearch.ranking.alignment import CLOSE, ESSENTIA, NEAREST, GapCosts, align
+from covsearch.ranking.score_kernel import Frames
+from covsearch.ranking.similarity import whole_units
 
 MOST_FRAMES = 4_096  # of either track; a pair with more is compared in coarser frames. A matrix then has 34 MB at most
-CLOSE = 0.1  # in the sample this aligns 8 % of the pairs twice, and finds most of what trying all keys would
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +43,11 @@ class QmaxScores:
 
 
 def qmax_scores(
-    query: NDArray[np.float32],
-    candidates: Sequence[NDArray[np.float32]],
+    query: Frames,
+    candidates: Sequence[Frames],
     *,
     span: int,
+    block: int = 1,
     nearest: float = NEAREST,
     costs: GapCosts = ESSENTIA,
     close: float = CLOSE,
@@ -60,12 +64,15 @@ def qmax_scores(
 
     Parameters
     ----------
-    query : NDArray[float32], shape (L, F)
-        F a multiple of 12: blocks of 12 pitch classes, transposed alike.
-    candidates : sequence of NDArray[float32], shapes (M_i, F)
+    query : NDArray[float32 or uint8], shape (L, F)
+        F a multiple of 12: blocks of 12 pitch classes, transposed alike. Bytes are 255 times chroma, as an index has
+        it, and score as the chroma itself.
+    candidates : sequence of NDArray[float32 or uint8], shapes (M_i, F)
         At the frame rate of the query.
     span : int
         Frames compared at once, at least 1: 9 at 2.69 frames/s, 5 at 1.35, 3 at 0.90.
+    block : int
+        Frames of every track that are averaged first, at least 1; `span` and 4,096 count these means.
     nearest : float
         Which share of the other performance may match a moment, in (0, 1).
     costs : GapCosts
@@ -81,19 +88,19 @@ def qmax_scores(
     Raises
     ------
     UsageError
-        When the frames do not fit together or `span` is less than 1.
+        When the frames do not fit together or `span` or `block` is less than 1.
 
     References
     ----------
     Serrà, Serra, Andrzejak, "Cross recurrence quantification for cover song identification", New Journal of Physics 11
     (2009): Qmax. Serrà, Gómez, Herrera, "Transposing chroma representations to a common key" (2008): the key.
     """
-    _check([query, *candidates], span)
-    blocks = [-(-max(len(query), len(one)) // MOST_FRAMES) for one in candidates]
-    prepared = {block: _Query(query, block, span) for block in set(blocks)}
+    _check([query, *candidates], span, block)
+    further = [-(-max(len(query), len(one)) // (MOST_FRAMES * block)) for one in candidates]
+    prepared = {times: _Query(query, block, times, span) for times in set(further)}
 
     def score(k: int) -> tuple[float, int]:
-        return prepared[blocks[k]].score(candidates[k], nearest, costs, close)
+        return prepared[further[k]].score(candidates[k], nearest, costs, close)
 
     workers = min(threads or _cores(), len(candidates))
     if workers <= 1:
@@ -108,28 +115,35 @@ def qmax_scores(
 
 
 def warm() -> None:
-    """Compile every loop that :func:`qmax_scores` runs, some seconds, unless numba's cache has them."""
+    """Compile every loop of :func:`qmax_scores` and :func:`align`, some seconds, unless numba's cache has them."""
     frames = np.eye(BINS, dtype=np.float32)
-    qmax_scores(frames, [frames], span=1, threads=1)
+    qmax_scores(frames, [frames, frames.astype(np.uint8)], span=1, threads=1)
+    align(frames, frames, 1)
 
 
 class _Query:
-    """What of a query is the same for every candidate."""
+    """What of a query is the same for every candidate; all in means of `block` frames, and these of `further`."""
 
-    def __init__(self, frames: NDArray[np.float32], block: int, span: int) -> None:
-        self.block, self.span = max(1, block), int(span)
-        self.length = score_kernel.length_of_unit(span, frames.shape[1])
-        units = score_kernel.whole_units(_floats(frames, self.block), self.length)  # (L, F)
+    def __init__(self, frames: Frames, block: int, further: int, span: int) -> None:
+        self.block, self.further, self.span = block, max(1, further), int(span)
+        self.length = score_kernel.length_of_unit(self.span, frames.shape[1])
+        units = self.units(frames)
         self.columns, self.sums = np.ascontiguousarray(units.T), score_kernel.pitch_sums(units)
 
-    def score(self, candidate: NDArray[np.float32], nearest: float, costs: GapCosts, close: float) -> tuple[float, int]:
-        frames = _floats(candidate, self.block)
-        if min(len(frames), self.columns.shape[1]) < self.span:
+    def units(self, frames: Frames) -> NDArray[np.float32]:
+        if self.further == 1 or self.block == 1:
+            return whole_units(frames, self.span, self.block * self.further)
+        floats = restored(cast("NDArray[np.uint8]", frames)) if frames.dtype == np.uint8 else frames
+        return whole_units(means_of(cast("NDArray[np.float32]", floats), self.block), self.span, self.further)
+
+    def score(self, candidate: Frames, nearest: float, costs: GapCosts, close: float) -> tuple[float, int]:
+        rows = self.units(candidate)
+        if min(len(rows), self.columns.shape[1]) < self.span:
             return 0.0, 0
         value, key = score_kernel.best_of_keys(
             self.columns,
             self.sums,
-            frames,
+            rows,
             float(close),
             self.span,
             self.length,
@@ -140,14 +154,10 @@ class _Query:
         return (value, key) if value > 0 else (0.0, 0)
 
 
-def _floats(frames: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    """One kind of array whatever the caller has, as numba compiles anew for each kind."""
-    return np.require(means_of(frames, block), np.float32, ["C", "W", "E"])
-
-
-def _check(tracks: Sequence[NDArray[np.float32]], span: int) -> None:
-    if span < 1:
-        raise UsageError(f"span must be at least 1 frame, not {span}")
+def _check(tracks: Sequence[Frames], span: int, block: int) -> None:
+    for name, value in (("span", span), ("block", block)):
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1 frame, not {value}")
     shapes = {track.shape[1:] for track in tracks}
     widths = shapes.pop()
     if shapes or len(widths) != 1 or not widths[0] or widths[0] % BINS:

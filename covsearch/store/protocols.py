@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -53,7 +51,7 @@ class VectorStore(Protocol):
         """Vectors of some rows, (len(rows), D), in the order of `rows`; to the bit what was published."""
 
     def search(self, vector: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
-        """The `k` nearest rows under the head, exactly: as :func:`covsearch.index.oracle.rank_all` in float64.
+        """The `k` nearest rows under the head, exactly: as brute force in float64 ranks them.
 
         A back end that finds candidates in float32 looks at enough of them to prove that no other row belongs among
         the `k`. Weights of the head may be negative. Equal distances come in row order.
@@ -149,6 +147,19 @@ class ChromaBlobs(Blobs, Protocol):
         """Chroma of a performance in the key as played, (L, F), values in [0, 1]."""
 
 
+class SegmentBlobs(Blobs, Protocol):
+    """The part ``segments``, of foreign vectors."""
+
+    def track(self, row: int) -> NDArray[np.float32]:
+        """The segments of a track, (m, D), of unit length."""
+
+    def search(self, own: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
+        """The `k` tracks with the segment that is most like one of `own` (m, D), exactly.
+
+        Distances are 1 - cosine; equal ones come in row order. Parameters are those of :meth:`VectorStore.search`.
+        """
+
+
 class Facts(Protocol):
     """What was said of a state when it was published: how it was made, and how large it is."""
 
@@ -219,9 +230,8 @@ class State(Protocol):
     def manifest(self) -> Facts:
         """What is said of it."""
 
-    @property
-    def model_folder(self) -> Path:
-        """A folder on this machine with the model's checkpoint; a back end that keeps it elsewhere fetches it."""
+    def model_files(self) -> Mapping[str, bytes]:
+        """The model's checkpoint, as it was published: name of a file -> its bytes; empty of foreign vectors."""
 
     def calibration(self) -> Calibration | CollectionCalibration | None:
         """Of the model, or of foreign vectors; None where there is none."""
@@ -238,7 +248,7 @@ class Opened:
     catalogue : Catalogue
     parts : mapping
         Those that were asked for, by name, of the same rows as the vectors; of foreign vectors all that there are.
-        ``chroma`` is a :class:`ChromaBlobs`.
+        ``chroma`` is a :class:`ChromaBlobs`, ``segments`` is :class:`SegmentBlobs`.
     """
 
     state: State
@@ -264,9 +274,9 @@ class Contents:
     origins : mapping
         What a name was indexed from, where that is known.
     head : Head
-    model_folder : Path or None
-        The checkpoint, which the store copies: weights, configuration, and the calibration if there is one. None of
-        foreign vectors, and then so are `features` and `frame_rate`.
+    model_files : mapping of str to bytes
+        The checkpoint by the names of its files: weights, configuration, and the calibration if there is one. Empty of
+        foreign vectors, and then `features` and `frame_rate` are None.
     model : str
         Its fingerprint.
     features : FeatureConfig or None
@@ -284,7 +294,7 @@ class Contents:
     parts: Mapping[str, Part]
     origins: Mapping[str, Origin]
     head: Head
-    model_folder: Path | None
+    model_files: Mapping[str, bytes]
     model: str
     features: FeatureConfig | None
     subset: str
@@ -308,7 +318,7 @@ class Publisher(Protocol):
     def read(self, work: Callable[[Opened], T], parts: Iterable[str] | None = ()) -> T:
         """What `work` makes of the current state; it is done again when that state goes while it is read.
 
-        What is opened answers from its own state for as long as it is kept, also after `work`. Only `model_folder` and
+        What is opened answers from its own state for as long as it is kept, also after `work`. Only `model_files` and
         `calibration` of the state may be gone by then: they must be read inside of `work`.
 
         Parameters

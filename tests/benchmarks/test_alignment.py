@@ -12,7 +12,7 @@ from benchmarks import alignment
 from benchmarks.alignment import GOALS, OTHER, OURS, PLAIN, SETTINGS, agreement, compare_at, markdown, plain_qmax
 from benchmarks.provenance import RESULTS
 from covsearch.features.augment import rotate_key
-from covsearch.ranking.kernel import recurrence
+from covsearch.ranking.alignment import ESSENTIA, local_alignment
 from covsearch.ranking.similarity import mutual_neighbours, stretch_similarity
 
 
@@ -20,7 +20,7 @@ def test_plain_numpy_scores_as_the_matrices_do() -> None:
     a, b = melody(1, 90), melody(1, 90)[10:70] + np.float32(0.1)
     b = b + np.random.default_rng(0).random(b.shape, dtype=np.float32)
     matches = mutual_neighbours(stretch_similarity(a, b, 5), 0.095)
-    assert plain_qmax(a, rotate_key(b, 4), 5) == recurrence(matches, 0.5, 0.5).max() > 20
+    assert plain_qmax(a, rotate_key(b, 4), 5) == local_alignment(matches, ESSENTIA).max() > 20
 
 
 def test_every_way_scores_the_same_medleys() -> None:

@@ -86,9 +86,9 @@ def test_without_publishes_no_checksums_and_looks_at_nothing(tmp_path: Path) -> 
         "parts": {"chroma": make_chroma(3)},
     }
     with without(WRITING):
-        assert build.publish(*given, model_folder=generation.model_folder, **more).name == "gen-0002"  # type: ignore[arg-type]
+        assert build.publish(*given, model_files=generation.model_files(), **more).name == "gen-0002"  # type: ignore[arg-type]
     with pytest.raises(ArtefactError, match="of length 1"):
-        build.publish(*given, model_folder=generation.model_folder, **more)  # type: ignore[arg-type]
+        build.publish(*given, model_files=generation.model_files(), **more)  # type: ignore[arg-type]
 
 
 def test_without_flushing_flushes_nothing(tmp_path: Path) -> None:

@@ -1,22 +1,19 @@
+"""``covsearch build-index``: what it says and what it lists; ``test_exit_codes`` has what it refuses."""
+
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import torch
-from click.testing import CliRunner
+from cli.conftest import Commands, write_model
 from collection import write_collection
 
-from covsearch.cli import cli
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.index.publish import builder_lock
-from covsearch.models import Siamese, load_checkpoint, save_checkpoint
-from covsearch.search import open_searcher
+from covsearch.models import load_checkpoint
 from covsearch.workspace import Workspace
 
 
@@ -26,45 +23,20 @@ def toy(tmp_path: Path) -> Path:
     return write_collection(tmp_path / "toy", frames=4000, frame_rate=None)
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    config = ModelConfig(features=FeatureConfig("hpcp", 120))
-    torch.manual_seed(0)
-    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
-    return tmp_path / "model"
-
-
-def arguments(home: Path, toy: Path, model: Path, *more: str) -> list[str]:
-    return ["--home", str(home), "build-index", "--dataset", str(toy), "--model", str(model), *more]
-
-
-def test_the_summary_says_what_is_in_the_index_and_what_is_not(toy: Path, model: Path, tmp_path: Path) -> None:
+def test_the_summary_says_what_is_in_the_index_and_json_lists_everything(
+    toy: Path, model: Path, tmp_path: Path, command: Commands
+) -> None:
+    words, fingerprint = ("build-index", "--dataset", toy, "--model", model), load_checkpoint(model).fingerprint
     files = open_dataset(toy).files
-    for pid in list(files)[:7]:
-        files[pid]["hpcp"].write_bytes(b"broken")
-    result = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, model), catch_exceptions=False)
-    lines = result.stdout.splitlines()
-    fingerprint = load_checkpoint(model).fingerprint
-    assert lines[0].startswith("Indexed 17 performances of 6 works in ")
-    assert lines[1] == f"gen-0001 · subset toy · model {fingerprint} · hpcp, at most 120 frames, key played"
-    assert lines[2] == "Skipped 7:"
-    assert [line.split(":")[0].strip() for line in lines[3:8]] == [
-        f"da-tacos_toy_subset_hpcp/W_{1 + (n - 1) // 3}_hpcp/P_{n}_hpcp.h5" for n in range(1, 6)
-    ]
-    assert lines[8] == "  and 2 more; --json lists all"
-
-
-def test_json_lists_everything(toy: Path, model: Path, tmp_path: Path) -> None:
-    open_dataset(toy).files["P_2"]["hpcp"].unlink()
-    result = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, model, "--json"), catch_exceptions=False)
-    report = json.loads(result.stdout)
+    files["P_2"]["hpcp"].unlink()
+    report = command.json(tmp_path / "home", *words)
     assert report.pop("seconds") > 0
     assert report == {
         "performances": 23,
         "works": 8,
         "skipped": [{"path": "W_1/P_2", "reason": "has no hpcp file"}],
         "generation": "gen-0001",
-        "model": load_checkpoint(model).fingerprint,
+        "model": fingerprint,
         "features": asdict(FeatureConfig("hpcp", 120)),
         "subset": "toy",
         "frame_rate": 44_100 / 512,
@@ -72,6 +44,18 @@ def test_json_lists_everything(toy: Path, model: Path, tmp_path: Path) -> None:
         "windows": None,
         "unused_metadata": [],
     }
+    for pid in list(files)[:7]:
+        files[pid]["hpcp"].write_bytes(b"broken")
+    lines = command.out(tmp_path / "home", *words).splitlines()
+    assert lines[0].startswith("Indexed 17 performances of 6 works in ")
+    assert lines[1] == f"gen-0002 · subset toy · model {fingerprint} · hpcp, at most 120 frames, key played"
+    assert lines[2] == "Skipped 7:"
+    assert [line.split(":")[0].strip() for line in lines[3:8]] == [
+        f"da-tacos_toy_subset_hpcp/W_{1 + (n - 1) // 3}_hpcp/P_{n}_hpcp.h5" for n in range(1, 6)
+    ]
+    assert lines[8] == "  and 2 more; --json lists all"
+    with builder_lock(Workspace(tmp_path / "home")):
+        assert "another build is running" in command(tmp_path / "home", *words).err
 
 
 @pytest.mark.parametrize(
@@ -81,47 +65,16 @@ def test_json_lists_everything(toy: Path, model: Path, tmp_path: Path) -> None:
         (["--frame-rate", "21.5"], "2.69 frames/s (of 21.50), at most 120 frames"),
     ],
 )
-def test_a_model_with_its_own_frame_rate_says_it(toy: Path, tmp_path: Path, options: list[str], said: str) -> None:
-    config = ModelConfig(features=FeatureConfig("hpcp", 120, SLOW_RATE))
-    save_checkpoint(tmp_path / "slow", Siamese(config).eval(), config)
-    line = arguments(tmp_path / "home", toy, tmp_path / "slow", *options)
-    assert said in CliRunner().invoke(cli, line, catch_exceptions=False).stdout
+def test_a_model_with_its_own_frame_rate_says_it(
+    toy: Path, tmp_path: Path, options: list[str], said: str, command: Commands
+) -> None:
+    slow = write_model(tmp_path / "slow", features=FeatureConfig("hpcp", 120, SLOW_RATE))
+    assert said in command.out(tmp_path / "home", "build-index", "--dataset", toy, "--model", slow, *options)
 
 
-def test_what_cannot_be_built_leaves_the_index_before(toy: Path, model: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    CliRunner().invoke(cli, arguments(home, toy, model), catch_exceptions=False)
-    (tmp_path / "empty").mkdir()
-    open_dataset(toy).files["P_2"]["hpcp"].write_bytes(b"broken")
-    failures: list[tuple[list[str], type[CovsearchError], str]] = [
-        (arguments(home, toy, model, "--strict"), ArtefactError, "P_2_hpcp.h5"),
-        (arguments(home, toy, tmp_path / "nowhere"), NotFoundError, "expected a checkpoint folder"),
-        (arguments(home, tmp_path / "empty", model), NotFoundError, "no Da-TACOS feature folder"),
-        (arguments(home, toy, model, "--subset", "benchmark"), NotFoundError, "no subset 'benchmark'"),
-        (arguments(home, toy, model, "--frame-rate", "0"), UsageError, "must be a positive number"),
-    ]
-    for line, error, message in failures:
-        result = CliRunner().invoke(cli, line)
-        assert isinstance(result.exception, error)
-        assert message in str(result.exception)
-    assert open_searcher(Workspace(home)).query("P_2").generation == "gen-0001"
-
-
-def test_a_second_build_says_that_one_is_running(toy: Path, model: Path, tmp_path: Path) -> None:
-    with builder_lock(Workspace(tmp_path / "home")):
-        result = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, model))
-    assert isinstance(result.exception, CovsearchError)
-    assert "another build is running" in str(result.exception)
-
-
-def test_windows_are_counted_and_only_of_a_model_with_a_frame_rate(model: Path, tmp_path: Path) -> None:
-    toy = write_collection(tmp_path / "short")
-    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
-    save_checkpoint(tmp_path / "rated", Siamese(config).eval(), config)
-    more = ("--windows", "--frame-rate", str(SLOW_RATE))
-    result = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, tmp_path / "rated", *more))
-    assert result.stdout.startswith("Indexed 24 performances of 8 works and 24 windows in ")
-    answer = CliRunner().invoke(cli, arguments(tmp_path / "home", toy, tmp_path / "rated", *more, "--json"))
-    assert json.loads(answer.stdout)["windows"] == 24
-    with pytest.raises(UsageError, match=r"windows need a model with a frame rate \(`covsearch train --rate 2\.69`\)"):
-        CliRunner().invoke(cli, arguments(tmp_path / "home", toy, model, "--windows"), catch_exceptions=False)
+def test_windows_are_counted(songs: Path, tmp_path: Path, command: Commands) -> None:
+    rated = write_model(tmp_path / "rated", features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
+    words = ("build-index", "--dataset", songs, "--model", rated, "--windows", "--frame-rate", SLOW_RATE)
+    said = command.out(tmp_path / "home", *words)
+    assert said.startswith("Indexed 24 performances of 8 works and 24 windows in ")
+    assert command.json(tmp_path / "home", *words)["windows"] == 24

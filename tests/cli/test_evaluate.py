@@ -1,117 +1,214 @@
-"""``covsearch eval-pairs``: table, JSON, figures, and what it says when it cannot."""
+"""``covsearch eval-pairs``, ``eval-retrieval``, ``eval-detection`` and ``calibrate``: tables, JSON, figures, notes."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from cli.conftest import Commands
 from collection import write_collection
+from published import made_up_calibration
 from untrained import write_untrained
 
-from covsearch.cli import cli
-from covsearch.errors import CovsearchError, MissingExtraError, NotFoundError, UsageError
+from covsearch.index.calibration import CALIBRATION, read_calibration, write_calibration
+from covsearch.models import load_checkpoint
 
 TEST = ("W_1", "W_4", "W_6", "W_8")
+FIGURES = {
+    "eval-pairs": ("roc.png", "probabilities.png"),
+    "eval-retrieval": ("ranks.png", "recall.png"),
+    "eval-detection": ("reliability.png", "sizes.png"),
+    "calibrate": ("reliability.png",),
+}
 
 
 @pytest.fixture
-def arguments(toy: Path, tmp_path: Path) -> list[str]:
-    folder = write_untrained(tmp_path / "checkpoint", toy, test=TEST)
-    return ["--home", str(tmp_path / "home"), "eval-pairs", "--dataset", str(toy), "--model", str(folder)]
+def judged(songs: Path, tmp_path: Path) -> list[object]:
+    """Options that name a collection and an untrained model with held-out works in it."""
+    return ["--dataset", songs, "--model", write_untrained(tmp_path / "checkpoint", songs, test=TEST)]
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
+@pytest.fixture
+def fitted(tmp_path: Path) -> list[object]:
+    """The same of a model that can be calibrated."""
+    root = write_collection(tmp_path / "twelve", works=12)
+    folder = write_untrained(tmp_path / "positive", root, test=TEST[:3], alpha="positive")
+    return ["--dataset", root, "--model", folder]
 
 
-def test_table_on_stdout_and_notes_on_stderr(arguments: list[str]) -> None:
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keeps the packed sample, which detection is judged on."""
+    return tmp_path_factory.mktemp("home")
+
+
+def shown(ci: list[float]) -> str:
+    return f"[{ci[0]:.3f}, {ci[1]:.3f}]"
+
+
+def test_pairs_table_on_stdout_and_notes_on_stderr(judged: list[object], tmp_path: Path, command: Commands) -> None:
+    result = command(tmp_path, "eval-pairs", *judged)
+    assert result.code == 0
     for text in ("toy, held-out works", "10 covers, 10 non-covers", "mean chroma", "random", "1,000 resamplings"):
-        assert text in result.stdout
-    assert "training saw no performance of these works" in result.stderr
-    assert "training saw" not in result.stdout
+        assert text in result.out
+    assert "training saw no performance of these works" in result.err
+    assert "training saw" not in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert "…" not in result.out
 
 
-def test_table_fits_eighty_columns_with_nothing_cut(arguments: list[str]) -> None:
-    lines = run(*arguments).stdout.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert "…" not in "".join(lines)
-
-
-def test_json_agrees_with_the_table(arguments: list[str]) -> None:
-    values = json.loads(run(*arguments, "--pairs", "all", "--json").stdout)
-    table = run(*arguments, "--pairs", "all").stdout
+def test_pairs_json_agrees_with_the_table_and_the_seed_moves_the_noise_only(
+    judged: list[object], tmp_path: Path, command: Commands
+) -> None:
+    words = ("eval-pairs", *judged, "--pairs", "all")
+    values, table = command.json(tmp_path, *words), command.out(tmp_path, *words)
     assert (values["pairs"], values["covers"], values["works"], values["performances"]) == (66, 12, 4, 12)
     assert [s["name"] for s in values["systems"]] == [values["model"], "mean chroma", "random"]
     for system in values["systems"]:
-        low, high = system["ci"]
-        assert f"{system['auc']:.3f} [{low:.3f}, {high:.3f}]" in table
+        assert f"{system['auc']:.3f} {shown(system['ci'])}" in table
     assert values["notes"][1] == "81.8% of these pairs are non-covers: calling every pair one would have that accuracy"
+    other = command.json(tmp_path, *words, "--seed", "2")["systems"]
+    same = [mine["auc"] == its["auc"] for mine, its in zip(values["systems"], other, strict=True)]
+    assert same == [True, True, False]
 
 
-def test_seed_moves_the_noise_only(arguments: list[str]) -> None:
-    one, two = (json.loads(run(*arguments, "--seed", seed, "--json").stdout)["systems"] for seed in "12")
-    assert [s["auc"] for s in one[:2]] == [s["auc"] for s in two[:2]]
-    assert one[2]["auc"] != two[2]["auc"]
-
-
-def test_plot_draws_both_figures(arguments: list[str], tmp_path: Path) -> None:
-    result = run(*arguments, "--plot", str(tmp_path / "figures"))
-    for name in ("roc.png", "probabilities.png"):
-        path = tmp_path / "figures" / name
-        assert path.read_bytes().startswith(b"\x89PNG")
-        assert f"drew {path}" in result.stderr
-
-
-def test_without_matplotlib_plot_stops_before_the_work(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_pairs_of_another_collection_are_zero_shot_and_of_a_leaky_model_leaky(
+    judged: list[object], songs: Path, tmp_path: Path, command: Commands
 ) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    result = run(*arguments, "--plot", str(tmp_path / "figures"))
-    assert isinstance(result.exception, MissingExtraError)
-    assert "pip install 'covsearch[plots]'" in str(result.exception)
-    assert not (tmp_path / "home").exists()
-    assert run(*arguments).exit_code == 0
-
-
-def test_another_collection_is_zero_shot(arguments: list[str], tmp_path: Path) -> None:
     other = write_collection(tmp_path / "other", works=3, versions=2, subset="other")
-    result = run(*arguments, "--dataset", str(other))
-    assert "other, zero-shot" in result.stdout
-    assert "trained on toy, judged on other" in result.stderr
+    result = command(tmp_path, "eval-pairs", *judged, "--dataset", other)
+    assert "other, zero-shot" in result.out
+    assert "trained on toy, judged on other" in result.err
+    leaky = write_untrained(tmp_path / "leaky", songs, by="pairs")
+    assert "held-out pairs (leaky)" in command.out(tmp_path, "eval-pairs", *judged, "--model", leaky)
+
+
+def test_retrieval_table_on_stdout_and_notes_on_stderr(judged: list[object], tmp_path: Path, command: Commands) -> None:
+    result = command(tmp_path, "eval-retrieval", *judged, "--frame-rate", "2.7")
+    assert "toy, held-out works: 12 queries in 12 performances of 4 works" in result.out
+    for text in ("MAP [95 % CI]", "AUC", "MR1", "2D-FTM", "mean chroma", "random", "1,000 resamplings"):
+        assert text in result.out
+    assert "Qmax" not in result.out.split()
+    assert re.search(r"CPU seconds a query \+ a track: cnn-\w+ \d\.\de-\d\d \+ \d\.\de-\d\d,", result.out)
+    assert "queries and collection are these works alone" in result.err
+    assert "these works alone" not in result.out
+    assert max(map(len, result.out.splitlines())) <= 82
+    assert "…" not in result.out
+    text = " ".join(command.out(tmp_path, "eval-retrieval", "--help").split())
+    assert "the fast ones: 2D-FTM, mean chroma, random" in text
+
+
+def test_retrieval_json_agrees_with_the_table_and_names_what_was_asked_for(
+    judged: list[object], songs: Path, tmp_path: Path, command: Commands
+) -> None:
+    some = ("eval-retrieval", *judged, "--baseline", "random", "--baseline", "mean chroma", "--align", "none")
+    values, table = command.json(tmp_path, *some), command.out(tmp_path, *some)
+    assert [s["name"] for s in values["systems"]] == [values["reference"], "random", "mean chroma"]
+    for system in values["systems"]:
+        assert f"{system['map']:.3f} {shown(system['map_ci'])}" in table
+        assert f"{system['auc']:.3f}" in table
+        assert system["cpu_seconds"]["query"] > 0
+    other = write_untrained(tmp_path / "other", songs, test=("W_1", "W_4"), seed=1)
+    table = command.out(tmp_path, *some[:-6], "--model", other, "--baseline", "random")
+    names = [load_checkpoint(folder).fingerprint for folder in (tmp_path / "checkpoint", other)]
+    assert [line.split()[0] for line in table.splitlines()[4:7]] == [*names, "random"]
+    assert "6 queries in 6 performances of 2 works" in table
+
+
+def test_detection_table_agrees_with_json(home: Path, command: Commands) -> None:
+    words = ("eval-detection", "--queries", "5", "--sizes", "1,own", "--seed", "2")
+    table, values = command(home, *words), command.json(home, *words)
+    heading = "sample, held-out works, invariant-6f5bb26b: collections drawn from 262 performances of 126 works"
+    assert heading in table.out
+    assert [size["performances"] for size in values["sizes"]] == [1, 261]
+    rows = [line.split() for line in table.out.splitlines() if line.startswith((" 1 ", " 261 "))]
+    for row, size in zip(rows, values["sizes"], strict=True):
+        assert row[:2] == [str(size["performances"]), "5"]
+        assert " ".join(row[2:5]) == f"{size['detected']['value']:.3f} {shown(size['detected']['ci'])}"
+        assert row[-1] == f"{size['same_recording']['found']['value']:.3f}" == "1.000"
+    assert values["bootstrap"]["seed"] == 2
+    assert f"called a cover: probability above {values['threshold']:.3f}" in table.out
+    assert "no distractors: at its own size" in table.err
+    assert "…" not in table.out
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_plot_draws_the_figures_and_without_matplotlib_stops_before_the_work(
+    name: str, home: Path, tmp_path: Path, command: Commands, request: pytest.FixtureRequest
+) -> None:
+    of: dict[str, Any] = {"eval-detection": ["--queries", "5", "--sizes", "1,own"]}
+    given = of.get(name) or request.getfixturevalue("fitted" if name == "calibrate" else "judged")
+    words = (name, *given, "--plot", tmp_path / "figures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "matplotlib.figure", None)
+        refused = command(tmp_path / "never", *words)
+    assert refused.code == 1
+    assert "pip install 'covsearch[plots]'" in refused.err
+    assert not (tmp_path / "never").exists()
+    result = command(home, *words)
+    for figure in FIGURES[name]:
+        path = tmp_path / "figures" / figure
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert f"drew {path}" in result.err
+
+
+def test_calibrating_tells_what_it_wrote(fitted: list[object], tmp_path: Path, command: Commands) -> None:
+    output, folder = command.out(tmp_path, "calibrate", *fitted), tmp_path / "positive"
+    calibration = read_calibration(folder, load_checkpoint(folder).fingerprint)
+    assert calibration is not None
+    values = command.json(tmp_path, "calibrate", *fitted)
+    assert values["calibration"]["threshold"] == calibration.threshold
+    assert f"cover below p = {calibration.threshold:.4f}" in output
+    for part in values["parts"]:
+        row = next(line.split() for line in output.splitlines() if line.split()[:1] == [part["part"]])
+        figures = [part["accuracy"], part["accuracy_calibrated"], part["ece"]["before"]["ece"]]
+        assert row[1:5] == [f"{part['pairs']:,}", *(f"{value:.3f}" for value in figures)]
+    assert f"cover from probability {calibration.by_alignment.threshold:.3f} on" in output
+    assert max(map(len, output.splitlines())) <= 110
+
+
+def test_model_show_and_eval_pairs_tell_of_it(fitted: list[object], tmp_path: Path, command: Commands) -> None:
+    folder = fitted[-1]
+    assert "p is not calibrated: run `covsearch calibrate" in command.out(tmp_path, "model", "show", folder)
+    assert command.json(tmp_path, "model", "show", folder)["calibration"] is None
+    plain = command(tmp_path, "eval-pairs", *fitted)
+    assert "p is not calibrated: `covsearch calibrate --model " in plain.err
+    assert command.json(tmp_path, "eval-pairs", *fitted)["calibration"] is None
+    values = command.json(tmp_path, "calibrate", *fitted)
+    threshold, test = values["calibration"]["threshold"], values["parts"][1]
+    assert f"cover below p = {threshold:.4f}" in command.out(tmp_path, "model", "show", folder)
+    assert command.json(tmp_path, "model", "show", folder)["calibration"]["threshold"] == threshold
+    answer = command.json(tmp_path, "eval-pairs", *fitted)
+    told = answer["calibration"]
+    assert told["threshold"] == threshold
+    assert told["ece"]["before"]["ece"] == pytest.approx(test["ece"]["before"]["ece"])
+    assert told["accuracy"] == pytest.approx(test["accuracy_calibrated"])  # the list is balanced
+    usual = answer["systems"][0]["accuracy"]
+    line = command.out(tmp_path, "eval-pairs", *fitted).splitlines()[1].rstrip()
+    errors = f"ECE {told['ece']['before']['ece']:.3f}, calibrated {told['ece']['after']['ece']:.3f}"
+    assert line == f"accuracy {usual:.3f} at 0.5, {told['accuracy']:.3f} at the calibrated {threshold:.3f}; {errors}"
+    of_all = command.json(tmp_path, "eval-pairs", *fitted, "--pairs", "all")["calibration"]
+    assert {"accuracy", "accuracy_at_even_odds", "accuracy_calibrated_at_even_odds"} <= set(of_all)
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "message"),
+    ("name", "damage", "message"),
     [
-        (["--subset", "benchmark"], NotFoundError, "no subset 'benchmark'"),
-        (["--dataset", "/nowhere"], NotFoundError, "/nowhere is not there"),
-        (["--model", "/nowhere"], NotFoundError, "expected a checkpoint folder"),
+        ("build-index", ('model = "cnn-', 'model = "cnn-f'), "the weights beside it are cnn-"),
+        ("eval-pairs", ("slope", "slipe"), "expected a calibration"),
+        ("model", ("slope", "slipe"), "run `covsearch calibrate` again"),
     ],
 )
-def test_failures_say_what_was_expected(
-    arguments: list[str], change: list[str], error: type[CovsearchError], message: str
+def test_a_calibration_that_does_not_belong_is_exit_4(
+    name: str, damage: tuple[str, str], message: str, judged: list[object], tmp_path: Path, command: Commands
 ) -> None:
-    result = run(*arguments, *change)
-    assert isinstance(result.exception, error)
-    assert message in str(result.exception)
-
-
-def test_all_pairs_of_a_leaky_model_are_refused(arguments: list[str], toy: Path, tmp_path: Path) -> None:
-    leaky = write_untrained(tmp_path / "leaky", toy, by="pairs")
-    result = run(*arguments, "--model", str(leaky), "--pairs", "all")
-    assert isinstance(result.exception, UsageError)
-    assert "held-out pairs (leaky)" in run(*arguments, "--model", str(leaky)).stdout
-
-
-def test_as_a_program_it_ends_with_one_line_and_the_exit_code(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "covsearch", *arguments, "--dataset", "/nowhere"]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.strip() == "Error: /nowhere is not there; expected a Da-TACOS folder"
+    folder = tmp_path / "checkpoint"
+    write_calibration(folder, made_up_calibration(model=load_checkpoint(folder).fingerprint))
+    path = folder / CALIBRATION
+    path.write_text(path.read_text().replace(*damage))
+    came = command(tmp_path, name, *(["show", folder] if name == "model" else judged))
+    assert (came.code, came.out) == (4, "")
+    assert message in came.err

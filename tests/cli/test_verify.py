@@ -1,11 +1,11 @@
+"""``covsearch verify`` and ``doctor`` of a damaged index; ``test_said`` has the table of a sound one."""
+
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from cli.conftest import Commands
 from published import publish
 
 from covsearch.index.generation import stored_paths
@@ -21,79 +21,68 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
-def run(workspace: Workspace, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "covsearch", "--home", str(workspace.home), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def damage(path: Path) -> None:
     path.write_bytes(path.read_bytes().swapcase())
 
 
-def test_a_sound_index_is_a_table_and_exit_0(workspace: Workspace) -> None:
-    answer = run(workspace, "verify")
-    assert (answer.returncode, answer.stderr) == (0, "")
-    lines = answer.stdout.splitlines()
-    assert lines[0].startswith("gen-0002 (current): sound · 40 performances of 14 works, model cnn-")
+def test_a_sound_index_lists_every_file_with_its_size(workspace: Workspace, command: Commands) -> None:
+    lines = command.out(workspace, "verify").splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip().startswith(("index/", "db/"))}
     assert set(rows) == {"index/gen-0002/manifest.json", *stored_paths("gen-0002", OURS)}
     for path, (size, state) in rows.items():
         assert (int(size.replace(",", "")), state) == ((workspace.home / path).stat().st_size, "ok")
-    assert lines[-1].startswith("gen-0001 (previous): sound")
+    sound = command.json(workspace, "verify")
+    assert (sound["home"], sound["sound"], sound["mend"]) == (str(workspace.home), True, [])
+    roles = [(g["name"], g["role"], g["sound"]) for g in sound["generations"]]
+    assert roles == [("gen-0002", "current", True), ("gen-0001", "previous", True)]
 
 
-def test_a_broken_file_is_named_with_what_mends_it_and_exit_4(workspace: Workspace) -> None:
+def test_a_broken_file_is_named_with_what_mends_it_and_exit_4(workspace: Workspace, command: Commands) -> None:
     ids = workspace.index / "gen-0002" / "ids.json"
     damage(ids)
-    answer = run(workspace, "verify")
-    assert answer.returncode == 4
-    assert answer.stderr.startswith(f"Error: {ids}: was changed since it was built: expected SHA-256 ")
-    assert answer.stderr.endswith("run `covsearch build-index`\n")
-    assert [line.split()[0] for line in answer.stdout.splitlines() if "WRONG" in line] == ["index/gen-0002/ids.json"]
-    assert "to mend it: covsearch build-index --windows\n" in answer.stdout
-    assert "until then, to answer from the one before: echo gen-0001 " in answer.stdout
+    answer = command(workspace, "verify")
+    assert answer.code == 4
+    assert answer.err.startswith(f"Error: {ids}: was changed since it was built: expected SHA-256 ")
+    assert answer.err.endswith("run `covsearch build-index`\n")
+    assert [line.split()[0] for line in answer.out.splitlines() if "WRONG" in line] == ["index/gen-0002/ids.json"]
+    assert "to mend it: covsearch build-index --windows\n" in answer.out
+    assert "until then, to answer from the one before: echo gen-0001 " in answer.out
     damage(workspace.db / "gen-0002.sqlite3")
-    assert run(workspace, "verify").stderr.endswith("(and 1 more)\n")
+    assert command(workspace, "verify").err.endswith("(and 1 more)\n")
 
 
-def test_a_broken_generation_before_is_a_warning_and_exit_0(workspace: Workspace) -> None:
+def test_a_broken_generation_before_is_a_warning_and_exit_0(workspace: Workspace, command: Commands) -> None:
     damage(workspace.index / "gen-0001" / "ids.json")
-    answer = run(workspace, "verify")
-    assert answer.returncode == 0
-    assert answer.stdout.splitlines()[-1].startswith("gen-0001 (previous): 1 wrong")
-    assert answer.stderr.startswith("warning: gen-0001 (previous, queries do not read it): ")
-    assert answer.stderr.count("\n") == 1
+    answer = command(workspace, "verify")
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1].startswith("gen-0001 (previous): 1 wrong")
+    assert answer.err.startswith("warning: gen-0001 (previous, queries do not read it): ")
+    assert answer.err.count("\n") == 1
 
 
-def test_json_tells_every_check(workspace: Workspace) -> None:
-    sound = json.loads(run(workspace, "verify", "--json").stdout)
-    assert (sound["home"], sound["sound"], sound["mend"]) == (str(workspace.home), True, [])
-    assert [(g["name"], g["role"], g["sound"]) for g in sound["generations"]] == [
-        ("gen-0002", "current", True),
-        ("gen-0001", "previous", True),
-    ]
-    damage(workspace.index / "gen-0002" / "ids.json")
-    answer = run(workspace, "verify", "--json")
-    assert answer.returncode == 4
-    broken = json.loads(answer.stdout)
+def test_json_and_doctor_tell_of_it_and_end_with_4(workspace: Workspace, command: Commands) -> None:
+    ids = workspace.index / "gen-0002" / "ids.json"
+    damage(ids)
+    broken = command.ended_json(4, workspace, "verify")
     assert broken["sound"] is False
-    assert [check["what"] for check in broken["generations"][0]["checks"] if check["problem"]] == [
-        "index/gen-0002/ids.json"
-    ]
+    wrong = [check["what"] for check in broken["generations"][0]["checks"] if check["problem"]]
+    assert wrong == ["index/gen-0002/ids.json"]
+    answer = command(workspace, "doctor")
+    assert answer.code == 4
+    assert answer.err.startswith(f"Error: {ids}: was changed since it was built")
+    assert f"  gen-0002: current · {ids}: was changed" in answer.out
+    assert "FAISS\n" in answer.out
+    told = command.ended_json(4, workspace, "doctor")
+    assert list(told["sections"])[-1] == "workspace"
+    assert told["problems"] == [answer.err.removeprefix("Error: ").strip()]
 
 
-def test_no_index_is_exit_3(tmp_path: Path) -> None:
-    answer = run(Workspace(tmp_path), "verify")
-    assert (answer.returncode, answer.stdout) == (3, "")
-    assert "run `covsearch build-index` first" in answer.stderr
-
-
-@pytest.mark.parametrize("command", ["verify", "stats"])
-def test_neither_imports_a_network(workspace: Workspace, command: str) -> None:
-    code = (
-        "import sys; from click.testing import CliRunner; from covsearch.cli import cli\n"
-        f"result = CliRunner().invoke(cli, ['--home', {str(workspace.home)!r}, {command!r}], catch_exceptions=False)\n"
-        "print(result.exit_code, [m for m in ('torch', 'sklearn', 'pennylane', 'h5py') if m in sys.modules])"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out == "0 []\n"
+def test_doctor_needs_no_index_and_is_plain_text(tmp_path: Path, command: Commands) -> None:
+    answer = command(tmp_path, "doctor")
+    assert (answer.code, answer.err) == (0, "")
+    lines = answer.out.splitlines()
+    headings = [line for line in lines if not line.startswith("  ")]
+    assert (headings[0], headings[-1]) == ("covsearch", "workspace")
+    assert all(": " in line for line in lines if line.startswith("  "))
+    assert f"  home: {tmp_path}" in lines
+    assert "\x1b" not in answer.out

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from published import FINGERPRINT, make_chroma, make_performances, make_windows, model_folder, random_head, unit_vectors
+from published import FINGERPRINT, make_chroma, make_performances, make_windows, model_files, random_head, unit_vectors
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.ids import natural_key
@@ -62,7 +62,7 @@ def contents(
         parts=parts | ({"windows": make_windows(rng, count)} if windows else {}),
         origins={names[0]: origin},
         head=head or random_head(rng),
-        model_folder=model_folder(folder / "model"),
+        model_files=model_files(folder / "model"),
         model=FINGERPRINT,
         features=FeatureConfig(),
         subset="one",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from published import made_up_calibration, random_head, unit_vectors
+from brute_force import rank_all
+from published import made_up_calibration, model_folder, random_head, unit_vectors
 
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.features.slow import restored
 from covsearch.index.calibration import write_calibration
 from covsearch.index.head import Head, cosine_head
-from covsearch.index.oracle import rank_all
 from covsearch.store.protocols import Opened, Publisher
 from covsearch.workspace import Workspace
 from tests.contract.checks import check_same, open_all
@@ -48,9 +48,9 @@ def test_what_is_published_is_read_back_value_for_value(
 
 
 def test_a_state_says_how_it_was_made(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
-    made = replace(contents(tmp_path, windows=True), source="/songs")
     calibration = made_up_calibration()
-    write_calibration(made.model_folder, calibration)
+    write_calibration(model_folder(tmp_path / "model"), calibration)
+    made = replace(contents(tmp_path, windows=True), source="/songs")
     name = publish(workspace, made)
 
     def facts(opened: Opened) -> None:
@@ -61,8 +61,8 @@ def test_a_state_says_how_it_was_made(workspace: Workspace, store: Publisher, tm
         assert m.parts == {part: made.parts[part].settings for part in made.parts}
         assert m.windows == made.parts["windows"].settings
         assert state.calibration() == calibration
-        for file in made.model_folder.iterdir():
-            assert (state.model_folder / file.name).read_bytes() == file.read_bytes()
+        assert state.model_files() == made.model_files
+        assert sorted(made.model_files) == ["calibration.toml", "config.toml", "model.safetensors"]
 
     store.read(facts)
 
@@ -129,7 +129,7 @@ def test_vectors_of_another_model_have_their_own_length(workspace: Workspace, st
     vectors = unit_vectors(np.random.default_rng(0), 20)[:, :8]
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     made = contents(tmp_path, many(20), vectors=vectors, head=cosine_head(8))
-    unheard = {"model_folder": None, "features": None, "frame_rate": None}
+    unheard = {"model_files": {}, "features": None, "frame_rate": None}
     publish(workspace, replace(made, model="theirs", parts={}, **unheard))  # type: ignore[arg-type]
     opened = store.read(lambda opened: opened)
     facts = opened.state.manifest

@@ -64,7 +64,7 @@ STEPS = {
     "write the vectors": Step(((write, "write_collection"),)),
     "write a part": Step(((write, "write_part"),)),
     "write the database": Step(((write, "write_catalogue"),)),
-    "copy the model": Step(((shutil, "copyfile"),)),
+    "copy the model": Step(((write, "write_model"),)),
     "write a binary file": Step(((Path, "write_bytes"),), _half_bytes),
     "write a text file": Step(((Path, "write_text"),), _half_text),
     "take a checksum": Step(((publish, "digest"), (local, "check_content"))),

@@ -42,7 +42,7 @@ def answers_of(generation: Generation) -> Answers:
     answers["origins"] = searcher.catalogue.origins(pids)
     chroma = searcher.chroma
     answers["chroma"] = [(chroma.track(row).tobytes(), rate) for row, rate in enumerate(chroma.rates.tolist())]
-    answers["found"] = [found.performance for found in searcher.find("a", 1000)]
+    answers["found"] = [found.performance for found in searcher.catalogue.find("a", 1000)]
     for pid in pids:
         for rerank in ("head", "windows"):
             answers[f"{pid} {rerank}"] = searcher.query(pid, len(pids), rerank=rerank).matches

@@ -18,7 +18,6 @@ from covsearch.evaluate import distractors as made
 from covsearch.evaluate.bootstrap import Interval
 from covsearch.evaluate.calibration import Reliability
 from covsearch.evaluate.detection import Detection, Rate
-from covsearch.evaluate.detection_figures import draw_detection
 from covsearch.evaluate.detection_report import (
     COLUMNS,
     DetectionReport,
@@ -28,6 +27,7 @@ from covsearch.evaluate.detection_report import (
     read_sizes,
 )
 from covsearch.evaluate.detection_trials import run_trials
+from covsearch.evaluate.figures import draw_detection
 from covsearch.synthesis import CoverMaker
 from covsearch.synthesis.sources import SongCollection
 from covsearch.workspace import Workspace

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, label_ranking_average_precision_score
 
 from covsearch.errors import UsageError
-from covsearch.evaluate.bootstrap import percentile_interval
-from covsearch.evaluate.retrieval import Distances, Ranks, bootstrap_map, rank_covers, retrieval_metrics
+from covsearch.evaluate.bootstrap import bootstrap_means, percentile_interval
+from covsearch.evaluate.retrieval import Distances, Ranks, rank_covers, retrieval_metrics
 
 Table = NDArray[np.float64]
 
@@ -203,20 +203,20 @@ def test_bootstrap_draws_works_and_weighs_their_queries() -> None:
     """Two works, of two and three queries: a draw is one of them twice or both, and nothing between."""
     work = np.array([4, 4, 7, 7, 7])
     precision = {"a": np.array([0.2, 0.4, 0.5, 0.7, 0.9]), "b": np.array([0.1, 0.3, 0.4, 0.6, 0.8])}
-    drawn = bootstrap_map(precision, work, replicates=200, seed=1)
+    drawn = bootstrap_means(precision, work, replicates=200, seed=1)
     assert sorted(set(np.round(drawn["a"], 9))) == [0.3, 0.54, 0.7]
     np.testing.assert_allclose(drawn["a"] - drawn["b"], 0.1)  # paired: the same works for both
-    again = bootstrap_map({"b": precision["b"]}, work, replicates=200, seed=1)
+    again = bootstrap_means({"b": precision["b"]}, work, replicates=200, seed=1)
     np.testing.assert_array_equal(again["b"], drawn["b"])
     with pytest.raises(UsageError, match="at least 1 replicate"):
-        bootstrap_map(precision, work, replicates=0)
+        bootstrap_means(precision, work, replicates=0)
 
 
 def test_bootstrap_interval_is_as_wide_as_theory_says() -> None:
     """Works whose queries all score alike: the standard error is that of the works, not of the queries."""
     rng = np.random.default_rng(0)
     of_work = rng.random(200)
-    drawn = bootstrap_map({"a": np.repeat(of_work, 4)}, np.repeat(np.arange(200), 4), replicates=1000)["a"]
+    drawn = bootstrap_means({"a": np.repeat(of_work, 4)}, np.repeat(np.arange(200), 4), replicates=1000)["a"]
     interval = percentile_interval(drawn)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * of_work.std() / np.sqrt(200), rel=0.1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from collection import write_collection
+from published import made_up_calibration
 from untrained import write_untrained
 
 from covsearch.config import FeatureConfig
@@ -16,6 +17,7 @@ from covsearch.embedding import embed_files
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.evaluate.held_out import evaluate_pairs
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
+from covsearch.index.calibration import write_calibration
 from covsearch.models import load_checkpoint
 from covsearch.workspace import Workspace
 
@@ -214,3 +216,17 @@ def test_part_of_a_foreign_collection_and_a_leaky_model_are_refused(world: tuple
     with pytest.raises(UsageError, match="was trained on pairs of every work of toy"):
         evaluate(world[0], leaky)
     assert evaluate(other, leaky, baselines=[]).protocol == "zero-shot"
+
+
+def test_a_calibrated_model_is_judged_as_it_searches_unless_told_otherwise(toy: Path, tmp_path: Path) -> None:
+    folder = write_untrained(tmp_path / "checkpoint", toy, test=TEST)
+    name = load_checkpoint(folder).fingerprint
+    write_calibration(folder, made_up_calibration(model=name))
+    found = {}
+    for align in ("candidates", "all", "none"):
+        report = evaluate_retrieval(toy, [folder], Workspace(tmp_path / "home"), align=align, baselines=["random"])
+        found[align] = [(system.name, system.metrics.map) for system in report.systems[:-1]]
+    assert [one for one, _ in found["candidates"]] == [name, f"{name}, aligned"]
+    assert [one for one, _ in found["all"]] == [name, f"{name}, all aligned"]
+    assert found["none"] == found["all"][:1] == found["candidates"][:1]
+    assert found["candidates"][1][1] == found["all"][1][1] == 1 > found["none"][0][1]

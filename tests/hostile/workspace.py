@@ -17,7 +17,7 @@ from covsearch.features.windows import Cuts, WindowRecipe
 from covsearch.index import parts
 from covsearch.index.calibration import read_calibration, write_calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.generation import CURRENT, MANIFEST, MODEL_FILES, stored_paths
+from covsearch.index.generation import CURRENT, MANIFEST, MODEL_FILES, read_model, stored_paths
 from covsearch.index.head import Head
 from covsearch.index.verified import STAMP
 from covsearch.index.windows import Windows
@@ -104,7 +104,7 @@ def _publish(workspace: Workspace, model: Path, number: int, rng: np.random.Gene
         _unit_vectors(rng, COUNT),
         Head(rng.normal(0.5, 1.0, EMBEDDING_DIM).astype(np.float32), float(rng.normal())),
         performances,
-        model_folder=model,
+        model_files=read_model(model, own),
         fingerprint=own,
         features=from_toml(changed, model=ModelConfig)["model"].features,
         subset="generated",

@@ -6,6 +6,7 @@ import sys
 import faiss
 import numpy as np
 import pytest
+from brute_force import rank_all
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from published import random_head, unit_vectors
@@ -13,7 +14,6 @@ from published import random_head, unit_vectors
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.index.flat import FlatIndex
 from covsearch.index.head import Head
-from covsearch.index.oracle import rank_all
 from covsearch.ranking.nearest import Ranking
 
 
@@ -92,36 +92,9 @@ def test_equal_rows_come_in_row_order() -> None:
 def test_a_collection_of_one_has_no_matches_for_itself() -> None:
     rng = np.random.default_rng(9)
     flat = FlatIndex(unit_vectors(rng, 1), random_head(rng))
-    for ranking in (flat.rank(flat.vectors[0], 10, exclude=0), flat.rerank(flat.vectors[0], 10, 10, exclude=0)):
-        assert ranking.rows.tolist() == []
-        assert ranking.distances.tolist() == []
-
-
-@given(seed=st.integers(0, 10**6), n=st.integers(2, 200), k=st.integers(1, 20), extra=st.integers(0, 80))
-@settings(max_examples=60, deadline=None)
-def test_two_stage_search_ranks_exactly_the_cosine_neighbours(seed: int, n: int, k: int, extra: int) -> None:
-    rng = np.random.default_rng(seed)
-    flat = FlatIndex(unit_vectors(rng, n), random_head(rng))
-    row = int(rng.integers(n))
-    u = flat.vectors[row]
-    by_cosine = np.argsort(-(flat.vectors.astype(np.float64) @ u.astype(np.float64)), kind="stable")
-    neighbours = by_cosine[by_cosine != row][: k + extra]
-    order = np.lexsort((neighbours, flat.head.distances(u, flat.vectors[neighbours])))[:k]
-    assert flat.rerank(u, k, k + extra, exclude=row).rows.tolist() == neighbours[order].tolist()
-
-
-@pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("distinct", [1, 7, 120])
-def test_two_stage_search_over_all_candidates_is_the_exact_one(signed: bool, distinct: int) -> None:
-    rng = np.random.default_rng(10)
-    vectors = unit_vectors(rng, distinct)[rng.integers(distinct, size=120)]
-    flat = FlatIndex(vectors, random_head(rng, signed=signed))
-    for row in range(0, 120, 10):
-        u = vectors[row]
-        exact = flat.rank(u, 10, exclude=row)
-        for candidates in (119, 10**6):
-            check(flat, flat.rerank(u, 10, candidates, exclude=row), u, 10, row)
-        assert exact.rows.tolist() == oracle(flat, u, 10, row)
+    ranking = flat.rank(flat.vectors[0], 10, exclude=0)
+    assert ranking.rows.tolist() == []
+    assert ranking.distances.tolist() == []
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 200), k=st.integers(1, 20))
@@ -152,8 +125,6 @@ def test_a_query_that_is_no_finite_vector_is_refused(u: np.ndarray) -> None:
     flat = FlatIndex(unit_vectors(rng, 5), random_head(rng))
     with pytest.raises(ArtefactError, match="a query vector must be 128 finite numbers"):
         flat.rank(u, 1)
-    with pytest.raises(ArtefactError, match="a query vector must be 128 finite numbers"):
-        flat.rerank(u, 1, 2)
 
 
 def test_a_query_that_overflows_is_refused() -> None:
@@ -163,13 +134,11 @@ def test_a_query_that_overflows_is_refused() -> None:
         flat.rank(np.full(128, 1e20, np.float32), 1)
 
 
-def test_asking_for_no_match_or_fewer_candidates_than_matches_is_a_usage_error() -> None:
+def test_asking_for_no_match_is_a_usage_error() -> None:
     rng = np.random.default_rng(14)
     flat = FlatIndex(unit_vectors(rng, 5), random_head(rng))
     with pytest.raises(UsageError, match="at least 1 match must be asked for, not 0"):
         flat.rank(flat.vectors[0], 0)
-    with pytest.raises(UsageError, match="candidates must be at least the 4 wanted matches, not 3"):
-        flat.rerank(flat.vectors[0], 4, 3)
 
 
 def test_weights_beyond_float32_are_refused_when_the_index_is_made() -> None:
@@ -230,7 +199,6 @@ def test_a_search_leaves_faisss_threads_as_they_were() -> None:
     faiss.omp_set_num_threads(3)
     try:
         flat.rank(flat.vectors[0], 5)
-        flat.rerank(flat.vectors[0], 5, 10)
         assert faiss.omp_get_max_threads() == 3
     finally:
         faiss.omp_set_num_threads(before)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from published import FINGERPRINT, make_chroma, make_performances, model_folder, random_head, unit_vectors
+from published import FINGERPRINT, make_chroma, make_performances, model_files, random_head, unit_vectors
 
 from covsearch import indexing as build
 from covsearch.config import FeatureConfig
@@ -93,7 +93,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         unit_vectors(rng, 6),
         random_head(rng),
         make_performances(rng, 6),
-        model_folder=model_folder(tmp_path / "model"),
+        model_files=model_files(tmp_path / "model"),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from covsearch.errors import ArtefactError, UsageError
-from covsearch.index.segments import Segments, rank_segments
+from covsearch.index.segments import Segments
 
 DIM = 24
 
@@ -41,7 +41,7 @@ def test_the_ranking_is_the_oracles_ties_too(seed: int, count: int, k: int, excl
     segments = segments.take(rng.integers(0, count, count + 5).tolist())  # some twice
     row = int(rng.integers(len(segments)))
     own = segments.track(row)
-    found = rank_segments(segments, own, k, exclude=row if exclude else None)
+    found = segments.search(own, k, exclude=row if exclude else None)
     distances = oracle(segments, own)
     order = [int(i) for i in np.lexsort((np.arange(len(segments)), distances)) if not (exclude and i == row)][:k]
     assert found.rows.tolist() == order
@@ -55,15 +55,15 @@ def test_near_ties_that_float32_cannot_tell_apart_are_ranked_exactly() -> None:
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     segments = Segments(vectors, np.arange(0, 601, 2))
     distances = oracle(segments, vectors[:1])
-    found = rank_segments(segments, vectors[:1], 7)
+    found = segments.search(vectors[:1], 7)
     assert found.rows.tolist() == np.lexsort((np.arange(300), distances))[:7].tolist()
 
 
 def test_the_only_track_has_no_match_and_none_may_be_asked_for() -> None:
     segments = made(np.random.default_rng(0), 1)
-    assert len(rank_segments(segments, segments.track(0), 5, exclude=0).rows) == 0
+    assert len(segments.search(segments.track(0), 5, exclude=0).rows) == 0
     with pytest.raises(UsageError, match="at least 1 match must be asked for, not 0"):
-        rank_segments(segments, segments.track(0), 0)
+        segments.search(segments.track(0), 0)
 
 
 def test_taking_and_adding_keep_every_track(tmp_path: Path) -> None:

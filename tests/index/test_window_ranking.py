@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from brute_force import rank_all
 from hypothesis import given
 from hypothesis import strategies as st
 from published import make_windows, random_head, unit_vectors
 
 from covsearch.errors import UsageError
 from covsearch.index.flat import FlatIndex
-from covsearch.index.oracle import rank_all
 from covsearch.index.window_ranking import rank_by_windows
 from covsearch.index.windows import chamfer, passages
 

@@ -6,24 +6,27 @@ import itertools
 
 import numpy as np
 import pytest
-from collection import melody
-from hypothesis import given
+from collection import any_chroma, melody
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from covsearch.errors import UsageError
 from covsearch.features.augment import rotate_key
-from covsearch.ranking.alignment import PUBLISHED, align, local_alignment, trace
+from covsearch.ranking.alignment import ESSENTIA, NEAREST, PUBLISHED, GapCosts, align, local_alignment, trace
+from covsearch.ranking.scores import qmax_scores
+from covsearch.ranking.similarity import mutual_neighbours, stretch_similarity
 
-ONSET, EXTENSION = PUBLISHED.onset, PUBLISHED.extension
+both_costs = st.sampled_from([PUBLISHED, ESSENTIA])
 
 
-def slow_alignment(matches: NDArray[np.bool_]) -> NDArray[np.float64]:
+def slow_alignment(matches: NDArray[np.bool_], costs: GapCosts = PUBLISHED) -> NDArray[np.float64]:
     """Equation 3 of Serrà et al. (2009), one cell after the other; outside of the matrix is 0 and no match."""
     score = np.zeros(matches.shape)
 
     def before(i: int, j: int) -> tuple[float, float]:
         inside = i >= 0 and j >= 0
-        return (score[i, j], ONSET if matches[i, j] else EXTENSION) if inside else (0.0, EXTENSION)
+        return (score[i, j], costs.onset if matches[i, j] else costs.extension) if inside else (0.0, costs.extension)
 
     for i in range(matches.shape[0]):
         for j in range(matches.shape[1]):
@@ -42,27 +45,97 @@ def recurrence(seed: int, shape: tuple[int, int], density: float) -> NDArray[np.
 cases = st.builds(recurrence, st.integers(0, 10**6), st.tuples(st.integers(1, 25), st.integers(1, 25)), st.floats(0, 1))
 
 
-@given(cases)
-def test_every_cell_equals_the_slow_oracle(matches: NDArray[np.bool_]) -> None:
-    np.testing.assert_array_equal(local_alignment(matches), slow_alignment(matches))
-
-
-@given(cases)
-def test_the_trace_earns_exactly_the_best_score(matches: NDArray[np.bool_]) -> None:
-    score = local_alignment(matches)
-    path = trace(score, matches)
-    if not matches.any():
-        assert len(path) == 0
-        return
-    steps = np.diff(path, axis=0).tolist()
-    assert all(step in ([1, 1], [2, 1], [1, 2]) for step in steps)
-    matched = [bool(matches[i, j]) for i, j in path.tolist()]
+def earned(path: NDArray[np.int64], matches: NDArray[np.bool_], costs: GapCosts) -> float:
+    """What a path is worth: its matches less what its gaps cost. It goes on in time and stays inside the matrix."""
+    if not len(path):
+        return 0.0
+    assert all(step in ([1, 1], [2, 1], [1, 2]) for step in np.diff(path, axis=0).tolist())
+    assert (path >= 0).all()
+    assert (path < matches.shape).all()
+    matched = matches[path[:, 0], path[:, 1]].tolist()
     assert matched[0]
     assert matched[-1]
-    earned = 1.0
+    worth = 1.0
     for last, this in itertools.pairwise(matched):
-        earned += 1 if this else -(ONSET if last else EXTENSION)
-    assert earned == score.max()
+        worth += 1 if this else -(costs.onset if last else costs.extension)
+    return worth
+
+
+@given(cases, both_costs)
+def test_every_cell_equals_the_slow_oracle(matches: NDArray[np.bool_], costs: GapCosts) -> None:
+    np.testing.assert_array_equal(local_alignment(matches, costs), slow_alignment(matches, costs))
+    np.testing.assert_array_equal(local_alignment(matches.T, costs), slow_alignment(matches.T, costs))
+
+
+@pytest.mark.parametrize("costs", [PUBLISHED, ESSENTIA])
+def test_table_and_path_are_those_of_essentia(costs: GapCosts) -> None:
+    """It begins in the third row and column, so nothing matches before."""
+    pytest.importorskip("essentia", reason="the oracle, in the extra 'dev'")
+    import essentia.standard as standard
+
+    qmax = standard.CoverSongSimilarity(
+        alignmentType="serra09", disOnset=costs.onset, disExtension=costs.extension, distanceType="symmetric"
+    )
+    for seed in range(10):
+        matches = recurrence(seed, (60 + seed, 80), 0.05 + 0.04 * seed)
+        matches[:2], matches[:, :2] = False, False
+        theirs, _ = qmax(matches.astype(np.float32))
+        ours = local_alignment(matches, costs)
+        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(trace(ours, matches, costs), trace(theirs, matches, costs))
+        assert earned(trace(ours, matches, costs), matches, costs) == theirs.max() > 1
+
+
+@given(cases, both_costs)
+def test_the_trace_earns_exactly_the_best_score(matches: NDArray[np.bool_], costs: GapCosts) -> None:
+    score = local_alignment(matches, costs)
+    path = trace(score, matches, costs)
+    assert len(path) > 0 or not matches.any()
+    assert earned(path, matches, costs) == score.max()
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), lengths=st.tuples(st.integers(1, 150), st.integers(1, 150)), span=st.integers(1, 12))
+def test_score_and_key_are_those_of_the_ranking(seed: int, lengths: tuple[int, int], span: int) -> None:
+    a, b = any_chroma(seed, lengths[0]), any_chroma(seed + 1, lengths[1])
+    for costs in (PUBLISHED, ESSENTIA):
+        found, ranked = align(a, b, span, costs), qmax_scores(a, [b], span=min(span, *lengths), costs=costs)
+        assert found.score == ranked.scores[0]
+        assert found.score == 0 or found.semitones == ranked.semitones[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), lengths=st.tuples(st.integers(1, 5_000), st.integers(1, 400)), span=st.integers(1, 12)
+)
+def test_any_lengths_silence_and_constant_chords_make_a_path_that_earns_its_score(
+    seed: int, lengths: tuple[int, int], span: int
+) -> None:
+    a, b = any_chroma(seed, lengths[0]), any_chroma(seed + 1, lengths[1])
+    found, back = align(a, b, span, ESSENTIA), align(b, a, span, ESSENTIA)
+    assert (found.score, found.chance) == (back.score, back.chance)
+    assert np.isfinite([found.score, found.chance]).all()
+    assert found.similarity.shape == (lengths[0] - found.span + 1, lengths[1] - found.span + 1)
+    levels = stretch_similarity(a, rotate_key(b, -found.semitones), found.span)
+    np.testing.assert_array_equal(found.similarity, levels / np.float32(32_767))
+    assert earned(found.path, mutual_neighbours(levels, NEAREST), ESSENTIA) == found.score
+
+
+def test_score_and_chance_are_those_of_each_key_by_itself() -> None:
+    for seed in range(20):
+        a, b = melody(seed, 80), rotate_key(melody(seed + 100 * (seed % 2), 90), 3)
+        found = align(a, b, 3)
+        every = {}
+        for key in range(12):
+            matches = mutual_neighbours(stretch_similarity(a, rotate_key(b, -key), 3), NEAREST)
+            every[key if key <= 6 else key - 12] = float(local_alignment(matches).max())
+        assert found.score == every.pop(found.semitones)
+        assert found.chance == max(every.values()) == every[found.chance_semitones]
+
+
+def test_hours_are_refused() -> None:
+    with pytest.raises(UsageError, match="at most 32,767 frames of a track can be aligned, not 32,768: average some"):
+        align(np.ones((32_768, 12), np.float32), melody(1, 5))
 
 
 @pytest.mark.parametrize("semitones", [0, 4, 6, -5, -1])

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from collection import any_chroma as chroma
 from collection import melody
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,26 +15,12 @@ from numpy.typing import NDArray
 from covsearch.errors import UsageError
 from covsearch.features.augment import rotate_key
 from covsearch.features.frames import block_means, means_of, unit_norm
+from covsearch.features.slow import restored
 from covsearch.ranking import score_kernel, scores
-from covsearch.ranking.alignment import ESSENTIA, PUBLISHED, GapCosts, local_alignment
+from covsearch.ranking.alignment import ESSENTIA, PUBLISHED, GapCosts, align, local_alignment
 from covsearch.ranking.scores import QmaxScores, qmax_scores
-from covsearch.ranking.similarity import mutual_neighbours, stretch_similarity
 
 Frames = NDArray[np.float32]
-
-
-def chroma(seed: int, length: int, blocks: int = 1) -> Frames:
-    """Noise, a tune, a constant chord or silence, some of them with a silent end."""
-    rng = np.random.default_rng(seed)
-    kinds = [
-        rng.random((length, 12 * blocks)),
-        np.tile(melody(seed, length), (1, blocks)),
-        np.ones((length, 1)) * rng.random(12 * blocks),
-        np.zeros((length, 12 * blocks)),
-    ]
-    made = kinds[rng.choice(4, p=[0.4, 0.4, 0.1, 0.1])].astype(np.float32)
-    made[length - int(rng.integers(0, 2) * rng.integers(0, length + 1)) :] = 0
-    return made
 
 
 def whole(x: Frames, span: int) -> NDArray[np.float64]:
@@ -181,14 +168,23 @@ def test_hours_are_compared_in_coarser_frames_both_alike() -> None:
     assert as_it_is != qmax_scores(means_of(melody(9, 4_096), 2), [means_of(song[:40], 2)], span=3).scores[0]
 
 
+def exact_matches(a: Frames, b: Frames, span: int) -> NDArray[np.bool_]:
+    """Mutual neighbours by cosines in float64 and thresholds by sorting: nothing is rounded."""
+    single = unit_norm(a.astype(np.float64)) @ unit_norm(b.astype(np.float64)).T  # type: ignore[arg-type]
+    rows, columns = len(a) - span + 1, len(b) - span + 1
+    similarity = np.sum([single[k : k + rows, k : k + columns] for k in range(span)], axis=0)
+    across, down = max(1, round(0.095 * columns)), max(1, round(0.095 * rows))
+    by_row, by_column = np.sort(similarity, axis=1)[:, -across - 1, None], np.sort(similarity, axis=0)[None, -down - 1]
+    return np.asarray((similarity > by_row) & (similarity > by_column))
+
+
 def test_rounding_hardly_moves_a_score() -> None:
-    """Exact similarities and thresholds of :mod:`covsearch.ranking.similarity`, in the key that was found."""
+    """Exact similarities and thresholds, in the key that was found."""
     query, candidates = melody(0, 200), [melody(k, 150 + k) for k in range(1, 30)]
     found = qmax_scores(query, candidates, span=5)
     exact = []
     for one, key in zip(candidates, found.semitones.tolist(), strict=True):
-        similarity = stretch_similarity(query, rotate_key(one, -key), 5)
-        exact.append(local_alignment(mutual_neighbours(similarity, 0.095), ESSENTIA).max())
+        exact.append(local_alignment(exact_matches(query, rotate_key(one, -key), 5), ESSENTIA).max())
     difference = np.abs(found.scores - exact) / exact
     assert np.median(difference) < 0.02
     assert difference.max() < 0.1
@@ -203,6 +199,20 @@ def test_sums_of_the_largest_frames_are_exact() -> None:
         similarity = score_kernel.stretches(units, np.ascontiguousarray(units.T), 0, span, length)
         assert len(np.unique(similarity)) == 1
         assert 0.97 * 32_767 < similarity[0, 0] <= 32_767
+
+
+def test_means_are_made_first_and_further_ones_of_these() -> None:
+    song, other = melody(1, 150), melody(1, 150)[20:]
+    found = qmax_scores(song, [other, other[:2]], span=3, block=3)
+    assert found.scores[0] == qmax_scores(means_of(song, 3), [means_of(other, 3)], span=3).scores[0] > 20
+    assert found.scores[1] == 0
+    kept = np.random.default_rng(0).integers(0, 256, (9_000, 12)).astype(np.uint8)
+    hours, part = restored(kept), restored(kept[3_000:6_000])
+    twice = [means_of(means_of(one, 2), 2) for one in (hours, part)]
+    expected = qmax_scores(twice[0], twice[1:], span=3).scores[0]
+    assert qmax_scores(kept, [kept[3_000:6_000]], span=3, block=2).scores[0] == expected > 700
+    with pytest.raises(UsageError, match="block must be at least 1 frame, not 0"):
+        qmax_scores(song, [other], span=3, block=0)
 
 
 def test_short_silent_and_no_candidates() -> None:
@@ -237,7 +247,18 @@ def test_frames_that_do_not_fit_together_are_refused(
 def test_warming_compiles_every_loop() -> None:
     """Whatever kind of array and number comes later: nothing is compiled a second time."""
     scores.warm()
-    loops = [score_kernel.whole_units, score_kernel.pitch_sums, score_kernel.best_of_keys]
+    loops = [
+        score_kernel.length_of_unit,
+        score_kernel.whole_units,
+        score_kernel.pitch_sums,
+        score_kernel.best_of_keys,
+        score_kernel.qmax_in_key,
+        score_kernel.stretches,
+        score_kernel.thresholds,
+        score_kernel.matches,
+        score_kernel.recurrence,
+        score_kernel.followed_back,
+    ]
     before = [len(loop.signatures) for loop in loops]
     assert min(before) >= 1
     fixed = melody(1, 60)
@@ -245,4 +266,7 @@ def test_warming_compiles_every_loop() -> None:
     costs = GapCosts(onset=1, extension=1)
     found = qmax_scores(fixed, [fixed, fixed[::2], fixed.astype(np.float64)], span=np.int32(3), close=0, costs=costs)  # type: ignore[arg-type]
     assert found.scores[0] == found.scores[2] > found.scores[1] > 0
+    kept = np.rint(255 * fixed).astype(np.uint8)
+    assert qmax_scores(kept, [kept, kept[::2]], span=4, block=3).scores[0] > 0
+    assert align(fixed, kept[::2], np.int64(4), costs).score > 0  # type: ignore[arg-type]
     assert [len(loop.signatures) for loop in loops] == before

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from covsearch import __version__
 from covsearch.db.write import write_catalogue
-from covsearch.index.calibration import CALIBRATION
 from covsearch.index.collection import write_collection
 from covsearch.index.collection_calibration import write_collection_calibration
 from covsearch.index.flat import recipe
-from covsearch.index.generation import MODEL_FILES, Generation
+from covsearch.index.generation import Generation
 from covsearch.index.manifest import FORMAT, Manifest
 from covsearch.index.parts import write_part
 from covsearch.index.publish import draft
@@ -27,18 +26,16 @@ def write_generation(workspace: Workspace, contents: Contents) -> Generation:
         for name, part in contents.parts.items():
             write_part(new.folder, name, part, contents.names)
         write_catalogue(new.database, contents.performances, contents.origins)
-        if contents.model_folder is not None:
-            _copy_model(contents.model_folder, new.folder / "model")
+        write_model(new.folder / "model", contents.model_files)
         if contents.calibration is not None:
             write_collection_calibration(new.folder / "model", contents.calibration)
         return new.publish(_manifest(contents))
 
 
-def _copy_model(folder: Path, into: Path) -> None:
-    """Copy weights, configuration and, where there is one, the calibration."""
-    calibrated = (folder / CALIBRATION).is_file()
-    for name in [*MODEL_FILES, *([CALIBRATION] if calibrated else [])]:
-        shutil.copyfile(folder / name, into / name)
+def write_model(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write weights, configuration and, where there is one, the calibration."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 def _manifest(contents: Contents) -> Manifest:

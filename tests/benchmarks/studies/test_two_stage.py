@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from published import random_head
+from brute_force import rank_all
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from published import random_head, unit_vectors
 
-from benchmarks.studies.two_stage import CANDIDATES, Embedded, alike, markdown, study
+from benchmarks.studies.two_stage import CANDIDATES, Embedded, alike, markdown, rerank, study
+from covsearch.index.flat import FlatIndex
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +43,31 @@ def test_the_study_knows_what_is_exact_and_what_more_candidates_bring(real: Embe
     positive, signed = (result["cases"][k]["ways"]["50"]["recall_at_10"] for k in (4, 5))
     assert positive > signed
     assert markdown(result).count("\n| ") == 6
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(2, 200), k=st.integers(1, 20), extra=st.integers(0, 80))
+@settings(max_examples=60, deadline=None)
+def test_two_stage_search_ranks_exactly_the_cosine_neighbours(seed: int, n: int, k: int, extra: int) -> None:
+    rng = np.random.default_rng(seed)
+    flat = FlatIndex(unit_vectors(rng, n), random_head(rng))
+    row = int(rng.integers(n))
+    u = flat.vectors[row]
+    by_cosine = np.argsort(-(flat.vectors.astype(np.float64) @ u.astype(np.float64)), kind="stable")
+    neighbours = by_cosine[by_cosine != row][: k + extra]
+    order = np.lexsort((neighbours, flat.head.distances(u, flat.vectors[neighbours])))[:k]
+    assert rerank(flat, u, k, k + extra, exclude=row).rows.tolist() == neighbours[order].tolist()
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("distinct", [1, 7, 120])
+def test_two_stage_search_over_all_candidates_is_the_exact_one(signed: bool, distinct: int) -> None:
+    rng = np.random.default_rng(10)
+    vectors = unit_vectors(rng, distinct)[rng.integers(distinct, size=120)]
+    flat = FlatIndex(vectors, random_head(rng, signed=signed))
+    for row in range(0, 120, 10):
+        u = vectors[row]
+        exact = flat.rank(u, 10, exclude=row)
+        for candidates in (119, 10**6):
+            found = rerank(flat, u, 10, candidates, exclude=row)
+            assert (found.rows.tolist(), found.distances.tolist()) == (exact.rows.tolist(), exact.distances.tolist())
+        assert exact.rows.tolist() == [i for i in rank_all(u, vectors, flat.head).tolist() if i != row][:10]

@@ -1,0 +1,20 @@
+"""Options that several commands have, each with one name, one type and one help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+DATASET = click.option("--dataset", type=PATH, help="Da-TACOS folder [the bundled sample].")
+SUBSET = click.option("--subset", help="Which subset, when the folder holds several.")
+MODEL = click.option("--model", type=PATH, help="Checkpoint folder [the bundled weights].")
+FRAME_RATE = click.option(
+    "--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13]."
+)
+METADATA = click.option("--metadata", type=PATH, help="CSV of ids, works, titles, artists and years.")
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of draws and the bootstrap."
+)
+REPORT_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
