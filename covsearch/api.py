@@ -125,9 +125,9 @@ class Index:
 
     def compare(self, a: str, b: str) -> Comparison:
         """Set two performances of the index side by side; see :func:`covsearch.compare.compare`."""
-        from covsearch.compare import compare
+        from covsearch.compare import compare_in
 
-        return compare(self.workspace, a, b)
+        return compare_in(self._searcher(None), a, b)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
@@ -229,23 +229,24 @@ class Index:
         opened = self._still_newest()
         return opened.catalogue if opened else self._store.catalogue()
 
-    def _still_newest(self, windows: bool = False) -> Searcher | None:
-        """What is open, if it is the newest generation and has windows where they are needed."""
+    def _still_newest(self, windows: bool | None = False) -> Searcher | None:
+        """What is open, if it is the newest generation and has windows where they are needed; `windows` as below."""
         opened = self._opened  # once: another thread may open or close meanwhile
         if opened is None:
             return None
-        current, has_windows, searcher = opened
-        return searcher if current == self._store.current() and (has_windows or not windows) else None
+        current, looked, searcher = opened
+        enough = windows is False or (looked and windows is None) or searcher.windows is not None
+        return searcher if enough and current == self._store.current() else None
 
-    def _searcher(self, windows: bool = False) -> Searcher:
-        """The newest generation, opened once."""
+    def _searcher(self, windows: bool | None = False) -> Searcher:
+        """The newest generation, opened once; with windows if `windows` is true, and if it is None where there are."""
         from covsearch.search import open_searcher
 
         searcher = self._still_newest(windows)
         if searcher is None:
             current = self._store.current()
             searcher = open_searcher(self.workspace, windows=windows)
-            self._opened = (current, windows, searcher)
+            self._opened = (current, windows is None or windows, searcher)
         return searcher
 
     def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:

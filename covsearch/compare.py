@@ -19,9 +19,8 @@ from covsearch.index.chroma import Chroma
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.ranking.alignment import ESSENTIA, Alignment, align
 from covsearch.ranking.scores import MOST_FRAMES
-from covsearch.search import Searcher
+from covsearch.search import Searcher, open_searcher
 from covsearch.stages import SPAN
-from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
 FRAMES = MOST_FRAMES  # of a track at most, as in a search; 25 minutes at 2.69 frames/s
@@ -117,6 +116,14 @@ class Comparison:
         begin, end = path[0] / self.rates, (path[-1] + self.alignment.span) / self.rates
         return Stretch((float(begin[0]), float(end[0])), (float(begin[1]), float(end[1])))
 
+    @property
+    def tempo(self) -> float | None:
+        """How many times as fast `b` plays the stretch as `a` does, from the seconds of both; None without one."""
+        stretch = self.stretch
+        if stretch is None:
+            return None
+        return (stretch.a[1] - stretch.a[0]) / (stretch.b[1] - stretch.b[0])
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, ready for JSON; times in seconds, the matrix left out."""
         alignment, stretch = self.alignment, self.stretch
@@ -130,6 +137,7 @@ class Comparison:
             "head_p": self.head_p,
             "distance": self.distance,
             "semitones": alignment.semitones,
+            "tempo": self.tempo,
             "alignment": {
                 "score": alignment.score,
                 "chance": alignment.chance,
@@ -175,7 +183,11 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     ArtefactError
         When the index is damaged.
     """
-    searcher = store_of(workspace).read(Searcher, None)
+    return compare_in(open_searcher(workspace, windows=None), a, b)
+
+
+def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
+    """:func:`compare` in a generation that is open."""
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")

@@ -17,11 +17,10 @@ from covsearch.workspace import Workspace
     help="Clients must send this as a bearer token or as the password [COVSEARCH_TOKEN].",
     envvar="COVSEARCH_TOKEN",
 )
-@click.option("--edit", is_flag=True, help="Let clients upload files.")
 @click.option("--open", "browser", is_flag=True, help="Open the page in a browser.")
 @click.pass_obj
 def serve(
-    workspace: Workspace, /, host: str, port: int, names: tuple[str, ...], token: str | None, edit: bool, browser: bool
+    workspace: Workspace, /, host: str, port: int, names: tuple[str, ...], token: str | None, browser: bool
 ) -> None:
     """Serve a page and an API over the index.
 
@@ -41,7 +40,6 @@ def serve(
         port,
         names=names,
         token=token,
-        edit=edit,
         browser=browser,
         say=lambda line: click.echo(line, err=True),
     )

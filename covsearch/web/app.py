@@ -17,19 +17,19 @@ from covsearch import __version__
 from covsearch.api import Index
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.web import pages, routes
-from covsearch.web.gate import BusyError, Gate
+from covsearch.web.asking import LEFT
+from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
 from covsearch.web.guards import Guards
 from covsearch.web.metrics import Metrics
 from covsearch.web.options import Options
 from covsearch.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
-RETRY_SECONDS = 2
-_STATUS = ((UsageError, 400), (NotFoundError, 404), (ArtefactError, 500))
+_STATUS = ((UsageError, 400), (NotFoundError, 404), (ArtefactError, 500), (BusyError, 503))
 
 
-def create_app(workspace: Workspace, options: Options | None = None) -> FastAPI:
-    """The ASGI application of a workspace's index.
+def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
+    """The ASGI application of a workspace's index, behind its guards.
 
     Parameters
     ----------
@@ -56,18 +56,17 @@ def create_app(workspace: Workspace, options: Options | None = None) -> FastAPI:
         description="Search a collection for covers of a recording. Bodies are those of the command line's --json.",
         docs_url=None,  # its page comes from another host
         redoc_url=None,
-        openapi_url="/openapi.json",
+        redirect_slashes=False,
         lifespan=life,
     )
-    app.state.index, app.state.gate, app.state.metrics, app.state.options = index, gate, metrics, options
+    app.state.index, app.state.gate, app.state.metrics = index, gate, metrics
     app.include_router(routes.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(Exception, _failed)
-    for kind in (CovsearchError, BusyError, HTTPException, RequestValidationError):
+    for kind in (CovsearchError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _failed)
-    app.add_middleware(Guards, options=options, metrics=metrics)
-    return app
+    return Guards(app, options, metrics)  # outside of all else: what fails within has its headers and is counted, too
 
 
 def _failed(request: Request, error: Exception) -> Response:
@@ -76,7 +75,7 @@ def _failed(request: Request, error: Exception) -> Response:
     headers = {"retry-after": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if isinstance(error, HTTPException):
         headers |= dict(error.headers or {})
-    title = HTTPStatus(status).phrase
+    title = "Client Closed Request" if status == LEFT else HTTPStatus(status).phrase
     if _is_page(request):
         return pages.problem(request, title, detail, status, headers)
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
@@ -84,8 +83,6 @@ def _failed(request: Request, error: Exception) -> Response:
 
 
 def _told(error: Exception) -> tuple[int, str]:
-    if isinstance(error, BusyError):
-        return 503, f"too many questions at once: ask again in {RETRY_SECONDS} seconds"
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         return 400, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}"

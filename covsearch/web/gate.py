@@ -7,11 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from covsearch.errors import CovsearchError
+
 T = TypeVar("T")
 
 
-class BusyError(Exception):
+RETRY_SECONDS = 2
+
+
+class BusyError(CovsearchError):
     """Too many questions wait already."""
+
+    def __init__(self) -> None:
+        super().__init__(f"too many questions at once: ask again in {RETRY_SECONDS} seconds")
 
 
 class Gate:
@@ -28,7 +36,7 @@ class Gate:
         self.inside = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns; a client that leaves before it began takes it out of the queue.
+        """What `work` returns; if this is cancelled before `work` begins, it never does.
 
         Raises
         ------
@@ -37,10 +45,10 @@ class Gate:
         """
         if self.inside >= self._room:
             raise BusyError
-        self.inside += 1
-        future = self._pool.submit(work)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
         loop = asyncio.get_running_loop()
+        future = self._pool.submit(work)
+        self.inside += 1
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from covsearch.web.options import Options
 LOG = logging.getLogger("covsearch.web")
 OPEN = frozenset({"/healthz", "/readyz"})  # for who watches the server, without a token
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; media-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
@@ -79,12 +79,12 @@ class Guards:
         host = headers.get("host", "")
         if (host.rsplit(":", 1)[0] if not host.endswith("]") else host).lower() not in self.options.hosts:
             return 421, f"this server is not called {host[:100]!r}: start it with --host, or use one of its names"
+        if not self._allowed((scope.get("client") or ("unknown",))[0]):
+            return 429, "too many requests: wait a second"
         if scope["path"] not in OPEN and not self._known(headers.get("authorization", "")):
             return 401, "a token is needed: send 'Authorization: Bearer TOKEN', or give it as the password"
         if scope["method"] not in ("GET", "HEAD") and not _same_site(headers):
             return 403, "this came from another site; only this server's own pages and programs may send it"
-        if not self._allowed((scope.get("client") or ("unknown",))[0]):
-            return 429, "too many requests: wait a second"
         return None
 
     def _known(self, sent: str) -> bool:
@@ -106,7 +106,7 @@ def _secret(sent: str) -> bytes:
     """What a client sends as its token: after ``Bearer``, or as the password of ``Basic``, which browsers ask for."""
     kind, _, value = sent.partition(" ")
     if kind.lower() == "bearer":
-        return value.encode()
+        return value.encode("latin-1")
     if kind.lower() != "basic":
         return b""
     try:

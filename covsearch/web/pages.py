@@ -18,13 +18,13 @@ from covsearch import __version__
 from covsearch.answers import QueryResult
 from covsearch.errors import CovsearchError
 from covsearch.plots import clock
-from covsearch.web.routes import gate_of, index_of, known
+from covsearch.ranking import COSINE
+from covsearch.web.asking import asked, gate_of, index_of, known
+from covsearch.web.view import View
 
 router = APIRouter(include_in_schema=False)
-Top = Annotated[int, Query(ge=1, le=1000)]
 TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = ("rank", "pid", "title", "artist", "year", "cover_probability", "predicted", "same_recording", "listed")
-SORTED = ("rank", "title", "artist", "year")
 FOUND = 50  # performances that a search by words lists
 
 _environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
@@ -49,7 +49,7 @@ def problem(request: Request, title: str, detail: str, status: int, headers: Map
 @router.get("/")
 async def home(request: Request) -> Response:
     """The search box, and what there is to search."""
-    found = await gate_of(request).run(index_of(request).stats)
+    found = await asked(request, index_of(request).stats)
     return page("home.html", stats=found.to_dict())
 
 
@@ -59,45 +59,32 @@ async def find(request: Request, q: Annotated[str, Query(max_length=300)] = "") 
     words, index = q.strip(), index_of(request)
     if not words:
         return RedirectResponse("/", 303)
-    if await gate_of(request).run(lambda: words in index):
+    if await asked(request, lambda: words in index):
         return RedirectResponse(f"/performances/{quote(words, safe='')}", 303)
-    found = await gate_of(request).run(lambda: index.find(words, FOUND))
+    found = await asked(request, lambda: index.find(words, FOUND))
     return page("find.html", q=words, found=[one.to_dict() for one in found], limit=FOUND)
 
 
 @router.get("/performances/{id:path}")
-async def performance(
-    request: Request,
-    id: str,
-    top: Top = 10,
-    sort: Annotated[str, Query(pattern="^(rank|title|artist|year)$")] = "rank",
-    hide_same: bool = False,
-    artist: Annotated[str, Query(max_length=200)] = "",
-    since: Annotated[str, Query(pattern="^[0-9]{0,4}$")] = "",
-    until: Annotated[str, Query(pattern="^[0-9]{0,4}$")] = "",
-    whole: bool = False,
-    form: Annotated[str, Query(alias="format", pattern="^(html|csv)$")] = "html",
-) -> Response:
+async def performance(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """One performance and its covers: the vectors' candidates at once, the aligned answer with `whole` or by events."""
-    asked = {"top": top, "sort": sort, "hide_same": hide_same, "artist": artist, "since": since, "until": until}
-    stage = None if whole or form == "csv" else "head"
-    found = await gate_of(request).run(lambda: _ask(request, id, top, stage))
-    if form == "csv":
-        return _csv(found, asked)
-    settled = whole or not found.calibrated or found.rerank == "cosine"
-    return page("performance.html", **_shown(found, asked), id=id, settled=settled)
+    settled = view.whole or view.format == "csv"
+    found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"))
+    if view.format == "csv":
+        return _csv(found, view)
+    settled = settled or not found.calibrated or found.rerank == COSINE
+    return page("performance.html", **_shown(found, view), settled=settled)
 
 
 @router.get("/events/{id:path}")
-async def events(request: Request, id: str, top: Top = 10) -> Response:
+async def events(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """The aligned answer as a server-sent event: a piece of HTML, or the words of what failed."""
-    asked = dict(request.query_params)
 
     async def stream() -> AsyncIterator[str]:
         yield "event: aligning\ndata: \n\n"
-        try:
-            found = await gate_of(request).run(lambda: _ask(request, id, top, None))
-            piece = _environment.get_template("answer.html").render(**_shown(found, asked), id=id, settled=True)
+        try:  # in the pool itself: the response hears when the client leaves
+            found = await gate_of(request).run(lambda: _ask(request, id, view.top, None))
+            piece = _environment.get_template("answer.html").render(**_shown(found, view), settled=True)
             yield _event("answer", piece)
         except CovsearchError as e:
             yield _event("problem", str(e))
@@ -110,7 +97,7 @@ async def compare(
     request: Request, a: Annotated[str, Query(max_length=600)], b: Annotated[str, Query(max_length=600)]
 ) -> Response:
     """Why two performances are held for covers, or not: the picture, the path and the passages."""
-    found = await gate_of(request).run(lambda: index_of(request).compare(a, b))
+    found = await asked(request, lambda: index_of(request).compare(a, b))
     return page("compare.html", found=found, values=found.to_dict(), a=a, b=b)
 
 
@@ -118,7 +105,7 @@ async def compare(
 async def work(request: Request, wid: str) -> Response:
     """A work's versions in the order of their years."""
     index = index_of(request)
-    versions = await gate_of(request).run(lambda: [index[pid].to_dict() for pid in index.versions(wid)])
+    versions = await asked(request, lambda: [index[pid].to_dict() for pid in index.versions(wid)])
     if not versions:
         return page("problem.html", 404, title="Not Found", detail=f"no work is called {wid!r} here")
     versions.sort(key=lambda one: (one["year"] is None, one["year"] or 0, one["title"]))
@@ -128,7 +115,7 @@ async def work(request: Request, wid: str) -> Response:
 @router.get("/health")
 async def health(request: Request) -> Response:
     """What is in the index, and by which model."""
-    found = await gate_of(request).run(index_of(request).stats)
+    found = await asked(request, index_of(request).stats)
     return page("health.html", stats=found.to_dict(), inside=gate_of(request).inside)
 
 
@@ -138,34 +125,27 @@ def _ask(request: Request, id_: str, top: int, stage: str | None) -> QueryResult
     return index.query(pid, top=top, rerank=None if index.foreign else stage)
 
 
-def _shown(found: QueryResult, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What the answer's template needs: the sentence, and the rows that the filters leave, in their order."""
-    rows = [match.to_dict() for match in found]
-    kept = [row for row in rows if _kept(row, asked)]
-    by = asked.get("sort", "rank")
-    if by in SORTED[1:]:
-        kept.sort(key=lambda row: (row[by] in (None, ""), row[by] if by == "year" else str(row[by]).casefold()))
+def _shown(found: QueryResult, view: View) -> dict[str, Any]:
+    """What the answer's template needs: the sentence, and the rows that the view leaves."""
+    matches = found.to_dicts()
+    rows = view.rows(matches)
     query = found.query.to_dict() if found.query else None
-    return {"found": found, "query": query, "rows": kept, "hidden": len(rows) - len(kept), "asked": dict(asked)}
+    compares = found.rerank != COSINE  # foreign vectors have no chroma to compare
+    return {
+        "found": found,
+        "query": query,
+        "rows": rows,
+        "hidden": len(matches) - len(rows),
+        "view": view,
+        "compares": compares,
+    }
 
 
-def _kept(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    year, words = row["year"], str(asked.get("artist") or "").casefold()
-    if str(asked.get("hide_same", "")).lower() in ("true", "1", "on") and row["same_recording"]:
-        return False
-    if words and words not in row["artist"].casefold():
-        return False
-    since, until = asked.get("since") or 0, asked.get("until") or 9999
-    return (not asked.get("since") and not asked.get("until")) or (
-        year is not None and int(since) <= year <= int(until)
-    )
-
-
-def _csv(found: QueryResult, asked: Mapping[str, Any]) -> Response:
+def _csv(found: QueryResult, view: View) -> Response:
     text = io.StringIO()
     rows = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     rows.writeheader()
-    rows.writerows(_shown(found, asked)["rows"])
+    rows.writerows(view.rows(found.to_dicts()))
     return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": "attachment"})
 
 

@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Sequence
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from covsearch.errors import UsageError
 from covsearch.progress import Tell
@@ -18,6 +19,7 @@ from covsearch.web.options import LOCAL, Options
 from covsearch.workspace import Workspace
 
 GRACE = 10  # seconds for questions that run when the server is told to stop
+LINE = 2**16  # bytes of a request's first line and headers
 
 
 def run(
@@ -27,7 +29,6 @@ def run(
     *,
     names: Sequence[str] = (),
     token: str | None = None,
-    edit: bool = False,
     browser: bool = False,
     say: Tell,
 ) -> None:
@@ -40,7 +41,7 @@ def run(
         Where to listen; port 0 takes a free one.
     names : sequence of str
         Host names that requests may call, beside `host` and this machine's own.
-    token, edit
+    token : str, optional
         As for :class:`Options`.
     browser : bool
         Open the page.
@@ -54,25 +55,38 @@ def run(
     NotFoundError
         When nothing was built in this workspace.
     """
-    if host not in LOCAL and token is None:
+    called = f"[{host}]" if ":" in host else host.lower()
+    if called not in LOCAL and token is None:
         raise UsageError(
             f"{host} can be reached from other machines: give a --token, or listen on 127.0.0.1 behind a proxy"
         )
-    app = create_app(workspace, Options(frozenset({*LOCAL, host, *map(str.lower, names)}), token, edit))
+    app = create_app(workspace, Options(frozenset({*LOCAL, called, *map(str.lower, names)}), token))
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     LOG.setLevel(logging.INFO)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=2**16
-    )
-    with _listening(host, port) as listener:
-        url = f"http://{host if host != '0.0.0.0' else '127.0.0.1'}:{listener.getsockname()[1]}/"
+    with listening(host, port) as listener:
+        url = f"http://{'127.0.0.1' if host == '0.0.0.0' else called}:{listener.getsockname()[1]}/"
         say(f"covsearch serves {url} - Ctrl-C stops it")
         if browser:
             threading.Timer(0.5, webbrowser.open, [url]).start()
-        uvicorn.Server(config).run(sockets=[listener])
+        server_of(app).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """What runs the application, until its ``should_exit`` is set or a signal comes."""
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=LINE
+    )
+    return uvicorn.Server(config)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    Raises
+    ------
+    UsageError
+        When the address is not free, or not this machine's.
+    """
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as e:

@@ -1,10 +1,34 @@
 "use strict";
-// Answers as they are ready: the page has the vectors' candidates, the event brings the aligned answer.
+const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+
+// Where each match in view runs together with the query: asked for one after the other.
 const answer = document.getElementById("answer");
-if (answer && answer.dataset.settled === "0") {
+let last = Promise.resolve();
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) if (isIntersecting) {
+    seen.unobserve(target);
+    last = last.then(() => tellWhere(target)).catch(() => { target.textContent = ""; });
+  }
+});
+const showWhere = () => answer.querySelectorAll("[data-match]").forEach((cell) => seen.observe(cell));
+async function tellWhere(cell) {
+  const pair = new URLSearchParams({ a: answer.dataset.id, b: cell.dataset.match });
+  const told = await fetch(`/api/compare?${pair}`);
+  if (!told.ok) return;
+  const { alignment: { stretch }, semitones, tempo } = await told.json();
+  if (!stretch) { cell.textContent = "nowhere"; return; }
+  const [a, b] = [stretch.a, stretch.b].map(([begin, end]) => `${clock(begin)}-${clock(end)}`);
+  const steps = Math.abs(semitones), side = semitones > 0 ? "higher" : "lower";
+  const key = steps ? `${steps} semitone${steps === 1 ? "" : "s"} ${side}` : "same key";
+  cell.textContent = `${a} ↔ ${b}\n${key}, ${tempo.toFixed(2)} times as fast`;
+}
+
+// Answers as they are ready: the page has the vectors' candidates, the event brings the aligned answer.
+if (answer?.dataset.settled === "1") showWhere();
+if (answer?.dataset.settled === "0") {
   const asked = new URLSearchParams(location.search);
   const source = new EventSource(`/events/${encodeURIComponent(answer.dataset.id)}?${asked}`);
-  source.addEventListener("answer", (event) => { answer.innerHTML = event.data; source.close(); });
+  source.addEventListener("answer", (event) => { answer.innerHTML = event.data; source.close(); showWhere(); });
   source.addEventListener("problem", (event) => {
     answer.querySelector(".verdict strong").textContent = event.data;
     source.close();
@@ -40,7 +64,6 @@ box?.addEventListener("input", () => {
 
 // The cross-similarity, its path, and where the pointer is.
 const figure = document.getElementById("picture");
-const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 async function draw() {
   const { a, b } = figure.dataset, canvas = figure.querySelector("canvas"), at = document.getElementById("at");
   const told = await fetch(`/api/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}&picture=1`);
