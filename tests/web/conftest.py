@@ -23,7 +23,7 @@ HTML = "<script>alert(1)</script> & \"quoted\" 'title'"
 
 @contextmanager
 def serving(workspace: Workspace, **options: object) -> Iterator[httpx.Client]:
-    """A client of a server of `workspace`; its `covsearch` is the application."""
+    """A client of a server of `workspace`; its `covsearch` is the application, its `server` what runs that."""
     from covsearch.web.app import create_app
     from covsearch.web.server import listening, server_of
 
@@ -36,7 +36,7 @@ def serving(workspace: Workspace, **options: object) -> Iterator[httpx.Client]:
             time.sleep(0.01)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-            client.covsearch = app  # type: ignore[attr-defined]
+            client.covsearch, client.server = app, server  # type: ignore[attr-defined]
             yield client
         server.should_exit = True
         thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -89,7 +90,7 @@ REQUESTS = {
     "range backwards": (get("/static/covsearch.css", "Range: bytes=9-1"), 400),
     "range of nonsense": (get("/static/covsearch.css", "Range: bytes=a-b"), 400),
     "range in another unit": (get("/static/covsearch.css", "Range: songs=1-2"), 400),
-    "a thousand ranges": (get("/static/covsearch.css", "Range: bytes=" + ",".join(["0-"] * 1000)), 206),
+    "a thousand ranges": (get("/static/covsearch.css", "Range: bytes=" + ",".join(["0-"] * 1000)), 200),
     # headers
     "another host": (b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421),
     "no host": (b"GET / HTTP/1.0\r\n\r\n", 421),
@@ -105,7 +106,7 @@ REQUESTS = {
     "NUL in a header": (get("/", "X-A: \x00"), 400),
     "accept not text": (get("/nothing", "Accept: \xff\xfe;;;,,,"), 404),
     "upgrade": (get("/", "Upgrade: websocket", "Sec-WebSocket-Key: eA==", "Sec-WebSocket-Version: 13"), 200),
-    "unknown encoding": (get("/", "Transfer-Encoding: magic"), 501),
+    "unknown encoding": (get("/", "Transfer-Encoding: magic"), 400),
     # methods and bodies
     "POST": (send("POST", "/api/query?id=P_1", b"{}"), 405),
     "PUT a file": (send("PUT", "/static/covsearch.js", b"alert(2)"), 405),
@@ -120,14 +121,14 @@ REQUESTS = {
     "body of a GET": (send("GET", "/api/stats", b"x" * 100_000), 200),
     "broken chunks": (
         b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nZZ\r\n",
-        405,
+        400,
     ),
     "two lengths": (send("POST", "/", b"abc", "Content-Length: 1"), 400),
     "length below zero": (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -5\r\n\r\n", 400),
     # not HTTP
     "nonsense": (b"\x00\x01\x02\x03\r\n\r\n", 400),
     "TLS": (bytes.fromhex("16030100a5010000a10303") + b"\x00" * 64 + b"\r\n\r\n", 400),
-    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 421),
     "a line alone": (b"GET /\r\n\r\n", 400),
 }
 
@@ -136,15 +137,11 @@ def talk(page: httpx.Client, request: bytes) -> tuple[int, bytes, bytes]:
     """Status, headers and body of what comes back."""
     with socket.create_connection(("127.0.0.1", page.base_url.port), timeout=60) as talking:
         received = b""
-        try:
+        with contextlib.suppress(ConnectionError):  # it answered, and hung up before all was said
             talking.sendall(request)
-        except ConnectionError:  # it answered, and hung up before all was said
-            pass
-        try:
+        with contextlib.suppress(ConnectionError):
             while piece := talking.recv(2**16):
                 received += piece
-        except ConnectionError:
-            pass
     head, _, body = received.partition(b"\r\n\r\n")
     return int(head.split(maxsplit=2)[1]), head, body
 
@@ -164,7 +161,8 @@ def test_it_is_refused_or_harmless(page: httpx.Client, name: str, caplog: pytest
     for secret in (SECRET, b"root:x:", b"<script>alert", b"1337", b"Traceback", b"create_app"):
         assert secret not in body
     if status in (403, 404, 405, 421) and TEXT.encode() not in head:
-        assert json.loads(body)["status"] == status
+        told, _ = json.JSONDecoder().raw_decode(body.decode())  # another answer may follow
+        assert told["status"] == status
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert page.get("/api/stats").json()["performances"] == 24
 
