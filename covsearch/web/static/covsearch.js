@@ -20,7 +20,7 @@ async function tellWhere(cell) {
   const [a, b] = [stretch.a, stretch.b].map(([begin, end]) => `${clock(begin)}-${clock(end)}`);
   const steps = Math.abs(semitones), side = semitones > 0 ? "higher" : "lower";
   const key = steps ? `${steps} semitone${steps === 1 ? "" : "s"} ${side}` : "same key";
-  cell.textContent = `${a} ↔ ${b}\n${key}, ${tempo.toFixed(2)} times as fast`;
+  cell.textContent = `${a} ↔ ${b}\n${key}, tempo × ${tempo.toFixed(2)}`;
 }
 
 // Answers as they are ready: the page has the vectors' candidates, the event brings the aligned answer.
@@ -86,6 +86,7 @@ async function draw() {
   ink.beginPath();
   for (const [x, y] of found.alignment.path) ink.lineTo(x / seconds[0] * canvas.width, canvas.height * (1 - y / seconds[1]));
   ink.stroke();
+  canvas.dataset.drawn = "1";
   canvas.addEventListener("pointermove", (event) => {
     const where = canvas.getBoundingClientRect();
     const x = (event.clientX - where.left) / where.width * seconds[0];
