@@ -104,6 +104,7 @@ def cli(ctx: click.Context, home: Path | None) -> None:
     covsearch find "o haupt"              look up performance ids by title or artist
     covsearch query P_22 --top 10         rank the collection as covers of P_22
     covsearch compare P_22 P_23           see where two performances run together
+    covsearch serve --open                the same as a page, and as an API
     covsearch eval-pairs                  how good is it on works it never saw?
     """
     ctx.obj = find_workspace(home)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from collection import write_collection
 from published import WEIGHTS, config_text, made_up_calibration, model_folder, publish, publish_dataset
@@ -17,7 +18,6 @@ from covsearch.index.calibration import write_calibration
 from covsearch.web.options import Options
 from covsearch.workspace import Workspace
 
-httpx = pytest.importorskip("httpx", reason="needs the extra 'dev'")
 HTML = "<script>alert(1)</script> & \"quoted\" 'title'"
 
 
