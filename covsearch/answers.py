@@ -160,7 +160,9 @@ class QueryResult(Sequence[Match]):
             return "No cover found: there is nothing else in the index."
         if self.threshold is None:
             best = self.matches[0]
-            return f"The most alike is {best.pid}, of cosine {best.similarity:.3f}; no probability of a cover is known."
+            return (
+                f"The most alike is {best.pid}, of cosine {best.similarity:z.3f}; no probability of a cover is known."
+            )
         best = max(self.matches, key=lambda match: match.cover_probability or 0)
         if best.same_recording:
             return f"The same recording found: {best.pid}."
@@ -210,5 +212,5 @@ class QueryResult(Sequence[Match]):
 
 def _shown(value: object) -> str:
     """A value as an HTML cell; a title may hold anything."""
-    text = "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = "" if value is None else f"{value:z.3f}" if isinstance(value, float) else str(value)
     return html.escape(text)

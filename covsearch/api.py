@@ -6,10 +6,11 @@ What is heavy (torch, FAISS, SQL) is imported when a method needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from covsearch.counting import counted
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
     from covsearch.compare import Comparison
     from covsearch.dataset.performance import Performance
     from covsearch.db.found import Found
+    from covsearch.groups import Groups
+    from covsearch.refresh import UpdateReport
     from covsearch.search import Searcher
+    from covsearch.setlist import Setlist
     from covsearch.stats import Stats
     from covsearch.store.protocols import Catalogue
     from covsearch.update import AddReport, RemoveReport
     from covsearch.verify import Verification
 
     Asked = str | Path | Sequence[str | Path] | NDArray[Any] | Mapping[str, ArrayLike]
+
+T = TypeVar("T")
 
 
 class Index:
@@ -71,8 +77,9 @@ class Index:
         Parameters
         ----------
         asked : str, Path, sequence of these, array or mapping
-            An id in the index; the path of an HDF5 feature file, or of several of one performance; or chroma of shape
-            (T, 12), by feature name where the model sees several. A string is an id if the index has it, else a file.
+            An id in the index; the path of an audio file, or of an HDF5 feature file or several of one performance; or
+            chroma of shape (T, 12), by feature name where the model sees several. A string is an id if the index has
+            it, else a file.
         frame_rate : float, optional
             Frames/s of a file or an array; an array needs it.
         top : int
@@ -101,7 +108,8 @@ class Index:
             return self._outside(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
         if not (isinstance(asked, Sequence) and asked and all(isinstance(path, (str, Path)) for path in asked)):
             raise UsageError(f"expected an id, files, or an array of shape (T, 12), not {type(asked).__name__}")
-        return self._outside(windows, query_files, list(map(Path, asked)), frame_rate=frame_rate, **wanted)
+        files = list(map(Path, asked))
+        return self._outside(windows, query_files, files, cache=self.workspace.cache, frame_rate=frame_rate, **wanted)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
         """Rank the collection as covers of a vector of the index's model.
@@ -123,11 +131,69 @@ class Index:
         """
         return self._searcher().query_vector(vector, model=model, top=top)
 
-    def compare(self, a: str, b: str) -> Comparison:
-        """Set two performances of the index side by side; see :func:`covsearch.compare.compare`."""
-        from covsearch.compare import compare_in
+    def compare(self, a: str | Path, b: str | Path) -> Comparison:
+        """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
+        from covsearch.compare import compare, compare_in
 
-        return compare_in(self._searcher(None), a, b)
+        if isinstance(a, str) and isinstance(b, str) and a in self and b in self:
+            return compare_in(self._searcher(None), a, b)
+        return compare(self.workspace, str(a), str(b))
+
+    def audio(self, id_: str) -> Path | None:
+        """The audio file of a performance; None where it was indexed from something else, or is not there any more.
+
+        Parameters
+        ----------
+        id_ : str
+            As the index calls it.
+
+        Raises
+        ------
+        NotFoundError
+            When the index has no such performance.
+        """
+        from covsearch.collections.given import audio_file
+
+        catalogue = self._catalogue()
+        name = self._name(id_, catalogue)
+        origin = catalogue.origins([name]).get(name)
+        return audio_file(origin) if origin else None
+
+    def setlist(
+        self,
+        recording: str | Path | ArrayLike | Mapping[str, ArrayLike],
+        *,
+        frame_rate: float | None = None,
+        progress: Progress = silent,
+    ) -> Setlist:
+        """Say which performances are played in a long recording, and from when to when.
+
+        Parameters
+        ----------
+        recording : str, Path, array or mapping
+            A file; or chroma of shape (T, 12), by feature name where the model sees several.
+        frame_rate : float, optional
+            Frames/s; an array needs it, and a file that declares none.
+        progress : Progress
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such file.
+        UsageError
+            When the array or the frame rate cannot be, or the index's model has no calibration.
+        """
+        from covsearch.setlist import find_setlist
+
+        asked = Path(recording) if isinstance(recording, str) else recording
+        more = {"cache": self.workspace.cache, "frame_rate": frame_rate, "progress": progress}
+        return self._outside(False, find_setlist, asked, **more)
+
+    def groups(self, alarms: float = 0.01, progress: Progress = silent) -> Groups:
+        """All works in the index, found from the music alone; see :func:`covsearch.groups.find_groups`."""
+        from covsearch.groups import find_groups
+
+        return find_groups(self._searcher(), alarms, progress)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
@@ -141,6 +207,18 @@ class Index:
     def foreign(self) -> bool:
         """Whether it is of foreign vectors: there is no chroma to align, and `rerank` has no choice."""
         return self._searcher().generation.manifest.foreign
+
+    def meant(self, text: str) -> str:
+        """The id that `text` can mean alone: ``5`` or a title; see :func:`covsearch.meant.performance_meant`."""
+        from covsearch.meant import performance_meant
+
+        return performance_meant(text, self._catalogue())
+
+    def beginning_with(self, text: str, limit: int) -> list[Performance]:
+        """Up to `limit` performances whose ids begin with `text`, in any case, in natural order."""
+        catalogue, start = self._catalogue(), text.casefold()
+        names = [name for name in catalogue.names() if name.casefold().startswith(start)][:limit]
+        return list(catalogue.get(names).values())
 
     def add(
         self,
@@ -165,7 +243,7 @@ class Index:
             return add_vectors(self.workspace, more, metadata=_path(metadata), strict=strict, progress=progress)
         from covsearch.update import add_performances
 
-        found = [Path(path) for path in paths]
+        found = [Path(path).expanduser() for path in paths]
         return add_performances(
             self.workspace,
             found,
@@ -175,6 +253,20 @@ class Index:
             metadata=_path(metadata),
             progress=progress,
         )
+
+    def update(
+        self,
+        folder: str | Path,
+        *,
+        metadata: str | Path | None = None,
+        strict: bool = False,
+        progress: Progress = silent,
+    ) -> UpdateReport:
+        """Bring the index up to date with a folder of audio; see :func:`covsearch.refresh.update_folder`."""
+        from covsearch.refresh import update_folder
+
+        found = Path(folder).expanduser()
+        return update_folder(self.workspace, found, metadata=_path(metadata), strict=strict, progress=progress)
 
     def remove(self, *ids: str) -> RemoveReport:
         """Remove performances; see :func:`covsearch.update.remove_performances`."""
@@ -215,15 +307,20 @@ class Index:
 
     def __getitem__(self, id_: str) -> Performance:
         catalogue = self._catalogue()
+        name = self._name(id_, catalogue)
+        return catalogue.get([name])[name]
+
+    def __repr__(self) -> str:
+        return f"<covsearch.Index of {counted(len(self), 'performance')} in {self.workspace.home}>"
+
+    def _name(self, id_: str, catalogue: Catalogue) -> str:
+        """What the index calls the performance that `id_` means."""
         name = catalogue.resolve(id_)
         if name is None:
             from covsearch.search import unknown_pid
 
             raise NotFoundError(unknown_pid(id_, catalogue))
-        return catalogue.get([name])[name]
-
-    def __repr__(self) -> str:
-        return f"<covsearch.Index of {len(self):,} performances in {self.workspace.home}>"
+        return name
 
     def _catalogue(self) -> Catalogue:
         opened = self._still_newest()
@@ -249,12 +346,12 @@ class Index:
             self._opened = (current, windows is None or windows, searcher)
         return searcher
 
-    def _outside(self, windows: bool, ask: Any, asked: Any, **wanted: Any) -> QueryResult:
+    def _outside(self, windows: bool, ask: Callable[..., T], asked: Any, **wanted: Any) -> T:
         """Ask with what the index's own model embeds; that is read from the same generation."""
         while True:
             searcher = self._searcher(windows)
             try:
-                return ask(searcher, asked, **wanted)  # type: ignore[no-any-return]
+                return ask(searcher, asked, **wanted)
             except (CovsearchError, OSError):  # another build may have removed the model before it was read
                 if self._still_newest(windows) is searcher:
                     raise
@@ -296,7 +393,7 @@ def build_and_open(
     Parameters
     ----------
     source : str or Path, optional
-        Da-TACOS folder; by default the bundled sample.
+        Da-TACOS folder, or folder of audio; by default the bundled sample.
     home : str or Path, optional
         As for :func:`open_index`.
     model : str or Path, optional
@@ -369,4 +466,4 @@ def embed_one(
 
 
 def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    return None if given is None else Path(given)
+    return None if given is None else Path(given).expanduser()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
+from covsearch.counting import counted
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.dataset.sample import sample_root
@@ -44,6 +45,7 @@ from covsearch.workspace import Workspace
 
 ENOUGH = 256  # performances to fit a search on: 33,000 pairs are aligned
 COLUMNS = ("part", "pairs", "accuracy at 0.5", "calibrated", "ECE before", "temperature", "Platt [95 % CI]")
+LEAST_PAIRS = 8  # of covers and of non-covers that a calibration is fitted on
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,8 @@ def calibrate(
     ArtefactError
         When checkpoint and dataset do not belong together, one is damaged, or the model ranks no better than chance.
     UsageError
-        For another collection than the one trained on, and for validation pairs of one class only.
+        For another collection than the one trained on, and for fewer validation pairs of a class than
+        :data:`LEAST_PAIRS`.
     """
     checkpoint = load_checkpoint(model or bundled_checkpoint())
     origin = read_trained_on(checkpoint.folder)
@@ -197,6 +200,7 @@ def calibrate(
             f"not on {dataset.subset}: name its dataset with --dataset"
         )
     pairs, store, fitted_on = _validation(checkpoint, dataset, origin, workspace, seed, progress)
+    _check_enough(pairs)
     fitted = fit_calibration(pairs.score, pairs.label)
     score = pairs.judge(fitted, seed, progress)
     calibration = Calibration(
@@ -223,9 +227,20 @@ def calibrate(
     return CalibrationReport(checkpoint.folder, calibration, tuple(parts))
 
 
+def _check_enough(pairs: ScoredPairs) -> None:
+    """Refuse a handful of pairs: a curve through them can have any slope."""
+    others = len(pairs.label) - pairs.covers
+    if min(pairs.covers, others) < LEAST_PAIRS:
+        came = f"{counted(pairs.covers, 'pair')} of covers and {others:,} of non-covers"
+        raise UsageError(
+            f"a calibration needs at least {LEAST_PAIRS} pairs of covers and {LEAST_PAIRS} of non-covers among the "
+            f"validation works, there are {came}: train on a collection with more works"
+        )
+
+
 def card_note(calibration: Calibration, test: CalibrationScore | None) -> str:
     """What a calibration is of, in a line or two for the model's card."""
-    pairs = f"{calibration.covers:,} covers, {calibration.non_covers:,} non-covers, at even odds"
+    pairs = f"{counted(calibration.covers, 'cover')}, {counted(calibration.non_covers, 'non-cover')}, at even odds"
     text = f"Calibrated on {WHAT[calibration.pairs]} ({pairs}): cover below p = {calibration.threshold:.3f}"
     return f"{text}." if test is None else f"{text}. On the test pairs: {test.sentence()}."
 

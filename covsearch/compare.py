@@ -1,27 +1,31 @@
-"""Two performances of the index beside each other: how likely covers, in which keys, and where they run together."""
+"""Two performances beside each other: how likely they are covers, in which keys, and where they run together."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
 from covsearch.dataset.ids import as_file_name
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.performance import Performance, same_work
 from covsearch.decision import word
-from covsearch.errors import UsageError
+from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.frames import means_of
 from covsearch.index.chroma import Chroma
 from covsearch.index.windows import Passage, chamfer, passages
 from covsearch.ranking.alignment import ESSENTIA, Alignment, align
 from covsearch.ranking.scores import MOST_FRAMES
-from covsearch.search import Searcher, open_searcher
+from covsearch.search import Searcher
 from covsearch.stages import SPAN
+from covsearch.store import store_of
 from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covsearch.sides import Side
 
 FRAMES = MOST_FRAMES  # of a track at most, as in a search; 25 minutes at 2.69 frames/s
 
@@ -42,7 +46,7 @@ class Comparison:
     ----------
     a, b : Performance
     cover_probability : float
-        In [0, 1], near 1 cover; the one that a query for `a` gives `b`.
+        In [0, 1], near 1 cover; the one that a query for `a` gives `b`. Of files, as where nothing else is searched.
     predicted : bool
         What covsearch says: whether they are covers; as a query decides.
     same_recording : bool
@@ -64,7 +68,7 @@ class Comparison:
     passages : tuple of Passage
         Windows of which each is the other's most alike, the most alike first; empty where the index has none.
     generation, model : str
-        What the distance comes from.
+        What the distance comes from; no generation where there is no index.
     """
 
     a: Performance
@@ -172,22 +176,26 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     ----------
     workspace : Workspace
     a, b : str
-        Ids, or ``collection:id`` where several collections have the id.
+        Ids, or ``collection:id`` where several collections have the id; or paths of audio or HDF5 files, which need not
+        be in an index. What the index has is no file.
 
     Raises
     ------
     NotFoundError
-        When there is no index, or no such performance.
+        When there is no index, or no such performance or file.
     UsageError
         When `a` is `b`, or several collections have one of them.
     ArtefactError
         When the index is damaged.
     """
-    return compare_in(open_searcher(workspace, windows=None), a, b)
+    searcher = _opened(workspace)
+    if searcher is None or any(_is_file(searcher, side) for side in (a, b)):
+        return _compare_files(workspace, searcher, a, b)
+    return compare_in(searcher, a, b)
 
 
 def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
-    """:func:`compare` in a generation that is open."""
+    """:func:`compare` of two performances in a generation that is open; no file is looked for."""
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
@@ -217,6 +225,57 @@ def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
         passages=passages(*windows) if windows else (),
         generation=generation.name,
         model=generation.manifest.model,
+    )
+
+
+def _opened(workspace: Workspace) -> Searcher | None:
+    """The index; None where there is none."""
+    try:
+        store_of(workspace).current()
+    except NotFoundError:
+        return None
+    return store_of(workspace).read(Searcher, None)
+
+
+def _is_file(searcher: Searcher, asked: str) -> bool:
+    return searcher.catalogue.resolve(asked) is None and Path(asked).expanduser().is_file()
+
+
+def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
+    """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
+    if searcher is not None and searcher.chroma is None:
+        searcher = None  # foreign vectors: no model of theirs hears files
+    if searcher is None and not all(Path(asked).expanduser().is_file() for asked in (a, b)):
+        own = store_of(workspace).current()  # raises: without an index, there are only files
+        raise UsageError(f"comparing needs chroma, and the index ({own}) has only foreign vectors: name two files")
+    from covsearch.sides import judge_sides, model_of, side_of_file, side_of_index  # torch: two ids do without
+
+    checkpoint, calibration = model_of(searcher)
+
+    def side(asked: str) -> Side:
+        if searcher is None or _is_file(searcher, asked):
+            return side_of_file(Path(asked).expanduser(), checkpoint, workspace.cache)
+        return side_of_index(searcher, searcher.named(asked))
+
+    first, second = side(a), side(b)
+    judged = judge_sides(first, second, checkpoint, calibration)
+    (frames_a, frames_b), rates = _tracks(first.chroma + second.chroma)
+    return Comparison(
+        a=first.performance,
+        b=second.performance,
+        cover_probability=cast(float, judged.decision.probability[0]),
+        predicted=cast(bool, judged.decision.predicted[0]),
+        same_recording=judged.same,
+        listed=same_work(first.performance, second.performance),
+        threshold=cast(float, judged.decision.threshold),
+        head_p=judged.head_p,
+        distance=judged.distance,
+        alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
+        rates=rates,
+        similarity=None,
+        passages=(),
+        generation=searcher.generation.name if searcher else "",
+        model=checkpoint.fingerprint,
     )
 
 

@@ -11,6 +11,7 @@ import hashlib
 import math
 import tomllib
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import tomli_w
@@ -18,7 +19,12 @@ import tomli_w
 from covsearch.errors import UsageError
 
 MAX_FRAMES = 200_000  # 39 minutes as stored; what a model does with more takes gigabytes
+BRANCH_NAMES = ("bottleneck", "cnn", "hybrid", "invariant")  # keys of covsearch.models.BRANCHES, which needs torch
+_CNNS = ("bottleneck", "cnn", "hybrid")
+CNN_STRIDE = 256  # frames of one step of the report's CNN after its four pools by 4; fewer leave nothing to pool
 MAX_SHOTS = 1_000_000
+MAX_COUNT = 1_000_000  # of matches, hits, pairs, epochs...: more than that is a slip of the hand
+MAX_SEED = 2**32 - 1  # what numpy, torch and Python's own generator all take
 EMBEDDING_DIM = 128  # the report's D; FAISS, the head and the manifest all rely on it
 
 T = TypeVar("T")
@@ -34,9 +40,37 @@ def _at_least(name: str, value: float, least: float) -> None:
         raise UsageError(f"{name} must be at least {least}, not {value}")
 
 
-def _between(name: str, value: int, least: int, most: int) -> None:
+def _between(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
         raise UsageError(f"{name} must be {least} to {most}, not {value}")
+
+
+def check_branch(name: str) -> None:
+    """Refuse the name of a branch that there is not.
+
+    Raises
+    ------
+    UsageError
+    """
+    if name not in BRANCH_NAMES:
+        raise UsageError(f"model must be one of {sorted(BRANCH_NAMES)}, not {name!r}")
+
+
+def check_count(number: Any, what: str) -> None:
+    """Refuse a number of things that is no whole number from 1 to :data:`MAX_COUNT`; -1 would be all but the last.
+
+    Raises
+    ------
+    UsageError
+    """
+    try:
+        whole = index(number)
+    except TypeError as e:
+        raise UsageError(f"expected a whole number, at least 1 {what}, not {number!r}") from e
+    if whole < 1:
+        raise UsageError(f"at least 1 {what} must be asked for, not {number}")
+    if whole > MAX_COUNT:
+        raise UsageError(f"1 {what} to {MAX_COUNT:,} may be asked for, not {number}")
 
 
 @dataclass(frozen=True)
@@ -131,6 +165,11 @@ class ModelConfig:
         _between("qubits", self.qubits, 2, 10)
         _between("q_layers", self.q_layers, 1, 100)
         _between("features.frames", self.features.frames, 1, MAX_FRAMES)
+        if self.pooling == "unmasked" and self.branch in _CNNS and self.features.frames < CNN_STRIDE:
+            raise UsageError(
+                f"frames must be at least {CNN_STRIDE} with unmasked pooling, not {self.features.frames}: the report's "
+                "CNN pools four times by 4"
+            )
 
 
 @dataclass(frozen=True)
@@ -229,23 +268,25 @@ class TrainConfig:
                 raise UsageError(f"{name} must lie in [0, 1], not {getattr(self, name)}")
         if self.synthesize and self.loss == "pairs":
             raise UsageError("synthesised covers come in batches of works: choose --loss supcon or batch, not pairs")
-        for name in (
-            "train_pairs",
-            "validation_pairs",
-            "test_pairs",
-            "batch_pairs",
-            "batch_works",
-            "batch_versions",
-        ):
-            _at_least(name, getattr(self, name), 2)
-        for name in ("weight_decay", "patience", "seed", "clip"):
-            _at_least(name, getattr(self, name), 0)
-        for name in ("epochs", "epoch_steps", "cover_frames"):
-            _at_least(name, getattr(self, name), 1)
+        for name, least in _LEAST.items():
+            _at_least(name, getattr(self, name), least)
+            _between(name, getattr(self, name), least, MAX_COUNT)
+        _at_least("seed", self.seed, 0)
+        _between("seed", self.seed, 0, MAX_SEED)
         if not self.temperature > 0:
             raise UsageError(f"temperature must be greater than 0, not {self.temperature}")
+        _between("temperature", self.temperature, 0, MAX_COUNT)
         if not 0 < self.learning_rate < 1:
             raise UsageError(f"learning_rate must lie between 0 and 1, not {self.learning_rate}")
+
+
+_LEAST = {
+    **dict.fromkeys(
+        ("train_pairs", "validation_pairs", "test_pairs", "batch_pairs", "batch_works", "batch_versions"), 2
+    ),
+    **dict.fromkeys(("weight_decay", "patience", "clip"), 0),
+    **dict.fromkeys(("epochs", "epoch_steps", "cover_frames"), 1),
+}
 
 
 def to_toml(**tables: Any) -> str:

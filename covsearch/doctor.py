@@ -13,13 +13,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from covsearch import __version__
+from covsearch.counting import counted
 from covsearch.errors import NotFoundError
 from covsearch.progress import Progress, silent
-from covsearch.verify import Verified, verify_workspace
 from covsearch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covsearch.verify import Verified
 
 Section = dict[str, str]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -64,7 +67,7 @@ def _probe(look: Callable[[], Section]) -> Section:
     """What `look` finds; a broken installation is what a bug report is about, so it must not end one."""
     try:
         return look()
-    except (ImportError, AttributeError, OSError, RuntimeError, KeyError, ValueError) as e:
+    except Exception as e:  # noqa: BLE001, whatever it is
         return {"cannot be told": f"{type(e).__name__}: {e}"}
 
 
@@ -185,12 +188,16 @@ def _disk(workspace: Workspace) -> Section:
 
 def _health(workspace: Workspace, progress: Progress) -> tuple[Section, tuple[str, ...]]:
     try:
+        from covsearch.verify import verify_workspace  # FAISS and numpy: where they are broken, the rest is told
+
         found = verify_workspace(workspace, progress)
     except NotFoundError as e:
         return {"index": str(e)}, ()
     except OSError as e:
         problem = f"{e.filename}: cannot be read: {e.strerror or e}"
         return {"index": problem}, (problem,)
+    except Exception as e:  # noqa: BLE001, as for a probe
+        return {"index": f"cannot be told: {type(e).__name__}: {e}"}, ()
     return {v.name: _state(v) for v in (found.current, *found.others)}, found.current.problems
 
 
@@ -198,7 +205,7 @@ def _state(found: Verified) -> str:
     said = [found.role, "; ".join(found.problems) if found.problems else "sound"]
     if m := found.manifest:
         windows = "" if m.windows is None else ", windows"
-        said.append(f"{m.count:,} performances of {m.works:,} works{windows}, model {m.model}")
+        said.append(f"{counted(m.count, 'performance')} of {counted(m.works, 'work')}{windows}, model {m.model}")
         said.append(f"built {m.created} by covsearch {m.covsearch}")
     return " · ".join(said)
 
@@ -209,5 +216,5 @@ def _shorten(section: Section) -> Section:
 
 def _at_home(text: str) -> str:
     """`text` with the user's home folder as ``~``: a report need not tell a name."""
-    home = str(Path.home())
-    return text if home in ("/", "") else re.sub(rf"{re.escape(home)}(?=[/:]|$)", "~", text)
+    home = os.path.expanduser("~")  # noqa: PTH111, Path.home raises where there is none
+    return text if home in ("/", "", "~") else re.sub(rf"{re.escape(home)}(?=[/:]|$)", "~", text)

@@ -100,6 +100,37 @@ def embed_chroma_windows(
     return _embed_cut(checkpoint.model, [len(tracks[0])], tracks.__getitem__, recipe, silent)
 
 
+def embed_stretches(
+    checkpoint: Checkpoint,
+    chroma: Mapping[str, NDArray[np.float32]],
+    frame_rate: float,
+    stretches: Sequence[tuple[int, int]],
+) -> NDArray[np.float32]:
+    """Embed stretches of one long performance, each as if it were all there is.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    chroma : mapping
+        Feature name -> (T, 12), as for :func:`embed_chroma`.
+    frame_rate : float
+        Of the chroma, frames/s.
+    stretches : sequence of (int, int)
+        From one frame of `chroma` up to another.
+
+    Returns
+    -------
+    NDArray[float32], shape (n, 128)
+        Unit vectors, in the order given.
+    """
+
+    def read(i: int) -> NDArray[np.float16]:
+        start, end = stretches[i]
+        return _seen(checkpoint, {name: values[start:end] for name, values in chroma.items()}, frame_rate)
+
+    return _embed_all(checkpoint.model, [end - start for start, end in stretches], read, "embedding", silent)
+
+
 def _seen(checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float) -> NDArray[np.float16]:
     """What the model sees of a performance, (L, F)."""
     return prepare(chroma, checkpoint.config.features, check_frame_rate(frame_rate)).astype(np.float16)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import counted
 from covsearch.dataset.ids import ID_RULE
 from covsearch.dataset.layout import Skipped
 from covsearch.dataset.names import COLON, is_collection
@@ -196,7 +197,8 @@ def fit_collection(segments: Segments, works: Sequence[str | None], model: str) 
     rows, work = _versions(works)
     count = len(np.unique(work))
     if count < LEAST_WORKS:
-        return f"{count} works with two versions are known, {LEAST_WORKS} are needed"
+        known = f"{counted(count, 'work')} with two versions {'is' if count == 1 else 'are'} known"
+        return f"{known}, {LEAST_WORKS} are needed"
     chosen = segments.take(rows.tolist())
     distance = 1 - np.stack([nearest(chosen, chosen.track(row)) for row in range(len(rows))]).astype(np.float64)
     above = np.triu_indices(len(rows), 1)

@@ -18,8 +18,9 @@ from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.foreign import directions
 from covsearch.index.segments import Segments
 from covsearch.progress import Progress, silent
+from covsearch.rows import Rows, check_built, publish_rows, read_rows, unchanged
 from covsearch.store import store_of
-from covsearch.update import AddReport, Rows, check_built, publish_rows, read_rows, unchanged
+from covsearch.update import AddReport
 from covsearch.workspace import Workspace
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.collections.given import open_folder
 from covsearch.config import FeatureConfig
-from covsearch.dataset.datacos import Dataset, Skipped, open_dataset
 from covsearch.dataset.ids import ID_RULE, is_id, natural_key
+from covsearch.dataset.layout import Skipped
 from covsearch.dataset.lengths import check_lengths
 from covsearch.dataset.names import COLON, full_name, is_collection, is_name, names_of
-from covsearch.dataset.origin import Origin, OriginFile
+from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
-from covsearch.dataset.sample import sample_root
+from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError
 from covsearch.features.store import FrameStore
@@ -98,12 +99,12 @@ def build_index(
     Parameters
     ----------
     dataset_dir : Path or None
-        A Da-TACOS folder; None is the bundled sample.
+        A Da-TACOS folder, or a folder of audio; None is the bundled sample.
     model : Path or None
         A checkpoint folder; None is the bundled one.
     workspace : Workspace
     subset : str, optional
-        Needed when the folder holds several.
+        Needed when the folder holds several; the name of a collection of audio, which is else the folder's.
     strict : bool
         Refuse to skip a performance.
     frame_rate : float, optional
@@ -132,8 +133,8 @@ def build_index(
     with store_of(workspace).writing():
         checkpoint = load_checkpoint(model or bundled_checkpoint())
         config = checkpoint.config.features
-        root = dataset_dir or sample_root()
-        dataset = open_dataset(root, config.names, subset=subset, strict=strict, frame_rate=frame_rate)
+        chosen: dict[str, Any] = {"subset": subset, "strict": strict, "frame_rate": frame_rate}
+        dataset = open_folder(dataset_dir, config.names, workspace.cache, progress=progress, **chosen)
         check_lengths(dataset, config.names[0])
         tracks = read_tracks(metadata) if metadata else None
         if tracks and strict:
@@ -155,7 +156,7 @@ def build_index(
             subset=dataset.subset,
             frame_rate=dataset.frame_rate,
             parts=parts,
-            origins=origins_of(dataset, store, dataset_dir and dataset.root),
+            origins=origins_of(dataset, store),
             source=dataset_dir and dataset.root,
             locked=True,
         )
@@ -275,20 +276,9 @@ def publish(
         return store.publish(contents)
 
 
-def origins_of(dataset: Dataset, store: FrameStore, folder: Path | None) -> dict[str, Origin]:
-    """What every performance of a packed store was read from; `folder` is None for the bundled sample."""
-    top = None if folder is None else _text(folder)
-    origins = {}
-    for entry in store.entries:
-        paths = {name: dataset.files[entry.pid][name].relative_to(dataset.root) for name in entry.files}
-        files = {name: OriginFile(_text(paths[name]), stamp.sha256) for name, stamp in entry.files.items()}
-        origins[entry.pid] = Origin(top, dataset.subset, dataset.frame_rate, files)
-    return origins
-
-
-def _text(path: Path) -> str:
-    """`path` as text that can be stored; a name that is no UTF-8 becomes one that can be read, but not opened."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+def origins_of(source: Source, store: FrameStore) -> dict[str, Origin]:
+    """What every performance of a packed store was read from."""
+    return {entry.pid: source.origin(entry.pid, entry.files) for entry in store.entries}
 
 
 def _check_metadata(pids: Sequence[str], performances: Mapping[str, Performance], subset: str) -> None:

@@ -1,9 +1,9 @@
-"""Queries from outside the index: feature files or chroma arrays, embedded with the index's own model."""
+"""Queries from outside the index: audio, feature files or chroma arrays, embedded with the index's own model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ from covsearch.dataset.files import rate_of_file
 from covsearch.dataset.frame_rate import check_frame_rate, rate_beside
 from covsearch.dataset.lengths import check_file_lengths
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
+from covsearch.features.audio import is_audio
 from covsearch.index.manifest import MEND
 from covsearch.search import Searcher
+from covsearch.synthesis.suffixes import is_notation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,21 +30,24 @@ def query_files(
     paths: Sequence[Path],
     top: int = 10,
     *,
+    cache: Path,
     frame_rate: float | None = None,
     candidates: int | None = None,
     rerank: str | None = None,
 ) -> QueryResult:
-    """Rank the collection as covers of one performance in feature files.
+    """Rank the collection as covers of one performance in an audio file or in feature files.
 
     Parameters
     ----------
     searcher : Searcher
     paths : sequence of Path
-        HDF5 files that hold all features of the index's model, in one file or in several.
+        An audio file; or HDF5 files that hold all features of the index's model, in one file or in several.
     top, candidates, rerank
         As for :meth:`covsearch.search.Searcher.query`.
+    cache : Path
+        The workspace's, for decoded audio.
     frame_rate : float, optional
-        Frames/s of the files; by default what they or their collection declare or what is known of the subset.
+        Frames/s of feature files; by default what they or their collection declare or what is known of the subset.
 
     Raises
     ------
@@ -54,12 +59,7 @@ def query_files(
         As :meth:`covsearch.search.Searcher.query`, for an impossible frame rate, when the files say none and the
         index's model needs one, when they say two, and when they cannot be of the frame rate assumed of them.
     """
-    for path in paths:
-        if not path.is_file():
-            raise NotFoundError(f"{path}: expected an HDF5 feature file, there is none")
-    if frame_rate is not None:
-        check_frame_rate(frame_rate)
-    question, rate = _embed(searcher, paths, frame_rate)
+    question, rate = _embed(searcher, paths, frame_rate, cache)
     result = searcher.ask(question, top, candidates, rerank=rerank)
     return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
 
@@ -110,6 +110,84 @@ def query_chroma(
     ArtefactError
         When the index's model is damaged.
     """
+    heard = hear_chroma(searcher, chroma, frame_rate)
+    question = _embed_chroma(searcher, heard.checkpoint, heard.chroma, heard.rate)
+    result = searcher.ask(question, top, candidates, rerank=rerank)
+    return replace(result, frame_rate=heard.rate)
+
+
+def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None, cache: Path) -> tuple[Question, float]:
+    """The question of a performance in files, and the frames/s at which they were read."""
+    heard = hear_files(searcher, paths, frame_rate, cache)
+    return _embed_chroma(searcher, heard.checkpoint, heard.chroma, heard.rate), heard.rate
+
+
+@dataclass(frozen=True, eq=False)
+class HeardOutside:
+    """A performance from outside as the index's model hears it.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint
+        That model.
+    chroma : mapping
+        Feature name -> NDArray[float32] of shape (T, 12), for every feature of the model.
+    rate : float
+        Frames/s.
+    """
+
+    checkpoint: Checkpoint
+    chroma: Mapping[str, NDArray[np.float32]]
+    rate: float
+
+
+def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None, cache: Path) -> HeardOutside:
+    """Read one performance's files; parameters and errors are those of :func:`query_files`."""
+    from covsearch.embedding import read_features
+    from covsearch.features.sound import check_sound
+
+    for path in paths:
+        if not path.is_file():
+            raise NotFoundError(f"{path}: expected an audio file or an HDF5 feature file, there is none")
+    if frame_rate is not None:
+        check_frame_rate(frame_rate)
+    checkpoint = _own_checkpoint(searcher)
+    if any(map(is_notation, paths)):
+        return _hear_notes(checkpoint, paths, frame_rate)
+    names = checkpoint.config.features.names
+    if any(map(is_audio, paths)):
+        chroma, rate = _hear_audio(paths, names, frame_rate, cache)
+    else:
+        files = {name: _file_with(name, paths) for name in names}
+        rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
+        chroma = read_features(checkpoint, files)
+    check_sound(chroma, rate, what=f"{paths[0]}: at {rate:.2f} frames/s it has ")
+    return HeardOutside(checkpoint, chroma, rate)
+
+
+def _hear_notes(checkpoint: Checkpoint, paths: Sequence[Path], frame_rate: float | None) -> HeardOutside:
+    """The notes of a MIDI or MusicXML file as every feature of the model would have them."""
+    import numpy as np
+
+    from covsearch.dataset.chroma import CHROMA
+    from covsearch.features.sound import check_sound
+    from covsearch.synthesis.notation import read_notation
+    from covsearch.synthesis.plain import RATE, plain_chroma
+
+    if len(paths) > 1:
+        raise UsageError(f"expected one MIDI or MusicXML file, which has all its notes, not {len(paths)} files")
+    if frame_rate is not None:
+        raise UsageError(f"{paths[0]}: a frame rate is of chroma, and this file has notes: leave it out")
+    chroma = plain_chroma(read_notation(paths[0]))
+    heard = {name: np.roll(chroma, -CHROMA[name].first_bin, axis=1).copy() for name in checkpoint.config.features.names}
+    check_sound(heard, RATE, what=f"{paths[0]}: ")
+    return HeardOutside(checkpoint, heard, RATE)
+
+
+def hear_chroma(
+    searcher: Searcher, chroma: ArrayLike | Mapping[str, ArrayLike], frame_rate: float | None
+) -> HeardOutside:
+    """Check one performance's chroma; parameters and errors are those of :func:`query_chroma`."""
     from covsearch.features.raw import checked_chroma, declared
     from covsearch.features.sound import check_sound
 
@@ -117,21 +195,21 @@ def query_chroma(
     checkpoint = _own_checkpoint(searcher)
     arrays = checked_chroma(chroma, checkpoint.config.features.names)
     check_sound(arrays, rate, what=f"at {rate:.2f} frames/s the array has ", error=UsageError)
-    result = searcher.ask(_embed_chroma(searcher, checkpoint, arrays, rate), top, candidates, rerank=rerank)
-    return replace(result, frame_rate=rate)
+    return HeardOutside(checkpoint, arrays, rate)
 
 
-def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None) -> tuple[Question, float]:
-    """The question of a performance in files, and the frames/s at which they were read."""
-    from covsearch.embedding import read_features
-    from covsearch.features.sound import check_sound
+def _hear_audio(
+    paths: Sequence[Path], names: Sequence[str], frame_rate: float | None, cache: Path
+) -> tuple[dict[str, NDArray[np.float32]], float]:
+    """The chroma of an audio file, and its frames/s."""
+    from covsearch.collections.given import check_for_audio
+    from covsearch.collections.recording import read_recording
 
-    checkpoint = _own_checkpoint(searcher)
-    files = {name: _file_with(name, paths) for name in checkpoint.config.features.names}
-    rate = _declared_rate(searcher, files) if frame_rate is None else frame_rate
-    chroma = read_features(checkpoint, files)
-    check_sound(chroma, rate, what=f"{paths[0]}: at {rate:.2f} frames/s it has ")
-    return _embed_chroma(searcher, checkpoint, chroma, rate), rate
+    check_for_audio(names, frame_rate)
+    if len(paths) > 1:
+        raise UsageError(f"expected one audio file, which has all there is to hear, not {len(paths)} files")
+    chroma, rate, _ = read_recording(paths[0], cache)
+    return chroma, rate
 
 
 def _embed_chroma(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import TYPE_CHECKING, cast
 
 from covsearch.answers import Match, QueryResult
+from covsearch.config import check_count
 from covsearch.dataset.ids import ID_RULE, in_words
 from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
@@ -88,7 +88,7 @@ class Searcher:
             alignment without a calibration.
         """
         pid = self.named(pid)
-        return self.ask(self._question(pid), top, candidates, rerank=rerank, query=self._performances([pid])[0])
+        return self.ask(self._question(pid), top, candidates, rerank=rerank, query=self.performances([pid])[0])
 
     def judge(self, a: str, b: str) -> QueryResult:
         """What :meth:`query` says by default for `a`, of the match `b` alone, wherever that is ranked.
@@ -100,7 +100,7 @@ class Searcher:
         """
         ranked, by = self._ranked_for(a)
         place = ranked.ranking.rows.tolist().index(self.collection.rows[b])
-        query, match = self._performances([a, b])
+        query, match = self.performances([a, b])
         return self._result(query, [match], ranked.at(place), by)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
@@ -147,11 +147,11 @@ class Searcher:
         query : Performance, optional
             Whose question it is, where that is in the index.
         """
-        _check_number(top, "match")
+        check_count(top, "match")
         if candidates is not None:
-            _check_number(candidates, "candidate")
+            check_count(candidates, "candidate")
         ranked, by = self._rank(question, top, candidates, rerank)
-        found = self._performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
+        found = self.performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
 
     def _question(self, pid: str) -> Question:
@@ -191,7 +191,8 @@ class Searcher:
             raise NotFoundError(unknown_pid(pid, self.catalogue))
         return name
 
-    def _performances(self, pids: list[str]) -> list[Performance]:
+    def performances(self, pids: list[str]) -> list[Performance]:
+        """Performances of names that the index has, in their order; an ArtefactError where metadata are missing."""
         found = self.catalogue.get(pids)
         if missing := [pid for pid in pids if pid not in found]:
             raise ArtefactError(f"{missing[0]} has a vector but no metadata: the database is another build's; {MEND}")
@@ -259,16 +260,6 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     near = catalogue.nearest(pid)
     meant = f": did you mean {' or '.join(map(in_words, near))}?" if near else "."
     return f"{what}{meant} Look it up with `covsearch find TITLE`"
-
-
-def _check_number(number: int, what: str) -> None:
-    """Refuse what slices would take for something else: -1 is all but the last."""
-    try:
-        whole = index(number)
-    except TypeError as e:
-        raise UsageError(f"expected a whole number, at least 1 {what}, not {number!r}") from e
-    if whole < 1:
-        raise UsageError(f"at least 1 {what} must be asked for, not {number}")
 
 
 def _check_vector(vector: NDArray[np.float32], dim: int) -> None:

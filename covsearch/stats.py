@@ -90,17 +90,20 @@ def read_stats(workspace: Workspace) -> Stats:
         When a file is missing, corrupt or belongs to another build.
     """
     store = store_of(workspace)
-    opened = store.read(lambda opened: opened, None)
-    return Stats(
-        str(workspace.home),
-        opened.state.name,
-        opened.state.manifest,
-        dict(opened.catalogue.clique_sizes()),
-        dict(opened.catalogue.collections()),
-        _count(opened, "windows"),
-        _count(opened, "segments"),
-        {**store.sizes(), "cache": bytes_below(workspace.cache)},
-    )
+
+    def look(opened: Opened) -> Stats:
+        return Stats(
+            str(workspace.home),
+            opened.state.name,
+            opened.state.manifest,
+            dict(opened.catalogue.clique_sizes()),
+            dict(opened.catalogue.collections()),
+            _count(opened, "windows"),
+            _count(opened, "segments"),
+            {**store.sizes(), "cache": bytes_below(workspace.cache)},
+        )
+
+    return store.read(look, None)  # inside, as builds may remove the generation while it is looked at
 
 
 def _count(opened: Opened, name: str) -> int | None:

@@ -15,7 +15,8 @@ from covsearch.config import ModelConfig, TrainConfig
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.training.card import Trained, summary
-from covsearch.training.run import Source, run_training
+from covsearch.training.run import run_training
+from covsearch.training.source import TrainingSource
 from covsearch.workspace import Workspace
 
 
@@ -71,16 +72,17 @@ class TrainedModel:
 
 
 def train_model(
-    source: Source,
+    source: TrainingSource,
     config: ModelConfig,
     training: TrainConfig,
     workspace: Workspace,
     out: Path | None = None,
     progress: Progress = silent,
     warn: Callable[[str], None] = lambda _: None,
+    hear: Callable[[str], None] = lambda _: None,
 ) -> TrainedModel:
     """Train a branch and its head, then calibrate them; parameters and errors are those of :func:`run_training`."""
-    folder, trained = run_training(source, config, training, workspace, out, progress, warn)
+    folder, trained = run_training(source, config, training, workspace, out, progress, warn, hear)
     report, reason = None, None
     try:
         report = calibrate(

@@ -8,40 +8,37 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from covsearch.collections.audio import AudioFolder
+from covsearch.collections.given import audio_roots, open_given
 from covsearch.dataset.conflicts import find_conflicts
-from covsearch.dataset.datacos import Dataset, Skipped
-from covsearch.dataset.files import LOOSE, open_given
+from covsearch.dataset.files import LOOSE
 from covsearch.dataset.frame_rate import rate_beside
-from covsearch.dataset.ids import ID_RULE, natural_key
+from covsearch.dataset.ids import ID_RULE
+from covsearch.dataset.layout import Skipped
 from covsearch.dataset.lengths import check_lengths
-from covsearch.dataset.names import full_name, is_name, names_of
-from covsearch.dataset.origin import Origin
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.names import full_name, is_name
+from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
-from covsearch.errors import ArtefactError, CovsearchError, UsageError
-from covsearch.features.pack import pack_cached
-from covsearch.features.store import FrameStore
-from covsearch.index.head import Head
-from covsearch.index.manifest import MEND
-from covsearch.index.part import Packed, Part
-from covsearch.index.parts import make_parts, settings_for
-from covsearch.indexing import origins_of, publish
+from covsearch.errors import CovsearchError, UsageError
 from covsearch.progress import Progress, silent
+from covsearch.rows import (
+    Rows,
+    check_built,
+    embed_new,
+    in_order,
+    own_model,
+    pack_new,
+    publish_rows,
+    read_rows,
+    unchanged,
+)
 from covsearch.store import store_of
 from covsearch.store.protocols import State
 from covsearch.workspace import Workspace
-
-if TYPE_CHECKING:  # torch comes with it; removing does without
-    from covsearch.models import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -120,8 +117,9 @@ def add_performances(
     ----------
     workspace : Workspace
     paths : sequence of Path
-        Da-TACOS folders (:mod:`covsearch.dataset.datacos`), whose unreadable performances are skipped as in a build,
-        and single files (:mod:`covsearch.dataset.files`), which are all added or none.
+        Da-TACOS folders (:mod:`covsearch.dataset.datacos`) and folders of audio (:mod:`covsearch.collections.audio`),
+        whose unreadable performances are skipped as in a build; and single files of either, which are all added or
+        none.
     subset : str, optional
         Needed when a folder holds several.
     strict : bool
@@ -155,9 +153,18 @@ def add_performances(
         given: set[str] = set()
         skipped: dict[Skipped, None] = {}
         rates: set[float] = set()
-        checkpoint = _own_model(before)
+        checkpoint = own_model(before)
         tracks = read_tracks(metadata) if metadata else None
-        every = open_given(paths, features.names, subset, strict, frame_rate)
+        every = open_given(
+            paths,
+            features.names,
+            workspace.cache,
+            audio_roots(rows.origins),
+            subset=subset,
+            strict=strict,
+            frame_rate=frame_rate,
+            progress=progress,
+        )
         there = {pid for dataset, _ in every for pid in dataset.performances}
         if tracks and strict:
             tracks.check_all_in(there)
@@ -168,10 +175,10 @@ def add_performances(
             rates.add(dataset.frame_rate)
             collection = before.manifest.subset if dataset.subset == LOOSE else dataset.subset
             given.update(full_name(collection, pid) for pid in dataset.performances)
-            new = _pack(workspace, dataset, _fresh(rows, told, collection), checkpoint, whole, progress)
+            new = pack_new(workspace, dataset, _fresh(rows, told, collection), checkpoint, whole, progress)
             skipped.update(dict.fromkeys(dataset.skipped if new is None else new.skipped))
             if new:
-                rows += _embed(checkpoint, told, collection, new, rows.parts, progress)
+                rows += embed_new(checkpoint, told, collection, new, rows.parts, progress)
         added = set(rows.keys) - old
         generation = publish_rows(workspace, before, head, rows) if added else unchanged(workspace, before)
     manifest, seconds = generation.manifest, time.perf_counter() - started
@@ -225,151 +232,18 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
         generation = publish_rows(workspace, before, head, rows.take(kept)) if gone else unchanged(workspace, before)
     manifest = generation.manifest
     not_there = (pid for pid, name in meant.items() if name is None)
-    return RemoveReport(_natural(gone), _natural(not_there), manifest.count, manifest.works, generation.name)
+    return RemoveReport(in_order(gone), in_order(not_there), manifest.count, manifest.works, generation.name)
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Performances and all that an index holds of each: `keys`, `vectors` (N, 128) and `parts` row by row.
-
-    A key is a full name, ``collection:id``, whatever else there is; performances have the ids of their own collections.
-    """
-
-    keys: tuple[str, ...]
-    vectors: NDArray[np.float32]
-    parts: Mapping[str, Part]
-    performances: Mapping[str, Performance]
-    origins: Mapping[str, Origin]
-
-    def take(self, rows: Sequence[int]) -> Rows:
-        """Only some rows, at least one."""
-        parts = {name: part.take(rows) for name, part in self.parts.items()}
-        keys = tuple(self.keys[row] for row in rows)
-        return replace(self, keys=keys, vectors=self.vectors[list(rows)], parts=parts)
-
-    def __add__(self, other: Rows) -> Rows:
-        """These and the other ones; both have the same parts."""
-        return Rows(
-            (*self.keys, *other.keys),
-            np.concatenate([self.vectors, other.vectors]),
-            {name: part + other.parts[name] for name, part in self.parts.items()},
-            {**self.performances, **other.performances},
-            {**self.origins, **other.origins},
-        )
-
-    def names(self, keys: Iterable[str], *, ordered: bool = True) -> tuple[str, ...]:
-        """What the performances `keys` are called among these, in natural order or as they come."""
-        called = dict(zip(self.keys, names_of([self.performances[key] for key in self.keys]), strict=True))
-        names = [called[key] for key in keys]
-        return _natural(names) if ordered else tuple(names)
-
-
-def read_rows(workspace: Workspace) -> tuple[State, Head, Rows]:
-    """The current state, after its checksums; the caller is the writer, so it stays."""
-    opened = store_of(workspace).open_checked()
-    pids, catalogue = opened.vectors.names, opened.catalogue
-    stored, origins = catalogue.stored(pids), catalogue.origins(pids)
-    keys = {pid: full_name(stored[pid].collection, stored[pid].pid) for pid in pids}
-    performances = {keys[pid]: stored[pid] for pid in pids}
-    known = {keys[pid]: origin for pid, origin in origins.items()}
-    every = range(len(pids))
-    parts = {name: part.take(every) for name, part in opened.parts.items()}
-    rows = Rows(tuple(keys.values()), opened.vectors.take(every), parts, performances, known)
-    return opened.state, opened.vectors.head, rows
-
-
-def _rated(dataset: Dataset, index: State) -> Dataset:
+def _rated(dataset: Source, index: State) -> Source:
     """`dataset` with a frame rate that somebody said; where the model sees none, any does."""
     features, own = index.manifest.heard()
     declared = dataset.frame_rate if dataset.rate_is_known else None
     rate = rate_beside(own, declared, dataset.root, matters=bool(features.rate))
-    return replace(dataset, frame_rate=rate)
+    return dataset.having(frame_rate=rate)
 
 
-def check_built(workspace: Workspace) -> None:
-    """Refuse to go on where nothing was ever built, before the lock makes folders there."""
-    store_of(workspace).current()
-
-
-def _own_model(generation: State) -> Checkpoint:
-    """The model that made a generation's vectors."""
-    from covsearch.models import checkpoint_of
-
-    checkpoint = checkpoint_of(generation.model_files(), Path(generation.name))
-    if checkpoint.fingerprint != generation.manifest.model:
-        came = f"index was built with model {generation.manifest.model}, its copy is {checkpoint.fingerprint}"
-        raise ArtefactError(f"{generation.name}: {came}; {MEND}")
-    return checkpoint
-
-
-def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) -> State:
-    """`rows` as a new generation, with all else as in the one before."""
-    manifest = before.manifest
-    return publish(
-        workspace,
-        rows.keys,
-        rows.vectors,
-        head,
-        rows.performances,
-        model_files=before.model_files(),
-        calibration=before.calibration(),
-        fingerprint=manifest.model,
-        features=manifest.features,
-        subset=manifest.subset,
-        frame_rate=manifest.frame_rate,
-        parts=rows.parts,
-        origins=rows.origins,
-        source=Path(manifest.source) if manifest.source else None,
-        locked=True,
-    )
-
-
-def unchanged(workspace: Workspace, current: State) -> State:
-    """The generation as it is; what dead builds left goes, as it does when there is something to publish."""
-    store_of(workspace).tidy()
-    return current
-
-
-def _pack(
-    workspace: Workspace,
-    dataset: Dataset,
-    fresh: Sequence[str],
-    checkpoint: Checkpoint,
-    strict: bool,
-    progress: Progress,
-) -> FrameStore | None:
-    """The frames of the performances `fresh` of a dataset; None where there are none."""
-    if not fresh:
-        return None
-    performances = {pid: dataset.performances[pid] for pid in fresh}
-    part = replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in fresh})
-    again = len(fresh) < len(dataset.performances)  # then what is refused was refused before
-    config = checkpoint.config.features
-    return pack_cached(workspace.cache, part, config, strict=strict, may_be_empty=again, progress=progress)
-
-
-def _embed(
-    checkpoint: Checkpoint,
-    dataset: Dataset,
-    collection: str,
-    store: FrameStore,
-    like: Mapping[str, Part],
-    progress: Progress,
-) -> Rows:
-    """The performances of a store, embedded, and the parts that the index has, made as it makes them."""
-    from covsearch.embedding import embed_store, embed_windows
-
-    cut = partial(embed_windows, checkpoint, store, progress=progress)
-    wanted = settings_for(like, checkpoint.config.features, dataset.frame_rate, like)
-    parts = make_parts(Packed(store, dataset.frame_rate, cut), wanted)
-    vectors = embed_store(checkpoint, store, progress)
-    keys = {pid: full_name(collection, pid) for pid in store.pids}
-    performances = {key: replace(dataset.performances[pid], collection=collection) for pid, key in keys.items()}
-    origins = {keys[pid]: origin for pid, origin in origins_of(dataset, store, dataset.root).items()}
-    return Rows(tuple(keys.values()), vectors, parts, performances, origins)
-
-
-def _fresh(index: Rows, dataset: Dataset, collection: str) -> list[str]:
+def _fresh(index: Rows, dataset: Source, collection: str) -> list[str]:
     """PIDs of a dataset that the index has not in `collection`; each of the others must be the very same in both.
 
     Raises
@@ -387,9 +261,7 @@ def _fresh(index: Rows, dataset: Dataset, collection: str) -> list[str]:
         mend = "another work needs another id, or a collection of another name"
         if pid in own:
             mend = f"to replace it, `covsearch remove {shlex.quote(index.names([own[pid]])[0])}` first"
+            if isinstance(dataset, AudioFolder):
+                mend = f"to read again what changed, `covsearch update {shlex.quote(str(dataset.root))}`"
         raise CovsearchError(f"{dataset.root}: {pid} {reason}{more}; nothing was added: {mend}")
     return [pid for pid in dataset.performances if pid not in own]
-
-
-def _natural(pids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(pids, key=natural_key))

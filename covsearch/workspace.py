@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
 import platformdirs
+
+from covsearch.errors import UsageError
+
+NO_HOME = "this user has no home folder (HOME is not set): set COVSEARCH_HOME to a folder that you can write"
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,65 @@ class Workspace:
         return self.home / "cache"
 
 
+class _Unplaced(Workspace):
+    """The workspace of a user without a home folder: whoever needs it is told to name one, and nobody else is."""
+
+    def __init__(self) -> None:
+        """Know no folder."""
+
+    @property
+    def home(self) -> Path:
+        """Raises UsageError."""
+        raise UsageError(NO_HOME)
+
+
 def find_workspace(home: Path | None = None) -> Workspace:
     """The workspace at `home`, else at ``COVSEARCH_HOME``, else the clone, else the user's data folder.
 
-    The clone is the folder above the imported package when it has covsearch's own ``db/schema.sql``, so
-    that a checkout is a working search engine after one build.
+    The clone is the folder above the imported package when it has covsearch's own ``db/schema.sql``, so that a checkout
+    is a working search engine after one build. An empty ``COVSEARCH_HOME`` is none. Where the user has no home folder,
+    the workspace is one that refuses to say where it is.
+
+    Raises
+    ------
+    UsageError
+        When `home` begins with the ``~`` of an unknown user.
     """
     if home is None and os.environ.get("COVSEARCH_HOME"):
         home = Path(os.environ["COVSEARCH_HOME"])
     if home is None:
         above = Path(__file__).resolve().parent.parent
         clone = (above / "db" / "schema.sql").is_file() and (above / "index" / "README.md").is_file()
-        home = above if clone else platformdirs.user_data_path("covsearch")
-    return Workspace(home.expanduser().absolute())
+        home = above if clone else _of_user(platformdirs.user_data_path)
+        if home is None:
+            return _Unplaced()
+    try:
+        return Workspace(home.expanduser().absolute())
+    except RuntimeError as e:
+        raise UsageError(f"expected a folder for the workspace, got {home}: {home.parts[0]} is no user's home") from e
+
+
+def user_cache() -> Path:
+    """The user's folder for what may be deleted at any time.
+
+    Raises
+    ------
+    UsageError
+        When the user has no home folder.
+    """
+    path = _of_user(platformdirs.user_cache_path)
+    if path is None:
+        raise UsageError(NO_HOME)
+    return path
+
+
+def _of_user(find: Callable[[str], Path]) -> Path | None:
+    """A folder of the user; None where the user has no home folder."""
+    try:
+        path = find("covsearch")
+    except RuntimeError:  # platformdirs from 4.14 on; older ones answer ~ itself
+        return None
+    return path if path.is_absolute() else None
 
 
 def bytes_below(path: Path) -> int:

@@ -54,7 +54,7 @@ CREATE TABLE musicbrainz_matches (
 );
 
 CREATE VIRTUAL TABLE performance_text USING fts5(
-    title, artist, work_title, work_artist, content='', tokenize='unicode61 remove_diacritics 2'
+    title, artist, work_title, work_artist, content='', tokenize='ascii'
 );
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;

@@ -140,7 +140,7 @@ def test_what_cannot_be_asked_is_said(session: dict[str, Any], tmp_path: Path) -
         index.query(22)
     with pytest.raises(NotFoundError, match="no performance P_222"):
         index.query("P_222")
-    with pytest.raises(NotFoundError, match=r"no/such\.h5: expected an HDF5 feature file, there is none"):
+    with pytest.raises(NotFoundError, match=r"no/such\.h5: expected an audio file or an HDF5 .* file, there is none"):
         index.query(Path("no/such.h5"))
     with pytest.raises(NotFoundError, match="no performance P_222"):
         index["P_222"]
@@ -168,8 +168,8 @@ def test_the_model_is_read_once_for_all_queries_from_outside(
     names: dict[str, Any], session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = []
-    load = models.load_checkpoint
-    monkeypatch.setattr(models, "load_checkpoint", lambda folder: read.append(folder) or load(folder))
+    load = models.checkpoint_of
+    monkeypatch.setattr(models, "checkpoint_of", lambda files, where: read.append(where) or load(files, where))
     with covsearch.open(names["home"]) as index:
         first = index.query(session["file"], frame_rate=10.77)
         assert index.query(session["chroma"], frame_rate=10.77).matches == first.matches

@@ -144,7 +144,17 @@ def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_is_refused(folder
         run(folder, root)
 
 
-@pytest.mark.parametrize(("keep", "message"), [(0, "kept no works for validation"), (1, "needs covers and non-covers")])
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        (0, "kept no works for validation"),
+        (
+            1,
+            "8 pairs of covers and 8 of non-covers among the validation works, there are 3 pairs of covers and 0 of",
+        ),
+        (2, "a calibration needs at least 8 pairs .* there are 6 pairs of covers and 9 of non-covers: train on a coll"),
+    ],
+)
 def test_too_few_validation_works_are_refused(folder: Path, root: Path, keep: int, message: str) -> None:
     split = read_split(folder / "split.json")
     write_split(folder / "split.json", replace(split, validation=split.validation[:keep]), subset="toy", by="works")

@@ -14,3 +14,15 @@ def test_patience_shows_nothing_of_quick_work_and_all_that_comes_later(monkeypat
     for done in range(4):
         update("reading", done, 3)
     assert told == [("reading", 2, 3), ("reading", 3, 3)]
+
+
+def test_a_line_now_and_then_where_there_is_no_terminal() -> None:
+    clock = iter([0.0, 0.0, 10.0, 31.0, 40.0, 62.0])  # the first is when it is made
+    told: list[str] = []
+    update = progress.lines(told.append, every=30, now=lambda: next(clock))
+    for done, failed in ((1, 0), (100, 0), (310, 2), (400, 2), (620, 3)):
+        update(f"reading audio · {failed} failed" if failed else "reading audio", done, 1240)
+    assert told == [
+        "reading audio · 2 failed: 310 of 1,240, 10.0/s, about 93 s left",
+        "reading audio · 3 failed: 620 of 1,240, 10.0/s, about 62 s left",
+    ]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from covsearch import config
-from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, tracks_csv, vectors
+from covsearch.collections import tags, worker
+from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, texts, tracks_csv, vectors
+from covsearch.features.audio import mono, read
 from covsearch.guard import tensors
 from covsearch.index import manifest
 from covsearch.models import checkpoint
@@ -24,10 +26,14 @@ LIMITS = {
     "chunks of a dataset": f"{chunks.MAX_CHUNKS:,}",
     "text attribute": f"{hdf5.MAX_NAME_BYTES} bytes",
     "chroma": f"finite, ≥ 0, its highest value {hdf5.LOWEST:g} to {hdf5.HIGHEST:g}".replace("e+", "e"),
+    "bytes of an audio file": f"{worker.MAX_FILE_BYTES / GIB:g} GiB",
+    "memory, time and output of a process that decodes audio": f"{worker.MEMORY / GIB:g} GiB, {worker.SECONDS} s and "
+    f"{worker.SECONDS_A_MB} s for each MiB, {worker.OUTPUT / MIB:g} MiB",
+    "a tag": f"{tags.MOST:,} characters",
     "metadata JSON": f"{metadata.MAX_BYTES / MIB:g} MiB, {metadata.MAX_VALUES:,} values, "
-    f"{metadata.MAX_TEXT:,} characters a field",
+    f"{texts.MAX_TEXT:,} characters a field",
     "CSV of tracks": f"{tracks_csv.MAX_BYTES / MIB:g} MiB, {tracks_csv.MAX_ROWS:,} tracks, "
-    f"{metadata.MAX_TEXT:,} characters a cell",
+    f"{texts.MAX_TEXT:,} characters a cell",
     "foreign vectors": f"{vectors.MAX_BYTES / GIB:g} GiB, {vectors.MAX_SEGMENTS:,} vectors of {vectors.MIN_DIM} to "
     f"{vectors.MAX_DIM:,} numbers, {tracks_csv.MAX_ROWS:,} tracks",
     "`split.json`": f"{splits.MAX_BYTES / MIB:g} MiB, {splits.MAX_WORKS:,} values",
@@ -43,6 +49,8 @@ LIMITS = {
     f"{midi_bytes.MAX_METRES:,}",
     "beats or chords beside a MIDI file": f"{midi.MAX_ANNOTATION_BYTES / MIB:g} MiB, "
     f"times to {midi.MAX_SECONDS:,.0f} s",
+    "audio file": f"{read.LONGEST_SECONDS / 3600:g} hours, 1 to {mono.MOST_CHANNELS} channels, "
+    f"{mono.LEAST_RATE // 1000} to {mono.MOST_RATE // 1000} kHz",
     "manifest of an index": f"{manifest.MAX_BYTES / MIB:g} MiB",
 }
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from published import FINGERPRINT, make_performances, publish
 
+from covsearch.db.catalogue import SqliteCatalogue
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.generation import open_generation
 from covsearch.index.parts import read_part
@@ -62,3 +63,23 @@ def test_no_index_and_a_broken_one_are_told_as_a_query_tells_them(workspace: Wor
     (workspace.index / "gen-0002" / "ids.json").write_text("[]")
     with pytest.raises(ArtefactError, match=r"ids\.json: expected \d+ bytes, found 2"):
         read_stats(workspace)
+
+
+def test_a_generation_that_goes_while_it_is_looked_at_is_left_for_the_newest(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two builds end meanwhile, so that nothing of the one that was opened is there any more."""
+    look, times = SqliteCatalogue.clique_sizes, []
+
+    def looked(catalogue: SqliteCatalogue) -> dict[int, int]:
+        times.append(1)
+        if len(times) == 1:
+            for count in (10, 12):
+                publish(workspace, count)
+            raise ArtefactError("the database is gone")
+        return look(catalogue)
+
+    monkeypatch.setattr(SqliteCatalogue, "clique_sizes", looked)
+    found = read_stats(workspace)
+    assert (found.generation, found.manifest.count, len(times)) == ("gen-0004", 12, 2)
+    assert sorted(found.bytes_of) == ["cache", "gen-0003", "gen-0004"]

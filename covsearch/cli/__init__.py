@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from covsearch import __version__
+from covsearch.cli.limits import check_address_space, out_of_memory
 from covsearch.cli.shown import shown
 from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
@@ -31,14 +32,18 @@ COMMANDS = {
     "eval-detection": ("evaluate", "eval_detection", "Covers found and false alarms, by the collection's size."),
     "eval-pairs": ("evaluate", "eval_pairs", "Accuracy, AUC and ROC on held-out pairs, with baselines."),
     "eval-retrieval": ("evaluate", "eval_retrieval", "MAP, ranks and recall of a search, with baselines."),
+    "extract": ("extract", "extract", "Write features of a folder of audio as HDF5 files."),
     "find": ("query", "find", "Find performances by title or artist."),
+    "groups": ("groups", "groups", "Find all works in the index from the music alone."),
     "model": ("model", "model", "Look into a trained model."),
     "query": ("query", "query", "Rank the collection as covers of one performance."),
     "remove": ("update", "remove", "Remove performances from the index."),
     "reproduce": ("reproduce", "reproduce_command", "Repeat the report on a collection, as one page."),
     "serve": ("serve", "serve", "Serve a page and an API over the index."),
+    "setlist": ("setlist", "setlist_command", "Say what is played in a long recording, and when."),
     "stats": ("stats", "stats", "Say what is in the workspace."),
     "train": ("train", "train_command", "Train a branch and its head on pairs of a dataset."),
+    "update": ("update", "update", "Bring the index up to date with a folder of audio."),
     "verify": ("verify", "verify", "Check that every file of the index is what was built."),
 }
 """Name -> module in ``covsearch.cli``, function there, and what it does."""
@@ -73,6 +78,15 @@ class Commands(click.Group):
                 sys.stdout.flush()
         return result
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and see that it can run here; help is for everybody."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name and not {"-h", "--help"} & set(rest):
+            check_address_space(name)
+        return name, command, rest
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, sorted."""
         return sorted(COMMANDS)
@@ -92,8 +106,16 @@ class Commands(click.Group):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
+class _Folder(click.Path):
+    """A folder that need not be there; an empty text is none, where ``Path("")`` is the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty text."""
+        return super().convert(value, param, ctx) if value else self.fail("expected a folder, got an empty text")
+
+
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
+@click.option("--home", type=_Folder(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
 @click.version_option(__version__, prog_name="covsearch")
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None) -> None:
@@ -101,6 +123,8 @@ def cli(ctx: click.Context, home: Path | None) -> None:
 
     \b
     covsearch build-index                 index the bundled sample with the bundled weights
+    covsearch build-index ~/Music         index a folder of audio
+    covsearch query song.mp3              rank it as covers of a song
     covsearch find "o haupt"              look up performance ids by title or artist
     covsearch query P_22 --top 10         rank the collection as covers of P_22
     covsearch compare P_22 P_23           see where two performances run together
@@ -128,7 +152,12 @@ def main() -> None:
         _fail("Interrupted: nothing half-made was published; run the command again to go on.", INTERRUPTED)
     except OSError as e:
         where = f": {e.filename}" if e.filename else ""
-        _fail(f"Error: {e.strerror or e}{where}", 1)
+        _fail(f"Error: {out_of_memory(e) or f'{e.strerror or e}{where}'}", 1)
+    except (MemoryError, ImportError, RuntimeError) as e:
+        line = out_of_memory(e)
+        if line is None:
+            raise
+        _fail(f"Error: {line}", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from covsearch.cli.options import DATASET, FRAME_RATE, METADATA, MODEL, SUBSET
-from covsearch.cli.shown import counted
+from covsearch.cli.options import FRAME_RATE, METADATA, MODEL, PATH, SUBSET
+from covsearch.counting import counted
 from covsearch.dataset.ids import in_words
+from covsearch.errors import UsageError
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -25,7 +26,8 @@ _LISTED = 5  # skipped performances that the summary names
 
 
 @click.command()
-@DATASET
+@click.argument("source", required=False, type=PATH)
+@click.option("--dataset", type=PATH, help="The same as SOURCE.")
 @SUBSET
 @MODEL
 @FRAME_RATE
@@ -38,6 +40,7 @@ _LISTED = 5  # skipped performances that the summary names
 def build_index_command(
     workspace: Workspace,
     /,
+    source: Path | None,
     dataset: Path | None,
     model: Path | None,
     vectors: Path | None,
@@ -48,13 +51,15 @@ def build_index_command(
 ) -> None:
     """Embed a collection and publish it; until that is done, queries are answered from the index before.
 
-    Performances that cannot be read are skipped, counted and listed. Packed features are kept in HOME/cache, so
-    that building again reads only what is new.
+    SOURCE is a folder of audio, or a Da-TACOS folder; without it, the bundled sample is indexed. Performances that
+    cannot be read are skipped, counted and listed. Decoded audio and packed features are kept in HOME/cache, so that
+    building again reads only what is new.
 
     \b
     covsearch build-index
-    covsearch build-index --dataset da-tacos --subset benchmark
-    covsearch build-index --dataset da-tacos --model models/mine --windows --strict
+    covsearch build-index ~/Music
+    covsearch build-index da-tacos --subset benchmark
+    covsearch build-index da-tacos --model models/mine --windows --strict
     covsearch build-index --metadata tracks.csv
 
     The CSV of --metadata has a header line with id and any of work, title, artist, year. It goes before what the
@@ -67,6 +72,7 @@ def build_index_command(
     segments of one track. They are ranked by cosine, of segments by that of the most alike pair.
     """
     both: dict[str, Any] = {"strict": strict, "metadata": metadata}
+    dataset = one_source(source, dataset)
     report: BuildReport | ForeignReport
     with stderr_progress() as progress:
         if vectors is None:
@@ -81,6 +87,13 @@ def build_index_command(
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
 
 
+def one_source(source: Path | None, dataset: Path | None) -> Path | None:
+    """The folder that was named, in one way or the other."""
+    if source is not None and dataset is not None:
+        raise UsageError("expected SOURCE or --dataset, not both")
+    return source or dataset
+
+
 def _told(report: BuildReport | ForeignReport) -> str:
     from covsearch.indexing import BuildReport
 
@@ -88,7 +101,7 @@ def _told(report: BuildReport | ForeignReport) -> str:
 
 
 def _foreign_summary(report: ForeignReport) -> str:
-    several = f" with {report.segments:,} segments" if report.segments else ""
+    several = f" with {counted(report.segments, 'segment')}" if report.segments else ""
     fitted = report.calibration
     worth = (
         f"Probabilities of a cover are fitted on the collection's own {fitted.works:,} works with two versions or more."
@@ -134,7 +147,7 @@ def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
 
 
 def _windows(report: BuildReport) -> str:
-    return "" if report.windows is None else f" and {report.windows:,} windows"
+    return "" if report.windows is None else f" and {counted(report.windows, 'window')}"
 
 
 def _rate(report: BuildReport) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.cli.tables import plain, stdout, table
+from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.info import DatasetInfo, group_reasons, measure_dataset, spread
 from covsearch.dataset.sample import sample_root
@@ -67,9 +68,8 @@ def _print(described: DatasetInfo) -> None:
     console, rate = stdout(), described.dataset.frame_rate
     for name, value in _facts(described):
         console.print(plain(f"{name:13} {value}"))
-    rows = [_length_row(name, lengths, rate) for name, lengths in described.lengths.items()]
-    columns = ("feature", ">files", *(f">{name}" for name in ("frames: min", *_LENGTHS[1:])))
-    console.print(table((*columns, *(f">{name}" for name in ("minutes: min", *_LENGTHS[1:]))), rows))
+    rows = [row for name, lengths in described.lengths.items() for row in _length_rows(name, lengths, rate)]
+    console.print(table(("feature", ">files", "length in", *(f">{name}" for name in _LENGTHS)), rows))
     known = "given or known" if described.dataset.rate_is_known else "assumed, see --frame-rate"
     console.print(plain(f"minutes at {rate:.2f} frames/s ({known}); lengths of {_source(described)}"))
     groups = group_reasons(described.skipped)
@@ -83,7 +83,7 @@ def _print(described: DatasetInfo) -> None:
 def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
     found, years, (instrumental, known) = described.dataset, described.years, described.instrumental
     total = len(found.performances)
-    span = f"{years[0]} to {years[-1]}, known of {len(years):,} performances" if years else "unknown"
+    span = f"{years[0]} to {years[-1]}, known of {counted(len(years), 'performance')}" if years else "unknown"
     return [
         ("folder", str(found.root)),
         ("subset", found.subset),
@@ -92,18 +92,18 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
         ("performances", f"{total:,}"),
         (
             "clique sizes",
-            ", ".join(f"{size} ({works:,} work{'s' * (works > 1)})" for size, works in described.cliques.items()),
+            ", ".join(f"{size} ({counted(works, 'work')})" for size, works in described.cliques.items()),
         ),
         ("years", span),
         ("instrumental", f"{instrumental:,} of {known:,} ({instrumental / known:.0%})" if known else "unknown"),
     ]
 
 
-def _length_row(name: str, lengths: NDArray[np.int64], frame_rate: float) -> list[str]:
+def _length_rows(name: str, lengths: NDArray[np.int64], frame_rate: float) -> list[list[str]]:
     frames = spread(lengths)
     shown = [f"{frames[key]:,.0f}" if frames else "" for key in _LENGTHS]
     minutes = [f"{frames[key] / frame_rate / 60:.2f}" if frames else "" for key in _LENGTHS]
-    return [name, f"{len(lengths):,}", *shown, *minutes]
+    return [[name, f"{len(lengths):,}", "frames", *shown], ["", "", "minutes", *minutes]]
 
 
 def _source(described: DatasetInfo) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from covsearch.config import MAX_SEED
+
 PATH = click.Path(path_type=Path)
 DATASET = click.option("--dataset", type=PATH, help="Da-TACOS folder [the bundled sample].")
 SUBSET = click.option("--subset", help="Which subset, when the folder holds several.")
@@ -15,6 +17,6 @@ FRAME_RATE = click.option(
 )
 METADATA = click.option("--metadata", type=PATH, help="CSV of ids, works, titles, artists and years.")
 SEED = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of draws and the bootstrap."
+    "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of draws and the bootstrap."
 )
 REPORT_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

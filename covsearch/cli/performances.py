@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
+import click
+
+from covsearch.api import Index
+from covsearch.cli.shown import shown
 from covsearch.dataset.performance import Performance
+from covsearch.workspace import Workspace
 
 
 def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
@@ -18,6 +24,19 @@ def headline(p: Performance) -> str:
     parts = (name, p.title, p.artist, p.year, f"work: {p.work_title}" if p.work_title else "")
     by = f" by {p.work_artist}" if p.work_title and p.work_artist else ""
     return " · ".join(str(part) for part in parts if part) + by
+
+
+def named(index: Index, text: str) -> str:
+    """The id that `text` means; where it is not the id itself, stderr says which."""
+    name = index.meant(text)
+    if name != text and not name.endswith(f":{text}") and not text.endswith(f":{name}"):  # collection:id is an id
+        click.echo(shown(f"{text!r} is taken for {headline(index[name])}"), err=True)
+    return name
+
+
+def named_or_file(workspace: Workspace, text: str) -> str:
+    """`text` itself where it is a file, else the id that it means."""
+    return text if Path(text).expanduser().is_file() else named(Index(workspace), text)
 
 
 def working(what: str, needed: object) -> AbstractContextManager[object]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from covsearch import api
-from covsearch.cli.performances import headline, identity, working
+from covsearch.cli.completion import complete_id
+from covsearch.cli.performances import headline, identity, named, working
+from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.ranking import COSINE, RERANKS, WINDOWS
@@ -24,24 +27,31 @@ WINDOW_CAPTION = "ordered by similarity of windows, the most alike of which begi
 CAPTION = "Cover ✓: predicted (=: the same recording) · Listed ✓: of the query's work, as the metadata says"
 _IDENTITY = ("rank", "pid", "wid", "title", "artist", "year")
 _JUDGED = ("cover_probability", "predicted", "same_recording", "listed", "head_p", "distance")
+# what a narrow terminal does without, the first first
+_SPARE = ("Distance", "WID", "Query ↔ match", "Listed", "Year", "Similarity", "Cosine", "Rank")
 COSINE_ALONE = "the cosine alone says no probability: works of too few tracks are known to fit it"
 FITTED_HERE = " · fitted on the collection's own works"
+_HYPHEN = re.compile(r"^-(?=[^\W\d_].)")  # before a word
 UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
 @click.command()
-@click.argument("pid", required=False)
-@click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by HDF5 file instead.")
-@click.option("--frame-rate", type=float, help="Frames a second of --file [as it declares].")
-@click.option("--top", default=10, show_default=True, help="Matches to show.")
+@click.argument("asked", required=False, shell_complete=complete_id)
+@click.option(
+    "--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by file instead; repeatable."
+)
+@click.option("--frame-rate", type=float, help="Frames a second of an HDF5 file [as it declares].")
+@click.option("--top", default=10, show_default=True, help="Matches to show, 1 to 1,000,000.")
 @click.option("--rerank", type=click.Choice(RERANKS), help="What orders the matches [align, of a calibrated model].")
-@click.option("--candidates", type=int, help="Candidates passed to the re-ranker [1000, to windows 100].")
+@click.option(
+    "--candidates", type=int, help="Candidates passed to the re-ranker, up to 1,000,000 [1000, to windows 100]."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
 @click.pass_obj
 def query(
     workspace: Workspace,
-    pid: str | None,
+    asked: str | None,
     files: tuple[Path, ...],
     frame_rate: float | None,
     top: int,
@@ -50,13 +60,16 @@ def query(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Rank the collection as covers of the performance PID, or of a feature file.
+    """Rank the collection as covers of ASKED: the id of a performance in the index, or a file.
+
+    PID is an id like P_22. 22, p_22 or a title will do where they can mean only one performance; stderr says which.
 
     \b
     covsearch query P_22 --top 10
+    covsearch query song.mp3
     covsearch query P_22 --csv > matches.csv
     covsearch query P_22 --rerank windows
-    covsearch query --file W_1_hpcp/P_1_hpcp.h5
+    covsearch query W_1_hpcp/P_1_hpcp.h5
     covsearch query --file P_1_hpcp.h5 --file P_1_crema.h5
 
     The nearest --candidates under the learned head are aligned with the query: first all of them in coarse frames,
@@ -71,18 +84,19 @@ def query(
     more performances are searched, the more must speak for a match. Where it is high enough for no match, the answer
     is "no cover found", and the nearest are shown below.
 
-    A model that sees several features needs one --file each, or one file that holds them all.
+    A model that sees several features needs one --file each, or one HDF5 file that holds them all.
     """
-    if (pid is None) == (not files):
-        raise UsageError("expected a performance id (like P_22) or --file, one of the two")
+    if (asked is None) == (not files):
+        raise UsageError("expected a performance id (like P_22), a file, or --file, one of them")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
-    if pid is not None and frame_rate is not None:
-        raise UsageError("--frame-rate is of --file; what is in the index was read when it was built")
+    by_file = bool(files) or Path(str(asked)).is_file()
+    if not by_file and frame_rate is not None:
+        raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)
-    asked = pid if pid is not None else list(files)
-    with working("embedding with the index's model", files):
-        result = index.query(asked, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
+    wanted = list(files) if asked is None else asked if by_file else named(index, asked)
+    with working("embedding with the index's model", by_file):
+        result = index.query(wanted, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2))
     elif as_csv:
@@ -91,9 +105,17 @@ def query(
         _show(result)
 
 
-@click.command()
+class _Words(click.Command):
+    """A command whose arguments may begin with a hyphen: ``-haupt`` is no ``-h`` with letters behind it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse without that hyphen, which makes no difference to what is found."""
+        return super().parse_args(ctx, [_HYPHEN.sub("", arg) for arg in args])
+
+
+@click.command(cls=_Words, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, required=True)
-@click.option("--limit", default=20, show_default=True, help="Hits to show.")
+@click.option("--limit", default=20, show_default=True, help="Hits to show, 1 to 1,000,000.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
 @click.pass_obj
 def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool) -> None:
@@ -102,7 +124,12 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     \b
     covsearch find o haupt
     covsearch find "beatles yest" --limit 5
+    covsearch find bjork                          finds Björk: case and accents do not matter
+    covsearch find dont acdc                      nor do apostrophes, dots, hyphens and slashes
+    covsearch find "!!!"                          a title without a letter is found as it is
     """
+    if unknown := [word for word in words if word.startswith("--") and word.strip("-")]:
+        raise UsageError(f"there is no option {unknown[0]}; to look for the word, leave its hyphens out")
     text = " ".join(words)
     hits = api.Index(workspace).find(text, limit)
     if not hits:
@@ -113,7 +140,8 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     from covsearch.cli.tables import stdout, table
 
     columns = (">PID", ">WID", "Title", "Artist", ">Year", ">Versions")
-    stdout().print(table(columns, ((*identity(hit.performance), hit.versions) for hit in hits)))
+    rows = ((*identity(hit.performance), hit.versions) for hit in hits)
+    stdout().print(table(columns, rows, spare=("WID", "Versions", "Year")))
 
 
 def _csv(result: QueryResult) -> str:
@@ -139,7 +167,7 @@ def _plain(value: object) -> object:
 
 
 def _show(result: QueryResult) -> None:
-    from covsearch.cli.tables import plain, stdout, table
+    from covsearch.cli.tables import mark, plain, stdout, table
 
     console = stdout()
     files = " + ".join(Path(file).name for file in result.files)
@@ -153,8 +181,8 @@ def _show(result: QueryResult) -> None:
     judged = (">Similarity", ">Query ↔ match") if by_windows else (">Cosine",) if by_cosine else (">Distance",)
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">Probability", "Cover", "Listed", *judged)
     ordered = f"{WINDOW_CAPTION}\n" if by_windows else ""
-    caption = f"{ordered}{CAPTION}\n{_meaning(result)}"
-    console.print(table(columns, (_row(match) for match in result), caption=caption))
+    caption = f"{ordered}{CAPTION.replace('✓', mark('✓'))}\n{_meaning(result)}"
+    console.print(table(columns, (_row(match) for match in result), caption=caption, spare=_SPARE))
 
 
 def _meaning(result: QueryResult) -> str:
@@ -163,17 +191,18 @@ def _meaning(result: QueryResult) -> str:
         return COSINE_ALONE
     if not result.calibrated:
         return UNCALIBRATED
-    among = f"probability of a cover among the {result.searched:,} performances searched"
+    among = f"probability of a cover among the {counted(result.searched, 'performance')} searched"
     return f"{among} · cover above {result.threshold:.3f}{FITTED_HERE if result.rerank == COSINE else ''}"
 
 
 def _row(match: Match) -> tuple[object, ...]:
+    from covsearch.cli.tables import mark
     from covsearch.plots import clock
 
-    says = "=" if match.same_recording else "✓" if match.predicted else ""
-    marks = (says, "✓" if match.listed else "")
+    says = "=" if match.same_recording else mark("✓") if match.predicted else ""
+    marks = (says, mark("✓") if match.listed else "")
     probability = "" if match.cover_probability is None else f"{match.cover_probability:.4f}"
     shown = (match.rank, *identity(match.performance), probability, *marks)
     if match.passage is None:
         return *shown, f"{match.distance:z.3f}" if match.similarity is None else f"{match.similarity:z.3f}"
-    return *shown, f"{match.similarity:.3f}", f"{clock(match.passage.a)} ↔ {clock(match.passage.b)}"
+    return *shown, f"{match.similarity:z.3f}", f"{clock(match.passage.a)} ↔ {clock(match.passage.b)}"

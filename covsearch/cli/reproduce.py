@@ -11,7 +11,7 @@ from covsearch.cli.shown import shown
 from covsearch.progress import stderr_progress
 from covsearch.reproduce import reproduce
 from covsearch.reproduce.plan import SEEDS
-from covsearch.training.run import Source
+from covsearch.training.source import TrainingSource
 from covsearch.workspace import Workspace
 
 
@@ -45,7 +45,7 @@ def reproduce_command(
     covsearch reproduce --out report --quick
     covsearch reproduce da-tacos --subset benchmark --out report
     """
-    source = Source(directory, subset, frame_rate=frame_rate)
+    source = TrainingSource(directory, subset, frame_rate=frame_rate)
     with stderr_progress() as progress:
         made = reproduce(source, out, workspace, seeds=seeds, quick=quick, progress=progress, tell=_say)
     click.echo(json.dumps(made.to_dict(), indent=1) if as_json else f"{made.page}: open it in a browser")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from covsearch.cli.shown import counted
+from covsearch.counting import counted
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}{rate}"
     yield (
         "performances",
-        f"{m.count:,} of {counted(m.works, 'work')}, of which {found.alone:,} have one performance only",
+        f"{m.count:,} of {counted(m.works, 'work')}, {found.alone:,} with one performance only",
     )
     for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
         yield "collection", f"{name}: {counted(performances, 'performance')} of {counted(works, 'work')}"
@@ -58,7 +58,7 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
 def _model(found: Stats) -> Iterator[tuple[str, str]]:
     m, f = found.manifest, found.manifest.features
     if f is None:
-        several = f", {found.segments:,} segments" if found.segments else ""
+        several = f", {counted(found.segments, 'segment')}" if found.segments else ""
         yield "vectors", f"foreign ({m.model}), of {m.dim:,} numbers{several}; ranked by cosine"
         return
     rate = f", {f.rate:.2f} frames/s" if f.rate else ""

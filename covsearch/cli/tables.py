@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -11,7 +13,8 @@ from rich.text import Text
 
 from covsearch.cli.shown import shown
 
-_WIDTH = 110  # where stdout is no terminal, whose width rich would ask for
+_WIDTH = 110  # where stdout is no terminal, whose width rich would ask for, and COLUMNS says nothing
+_GAP = 2  # beside every column
 
 
 class _Stdout(Console):
@@ -25,7 +28,19 @@ class _Stdout(Console):
 def stdout() -> Console:
     """A console that neither colours numbers nor cuts a redirected table to 80 columns."""
     console = _Stdout(highlight=False)
-    return console if console.is_terminal else _Stdout(highlight=False, width=_WIDTH)
+    if console.is_terminal:
+        return console
+    said = os.environ.get("COLUMNS", "")
+    return _Stdout(highlight=False, width=int(said) if said.isdecimal() and int(said) else _WIDTH)
+
+
+def mark(says: str) -> str:
+    """A sign as it is, or in letters where stdout cannot show it: no verdict is told by a ``?`` or by a colour."""
+    try:
+        says.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "yes"
+    return says
 
 
 def plain(value: object) -> Text:
@@ -34,7 +49,13 @@ def plain(value: object) -> Text:
     return Text(shown(text.replace("\n", "\N{REPLACEMENT CHARACTER}")))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str | None = None) -> Table:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    caption: str | None = None,
+    spare: Sequence[str] = (),
+) -> Table:
     """A table of `rows`, numbers to the right, long texts shortened rather than wrapped.
 
     Parameters
@@ -44,15 +65,42 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: 
     rows : iterable
         Values, one a column; None is an empty cell.
     caption : str, optional
+    spare : sequence of str
+        Names of columns that are left out, the first first, while stdout is too narrow for all and for some 16
+        letters of every text. What is left out is said below.
     """
+    cells = [[_cell(value) for value in row] for row in rows]
+    gone = _too_many(columns, cells, spare)
+    if gone:
+        places = [place for place, name in enumerate(columns) if name.removeprefix(">") not in gone]
+        columns, cells = [columns[place] for place in places], [[row[place] for place in places] for row in cells]
+        caption = "\n".join(filter(None, (caption, f"left out for want of width: {', '.join(gone)}")))
     made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left")
     for name in columns:
         right = name.startswith(">")
         # rich narrows the columns that may wrap before the others: texts give way, numbers stay whole
         made.add_column(name.removeprefix(">"), justify="right" if right else "left", no_wrap=right)
-    for row in rows:
-        made.add_row(*map(_cell, row))
+    for row in cells:
+        made.add_row(*row)
     return made
+
+
+def _too_many(columns: Sequence[str], cells: Sequence[Sequence[Text]], spare: Sequence[str]) -> list[str]:
+    """Which of the `spare` columns do not fit."""
+    width = stdout().width
+    least = min(16, max(12, width // 5))  # characters of a text that the spare ones give way to
+    needed: dict[str, int] = {}
+    for place, name in enumerate(columns):
+        widest = max((row[place].cell_len for row in cells), default=0)
+        title = name.removeprefix(">")
+        needed[title] = max(len(title), widest if name.startswith(">") else min(widest, least)) + _GAP
+    gone: list[str] = []
+    for name in filter(needed.__contains__, spare):
+        if sum(needed.values()) <= width:
+            break
+        del needed[name]
+        gone.append(name)
+    return gone
 
 
 def _cell(value: object) -> Text:

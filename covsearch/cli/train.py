@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,55 +15,69 @@ from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError
 from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import JOIN
-from covsearch.trained import TrainedModel, train_model
-from covsearch.training.presets import PRESETS, configure
-from covsearch.training.run import Source
+from covsearch.training.choices import all_choices, chosen, idle, read_choices, uses
+from covsearch.training.presets import PRESETS
+from covsearch.training.source import TrainingSource, check_unused
 from covsearch.workspace import Workspace
 
+if TYPE_CHECKING:  # torch takes seconds, which an error of the arguments need not wait for
+    from covsearch.trained import TrainedModel
+
+# the ones that people use; --set takes all
+_SHOWN = (
+    click.option("--model", "branch", help="Branch to train: bottleneck, cnn, hybrid, invariant [by --preset]."),
+    click.option("--features", type=click.Choice(FeatureConfig.ALLOWED), help="Chroma the branch sees [by --preset]."),
+    click.option("--frames", type=int, help="Longest sequence, after block means [by --preset]."),
+    click.option("--epochs", type=int, help="1 to 1,000,000 [by --preset]."),
+    click.option("--lr", "learning_rate", type=float, help="Learning rate, between 0 and 1 [by --preset]."),
+    click.option("--seed", type=int, help="0 to 4,294,967,295 [0]."),
+)
+# each is a key of --set too; these spellings came first
 _CHOICES = (
-    click.option("--model", "branch", default=None, help="Branch to train: bottleneck, cnn, hybrid, invariant [cnn]."),
-    click.option("--features", type=click.Choice(FeatureConfig.ALLOWED), help="Chroma the branch sees [hpcp]."),
-    click.option("--frames", type=int, help="Longest sequence, after block means [2000]."),
-    click.option("--rate", type=float, help="Frames a second the branch sees; 0 is blocks just enough for --frames."),
-    click.option("--key", type=click.Choice(["played", "normalised"]), help="normalised brings every track to C."),
-    click.option("--pooling", type=click.Choice(["masked", "unmasked"]), help="unmasked is the report's baseline."),
-    click.option("--norm", type=click.Choice(["batch", "group"]), help="Normalisation inside the blocks [batch]."),
-    click.option("--alpha", type=click.Choice(["signed", "positive"]), help="Weights of the head."),
-    click.option("--qubits", type=int, help="2 to 10, for hybrid and bottleneck [7]."),
-    click.option("--q-layers", type=int, help="Entangling layers of hybrid [2]."),
-    click.option("--readout", type=click.Choice(["report", "residual"]), help="residual adds the CNN's own embedding."),
-    click.option("--quantum-device", help="PennyLane device that hybrid is measured on, NAME[:SHOTS] [exact]."),
-    click.option(
-        "--split", type=click.Choice(["works", "pairs"]), help="pairs is the report's leaky protocol [works]."
-    ),
-    click.option("--train-pairs", type=int, help="[3000]"),
-    click.option("--validation-pairs", type=int, help="[1000]"),
-    click.option("--test-pairs", type=int, help="[1000]"),
-    click.option("--loss", type=click.Choice(TrainConfig.LOSSES), help="pairs is the report's."),
-    click.option("--batch-pairs", type=int, help="Pairs a step, for --loss pairs [64]."),
-    click.option("--batch-works", type=int, help="Works a step, for --loss batch and supcon [32]."),
-    click.option("--batch-versions", type=int, help="Versions of each of those works, at most [3]."),
-    click.option("--temperature", type=float, help="Of --loss supcon [0.1]."),
-    click.option("--epochs", type=int),
-    click.option("--lr", "learning_rate", type=float, help="[0.0005]"),
-    click.option("--weight-decay", type=float),
-    click.option("--schedule", type=click.Choice(["constant", "cosine"])),
-    click.option("--patience", type=int, help="Epochs without improvement before stopping; 0 is never."),
-    click.option("--rotate-keys/--keep-keys", default=None, help="Transpose tracks at random while training."),
-    click.option("--vary-time/--keep-time", default=None, help="Change tempo and crop tracks while training."),
-    click.option("--mask-frames/--keep-frames", default=None, help="Drop and mask frames while training."),
-    click.option("--epoch-steps", type=int, help="Batches an epoch, with --synthesize [100]."),
-    click.option("--seed", type=int, help="[0]"),
+    click.option("--rate", type=float, hidden=True),
+    click.option("--key", type=click.Choice(["played", "normalised"]), hidden=True),
+    click.option("--pooling", type=click.Choice(["masked", "unmasked"]), hidden=True),
+    click.option("--norm", type=click.Choice(["batch", "group"]), hidden=True),
+    click.option("--alpha", type=click.Choice(["signed", "positive"]), hidden=True),
+    click.option("--qubits", type=int, hidden=True),
+    click.option("--q-layers", type=int, hidden=True),
+    click.option("--readout", type=click.Choice(["report", "residual"]), hidden=True),
+    click.option("--quantum-device", hidden=True),
+    click.option("--split", type=click.Choice(["works", "pairs"]), hidden=True),
+    click.option("--train-pairs", type=int, hidden=True),
+    click.option("--validation-pairs", type=int, hidden=True),
+    click.option("--test-pairs", type=int, hidden=True),
+    click.option("--loss", type=click.Choice(TrainConfig.LOSSES), hidden=True),
+    click.option("--batch-pairs", type=int, hidden=True),
+    click.option("--batch-works", type=int, hidden=True),
+    click.option("--batch-versions", type=int, hidden=True),
+    click.option("--temperature", type=float, hidden=True),
+    click.option("--weight-decay", type=float, hidden=True),
+    click.option("--schedule", type=click.Choice(["constant", "cosine"]), hidden=True),
+    click.option("--patience", type=int, hidden=True),
+    click.option("--rotate-keys/--keep-keys", default=None, hidden=True),
+    click.option("--vary-time/--keep-time", default=None, hidden=True),
+    click.option("--mask-frames/--keep-frames", default=None, hidden=True),
+    click.option("--epoch-steps", type=int, hidden=True),
 )
 
 
 def _choices(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_CHOICES):
+    for option in reversed((*_SHOWN, *_CHOICES)):
         command = option(command)
     return command
 
 
-@click.command()
+_EPILOG = "\n\n".join(
+    [
+        "What the presets use:",
+        *(f"{name}: {uses(name)}." for name in sorted(PRESETS)),
+        f"Keys of --set, with the values of the preset default: {all_choices('default')}.",
+    ]
+)
+
+
+@click.command(epilog=_EPILOG)
 @DATASET
 @SUBSET
 @FRAME_RATE
@@ -76,6 +90,7 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @_choices
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other choice, repeatable: see below.")
 @click.option("--strict", is_flag=True, help="Stop at the first unreadable file instead of skipping it.")
 @click.option("--plot/--no-plot", default=None, help="Draw loss and accuracy curves [when matplotlib is there].")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -92,29 +107,48 @@ def train_command(
     strict: bool,
     plot: bool | None,
     as_json: bool,
+    settings: tuple[str, ...],
     **explicit: Any,
 ) -> None:
     """Train a branch and its head on balanced pairs; run it again to go on after an interruption.
 
     The preset chooses everything that is not said: `default` is what works best here, `report` is the original
-    protocol (20 epochs of Adam 5e-4, padding pooled like music, no augmentation). At the end the model is calibrated on
-    its validation works, as `covsearch calibrate` does.
+    protocol (padding pooled like music, no augmentation). At the end the model is calibrated on its validation works,
+    as `covsearch calibrate` does.
 
     \b
     covsearch train --out models/mine
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
     covsearch train --preset invariant --synthesize POP909/ --synthesize music21
-    covsearch train --dataset da-tacos --split pairs --seed 3
+    covsearch train --dataset da-tacos --set split=pairs --seed 3
     """
-    config, training = configure(preset, {**explicit, "synthesize": JOIN.join(sources) or None})
+    said = {**explicit, **read_choices(settings), **({"synthesize": JOIN.join(sources)} if sources else {})}
+    config, training = chosen(preset, said)
+    source = TrainingSource(dataset, subset, strict, frame_rate)
+    source.check()
+    check_unused(out)
+    for line in idle(training, said):
+        _warn(line)
+    from covsearch.trained import train_model
+
     with stderr_progress() as progress:
-        source = Source(dataset, subset, strict, frame_rate)
-        model = train_model(source, config, training, workspace, out, progress, _warn)
+        model = train_model(source, config, training, workspace, out, progress, _warn, _hear)
     if model.uncalibrated:
         click.echo(f"not calibrated: {model.uncalibrated}", err=True)
     _draw(model, plot)
     result = model.to_dict()
-    click.echo(json.dumps(result) if as_json else "\n".join(f"{k:20} {v}" for k, v in result.items()))
+    click.echo(json.dumps(result) if as_json else "\n".join(f"{name:26}{_told(v)}" for name, v in result.items()))
+
+
+def _hear(line: str) -> None:
+    click.echo(shown(line), err=True)
+
+
+def _told(value: object) -> str:
+    """A result for people: rounded, and no Python."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(some)}" for name, some in value.items())
+    return "unknown" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _warn(line: str) -> None:

@@ -1,4 +1,4 @@
-"""``covsearch add`` and ``covsearch remove``."""
+"""``covsearch add``, ``covsearch update`` and ``covsearch remove``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import click
 
 from covsearch import api
 from covsearch.cli.build import skipped_lines, unused_lines
+from covsearch.cli.completion import complete_id
 from covsearch.cli.options import METADATA, PATH
-from covsearch.cli.shown import counted
+from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
+    from covsearch.refresh import UpdateReport
     from covsearch.update import AddReport, RemoveReport
 
 _LISTED = 10  # PIDs that a summary names
@@ -32,9 +34,13 @@ _LISTED = 10  # PIDs that a summary names
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
 @click.pass_obj
 def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Add the performances of Da-TACOS folders, or of single files, to the index, embedded with the index's own model.
+    """Add audio, or Da-TACOS features, to the index, embedded with the index's own model.
 
-    Nothing is trained, and nothing else in the index changes. Files are called as Da-TACOS calls them, since that says
+    Nothing is trained, and nothing else in the index changes. PATHS are folders and files. Of audio, the id is the path
+    from its collection's folder: a folder that was indexed before, else the folder given, or the one a file is in.
+    Titles, artists, years and works come from tags.
+
+    Feature files are called as Da-TACOS calls them, since that says
     of which work and performance they are; a model that sees several features needs one file each. Titles come from
     the metadata JSON of the folder, or beside a file's; the CSV of --metadata goes before it. What cannot be read is
     skipped in a folder, and refused as a file. Adding what is there already changes nothing; what is there with
@@ -45,7 +51,8 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
     that the index was built from.
 
     \b
-    covsearch add my-recordings/
+    covsearch add song.flac more/
+    covsearch add my-features/
     covsearch add da-tacos/da-tacos_benchmark_subset_hpcp/W_14_hpcp/P_15_hpcp.h5
     covsearch add new/W_7_hpcp/P_900001_hpcp.h5 new/W_7_hpcp/P_900002_hpcp.h5 --frame-rate 21.5
     covsearch add --vectors more.npz --metadata tracks.csv
@@ -59,7 +66,30 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
 
 
 @click.command()
-@click.argument("pids", nargs=-1, required=True, metavar="PID...")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
+@click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
+@click.pass_obj
+def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bool, as_json: bool) -> None:
+    """Bring the index up to date with a FOLDER of audio: add what is new, remove what is gone, read again what changed.
+
+    A file with another name or other tags is not decoded again. The command may be stopped at any time, and goes on
+    where it was. A file that cannot be read any more is listed, and stays in the index as it was.
+
+    \b
+    covsearch update ~/Music
+    covsearch update ~/Music --metadata works.csv
+    """
+    from covsearch.refresh import update_folder
+
+    with stderr_progress() as progress:
+        report = update_folder(workspace, folder, metadata=metadata, strict=strict, progress=progress)
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _updated(report))
+
+
+@click.command()
+@click.argument("pids", nargs=-1, required=True, metavar="PID...", shell_complete=complete_id)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
@@ -80,11 +110,12 @@ def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
 
 
 def _added(report: AddReport) -> str:
-    there = f"{len(report.already_there):,} were there already." if report.already_there else ""
+    there = len(report.already_there)
+    already = f"{there:,} {'was' if there == 1 else 'were'} there already." if there else ""
     if report.added:
-        lines = [f"Added {_count(report.added)} in {report.seconds:.1f} s: {_some(report.added)}.", there]
+        lines = [f"Added {_count(report.added)} in {report.seconds:.1f} s: {_some(report.added)}.", already]
     else:
-        lines = [f"Nothing is new: {there}"]
+        lines = [f"Nothing is new: {already}"]
     rates = " and ".join(f"{rate:.2f}" for rate in report.frame_rates)
     return "\n".join(
         [
@@ -97,19 +128,27 @@ def _added(report: AddReport) -> str:
     )
 
 
+def _updated(report: UpdateReport) -> str:
+    done = (("added", report.added), ("removed", report.removed), ("read again", report.reread))
+    counts = [f"{what} {len(pids):,}" for what, pids in (*done, ("with other tags", report.retagged))]
+    lines = [f"{', '.join(counts)}, unchanged {report.unchanged:,}, in {report.seconds:.1f} s.".capitalize()]
+    lines += [f"  {what}: {_some(pids)}" for what, pids in done if pids]
+    return "\n".join([*lines, _holds(report), *skipped_lines(report.skipped)])
+
+
 def _removed(report: RemoveReport) -> str:
     done = f"Removed {_count(report.removed)}: {_some(report.removed)}." if report.removed else "Nothing was removed."
     return f"{done}\n{_holds(report)}"
 
 
-def _holds(report: AddReport | RemoveReport) -> str:
+def _holds(report: AddReport | RemoveReport | UpdateReport) -> str:
     return (
         f"{report.generation} holds {counted(report.performances, 'performance')} of {counted(report.works, 'work')}."
     )
 
 
 def _count(pids: tuple[str, ...]) -> str:
-    return f"{len(pids):,} performance{'' if len(pids) == 1 else 's'}"
+    return counted(len(pids), "performance")
 
 
 def _some(pids: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from covsearch.cli.shown import counted
+from covsearch.counting import counted
 from covsearch.errors import ArtefactError
 from covsearch.progress import patient, stderr_progress
 from covsearch.workspace import Workspace

@@ -28,6 +28,21 @@ OTHER_FILTERS = {
     h5z.FILTER_SCALEOFFSET: "scaleoffset",
     h5z.FILTER_LZF: "lzf",
 }
+# registered with the HDF Group; which Python package reads them
+PLUGINS = {
+    305: ("LZO", "tables"),
+    307: ("bzip2", "hdf5plugin"),
+    32001: ("Blosc", "hdf5plugin"),
+    32004: ("LZ4", "hdf5plugin"),
+    32008: ("Bitshuffle", "hdf5plugin"),
+    32013: ("ZFP", "hdf5plugin"),
+    32015: ("Zstandard", "hdf5plugin"),
+    32017: ("SZ", "hdf5plugin"),
+    32018: ("FCIDECOMP", "hdf5plugin"),
+    32024: ("SZ3", "hdf5plugin"),
+    32026: ("Blosc2", "hdf5plugin"),
+    32028: ("SPERR", "hdf5plugin"),
+}
 
 _DamagedError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # its stub takes the class for an instance
 
@@ -87,8 +102,7 @@ def stored_layout(dataset: Any, shape: tuple[int, int], dtype: np.dtype[Any], fi
     filters = tuple(plist.get_filter(i)[0] for i in range(plist.get_nfilters()))
     for code in filters:
         if code not in DECODED_FILTERS:
-            name = OTHER_FILTERS.get(code, f"number {code}")
-            raise RefusedError(f"uses the HDF5 filter {name}; only shuffle and gzip are read")
+            raise RefusedError(f"{_filter_used(code)}, and write it with compression='gzip'")
     chunked = plist.get_layout() == h5d.CHUNKED
     chunk = plist.get_chunk() if chunked else None
     layout = Layout(dataset, shape, dtype, chunk, filters, ())
@@ -104,6 +118,17 @@ def stored_layout(dataset: Any, shape: tuple[int, int], dtype: np.dtype[Any], fi
     if layout.nbytes > MAX_RATIO * stored:
         raise RefusedError(f"would inflate {stored} stored bytes to {layout.nbytes}, over {MAX_RATIO} times")
     return layout
+
+
+def _filter_used(code: int) -> str:
+    """Which filter is not read here, and what reads it."""
+    if code in OTHER_FILTERS:
+        name, reader = OTHER_FILTERS[code], "h5py"
+    elif code in PLUGINS:
+        name, reader = PLUGINS[code][0], f"the package {PLUGINS[code][1]}"
+    else:
+        name, reader = f"number {code}", "the program that wrote it"
+    return f"uses the HDF5 filter {name}; only shuffle and gzip are read: open it with {reader}"
 
 
 def _check_size(nbytes: int, what: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
+from covsearch.dataset.source import Source
 
 _OWN = ("title", "artist", "year", "instrumental", "artist_mbid", "matches")
 _WORKS = ("work_title", "work_artist")
@@ -24,7 +22,7 @@ class Conflict:
 
 
 def find_conflicts(
-    dataset: Dataset, performances: Mapping[str, Performance], origins: Mapping[str, Origin]
+    dataset: Source, performances: Mapping[str, Performance], origins: Mapping[str, Origin]
 ) -> list[Conflict]:
     """Compare every performance of a dataset with the indexed one of the same PID, and with its work.
 
@@ -33,7 +31,7 @@ def find_conflicts(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Source
         With the features that the index was made of.
     performances, origins : mapping
         PID -> what is known of it in the index, and what it was indexed from.
@@ -70,7 +68,7 @@ def _other_work(
     return None
 
 
-def _other_ids_or_text(given: Performance, stored: Performance, dataset: Dataset) -> str | None:
+def _other_ids_or_text(given: Performance, stored: Performance, dataset: Source) -> str | None:
     if given.wid != stored.wid:
         return f"is in the index as a performance of {_work(stored)}, not of {_work(given)}"
     for name in _OWN if dataset.metadata else ():
@@ -80,23 +78,17 @@ def _other_ids_or_text(given: Performance, stored: Performance, dataset: Dataset
     return None
 
 
-def _other_file(dataset: Dataset, pid: str, origin: Origin | None) -> str | None:
+def _other_file(dataset: Source, pid: str, origin: Origin | None) -> str | None:
     if origin is None:
         return "is in the index, and nobody noted from which file"
     if origin.frame_rate != dataset.frame_rate:
         return f"is in the index at {origin.frame_rate:.6g} frames/s, not {dataset.frame_rate:.6g}"
     for feature, file in origin.files.items():
-        path = dataset.files[pid].get(feature)
-        if path is None or _sha256(path) != file.sha256:
+        if dataset.checksum(pid, feature) != file.sha256:
             return (
                 f"is in the index with another {feature} file, {file.path} of {origin.folder or 'the bundled sample'}"
             )
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _work(performance: Performance) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
 from covsearch.dataset.hdf5 import DeclaredRateError, read_rate
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.layout import SINGLE_FILES, FeatureFile, Layout, Skipped, find_layout, relative, scan
-from covsearch.dataset.metadata import read_metadata
+from covsearch.dataset.metadata import Metadata, read_metadata
+from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import Performance, known_work
+from covsearch.dataset.readings import Hdf5Reading, is_same
+from covsearch.dataset.source import FileStamp
 from covsearch.errors import ArtefactError, FeatureFileError, NotFoundError, UsageError
 
 __all__ = ["Dataset", "Skipped", "open_dataset"]
@@ -48,6 +57,8 @@ class Dataset:
         Da-TACOS's.
     rate_is_given : bool
         Whether the caller said it, against whatever files declare.
+    bundled : bool
+        Whether it is the bundled sample, which moves with the package.
     """
 
     root: Path
@@ -59,6 +70,43 @@ class Dataset:
     frame_rate: float = DATACOS_RATE
     rate_is_known: bool = False
     rate_is_given: bool = False
+    bundled: bool = False
+
+    def chroma(self, id_: str, names: Sequence[str]) -> tuple[dict[str, NDArray[np.float32]], float]:
+        """Chroma of one performance by feature, each (T, 12), and its frames/s.
+
+        Raises
+        ------
+        FeatureFileError
+            When a file is refused.
+        """
+        return self.reading(id_).chroma(names), self.frame_rate
+
+    def origin(self, id_: str, stamps: Mapping[str, FileStamp]) -> Origin:
+        """Where one performance's chroma is from; `stamps` are of its files when they were read."""
+        paths = {name: self.files[id_][name].relative_to(self.root) for name in stamps}
+        files = {name: OriginFile(path_text(paths[name]), known.sha256) for name, known in stamps.items()}
+        return Origin(None if self.bundled else path_text(self.root), self.subset, self.frame_rate, files)
+
+    def reading(self, id_: str) -> Hdf5Reading:
+        """How to read one performance."""
+        return Hdf5Reading(id_, self.performances[id_].wid, self.files[id_], self.root, self.rate_to_match)
+
+    def unchanged(self, id_: str, stamps: Mapping[str, FileStamp]) -> bool:
+        """Whether a performance's files still are what they were at `stamps`."""
+        return all(is_same(old, self.files[id_][name], self.root) for name, old in stamps.items())
+
+    def checksum(self, id_: str, feature: str) -> str | None:
+        """SHA-256 of one of its files, hexadecimal; None where there is no such file."""
+        path = self.files[id_].get(feature)
+        if path is None:
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def having(self, **changes: Any) -> Self:
+        """The same collection with other values of its attributes."""
+        return replace(self, **changes)
 
     @property
     def rate_to_match(self) -> float | None:
@@ -147,6 +195,11 @@ def open_dataset(
     return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, is_known, given)
 
 
+def path_text(path: Path) -> str:
+    """`path` as text that can be stored; a name that is no UTF-8 becomes one that can be read, but not opened."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
 def rate_in(files: Mapping[str, Mapping[str, Path]], root: Path) -> float | None:
     """The frame rate that the first file that can be read declares, frames/s; None where it declares none.
 
@@ -217,7 +270,7 @@ def _metadata_path(layout: Layout, subset: str) -> Path | None:
 
 def join(
     found: Found,
-    records: Mapping[str, Performance] | None,
+    records: Metadata | None,
     required: tuple[str, ...],
     root: Path,
     skipped: list[Skipped],
@@ -225,7 +278,10 @@ def join(
     """Bring files and metadata together, by PID."""
     performances: dict[str, Performance] = {}
     files: dict[str, dict[str, Path]] = {}
-    for pid in sorted(found.keys() | (records or {}).keys(), key=natural_key):
+    known = records.performances.keys() if records else set()
+    refused = records.refused if records else {}
+    skipped.extend(Skipped(f"{wid}/{pid}", reason) for pid, (wid, reason) in refused.items())
+    for pid in sorted((found.keys() | known) - refused.keys(), key=natural_key):
         by_feature = found.get(pid, {})
         performance = _performance(pid, by_feature, records, root, skipped)
         if performance is None:
@@ -243,13 +299,13 @@ def join(
 def _performance(
     pid: str,
     by_feature: Mapping[str, list[FeatureFile]],
-    records: Mapping[str, Performance] | None,
+    records: Metadata | None,
     root: Path,
     skipped: list[Skipped],
 ) -> Performance | None:
     """What the metadata says of `pid`; without metadata, what its folders say if they agree."""
-    if records is not None and pid in records:
-        return records[pid]
+    if records is not None and pid in records.performances:
+        return records.performances[pid]
     files = [file for files in by_feature.values() for file in files]
     path = relative(files[0].path, root)
     works = sorted({file.wid for file in files}, key=natural_key)
@@ -289,4 +345,4 @@ def _check_outcome(
     if strict and metadata is None:
         raise ArtefactError(f"{where}: no metadata JSON (expected da-tacos_{subset}_subset_metadata.json)")
     if not any_left:
-        raise NotFoundError(f"{where}: no usable performance; {first or 'its feature folders are empty'}")
+        raise NotFoundError(f"{where}: no usable performance; {first or 'its feature folders hold no feature file'}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
+from covsearch.counting import counted
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.dataset.info import DatasetInfo
@@ -53,7 +54,7 @@ def _draw_distributions(dataset: Dataset, name: str, folder: Path, progress: Pro
     if not performances:
         return None
     total = sum(name in files for files in dataset.files.values())
-    title = f"{name.upper()}, {dataset.subset}: {performances:,} of {total:,} performances"
+    title = f"{name.upper()}, {dataset.subset}: {performances:,} of {counted(total, 'performance')}"
     return plots.feature_distributions(frames, folder / f"feature-distributions-{name}.png", title=title)
 
 
@@ -77,6 +78,6 @@ def sample_frames(dataset: Dataset, name: str, progress: Progress = silent) -> t
 def _draw_lengths(info: DatasetInfo, readable: Mapping[str, NDArray[np.int64]], folder: Path) -> Path | None:
     """Of the first feature: all are made from the same audio and equally long but for a frame."""
     for name, lengths in readable.items():
-        title = f"{name.upper()}, {info.dataset.subset}: {len(lengths):,} performances"
+        title = f"{name.upper()}, {info.dataset.subset}: {counted(len(lengths), 'performance')}"
         return plots.length_histogram(lengths, folder / "lengths.png", frame_rate=info.dataset.frame_rate, title=title)
     return None

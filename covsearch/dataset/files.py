@@ -16,15 +16,14 @@ from covsearch.dataset.datacos import Dataset, Found, Skipped, join, open_datase
 from covsearch.dataset.frame_rate import frame_rate_of
 from covsearch.dataset.hdf5 import read_rate
 from covsearch.dataset.ids import PID, WID
-from covsearch.dataset.layout import FOLDER, METADATA, FeatureFile
-from covsearch.dataset.metadata import read_metadata
-from covsearch.dataset.performance import Performance
+from covsearch.dataset.layout import FOLDER, METADATA, SUFFIX, FeatureFile
+from covsearch.dataset.metadata import Metadata, read_metadata
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 
 LOOSE = "files"  # what the subset of files is called that lie in no dataset's folder
 EXPECTED = "W_<number>_<hpcp|crema|cens>/P_<number>_<same>.h5 or W_<number>/P_<number>.h5"
 _NAME = re.compile(
-    rf"(?P<wid>{WID.pattern})(?P<suffix>_(?:{'|'.join(CHROMA)}))?/(?P<pid>{PID.pattern})(?P=suffix)?\.h5"
+    rf"(?P<wid>{WID.pattern})(?P<suffix>_(?:{'|'.join(CHROMA)}))?/(?P<file>(?P<pid>{PID.pattern})(?P=suffix)?){SUFFIX}"
 )
 
 
@@ -63,7 +62,7 @@ def open_files(
     return tuple(_open(subset, group, features, frame_rate) for subset, group in groups.items())
 
 
-def open_given(
+def open_features(
     paths: Sequence[Path], features: Sequence[str], subset: str | None, strict: bool, frame_rate: float | None
 ) -> list[tuple[Dataset, bool]]:
     """Folders one by one, then the files; with each, whether nothing of it may be skipped.
@@ -119,7 +118,7 @@ def _file(path: Path, features: Sequence[str]) -> Iterator[tuple[str, FeatureFil
     if not path.is_file():
         raise NotFoundError(f"{path} is {'not a regular file' if path.exists() else 'not there'}; expected {EXPECTED}")
     name = _NAME.fullmatch(f"{path.parent.name}/{path.name}")
-    if not name or f"{name['pid']}{name['suffix'] or ''}.h5" != path.name:
+    if not name or name["file"] != f"{name['pid']}{name['suffix'] or ''}":
         raise UsageError(f"{path}: expected a file called {EXPECTED}, so that its work and performance are known")
     names = [name["suffix"][1:]] if name["suffix"] else features
     for feature in names:
@@ -153,5 +152,7 @@ def _metadata_in(folder: Path, subset: str) -> Iterator[Path]:
                 yield path
 
 
-def _records(metadata: Path, found: Found) -> dict[str, Performance]:
-    return {pid: performance for pid, performance in read_metadata(metadata).items() if pid in found}
+def _records(metadata: Path, found: Found) -> Metadata:
+    read = read_metadata(metadata)
+    performances = {pid: performance for pid, performance in read.performances.items() if pid in found}
+    return Metadata(performances, {pid: why for pid, why in read.refused.items() if pid in found})

@@ -13,6 +13,7 @@ from pathlib import Path
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.guard.files import RefusedError, read_text
 
+MAX_RATE = 1_000_000  # frames/s
 DATACOS_RATE = 44_100 / 512  # frames/s
 SLOW_RATE = DATACOS_RATE / 32  # 2.69 frames/s: what methods and branches with a frame rate of their own see
 OWN = {"benchmark": DATACOS_RATE, "coveranalysis": DATACOS_RATE, "sample": 44_100 / 4096}
@@ -28,10 +29,12 @@ def check_frame_rate(frame_rate: float) -> float:
     Raises
     ------
     UsageError
-        When it is no positive number.
+        When it is no positive number, or more than a million.
     """
     if not 0 < frame_rate < math.inf:
         raise UsageError(f"the frame rate must be a positive number of frames a second, not {frame_rate}")
+    if frame_rate > MAX_RATE:
+        raise UsageError(f"the frame rate must be at most {MAX_RATE:,} frames a second, not {frame_rate:g}")
     return float(frame_rate)
 
 
@@ -90,7 +93,7 @@ def declared_rate(folder: Path) -> float | None:
     if unknown := sorted(set(said) - {"name", "frame_rate"}):
         raise ArtefactError(f"{path}: expected the keys name and frame_rate, found {unknown[0]!r}")
     rate = said.get("frame_rate")
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= MAX_RATE:
         raise ArtefactError(f"{path}: expected frame_rate as a positive number of frames a second, found {rate!r}")
     return float(rate)
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.chroma import BINS, CHROMA
 from covsearch.dataset.chunks import Layout, read_values, stored_layout
+from covsearch.dataset.frame_rate import MAX_RATE
 from covsearch.errors import FeatureFileError
 from covsearch.guard.files import RefusedError, Snapshot
 
@@ -210,7 +211,7 @@ def _rate(file: Any) -> float | None:
         rate = float(said)
     except ValueError:
         rate = math.nan
-    if not 0 < rate < math.inf:
+    if not 0 < rate <= MAX_RATE:
         raise RefusedError(f"attribute {name} says {said!r}; expected {expected}")
     return rate
 

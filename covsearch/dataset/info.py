@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class DatasetInfo:
     Attributes
     ----------
     dataset : Dataset
+        With the performances of which at least one file was not refused.
     lengths : mapping
         Feature -> frames of every performance whose file was not refused, NDArray[int64] of shape (n,).
     skipped : tuple of Skipped
@@ -112,23 +113,31 @@ def measure_dataset(
         With `strict`, for the first refused file.
     """
     lengths: dict[str, list[int]] = {name: [] for name in dataset.features}
+    usable: set[str] = set()
     skipped = list(dataset.skipped)
     jobs = [(pid, name) for pid, files in dataset.files.items() for name in sorted(files)]
     stage = "reading values" if check else "reading headers"
-    for done, ((_, name), result) in enumerate(zip(jobs, _measured(dataset, jobs, check), strict=True), 1):
+    for done, ((pid, name), result) in enumerate(zip(jobs, _measured(dataset, jobs, check), strict=True), 1):
         if isinstance(result, int):
             lengths[name].append(result)
+            usable.add(pid)
         elif strict:
             raise result
         else:
             skipped.append(Skipped(relative(result.path, dataset.root), result.reason))
         progress(stage, done, len(jobs))
     return DatasetInfo(
-        dataset=dataset,
+        dataset=_only(dataset, usable),
         lengths={name: np.array(frames, dtype=np.int64) for name, frames in lengths.items()},
         skipped=tuple(skipped),
         checked=check,
     )
+
+
+def _only(dataset: Dataset, pids: Set[str]) -> Dataset:
+    """`dataset` with the performances `pids` alone."""
+    performances = {pid: performance for pid, performance in dataset.performances.items() if pid in pids}
+    return replace(dataset, performances=performances, files={pid: dataset.files[pid] for pid in performances})
 
 
 def _measured(dataset: Dataset, jobs: Sequence[tuple[str, str]], check: bool) -> Iterator[int | FeatureFileError]:

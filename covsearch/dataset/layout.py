@@ -6,9 +6,10 @@ Two layouts, and any mixture of them under one root::
     da-tacos_benchmark_subset_single_files/W_14/P_15.h5         one file with every feature
     da-tacos_metadata/da-tacos_benchmark_subset_metadata.json
 
-The prefix ``da-tacos_`` may be missing, unzipping may have doubled a folder, and the root may be one of the
-feature folders itself. The other features' folders (mfcc, key, madmom, tags) are passed over. Symbolic links
-are followed only to places inside the root.
+The prefix ``da-tacos_`` may be missing, ``.h5`` may be ``.hdf5`` or in capitals, unzipping may have doubled a folder,
+and the root may be one of the feature folders itself. What is in a folder of works and is none of this is listed. The
+other features' folders (mfcc, key, madmom, tags) are passed over. Symbolic links are followed only to places inside the
+root.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ SINGLE_FILES = "single_files"
 MAX_DEPTH = 3  # root / what the user made / doubled by unzipping / feature folder
 _SUBSET = r"(?:da-tacos_)?(?P<subset>[A-Za-z0-9][A-Za-z0-9_.-]*?)_subset_"
 FOLDER = re.compile(rf"{_SUBSET}(?P<what>{'|'.join(CHROMA)}|{SINGLE_FILES})")
+SUFFIX = r"\.(?i:h5|hdf5|he5)"
+_ALIKE = re.compile(
+    r"\.(?:h5|hdf5|he5)(?:\.\w+)?", re.IGNORECASE
+)  # how the name of a feature file may end, packed or not
 METADATA = re.compile(rf"{_SUBSET}metadata\.json")
 
 
@@ -131,12 +136,14 @@ def scan(folder: FeatureFolder, root: Path, skipped: list[Skipped]) -> Iterator[
     """
     suffix = "" if folder.what == SINGLE_FILES else f"_{folder.what}"
     work_name = re.compile(rf"({WID.pattern}){suffix}")
-    file_name = re.compile(rf"({PID.pattern}){suffix}\.h5")
+    file_name = re.compile(rf"({PID.pattern}){suffix}{SUFFIX}")
     for work in _listed(folder.path, root, skipped):
         name = work_name.fullmatch(work.name)
         if name and work.is_dir():
             yield from _scan_work(work.path, name[1], file_name, f"P_<number>{suffix}.h5", root, skipped)
-        elif work.name.endswith(".h5") or (work.is_dir() and not _belongs_above(work.name)):
+        elif (
+            _ALIKE.search(work.name) or work.name.startswith("P_") or (work.is_dir() and not _belongs_above(work.name))
+        ):
             expected = f"a folder W_<number>{suffix}"
             skipped.append(Skipped(relative(work.path, root), f"is misnamed; expected {expected}"))
 
@@ -156,8 +163,17 @@ def _scan_work(
         elif name:
             reason = "is a folder, not an HDF5 file" if entry.is_dir() else "is not a regular file"
             skipped.append(Skipped(relative(entry.path, root), reason))
-        elif entry.name.endswith(".h5"):
-            skipped.append(Skipped(relative(entry.path, root), f"is misnamed; expected {expected}"))
+        else:
+            skipped.append(Skipped(relative(entry.path, root), f"{_why_not(entry)}; expected {expected}"))
+
+
+def _why_not(entry: os.DirEntry[str]) -> str:
+    """Why something in a work's folder is no feature file."""
+    if entry.is_dir():
+        return "is a folder"
+    if entry.name.lower().endswith((".gz", ".bz2", ".xz", ".zip", ".zst")):
+        return "is compressed: unpack it"
+    return "is misnamed" if _ALIKE.search(entry.name) else "is no HDF5 file"
 
 
 def _listed(folder: Path | str, root: Path, skipped: list[Skipped]) -> Iterator[os.DirEntry[str]]:

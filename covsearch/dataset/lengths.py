@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.hdf5 import inspect_chroma
+from covsearch.dataset.source import Source
 from covsearch.errors import FeatureFileError, UsageError
 
 SHORTEST, LONGEST = 45.0, 1200.0  # s, of a median
 _LOOKED_AT = 64  # files of a collection, evenly spread
 
 
-def check_lengths(dataset: Dataset, feature: str) -> None:
+def check_lengths(dataset: Source, feature: str) -> None:
     """Refuse a dataset whose frame rate nobody said and whose median length cannot be true at the assumed one.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Source
     feature : str
         Whose files are looked at: the headers of up to 64.
 

@@ -1,13 +1,19 @@
-"""Da-TACOS's metadata JSON: ``{WID: {PID: record}}``, every value of a record a string."""
+"""Da-TACOS's metadata JSON: ``{WID: {PID: record}}``, every value of a record a string.
+
+What is wrong with one record costs that record: it is refused with its reason. What is wrong with the document refuses
+the file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from covsearch.dataset.ids import is_pid, is_wid
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
+from covsearch.dataset.texts import clean
 from covsearch.errors import ArtefactError
 from covsearch.guard.documents import parse_json
 from covsearch.guard.files import read_text
@@ -16,10 +22,25 @@ from covsearch.guard.files import read_text
 # 190,000 with half the fields. A million works do not fit, since parsed they would take gigabytes.
 MAX_BYTES = 32 * 2**20
 MAX_VALUES = 2_000_000
-MAX_TEXT = 10_000  # characters of one field; the benchmark's longest has 135
 
 
-def read_metadata(path: Path, root: Path | None = None) -> dict[str, Performance]:
+@dataclass(frozen=True)
+class Metadata:
+    """What a metadata file says.
+
+    Attributes
+    ----------
+    performances : mapping
+        PID -> Performance, in the file's order.
+    refused : mapping
+        PID of every record that cannot be -> its work and why, in a few words.
+    """
+
+    performances: Mapping[str, Performance]
+    refused: Mapping[str, tuple[str, str]]
+
+
+def read_metadata(path: Path, root: Path | None = None) -> Metadata:
     """Read a Da-TACOS metadata file.
 
     Parameters
@@ -29,20 +50,15 @@ def read_metadata(path: Path, root: Path | None = None) -> dict[str, Performance
     root : Path, optional
         A folder, its own links resolved, that the file must be in.
 
-    Returns
-    -------
-    dict
-        PID -> Performance, in the file's order.
-
     Raises
     ------
     ArtefactError
-        When the file is too large, no JSON, nested too deeply, names a key or PID twice, or has a name, type
-        or text that cannot be.
+        When the file is too large, no JSON, nested too deeply, names a key or PID twice, or has a work or a name that
+        cannot be.
     """
     try:
         content = parse_json(read_text(path, MAX_BYTES, root), MAX_VALUES)
-        return _performances(_dict(content, "the top level"))
+        return _metadata(_dict(content, "the top level"))
     except ValueError as e:
         raise ArtefactError(f"{path}: not Da-TACOS metadata: {e}") from e
 
@@ -53,23 +69,27 @@ def _dict(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-def _performances(works: dict[str, Any]) -> dict[str, Performance]:
+def _metadata(works: dict[str, Any]) -> Metadata:
     found: dict[str, Performance] = {}
+    refused: dict[str, tuple[str, str]] = {}
     for wid, records in works.items():
         if not is_wid(wid):
             raise ValueError(f"expected a work like W_14, got {wid[:80]!r}")
         for pid, record in _dict(records, wid).items():
             if not is_pid(pid):
                 raise ValueError(f"expected a performance like P_22 in {wid}, got {pid[:80]!r}")
-            if pid in found:
-                raise ValueError(f"{pid} is in {found[pid].wid} and in {wid}")
-            found[pid] = _performance(wid, pid, _dict(record, pid))
-    return found
+            if pid in found or pid in refused:
+                raise ValueError(f"{pid} is in {found[pid].wid if pid in found else refused[pid][0]} and in {wid}")
+            try:
+                found[pid] = _performance(wid, pid, _dict(record, pid))
+            except ValueError as e:
+                refused[pid] = (wid, f"its record in the metadata JSON is refused: {e}")
+    return Metadata(found, refused)
 
 
 def _performance(wid: str, pid: str, record: dict[str, Any]) -> Performance:
     for key, expected in (("work_id", wid), ("perf_id", pid)):
-        if record.get(key, expected) != expected:
+        if record.get(key) not in (expected, None):
             raise ValueError(f"{wid}/{pid} has {key} {str(record[key])[:80]!r}")
     return Performance(
         pid=pid,
@@ -78,7 +98,7 @@ def _performance(wid: str, pid: str, record: dict[str, Any]) -> Performance:
         artist=_text(record, "perf_artist", pid),
         work_title=_text(record, "work_title", pid),
         work_artist=_text(record, "work_artist", pid),
-        year=_year(_text(record, "release_year", pid)),
+        year=_year(record, pid),
         instrumental={"Yes": True, "No": False}.get(_text(record, "instrumental", pid)),
         artist_mbid=_text(record, "perf_artist_mbid", pid) or None,
         matches=tuple(_matches(record.get("mb_performances") or {}, pid)),
@@ -86,25 +106,21 @@ def _performance(wid: str, pid: str, record: dict[str, Any]) -> Performance:
 
 
 def _text(record: dict[str, Any], key: str, pid: str) -> str:
-    value = record.get(key, "")
+    """A field's text; empty where it is missing or null."""
+    value = record.get(key)
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise ValueError(f"{key} of {pid} must be text, not {type(value).__name__}")
     return clean(value, f"{key} of {pid}")
 
 
-def clean(value: str, what: str) -> str:
-    """`value` itself, if it can be stored and printed; a terminal would obey control characters."""
-    if len(value) > MAX_TEXT:
-        raise ValueError(f"{what} has {len(value):,} characters; at most {MAX_TEXT:,} are read")
-    if not value.isprintable() and any(c < " " or "\x7f" <= c < "\xa0" for c in value):
-        raise ValueError(f"{what} has control characters")
-    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError(f"{what} has half of a surrogate pair")
-    return value
-
-
-def _year(text: str) -> int | None:
-    """A year of one to four digits; the benchmark also has 105 empty ones and 7 "Unreleased"."""
+def _year(record: dict[str, Any], pid: str) -> int | None:
+    """A year of one to four digits, or a number; the benchmark also has 105 empty ones and 7 "Unreleased"."""
+    value = record.get("release_year")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value) if 0 <= value < 10_000 and value == int(value) else None
+    text = _text(record, "release_year", pid)
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else None
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
-
 from covsearch.dataset.splits import Split, read_split
 from covsearch.dataset.unpack import unpack
 from covsearch.errors import CovsearchError, NotFoundError
-from covsearch.workspace import find_workspace
+from covsearch.workspace import find_workspace, user_cache
 
 SHA256 = "ce25ceeff036ba6e00d46990743dc88c87726fb5948d1b4f44499fbab862b96f"
 """Of the archive: `python -m benchmarks.make_sample` prints it."""
@@ -40,7 +38,7 @@ def sample_root() -> Path:
     if not archive.is_file():
         raise NotFoundError(f"the bundled sample is not at {archive}: reinstall covsearch, or name a Da-TACOS folder")
     moved = os.environ.get("COVSEARCH_HOME")
-    root = (find_workspace().cache if moved else platformdirs.user_cache_path("covsearch")) / f"sample-{SHA256[:16]}"
+    root = (find_workspace().cache if moved else user_cache()) / f"sample-{SHA256[:16]}"
     try:
         unpack(archive, SHA256, root)
     except OSError as error:

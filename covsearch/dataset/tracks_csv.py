@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.ids import ID_RULE, in_words, is_id
-from covsearch.dataset.metadata import MAX_BYTES, clean
+from covsearch.dataset.metadata import MAX_BYTES
 from covsearch.dataset.performance import Performance
+from covsearch.dataset.source import Source
+from covsearch.dataset.texts import clean
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.guard.files import RefusedError, read_bytes
 
@@ -48,10 +49,9 @@ class Tracks:
         """`performances`, by id, each as the CSV has it where that names it; the others as they are."""
         return {pid: self._told(performance) for pid, performance in performances.items()}
 
-    def told(self, dataset: Dataset) -> Dataset:
-        """`dataset` as the CSV has it."""
-        performances = self.applied(dataset.performances)
-        return replace(dataset, performances=performances, metadata=dataset.metadata or self.path)
+    def told(self, source: Source) -> Source:
+        """`source` as the CSV has it."""
+        return source.having(performances=self.applied(source.performances), metadata=source.metadata or self.path)
 
     def not_in(self, ids: Iterable[str]) -> tuple[str, ...]:
         """The ids of the CSV that are not among `ids`, in the file's order."""
@@ -168,19 +168,19 @@ def _track(line: int, cells: Mapping[str, str]) -> Performance:
             raise RefusedError(f"{where}: {cell[:80]!r} is no id: {ID_RULE}")
         if column == YEAR and cell and not _YEAR.fullmatch(cell):
             raise RefusedError(f"{where}: expected a year like 1969 or nothing, not {cell[:80]!r}")
-        _check_text(cell, where)
+    texts = {column: _cleaned(cells.get(column, ""), f"line {line}, column {column}") for column in (TITLE, ARTIST)}
     year = cells.get(YEAR, "").partition(".")[0]
     return Performance(
         cells[ID],
         cells.get(WORK) or None,
-        cells.get(TITLE, ""),
-        cells.get(ARTIST, ""),
+        texts[TITLE],
+        texts[ARTIST],
         year=int(year) if year else None,
     )
 
 
-def _check_text(cell: str, where: str) -> None:
+def _cleaned(cell: str, where: str) -> str:
     try:
-        clean(cell, where)
+        return clean(cell, where)
     except ValueError as e:
         raise RefusedError(str(e)) from e

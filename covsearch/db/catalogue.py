@@ -13,17 +13,19 @@ from typing import Any
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from covsearch.config import check_count
 from covsearch.dataset.ids import MAX_ID, in_words, is_pid
 from covsearch.dataset.names import COLON, Naming, full_name, is_name, naming_of
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
+from covsearch.dataset.words import Question, Term, question_of
 from covsearch.db.found import Found
 from covsearch.db.models import TEXT, FeatureFileRow, MusicBrainzRow, PerformanceRow, SourceRow, WorkRow
 from covsearch.db.session import ReadOnlyDatabase
 from covsearch.errors import UsageError
 
+_LIKE_PID = re.compile(r"\W*[pw]?[\W_]*([0-9]{1,18})[0-9]*(?:_\w+)?(?:\.\w+)?\s*", re.IGNORECASE)
 _CHUNK = 500  # ids in one statement; SQLite allows 32,766
-_MAX_WORDS = 64  # the longest title in Da-TACOS has 19; FTS5 takes minutes for 100,000
 
 # columns instead of mapped objects, in the order of Performance's fields: twice as quick, and a query is mostly this
 _COLUMNS = select(
@@ -103,6 +105,10 @@ class SqliteCatalogue:
     def rows(self) -> tuple[tuple[int, str], ...]:
         """Row of its vector and name of every performance, by row."""
         return tuple((id_, self._naming[0].name(collection, pid)) for id_, collection, pid in self._ids())
+
+    def names(self) -> tuple[str, ...]:
+        """What all performances are called, by row."""
+        return tuple(name for _, name in self.rows())
 
     def _ids(self) -> list[tuple[int, str, str]]:
         query = select(PerformanceRow.id, PerformanceRow.collection, PerformanceRow.pid).order_by(PerformanceRow.id)
@@ -193,33 +199,36 @@ class SqliteCatalogue:
         """Up to `n` PIDs that `text` may have meant, the likeliest first.
 
         Of Da-TACOS that is ``P_22`` itself for ``p22`` and ``22``, a work's performances for its WID, and else PIDs
-        with nearly the same digits, then with the nearest numbers. Other ids are likely when they read nearly alike.
+        with nearly the same digits, of those the nearest numbers. Other ids are likely when they read nearly alike.
         """
-        digits = re.search(r"[0-9]{1,18}", text)
-        if digits and text.strip().upper().startswith("W") and (clique := self.clique(f"W_{digits[0]}")):
+        digits = _LIKE_PID.fullmatch(text)
+        if digits and text.strip().upper().startswith("W") and (clique := self.clique(f"W_{digits[1]}")):
             return clique[:n]
         called: dict[str, list[str]] = {}
         for _, collection, pid in self._ids():
             called.setdefault(pid, []).append(self._naming[0].name(collection, pid))
         others = {pid.casefold(): pid for pid in reversed(called) if not is_pid(pid)}
         near = [others[typo] for typo in difflib.get_close_matches(text.casefold()[:MAX_ID], others, n, cutoff=0.6)]
-        near += _alike(f"P_{digits[0]}", list(filter(is_pid, called)), n) if digits else ()
+        near += _alike(f"P_{digits[1]}", list(filter(is_pid, called)), n) if digits else ()
         return tuple(name for pid in near for name in called[pid])[:n]
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
 
-        Case and diacritics do not matter, and the last word may be cut short. Nothing in `text` is an operator.
+        Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
+        A text without a letter is looked for as it is. Nothing in `text` is an operator.
 
         Raises
         ------
         UsageError
-            When `limit` is less than 1, or `text` has more words than any title.
+            When `limit` is not 1 to 1,000,000, or `text` has more words than any title.
         """
-        if limit < 1:
-            raise UsageError(f"at least 1 hit must be asked for, not {limit}")
-        words = _match_all(text)
-        if not words:
+        check_count(limit, "hit")
+        try:
+            asked = question_of(text)
+        except ValueError as e:
+            raise UsageError(str(e)) from e
+        if not asked:
             return []
         other = aliased(PerformanceRow)
         of_work = select(func.count()).where(
@@ -227,7 +236,7 @@ class SqliteCatalogue:
         )
         versions = case((_KNOWN, of_work.scalar_subquery()), else_=1)
         query = _COLUMNS.add_columns(versions).join(TEXT, TEXT.c.rowid == PerformanceRow.id)
-        query = query.where(TEXT.c.performance_text.op("MATCH")(words))
+        query = query.where(TEXT.c.performance_text.op("MATCH")(_match(asked)))
         query = query.order_by(TEXT.c.rank, PerformanceRow.id).limit(limit)
         with self._database.session() as session:
             rows = session.execute(query).all()
@@ -262,19 +271,37 @@ def _performances(session: Session, rows: Sequence[Sequence[Any]]) -> list[Perfo
 
 
 def _alike(pid: str, pids: Sequence[str], n: int) -> tuple[str, ...]:
-    """`pid` alone where it exists, else the `n` most alike: by their digits, then by their number."""
+    """`pid` alone where it exists, else the `n` that are the fewest slips away, of those the nearest numbers."""
     if pid in pids:
         return (pid,)
-    typos = difflib.get_close_matches(pid, pids, n, cutoff=0.8)
-    number = int(pid[2:])
-    by_number = sorted(pids, key=lambda other: abs(int(other[2:]) - number))
-    return tuple(dict.fromkeys([*typos, *by_number]))[:n]
+    digits, number = pid[2:], int(pid[2:])
+    return tuple(sorted(pids, key=lambda other: (_slips(digits, other[2:]), abs(int(other[2:]) - number)))[:n])
 
 
-def _match_all(text: str) -> str:
-    """An FTS5 expression for all words of `text`, each quoted so that it has no meaning but itself."""
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    words = ['"' + word.replace('"', '""') + '"' for word in printable.split() if any(map(str.isalnum, word))]
-    if len(words) > _MAX_WORDS:
-        raise UsageError(f"expected at most {_MAX_WORDS} words of a title or artist, got {len(words)}")
-    return " ".join(words) + "*" if words else ""
+def _slips(a: str, b: str) -> int:
+    """How many characters must be changed, left out, put in or swapped with the next to make `b` of `a`.
+
+    The optimal string alignment distance (Damerau 1964).
+    """
+    before, row = [0] * (len(b) + 1), list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        above, before, row = before, row, [i]
+        for j, right in enumerate(b, 1):
+            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                least = min(least, above[j - 2] + 1)
+            row.append(least)
+    return row[-1]
+
+
+def _match(question: Question) -> str:
+    """A question in the words of FTS5; each word is quoted, so that it has no meaning but itself."""
+    return " AND ".join(f"({' OR '.join(map(_all, ways))})" for ways in question)
+
+
+def _all(terms: tuple[Term, ...]) -> str:
+    return f"({' AND '.join(map(_term, terms))})"
+
+
+def _term(term: Term) -> str:
+    return f'"{" ".join(term.words)}"{"*" if term.cut else ""}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, MetaData, String, Table, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA = 4  # PRAGMA user_version; raised with every change below
+SCHEMA = 5  # PRAGMA user_version; raised with every change below
 
 
 class Base(DeclarativeBase):
@@ -84,9 +84,11 @@ class FeatureFileRow(Base):
     sha256: Mapped[str] = mapped_column(comment="of the file's content, hexadecimal")
 
 
+# covsearch.dataset.words splits and folds texts, so the tokenizer has only to split at blanks: "ascii" takes every
+# character beyond ASCII for a part of a word
 TEXT_COLUMNS = ("title", "artist", "work_title", "work_artist")
 CREATE_TEXT_INDEX = f"""CREATE VIRTUAL TABLE performance_text USING fts5(
-\t{", ".join(TEXT_COLUMNS)}, content='', tokenize='unicode61 remove_diacritics 2'
+\t{", ".join(TEXT_COLUMNS)}, content='', tokenize='ascii'
 )"""
 
 # FTS5's hidden columns: one named as the table, for MATCH, and rank, bm25's; in a MetaData of its own, because

@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from covsearch.dataset.names import names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
+from covsearch.dataset.words import words_of
 from covsearch.db.models import (
     CREATE_TEXT_INDEX,
     SCHEMA,
@@ -146,4 +147,5 @@ def _musicbrainz(performances: Iterable[Performance]) -> Iterable[dict[str, Any]
 
 
 def _text(row: int, p: Performance, work: tuple[str, str]) -> dict[str, Any]:
-    return {"rowid": row, "title": p.title, "artist": p.artist, "work_title": work[0], "work_artist": work[1]}
+    texts = {"title": p.title, "artist": p.artist, "work_title": work[0], "work_artist": work[1]}
+    return {"rowid": row, **{column: " ".join(words_of(text)) for column, text in texts.items()}}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store
@@ -111,11 +112,9 @@ class DetectionReport:
     @property
     def heading(self) -> str:
         """What was searched, in a line."""
-        more = f" and {self.distractors:,} distractors" if self.distractors else ""
-        return (
-            f"{self.subset}, {self.protocol}, {self.model}: collections drawn from {self.performances:,} performances "
-            f"of {self.works:,} works{more}"
-        )
+        more = f" and {counted(self.distractors, 'distractor')}" if self.distractors else ""
+        drawn = f"{counted(self.performances, 'performance')} of {counted(self.works, 'work')}{more}"
+        return f"{self.subset}, {self.protocol}, {self.model}: collections drawn from {drawn}"
 
     @property
     def caption(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
+from covsearch.counting import counted
 from covsearch.evaluate.calibration import CalibrationScore
 from covsearch.evaluate.detection import Rate
 from covsearch.evaluate.detection_report import DetectionReport
@@ -63,7 +64,8 @@ def diagrams(score: CalibrationScore) -> list[tuple[str, NDArray[np.float64], ND
 
 def draw_retrieval(report: RetrievalReport, folder: Path, prefix: str = "", suffix: str = ".png") -> list[Path]:
     """Draw ``ranks`` and ``recall`` into `folder`; all else as for :func:`draw_pairs`."""
-    title = f"{report.subset}, {report.protocol}: {report.queries:,} queries, {report.performances:,} performances"
+    sizes = f"{counted(report.queries, 'query', 'queries')}, {counted(report.performances, 'performance')}"
+    title = f"{report.subset}, {report.protocol}: {sizes}"
     last = report.performances - 1  # a query is not ranked itself
     named = [(f"{s.name}: MAP {s.metrics.map:.3f} {s.map_ci:.3f}", s.ranks) for s in report.systems]
     first = [(label, ranks.first) for label, ranks in named]

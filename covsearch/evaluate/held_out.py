@@ -290,5 +290,5 @@ def _verdict(model: PairReport) -> list[str]:
     surely = difference.high < 0
     what = "is worse than" if surely else "cannot be told from"
     return [
-        f"on these pairs {model.name} {what} {MEAN_CHROMA}: the 95 % interval of the difference is {difference:+.3f}"
+        f"on these pairs {model.name} {what} {MEAN_CHROMA}: the 95 % interval of the difference is {difference:+z.3f}"
     ]

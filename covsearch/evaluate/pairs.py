@@ -67,7 +67,7 @@ class PairReport:
     def row(self) -> tuple[str, ...]:
         """The figures as text, one for each of :data:`COLUMNS`; ``-`` where there is none."""
         accuracy = "-" if self.accuracy is None else f"{self.accuracy:.3f}"
-        more = "-" if self.difference is None else f"{self.difference:+.3f} {self.difference_ci:+.3f}"
+        more = "-" if self.difference is None else f"{self.difference:+z.3f} {self.difference_ci:+z.3f}"
         return (self.name, accuracy, f"{self.auc:.3f} {self.ci:.3f}", more)
 
 

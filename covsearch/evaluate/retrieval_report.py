@@ -241,5 +241,5 @@ def _verdict(reports: Sequence[SystemReport]) -> list[str]:
         if ci is not None and ci.high >= 0:
             what = "is worse than" if ci.low > 0 else "cannot be told from"
             against = Interval(-ci.high, -ci.low)
-            lines.append(f"{reports[0].name} {what} {report.name}: 95 % interval of the MAP difference {against:+.3f}")
+            lines.append(f"{reports[0].name} {what} {report.name}: 95 % interval of the MAP difference {against:+z.3f}")
     return lines

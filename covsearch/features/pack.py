@@ -1,4 +1,4 @@
-"""Read a collection's HDF5 files in parallel into a packed store (see :mod:`covsearch.features.store`)."""
+"""Read a collection in parallel into a packed store (see :mod:`covsearch.features.store`)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig, to_toml
-from covsearch.dataset.datacos import Dataset, Skipped
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.dataset.hdf5 import MAX_FILE_BYTES, read_chroma
+from covsearch.dataset.layout import Skipped
+from covsearch.dataset.source import FileStamp, Reading, Source
 from covsearch.errors import ArtefactError, FeatureFileError
 from covsearch.features.frames import prepare
 from covsearch.features.slow import slow_chroma
 from covsearch.features.sound import LEAST_SECONDS, check_sound
-from covsearch.features.store import CONFIG, ENTRIES, FRAMES, SLOW, Entry, FileStamp, FrameStore, read_entries
-from covsearch.guard.files import RefusedError, Snapshot
+from covsearch.features.store import CONFIG, ENTRIES, FRAMES, SLOW, Entry, FrameStore, read_entries
 from covsearch.progress import Progress, silent
 
 _CHUNK = 8  # performances a worker takes at once: ~0.2 s of work, ~0.8 MB sent back
@@ -41,11 +40,9 @@ class _Job:
 
     pid: str
     wid: str | None
-    files: Mapping[str, Path]
+    reading: Reading
     config: FeatureConfig
     frame_rate: float
-    root: Path
-    rate_to_match: float | None
 
 
 @dataclass(frozen=True)
@@ -66,19 +63,10 @@ class _Result:
     refused: tuple[Path, str] | None = None
 
 
-def stamp(path: Path, root: Path) -> FileStamp:
-    """Size, mtime and sha256 of a file of the dataset at `root`; refuses what :class:`Snapshot` refuses."""
-    with Snapshot(path, MAX_FILE_BYTES, root) as f:
-        return FileStamp(f.size, f.mtime_ns, hashlib.file_digest(f, "sha256").hexdigest())
-
-
 def _frames_of(job: _Job) -> _Frames:
     """Read one performance's files, each once."""
-    config, rate, match = job.config, job.frame_rate, job.rate_to_match
-    chroma = {
-        name: read_chroma(job.files[name], name, pid=job.pid, wid=job.wid, root=job.root, frame_rate=match)
-        for name in config.names
-    }
+    config, rate = job.config, job.frame_rate
+    chroma = job.reading.chroma(config.names)
     check_sound(chroma, rate)
     return _Frames(prepare(chroma, config, rate).astype(np.float16), slow_chroma(chroma, config.names, rate)[0])
 
@@ -88,28 +76,21 @@ def _work(jobs: list[_Job]) -> list[_Result]:
 
 
 def _pack_one(job: _Job) -> _Result:
-    used = {name: job.files[name] for name in job.config.names}
+    names = job.config.names
     try:
-        stamps = {name: _stamp_or_refuse(path, job.root) for name, path in used.items()}
+        stamps = job.reading.stamps(names)
         frames = _frames_of(job)
     except FeatureFileError as e:
         return _Result(job, None, {}, (e.path, e.reason))
     except ArtefactError as e:
-        return _Result(job, None, {}, (used[job.config.names[0]], str(e)))
+        return _Result(job, None, {}, (job.reading.path(names), str(e)))
     except OSError as e:
-        return _Result(job, None, {}, (Path(e.filename or used[job.config.names[0]]), e.strerror or str(e)))
+        return _Result(job, None, {}, (Path(e.filename or job.reading.path(names)), e.strerror or str(e)))
     return _Result(job, frames, stamps)
 
 
-def _stamp_or_refuse(path: Path, root: Path) -> FileStamp:
-    try:
-        return stamp(path, root)
-    except RefusedError as e:
-        raise FeatureFileError(path, str(e)) from e
-
-
 def pack(
-    dataset: Dataset,
+    dataset: Source,
     config: FeatureConfig,
     folder: Path,
     *,
@@ -125,7 +106,7 @@ def pack(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Source
         Opened with (at least) the features of `config`.
     config : FeatureConfig
     folder : Path
@@ -156,10 +137,11 @@ def pack(
         with _locked(folder, made_from, progress) as data:
             kept = _kept(folder, dataset, config)  # another process may have packed some meanwhile
             todo = [
-                _Job(pid, p.wid, dataset.files[pid], config, dataset.frame_rate, dataset.root, dataset.rate_to_match)
+                _Job(pid, p.wid, dataset.reading(pid), config, dataset.frame_rate)
                 for pid, p in dataset.performances.items()
                 if pid not in kept
             ]
+            workers = _workers(dataset, todo) if workers is None else workers
             packed, skipped = _append(folder, data, todo, workers, strict, progress)
         kept.update(packed)
     entries = tuple(kept[pid] for pid in dataset.performances if pid in kept)
@@ -202,7 +184,7 @@ class _Source:
     slow_rate: float = SLOW_RATE
 
 
-def _settings(dataset: Dataset, config: FeatureConfig) -> str:
+def _settings(dataset: Source, config: FeatureConfig) -> str:
     """TOML of all that decides which frames come from which chroma."""
     return to_toml(features=config, source=_Source(dataset.frame_rate, dataset.rate_is_given))
 
@@ -213,30 +195,20 @@ def _check_configuration(folder: Path, settings: str) -> None:
         raise ArtefactError(f"{folder} holds frames of another configuration; delete it or name another folder")
 
 
-def _kept(folder: Path, dataset: Dataset, config: FeatureConfig) -> dict[str, Entry]:
+def _kept(folder: Path, dataset: Source, config: FeatureConfig) -> dict[str, Entry]:
     """What an earlier run packed, of performances that are still there and whose files have not changed."""
     known = read_entries(folder, config.width)
     return {pid: e for pid, e in known.items() if pid in dataset.files and _unchanged(e, dataset, config)}
 
 
-def _unchanged(entry: Entry, dataset: Dataset, config: FeatureConfig) -> bool:
+def _unchanged(entry: Entry, dataset: Source, config: FeatureConfig) -> bool:
     if set(entry.files) != set(config.names) or entry.wid != dataset.performances[entry.pid].wid:
         return False
-    return all(_same(old, dataset.files[entry.pid][name], dataset.root) for name, old in entry.files.items())
-
-
-def _same(old: FileStamp, path: Path, root: Path) -> bool:
-    try:
-        status = path.stat()
-        if (status.st_size, status.st_mtime_ns) == (old.size, old.mtime_ns):
-            return True
-        return status.st_size == old.size and stamp(path, root).sha256 == old.sha256
-    except (OSError, RefusedError):
-        return False
+    return dataset.unchanged(entry.pid, entry.files)
 
 
 def _append(
-    folder: Path, data: BinaryIO, todo: list[_Job], workers: int | None, strict: bool, progress: Progress
+    folder: Path, data: BinaryIO, todo: list[_Job], workers: int, strict: bool, progress: Progress
 ) -> tuple[dict[str, Entry], list[Skipped]]:
     """Pack `todo` behind what is there; the entry's line follows its frames."""
     width = todo[0].config.width if todo else 1
@@ -275,11 +247,15 @@ def _refusal(result: _Result, strict: bool) -> Skipped:
     return Skipped(str(path), reason)
 
 
-def _results(todo: list[_Job], workers: int | None) -> Iterator[_Result]:
-    """Results in the order of `todo`, from worker processes when there is enough to read."""
-    if workers is None:
-        size = sum(path.stat().st_size for job in todo for path in job.files.values() if path.exists())
-        workers = 1 if size < _SMALL else os.cpu_count() or 1
+def _workers(dataset: Source, todo: list[_Job]) -> int:
+    """One a core, where there is enough to read."""
+    paths = (path for job in todo if not job.reading.quick for path in dataset.files[job.pid].values())
+    size = sum(path.stat().st_size for path in paths if path.exists())
+    return 1 if size < _SMALL else os.cpu_count() or 1
+
+
+def _results(todo: list[_Job], workers: int) -> Iterator[_Result]:
+    """Results in the order of `todo`, from worker processes when there are several."""
     if workers <= 1 or len(todo) <= _CHUNK:
         yield from map(_pack_one, todo)
         return
@@ -327,15 +303,15 @@ def _below(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def store_folder(cache: Path, dataset: Dataset, config: FeatureConfig) -> Path:
+def store_folder(cache: Path, dataset: Source, config: FeatureConfig) -> Path:
     """Where the store of `dataset` with `config` is kept: one folder a collection, frame rate and configuration."""
     key = f"{dataset.root.resolve()}\n{dataset.subset}\n{_settings(dataset, config)}"
-    return cache / f"{dataset.subset}-{config.features}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    return cache / f"{dataset.subset}-{config.features}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:12]}"
 
 
 def pack_cached(
     cache: Path,
-    dataset: Dataset,
+    dataset: Source,
     config: FeatureConfig,
     *,
     strict: bool = False,

@@ -24,18 +24,10 @@ from numpy.typing import NDArray
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import Skipped
 from covsearch.dataset.performance import known_work
+from covsearch.dataset.source import FileStamp
 from covsearch.features.frames import pad
 
 FRAMES, SLOW, ENTRIES, CONFIG = "frames.f16", "slow.u8", "entries.jsonl", "config.toml"
-
-
-@dataclass(frozen=True)
-class FileStamp:
-    """What a source file was when it was packed: size in bytes, mtime in nanoseconds, sha256."""
-
-    size: int
-    mtime_ns: int
-    sha256: str
 
 
 @dataclass(frozen=True)

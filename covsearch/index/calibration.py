@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from covsearch.config import from_toml, to_toml
+from covsearch.counting import counted
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.guard.files import RefusedError, read_text
 from covsearch.ranking.chance import Chance
@@ -159,10 +160,10 @@ class Calibration(HeadCalibration):
 def facts(calibration: Calibration) -> list[str]:
     """A calibration in a few lines for people."""
     c = calibration
+    pairs = f"{counted(c.covers, 'cover')}, {counted(c.non_covers, 'non-cover')}, {counted(c.works, 'work')}"
     return [
-        f"{c.model}: calibrated on {WHAT[c.pairs]} of {c.subset}: {c.covers:,} covers, {c.non_covers:,} non-covers, "
-        f"{c.works:,} works, at even odds",
-        f"cover below p = {c.threshold:.4f} · Platt: p is taken for σ({c.slope:.4f} s {c.intercept:+.4f}), "
+        f"{c.model}: calibrated on {WHAT[c.pairs]} of {c.subset}: {pairs}, at even odds",
+        f"cover below p = {c.threshold:.4f} · Platt: p is taken for σ({c.slope:.4f} s {c.intercept:+z.4f}), "
         f"s = logit p · temperature {c.temperature:.4f}",
         f"a query's match is a cover from probability {c.by_alignment.threshold:.3f} on (by the head alone "
         f"{c.by_head.threshold:.3f})",

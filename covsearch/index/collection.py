@@ -146,8 +146,10 @@ def _read_vectors(path: Path, count: int, dim: int) -> NDArray[np.float32]:
 
 def _read_flat(path: Path, vectors: NDArray[np.float32], head: Head) -> FlatIndex:
     try:
-        return FlatIndex(vectors, head, faiss.read_index(str(path)))
-    except RuntimeError as e:
+        with path.open("rb") as file:  # by its bytes: FAISS opens no path that is not UTF-8
+            reader = faiss.PyCallbackIOReader(file.read)  # type: ignore[attr-defined]
+            return FlatIndex(vectors, head, faiss.read_index(reader))
+    except (RuntimeError, OSError) as e:
         raise ArtefactError(f"{path}: FAISS cannot read it: {str(e).splitlines()[-1]}; {MEND}") from e
     except ArtefactError as e:
         raise ArtefactError(f"{path}: {e}; {MEND}") from e

@@ -8,8 +8,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from covsearch.config import ModelConfig
-from covsearch.errors import UsageError
+from covsearch.config import ModelConfig, check_branch
 from covsearch.models.cnn import ResidualCNN
 from covsearch.models.head import WeightedSquaredDistance
 from covsearch.models.hybrid import BottleneckCNN, HybridCNN
@@ -42,8 +41,7 @@ def branch_class(name: str) -> type[nn.Module]:
     UsageError
         For a name that is not in :data:`BRANCHES`.
     """
-    if name not in BRANCHES:
-        raise UsageError(f"model must be one of {sorted(BRANCHES)}, not {name!r}")
+    check_branch(name)
     return BRANCHES[name]
 
 

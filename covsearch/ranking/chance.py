@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # opening an index reads the numbers, and `covsearch find` ne
 FIRST, LAST = 20, 50
 """Which of the query's best matches tell its level: the first ones may be covers."""
 _TAIL = 16  # only the best sixteenth of a collection is taken for a tail
+_FITTED = 0.05  # the share of searches that :attr:`Chance.threshold` is of
 _PRIOR = 3.0  # what the calibration's level weighs, in matches
 
 
@@ -78,6 +79,29 @@ class Chance:
         z = self.slope * (ratio - self.level(best, searched)) + self.bias
         probability: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * z))  # σ(z), without overflow
         return probability
+
+    def above(self, alarms: float) -> float:
+        """How far above the level a ratio must be that chance reaches in a share `alarms` of the searches.
+
+        It is :attr:`threshold` at 0.05, where that was fitted; less chance falls off as the exponential does.
+
+        Parameters
+        ----------
+        alarms : float
+            Above 0, at most 0.05.
+
+        Raises
+        ------
+        UsageError
+            For another share, and where what it asks is not above the level.
+        """
+        if not 0 < alarms <= _FITTED:
+            raise UsageError(f"the share of false alarms must be above 0 and at most {_FITTED}, not {alarms}")
+        at = (math.log(self.threshold) - math.log1p(-self.threshold) - self.bias) / self.slope
+        found = at + math.log(_FITTED / alarms)
+        if not found > 0:
+            raise UsageError(f"chance passes the level in a share of {alarms}: calibrate the model again")
+        return found
 
     def level(self, best: NDArray[np.float64], searched: int) -> float:
         """The log likelihood ratio that about one match reaches by chance.

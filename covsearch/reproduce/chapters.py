@@ -9,7 +9,7 @@ import numpy as np
 from covsearch.config import TrainConfig
 from covsearch.dataset.info import DatasetInfo
 from covsearch.evaluate.bootstrap import LEVEL
-from covsearch.reproduce.findings import Difference, auc_interval, chosen, over_seeds
+from covsearch.reproduce.findings import Difference, auc_interval, over_seeds, runs_of
 from covsearch.reproduce.judged import JudgedRun
 from covsearch.reproduce.page import Block, Heading, Items, Picture, Table, Text
 from covsearch.reproduce.plan import BRANCHES, NAMES, REPORTED, SPLITS
@@ -25,7 +25,7 @@ LEAKS = (
 )
 
 
-def answer(judged: Sequence[JudgedRun], differences: Sequence[Difference], *, quick: bool) -> list[Block]:
+def findings_table(judged: Sequence[JudgedRun], differences: Sequence[Difference], *, quick: bool) -> list[Block]:
     """The answer first: the report's test figures beside ours."""
     rows = []
     for branch in BRANCHES:
@@ -34,7 +34,7 @@ def answer(judged: Sequence[JudgedRun], differences: Sequence[Difference], *, qu
             ("test accuracy at 0.5", said.accuracy, "accuracy"),
             ("test AUC", said.auc, "auc"),
         ):
-            found = [str(over_seeds([getattr(j, value) for j in chosen(judged, branch, split)])) for split in SPLITS]
+            found = [str(over_seeds([getattr(j, value) for j in runs_of(judged, branch, split)])) for split in SPLITS]
             rows.append((NAMES[branch], what, f"{reported:.2f}", *found))
     columns = ("model", "figure", "the report", *(NAMES[split] for split in SPLITS))
     blocks: list[Block] = [Text(QUICKLY)] if quick else []
@@ -62,14 +62,14 @@ def setup_chapter(judged: Sequence[JudgedRun], training: TrainConfig, frames: in
         ("the report", "5,000", "3,000", "1,000", "1,000"),
         _counted("asked for", dict(zip(_PARTS, asked, strict=True))),
     ]
-    sizes += [_counted(f"got, {NAMES[split]}", chosen(judged, "cnn", split)[0].pairs) for split in SPLITS]
+    sizes += [_counted(f"got, {NAMES[split]}", runs_of(judged, "cnn", split)[0].pairs) for split in SPLITS]
     few = [
         f"{NAMES[split]}: the collection has fewer cover pairs than were asked for"
         for split in SPLITS
-        if sum(chosen(judged, "cnn", split)[0].pairs.values()) < sum(asked)
+        if sum(runs_of(judged, "cnn", split)[0].pairs.values()) < sum(asked)
     ]
     hyper = (str(training.epochs), f"{training.learning_rate:g}", "Adam", "binary cross-entropy", f"{frames:,}")
-    weights = [(NAMES[b], f"{chosen(judged, b, SPLITS[0])[0].parameters:,}") for b in BRANCHES]
+    weights = [(NAMES[b], f"{runs_of(judged, b, SPLITS[0])[0].parameters:,}") for b in BRANCHES]
     return [
         Heading("Models and training"),
         picture,
@@ -93,7 +93,7 @@ def model_chapter(judged: Sequence[JudgedRun], branch: str, pictures: Sequence[P
     reported = (said.train, said.validation, said.accuracy, said.auc)
     rows: list[tuple[str, ...]] = [("the report", *(f"{value:.2f}" for value in reported))]
     for split in SPLITS:
-        for one in chosen(judged, branch, split):
+        for one in runs_of(judged, branch, split):
             figures = (one.best["train_accuracy"], one.best["validation_accuracy"], one.accuracy)
             area = f"{one.auc:.3f} {auc_interval(one):.3f}"
             rows.append((f"{NAMES[split]}, seed {one.run.seed}", *(f"{value:.3f}" for value in figures), area))
@@ -129,7 +129,7 @@ def next_steps(judged: Sequence[JudgedRun], differences: Sequence[Difference]) -
     calibration = []
     for split in SPLITS:
         for branch in BRANCHES:
-            for one in chosen(judged, branch, split):
+            for one in runs_of(judged, branch, split):
                 calibration.append((one.run.name, *_calibration(one)))
     seeds = [
         (NAMES[d.split], str(seed), f"{value:+.3f}", f"{interval:+.3f}")

@@ -69,7 +69,7 @@ def over_seeds(values: Sequence[float]) -> Spread:
     return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
 
-def chosen(judged: Sequence[JudgedRun], branch: str, split: str) -> list[JudgedRun]:
+def runs_of(judged: Sequence[JudgedRun], branch: str, split: str) -> list[JudgedRun]:
     """The runs of one model on one split, by seed."""
     return sorted((j for j in judged if (j.run.branch, j.run.split) == (branch, split)), key=lambda j: j.run.seed)
 
@@ -81,7 +81,7 @@ def auc_interval(one: JudgedRun) -> Interval:
 
 def difference(judged: Sequence[JudgedRun], split: str) -> Difference:
     """The hybrid's AUC less the CNN's on `split`, seed by seed and over all."""
-    sides = zip(chosen(judged, "cnn", split), chosen(judged, "hybrid", split), strict=True)
+    sides = zip(runs_of(judged, "cnn", split), runs_of(judged, "hybrid", split), strict=True)
     within = tuple(_within(cnn, hybrid) for cnn, hybrid in sides)
     values = np.array([value for _, value, _ in within])
     if len(values) < ENOUGH or values.std() == 0:

@@ -20,12 +20,13 @@ from covsearch.guard.files import text_artefact
 from covsearch.models.checkpoint import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.reproduce import chapters
-from covsearch.reproduce.findings import Difference, chosen, difference
+from covsearch.reproduce.findings import Difference, difference, runs_of
 from covsearch.reproduce.judged import JudgedRun, judge
 from covsearch.reproduce.page import Block, Heading, Picture, html, markdown
 from covsearch.reproduce.pictures import draw_architecture, draw_curves, draw_roc
 from covsearch.reproduce.plan import BRANCHES, NAMES, SEEDS, SPLITS, Run, plan
-from covsearch.training.run import Source, run_training
+from covsearch.training.run import run_training
+from covsearch.training.source import TrainingSource
 from covsearch.workspace import Workspace
 
 PAGE, HTML_PAGE = "report.md", "report.html"
@@ -73,7 +74,7 @@ class Reproduction:
 
 
 def reproduce(
-    source: Source,
+    source: TrainingSource,
     out: Path,
     workspace: Workspace,
     *,
@@ -88,7 +89,7 @@ def reproduce(
 
     Parameters
     ----------
-    source : Source
+    source : TrainingSource
         The collection.
     out : Path
         Folder of the page; made when missing.
@@ -123,7 +124,7 @@ def reproduce(
     info = measure_dataset(source.open(()), progress=progress)
     blocks: list[Block] = [
         Heading(f"Cover song similarity, reproduced on {dataset.subset}", 1),
-        *chapters.answer(judged, differences, quick=quick),
+        *chapters.findings_table(judged, differences, quick=quick),
         *chapters.dataset_chapter(info, _drawn_info(info, out, progress)),
         *chapters.setup_chapter(judged, training, config.features.frames, _drawn_architecture(out)),
         *(block for b in BRANCHES for block in chapters.model_chapter(judged, b, _drawn_model(judged, b, out))),
@@ -143,7 +144,14 @@ def _folder(out: Path, run: Run) -> Path:
 
 
 def _train(
-    run: Run, source: Source, out: Path, workspace: Workspace, quick: bool, progress: Progress, tell: Tell, place: str
+    run: Run,
+    source: TrainingSource,
+    out: Path,
+    workspace: Workspace,
+    quick: bool,
+    progress: Progress,
+    tell: Tell,
+    place: str,
 ) -> None:
     folder = _folder(out, run)
     if (folder / WEIGHTS).exists():
@@ -190,7 +198,7 @@ def _drawn_model(judged: Sequence[JudgedRun], branch: str, out: Path) -> list[Pi
     """Loss, accuracy and ROC of the first seed on both splits."""
     pictures, first = [], _FIRST_FIGURE[branch]
     for split in SPLITS:
-        one = chosen(judged, branch, split)[0]
+        one = runs_of(judged, branch, split)[0]
         base, said = out / "figures" / one.run.folder, f"({NAMES[branch]}, {NAMES[split]}, seed {one.run.seed})"
         for number, quantity in enumerate(("loss", "accuracy"), first):
             path = draw_curves(one, quantity, base.with_name(f"{base.name}-{quantity}.png"))
@@ -203,7 +211,7 @@ def _drawn_model(judged: Sequence[JudgedRun], branch: str, out: Path) -> list[Pi
 def _drawn_both(judged: Sequence[JudgedRun], out: Path) -> list[Picture]:
     pictures = []
     for split in SPLITS:
-        pair = [chosen(judged, branch, split)[0] for branch in BRANCHES]
+        pair = [runs_of(judged, branch, split)[0] for branch in BRANCHES]
         path = draw_roc(
             pair, out / "figures" / f"roc-{split}.png", f"{NAMES[split]}: {len(pair[0].label):,} test pairs"
         )
@@ -211,7 +219,7 @@ def _drawn_both(judged: Sequence[JudgedRun], out: Path) -> list[Picture]:
     return pictures
 
 
-def _facts(source: Source, seeds: int, quick: bool) -> dict[str, str]:
+def _facts(source: TrainingSource, seeds: int, quick: bool) -> dict[str, str]:
     where = "" if source.dataset is None else f" {source.dataset}"
     return {
         "command": f"covsearch reproduce{where} --seeds {seeds}{' --quick' if quick else ''}",

@@ -93,6 +93,9 @@ class Catalogue(Protocol):
     def origins(self, names: Sequence[str]) -> Mapping[str, Origin]:
         """What performances were indexed from, by name; where that is not known they are left out."""
 
+    def names(self) -> Sequence[str]:
+        """What all performances are called, by row."""
+
     def resolve(self, text: str) -> str | None:
         """The name of the performance that `text` means, an id or ``collection:id``; None where there is none.
 
@@ -108,12 +111,13 @@ class Catalogue(Protocol):
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
 
-        Case and diacritics do not matter, and the last word may be cut short. Nothing in `text` is an operator.
+        Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
+        A text without a letter is looked for as it is. Nothing in `text` is an operator.
 
         Raises
         ------
         UsageError
-            When `limit` is less than 1, or `text` has more words than any title.
+            When `limit` is not 1 to 1,000,000, or `text` has more words than any title.
         """
 
     def clique(self, wid: str) -> Sequence[str]:

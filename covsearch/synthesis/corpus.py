@@ -48,6 +48,21 @@ def load(work: Path, jobs: int = 2, progress: Progress = silent) -> list[Setting
     return [settings[key] for key in sorted(settings)]
 
 
+def settings_in(file: str, cache: Path) -> list[Setting]:
+    """The settings of one file of music21's corpus, named as `Setting.file` is; parsed once, then read from `cache`.
+
+    Raises
+    ------
+    MissingExtraError
+        Without music21.
+    """
+    path = corpus_folder() / file
+    collection = next(name for name, folder in FOLDERS.items() if Path(file).parts[0] == folder)
+    if not (target := _cached(cache, collection, path)).exists():
+        _parse_file(cache, collection, path)
+    return [from_json(record) for record in json.loads(target.read_text(encoding="utf-8"))]
+
+
 def corpus_folder() -> Path:
     """The folder of music21's corpus."""
     try:

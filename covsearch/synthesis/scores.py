@@ -60,10 +60,11 @@ def held_out_ids() -> set[str]:
     """Source ids, like ``bach/bwv344``, of the performances of the bundled sample's validation and test works."""
     part = sample_split().part_of()
     with (sample_root() / "renderings.csv").open(encoding="utf-8", newline="") as file:
-        return {_source_id(row) for row in csv.DictReader(file) if part[row["wid"]] != "train"}
+        return {source_id(row) for row in csv.DictReader(file) if part[row["wid"]] != "train"}
 
 
-def _source_id(row: dict[str, str]) -> str:
+def source_id(row: dict[str, str]) -> str:
+    """Which setting a row of the sample's ``renderings.csv`` is a rendering of: ``oneill/630``."""
     file = Path(row["source_file"])
     collection = next(name for name, folder in FOLDERS.items() if file.parts[0] == folder)
     if collection in ("bach", "ryan"):

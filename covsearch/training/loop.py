@@ -10,7 +10,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,6 +83,7 @@ def train(
     folder: Path,
     progress: Progress = silent,
     batches: Batches | None = None,
+    hear: Callable[[EpochMetrics], None] = lambda _: None,
 ) -> TrainReport:
     """Train, or go on training, a fresh model of `config`.
 
@@ -98,6 +99,8 @@ def train(
     progress : Progress
     batches : Batches, optional
         What is trained on; by default the training pairs.
+    hear : callable
+        Hears of every epoch when it is over.
 
     Returns
     -------
@@ -121,6 +124,7 @@ def train(
     while len(state.history) < training.epochs and not _out_of_patience(state, training.patience):
         record, validated = _epoch(model, optimizer, made, store, pairs["validation"], training, state, progress)
         _keep(state, record, validated, training.keep)
+        hear(record)
         save_state(folder, key, model, optimizer, state)
         durable.replace_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in state.history))
     model.load_state_dict(state.best)

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
+from covsearch.config import FeatureConfig, ModelConfig, TrainConfig, check_branch
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import UsageError
-from covsearch.models import branch_class
 
 PRESETS: dict[str, dict[str, Any]] = {
     # the report, Tables 1, 3 and 4: zeros are pooled like music, 20 epochs of Adam 5e-4, nothing else
@@ -68,7 +67,7 @@ def configure(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Tr
         raise UsageError(f"preset must be one of {sorted(PRESETS)}, not {preset!r}")
     values = {**PRESETS[preset], **{name: value for name, value in explicit.items() if value is not None}}
     features = FeatureConfig(**_fields(FeatureConfig, values))
-    branch_class(values.get("branch", ModelConfig.branch))
+    check_branch(values.get("branch", ModelConfig.branch))
     model = ModelConfig(**_fields(ModelConfig, values), features=features)
     training = TrainConfig(**_fields(TrainConfig, values))
     if values:

@@ -2,70 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from covsearch.config import ModelConfig, TrainConfig
-from covsearch.dataset.datacos import Dataset, open_dataset
+from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.pairs import Pairs, pairs_by_work, pairs_leaky
-from covsearch.dataset.sample import sample_root
 from covsearch.dataset.splits import Split, draw_split, read_split
-from covsearch.errors import UsageError
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
-from covsearch.models.checkpoint import WEIGHTS
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.synthesis.sources import open_collections, source_names
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
 from covsearch.training.loop import forget_state, train
 from covsearch.training.losses import LOSSES
 from covsearch.training.mixture import MixedBatches, check_features
+from covsearch.training.source import TrainingSource, check_unused
+from covsearch.training.told import epoch_line, header, too_few
 from covsearch.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Source:
-    """What to train on.
-
-    Attributes
-    ----------
-    dataset : Path or None
-        A Da-TACOS folder; None is the bundled sample.
-    subset : str or None
-        Needed when the folder holds several.
-    strict : bool
-        Stop at the first file that would be skipped.
-    frame_rate : float or None
-        Frames/s of the files; None is what is known of the subset, else Da-TACOS's 86.13.
-    """
-
-    dataset: Path | None = None
-    subset: str | None = None
-    strict: bool = False
-    frame_rate: float | None = None
-
-    def open(self, features: Sequence[str]) -> Dataset:
-        """The performances that have all `features`."""
-        root = self.dataset or sample_root()
-        return open_dataset(root, features, subset=self.subset, strict=self.strict, frame_rate=self.frame_rate)
-
-
 def run_training(
-    source: Source,
+    source: TrainingSource,
     config: ModelConfig,
     training: TrainConfig,
     workspace: Workspace,
     out: Path | None = None,
     progress: Progress = silent,
     tell: Tell = unheard,
+    hear: Tell = unheard,
 ) -> tuple[Path, Trained]:
     """Open, pack, split, train and write a checkpoint; the same call goes on with a training that was killed.
 
     Parameters
     ----------
-    source : Source
+    source : TrainingSource
     config : ModelConfig
     training : TrainConfig
     workspace : Workspace
@@ -74,7 +46,9 @@ def run_training(
         The checkpoint folder; ``<home>/models/<branch>-<subset>-seed<seed>`` when not given.
     progress : Progress
     tell : Tell
-        Hears of songs that are left out.
+        Hears of songs that are left out, and of pairs that the collection has not enough of.
+    hear : Tell
+        Hears what is trained on what, and every epoch; a line each.
 
     Returns
     -------
@@ -97,13 +71,16 @@ def run_training(
     Siamese(config)  # so is a device that PennyLane does not know
     dataset = source.open(config.features.names)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
-    if (out / WEIGHTS).exists():
-        raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
+    check_unused(out)
     songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = pairs_by_part(dataset, store, training)
     batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
-    report = train(store, pairs, config, training, out, progress, batches)
+    for line in header(config, training, store, pairs):
+        hear(line)
+    for line in too_few(training, pairs):
+        tell(line)
+    report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
     trained = Trained(report, config, training, store, pairs, split)
     write_checkpoint(out, trained)
     forget_state(out)

@@ -97,7 +97,7 @@ async def compare(
     request: Request, a: Annotated[str, Query(max_length=600)], b: Annotated[str, Query(max_length=600)]
 ) -> Response:
     """Why two performances are held for covers, or not: the picture, the path and the passages."""
-    found = await asked(request, lambda: index_of(request).compare(a, b))
+    found = await asked(request, lambda: index_of(request).compare(known(request, a), known(request, b)))
     return page("compare.html", found=found, values=found.to_dict(), a=a, b=b)
 
 

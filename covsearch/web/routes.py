@@ -35,7 +35,7 @@ async def compare(request: Request, a: Id, b: Other, picture: bool = False) -> d
     """Set two performances side by side; with `picture` the cross-similarity, too, as bytes in base 64, row by row."""
 
     def told() -> dict[str, Any]:
-        found = index_of(request).compare(a, b)
+        found = index_of(request).compare(known(request, a), known(request, b))
         return {**found.to_dict(), **({"picture": drawing.picture(found)} if picture else {})}
 
     return await asked(request, told)

@@ -54,8 +54,14 @@ def test_the_ratio_is_taken_within_a_round() -> None:
     assert (row["ratios"], row["ms"], row["goal"]) == ({UNCHECKED: 2.0}, {CHECKED: 4.0, UNCHECKED: 2.0}, 1.05)
 
 
-def test_timing_is_a_mean_of_calls() -> None:
-    assert timed(lambda: time.sleep(0.01), calls=3)() == pytest.approx(0.01, abs=0.009)
+def test_timing_is_a_mean_of_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [5.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def work() -> None:
+        clock[0] += 0.25
+
+    assert timed(work, calls=3)() == 0.25
 
 
 def test_without_reads_what_is_refused_with(tmp_path: Path) -> None:

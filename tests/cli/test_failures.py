@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,32 +93,39 @@ def test_closed_streams_stop_nothing(built: Path, home: Path) -> None:
     assert open_searcher(Workspace(home)).generation.name == "gen-0002"
 
 
-@pytest.fixture(scope="module")
-def long_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough to embed for more than a second."""
-    folder = tmp_path_factory.mktemp("long")
-    config = ModelConfig(features=FeatureConfig("hpcp", 2000))
-    save_checkpoint(folder / "model", Siamese(config).eval(), config)
-    write_collection(folder / "toy", works=80, frames=2000)
-    return folder
+# ends the whole job, as Ctrl-C in a terminal does, when the build comes to a stage, whatever the clock says
+_INTERRUPTED = """
+import os, signal, sys
+from contextlib import contextmanager
+from covsearch import cli
+from covsearch.cli import build
+
+@contextmanager
+def interrupting():
+    def progress(stage, done, total):
+        if [stage, str(done)] == wanted:
+            os.killpg(0, signal.SIGINT)
+    yield progress
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where SIGINT is ignored
+build.stderr_progress = interrupting
+wanted = sys.argv[1:3]
+sys.argv = ["covsearch", *sys.argv[3:]]
+cli.main()
+"""
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3, 0.5])
-def test_ctrl_c_is_one_line_and_130_and_the_index_stays(long_built: Path, home: Path, delay: float) -> None:
-    """SIGINT to the whole job, as a terminal sends it, once the build holds its lock."""
+@pytest.mark.parametrize(
+    ("stage", "done"),
+    [("compiling the alignment", 0), ("packing features", 1), ("packing features", 24), ("embedding", 24)],
+)
+def test_ctrl_c_is_one_line_and_130_and_the_index_stays(built: Path, home: Path, stage: str, done: int) -> None:
     before = content(home)
-    line = build_command(long_built, home)
-    (home / "index" / ".lock").write_text("")
-    # whoever runs the tests in the background of a shell has it ignore SIGINT, and hands that down
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heard) as build:
-        while not (home / "index" / ".lock").read_text() and build.poll() is None:
-            time.sleep(0.002)
-        time.sleep(delay)
-        os.killpg(build.pid, signal.SIGINT)
-        _, said = build.communicate(timeout=60)
-    assert build.returncode == 130
-    assert said.strip() == "Interrupted: nothing half-made was published; run the command again to go on."
+    shutil.rmtree(home / "cache")  # so that there is something to pack
+    line = [sys.executable, "-c", _INTERRUPTED, stage, str(done), *build_command(built, home)[3:]]
+    ended = subprocess.run(line, capture_output=True, text=True, start_new_session=True, check=False)
+    assert ended.returncode == 130, ended.stderr
+    assert ended.stderr.strip() == "Interrupted: nothing half-made was published; run the command again to go on."
     assert content(home) == before
 
 

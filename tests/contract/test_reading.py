@@ -205,6 +205,12 @@ def test_works_and_collections_are_counted(workspace: Workspace, store: Publishe
     assert [list(catalogue.clique(w)) for w in ("one:W_1", "W: 2", "W_9")] == [["P_2", "one:P_1"], ["P_10"], []]
 
 
+def test_names_are_by_row(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
+    made = contents(tmp_path)
+    publish(workspace, made)
+    assert list(store.catalogue().names()) == list(open_all(store).vectors.names)
+
+
 @pytest.mark.parametrize(("typo", "expected"), [("p2", "P_2"), ("P_11", "P_10"), ("tape/side a 2", "tape/side A 2")])
 def test_a_typo_is_told_what_it_may_have_meant(
     workspace: Workspace, store: Publisher, tmp_path: Path, typo: str, expected: str

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covsearch import durable, update
+from covsearch import durable, rows
 from covsearch import embedding as embed
 from covsearch.features import pack
 from covsearch.index import publish
@@ -56,7 +56,7 @@ class Step:
 
 STEPS = {
     "take the lock": Step(((local, "builder_lock"),)),
-    "pack the features": Step(((pack, "pack_cached"), (update, "pack_cached"))),
+    "pack the features": Step(((pack, "pack_cached"), (rows, "pack_cached"))),
     "embed the performances": Step(((embed, "embed_store"),)),
     "embed the windows": Step(((embed, "embed_windows"),)),
     "open the draft": Step(((write, "draft"),)),

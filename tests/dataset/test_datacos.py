@@ -232,7 +232,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="has no Da-TACOS feature folder; expected da-tacos_<subset>"):
         open_dataset(tmp_path)
     (tmp_path / "da-tacos_benchmark_subset_hpcp").mkdir()
-    with pytest.raises(NotFoundError, match="no usable performance; its feature folders are empty"):
+    with pytest.raises(NotFoundError, match="no usable performance; its feature folders hold no feature file"):
         open_dataset(tmp_path)
     with pytest.raises(NotFoundError, match=r"subset benchmark has no crema files; its folders are \['hpcp'\]"):
         open_dataset(tmp_path, ("crema",))
@@ -257,3 +257,12 @@ def test_two_metadata_files(tmp_path: Path) -> None:
     describe(tmp_path / "copy")
     with pytest.raises(ArtefactError, match="subset benchmark has 2 metadata files"):
         open_dataset(tmp_path)
+
+
+def test_an_odd_record_costs_one_performance_and_is_listed(tmp_path: Path) -> None:
+    touch(tmp_path, "hpcp")
+    describe(tmp_path).write_text('{"W_14": {"P_9": {"perf_title": [7]}, "P_10": {}}, "W_2": {"P_100": {}}}')
+    dataset = open_dataset(tmp_path)
+    assert list(dataset.performances) == ["P_10", "P_100"]
+    reason = "its record in the metadata JSON is refused: perf_title of P_9 must be text, not list"
+    assert dataset.skipped == (Skipped("W_14/P_9", reason),)

@@ -81,7 +81,7 @@ def test_the_coveranalysis_folder_opens_beside_features_that_are_no_chroma(tmp_p
 
 def test_the_benchmark_metadata(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(gzip.decompress((DATA / "datacos" / "benchmark_metadata.json.gz").read_bytes()))
-    performances = read_metadata(tmp_path / "m.json")
+    performances = read_metadata(tmp_path / "m.json").performances
     cliques = Counter(performance.wid for performance in performances.values())
     assert Counter(cliques.values()) == {13: 1000, 1: 2000}
     assert sum(performance.year is None for performance in performances.values()) == 112

@@ -41,7 +41,7 @@ def test_it_is_unpacked_into_the_workspace_that_is_named(tmp_path: Path, monkeyp
 
 def test_or_else_into_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COVSEARCH_HOME", raising=False)
-    monkeypatch.setattr(sample.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr("covsearch.workspace.platformdirs.user_cache_path", lambda name: tmp_path / name)
     assert sample.sample_root() == tmp_path / "covsearch" / f"sample-{sample.SHA256[:16]}"
 
 

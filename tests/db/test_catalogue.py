@@ -69,11 +69,13 @@ def test_rows_and_sizes_of_cliques_count_every_performance(catalogue: SqliteCata
         ("w1", ("P_1", "P_2")),
         ("W_200", ("P_200",)),
         ("P_2222", ("P_22", "P_201", "P_200")),
-        ("P_202", ("P_22", "P_201", "P_200")),
-        ("P_21", ("P_201", "P_2", "P_1")),
-        ("P_9", ("P_10", "P_3", "P_2")),
+        ("P_202", ("P_201", "P_200", "P_22")),
+        ("P_21", ("P_22", "P_23", "P_2")),
+        ("P_32", ("P_23", "P_22", "P_3")),
+        ("P_9", ("P_3", "P_2", "P_1")),
         ("P_99999999999999999999999999", ("P_201", "P_200", "P_23")),
         ("song", ()),
+        ("song 22", ()),
         ("", ()),
     ],
 )
@@ -82,7 +84,7 @@ def test_the_nearest_ids_of_a_typo(catalogue: SqliteCatalogue, text: str, expect
 
 
 def test_no_more_than_asked_for(catalogue: SqliteCatalogue) -> None:
-    assert catalogue.nearest("P_202", n=1) == ("P_22",)
+    assert catalogue.nearest("P_202", n=1) == ("P_201",)
 
 
 @pytest.mark.parametrize(

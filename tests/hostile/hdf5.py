@@ -82,7 +82,16 @@ _KINDS: dict[str, tuple[Builder, str]] = {
     "an external link to itself": (_linked(("hpcp", h5py.ExternalLink(".", "/hpcp"))), _LINK),
     "szip": (_filtered(h5z.FILTER_SZIP, values=(141, 8)), "HDF5 filter szip"),
     "nbit": (_filtered(h5z.FILTER_NBIT), "HDF5 filter nbit"),
-    "a plugin's filter": (_filtered(32_015), "HDF5 filter number 32015"),
+    "a plugin's filter": (
+        _filtered(32_015),
+        "HDF5 filter Zstandard; .* open it with the package hdf5plugin",
+    ),
+    "Blosc": (
+        _filtered(32_001),
+        "HDF5 filter Blosc; .* open it with the package hdf5plugin, and write it",
+    ),
+    "bzip2": (_filtered(307), "HDF5 filter bzip2; only shuffle and gzip are read: open it with the package hdf5plugin"),
+    "LZO": (_filtered(305), "HDF5 filter LZO; only shuffle and gzip are read: open it with the package tables"),
     "a filter nobody has": (_filtered(65_535, values=tuple(range(20))), "HDF5 filter number 65535"),
     "enumerated": (of_type(h5t.py_create(h5py.enum_dtype({"A": 1}), logical=True)), "values are enumerated"),
     "truth values": (of_type(h5t.py_create(np.dtype(bool), logical=True)), "values are enumerated"),

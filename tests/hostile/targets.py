@@ -15,6 +15,8 @@ import h5py
 import numpy as np
 import safetensors.numpy
 
+from covsearch.collections.content import content_of
+from covsearch.collections.tags import read_tags
 from covsearch.config import FeatureConfig, ModelConfig, from_toml, to_toml
 from covsearch.dataset.hdf5 import inspect_chroma, read_chroma
 from covsearch.dataset.ids import is_id, is_pid, is_wid
@@ -23,6 +25,7 @@ from covsearch.dataset.pairs import read_pairs
 from covsearch.dataset.splits import read_split
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.dataset.vectors import read_vectors
+from covsearch.features.audio import read_audio_chroma
 from covsearch.features.windows import WindowRecipe
 from covsearch.guard.files import RefusedError, text_artefact
 from covsearch.guard.tensors import Declared, read_header
@@ -31,6 +34,7 @@ from covsearch.index.head import load_head
 from covsearch.index.manifest import Manifest, StoredFile, parse_manifest
 from covsearch.index.part import NoSettings
 from covsearch.synthesis.midi import read_midi
+from tests.hostile.audio import encoded, id3, music
 from tests.hostile.documents import SOUND as SOUND_JSON
 from tests.hostile.files import chroma, write_file, write_single_file
 from tests.hostile.models import BUNDLED, CONFIG
@@ -91,8 +95,28 @@ def _hdf5_seeds(folder: Path) -> Iterable[bytes]:
     yield path.read_bytes()
 
 
+def _audio(folder: Path, data: bytes) -> None:
+    path = _written(folder, "x.mp3", data)
+    performance = read_tags(path).performance("x.mp3")
+    assert performance.wid is None or is_id(performance.wid)
+    assert (performance.title + performance.artist).isprintable()
+    assert len(content_of(path)) == 64
+    heard = read_audio_chroma(path, hop=2048)
+    assert np.isfinite(heard.chroma).all()
+    assert heard.chroma.min() >= 0
+    assert heard.seconds < 60
+
+
+def _audio_seeds(folder: Path) -> Iterable[bytes]:
+    path = folder / "seed.bin"
+    for form, subtype in (("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")):
+        encoded(form, subtype, 8000, samples=music(8000, 0.5))(path)
+        tag = id3((b"TIT2", b"\x03Title"), (b"TXXX", b"\x03MusicBrainz Work Id\0w-1")) if form == "MP3" else b""
+        yield tag + path.read_bytes()
+
+
 def _metadata(folder: Path, data: bytes) -> None:
-    for pid, performance in read_metadata(_written(folder, "m.json", data), folder).items():
+    for pid, performance in read_metadata(_written(folder, "m.json", data), folder).performances.items():
         assert is_pid(pid)
         assert pid == performance.pid
         assert is_wid(performance.wid)
@@ -223,6 +247,7 @@ def _beside(name: str) -> Callable[[Path, bytes], None]:
 
 TARGETS: dict[str, Target] = {
     "HDF5": Target(_hdf5, _hdf5_seeds, share=4),
+    "audio": Target(_audio, _audio_seeds, share=4),
     "metadata JSON": Target(_metadata, _metadata_seeds),
     "tracks CSV": Target(
         _tracks, lambda _: [b"id,work,title,artist,year\na,w,x,y,1969\nb,,,,\n", b'\xef\xbb\xbfid, work\r\n"a b",w\r\n']

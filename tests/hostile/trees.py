@@ -167,7 +167,9 @@ BROKEN_TREES: dict[str, BrokenTree] = {
     "link: a file to itself": BrokenTree(_replaced(_file, "P_15_hpcp.h5"), 4, "cannot be followed: Too many levels"),
     "link: a file to nothing": BrokenTree(_replaced(_file, "nothing"), 4, "cannot be followed: No such file"),
     "link: a work to a sound one outside": BrokenTree(_with_change(_moved_out), 4, LINK),
-    "link: a work to the root": BrokenTree(_replaced(lambda root: _file(root).parent, ".."), 4, "has no feature file"),
+    "link: a work to the root": BrokenTree(
+        _replaced(lambda root: _file(root).parent, ".."), 4, "is a folder; expected P_<number>_hpcp.h5"
+    ),
     "link: a feature folder to /": BrokenTree(
         _replaced(lambda root: _file(root).parent.parent, "/"), 3, f"no Da-TACOS feature folder .*{LINK}"
     ),

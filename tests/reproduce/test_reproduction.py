@@ -18,7 +18,7 @@ from covsearch.errors import CovsearchError, UsageError
 from covsearch.evaluate.held_out import evaluate_pairs
 from covsearch.reproduce import Reproduction, reproduce
 from covsearch.reproduce.plan import Run, plan
-from covsearch.training.run import Source
+from covsearch.training.source import TrainingSource
 from covsearch.workspace import Workspace
 
 
@@ -34,7 +34,7 @@ def collection(place: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(place: Path, collection: Path) -> Reproduction:
-    source = Source(collection)
+    source = TrainingSource(collection)
     return reproduce(source, place / "out", Workspace(place / "home"), seeds=1, quick=True)
 
 
@@ -89,7 +89,9 @@ def test_what_is_there_is_not_trained_again(made: Reproduction, collection: Path
     lost = Run("hybrid", "works", 0)
     shutil.rmtree(weights[lost].parent)
     told: list[str] = []
-    again = reproduce(Source(collection), made.folder, Workspace(place / "home"), seeds=1, quick=True, tell=told.append)
+    again = reproduce(
+        TrainingSource(collection), made.folder, Workspace(place / "home"), seeds=1, quick=True, tell=told.append
+    )
     assert told == ["training 4 of 4: CNN + quantum, split by works, seed 0"]
     assert {run: path.read_bytes() for run, path in weights.items()} == before
     assert again.to_dict()["differences"] == made.to_dict()["differences"]
@@ -104,7 +106,7 @@ def test_the_command_prints_the_same_figures(made: Reproduction, collection: Pat
 
 def test_a_report_of_other_choices_is_not_continued(made: Reproduction, collection: Path, place: Path) -> None:
     with pytest.raises(UsageError, match=r"--quick.*another --out"):
-        reproduce(Source(collection), made.folder, Workspace(place / "home"), seeds=1)
+        reproduce(TrainingSource(collection), made.folder, Workspace(place / "home"), seeds=1)
 
 
 def test_no_seeds_are_refused() -> None:

@@ -67,3 +67,15 @@ def test_a_file_of_the_corpus_is_parsed_once_and_kept(tmp_path: Path) -> None:
     assert (record["bar"], record["kind"], record["file"]) == ("2/4", "tune", f"{FOLDERS['ryan']}/x.abc")
     assert [pitch for _, _, pitch in record["melody"]] == [67, 69, 71, 72, 74, 72, 71, 69, 67, 69, 71, 72, 74, 74]
     assert record["melody"][-1] == [7.0, 1.0, 74]
+
+
+def test_the_settings_of_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("music21", reason="needs the extra 'scores'")
+    monkeypatch.setattr(corpus, "corpus_folder", lambda: tmp_path)
+    source = tmp_path / FOLDERS["ryan"] / "x.abc"
+    source.parent.mkdir()
+    source.write_text("X:7\nT:The Test\nM:2/4\nL:1/8\nK:G\nGABc|dcBA|GABc|d2d2|]\n")
+    (found,) = corpus.settings_in(f"{FOLDERS['ryan']}/x.abc", tmp_path)
+    assert (found.source_id, found.number, found.melody[-1]) == ("ryan/x", "7", (7.0, 1.0, 74))
+    source.unlink()
+    assert corpus.settings_in(f"{FOLDERS['ryan']}/x.abc", tmp_path) == [found]

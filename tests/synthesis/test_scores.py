@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from covsearch.dataset.sample import sample_root, sample_split
-from covsearch.synthesis.scores import _source_id, held_out_ids, melody_grams, setting_song, without_held_out
+from covsearch.synthesis.scores import held_out_ids, melody_grams, setting_song, source_id, without_held_out
 from covsearch.synthesis.setting import Setting
 from covsearch.synthesis.song import HIGH, LOW, MELODY
 
@@ -58,7 +58,7 @@ def test_no_performance_of_a_training_work_is_held_out() -> None:
     part = sample_split().part_of()
     with (sample_root() / "renderings.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    ids = [_source_id(row) for row in rows]
+    ids = [source_id(row) for row in rows]
     assert len(set(ids)) == len(ids)
     held = held_out_ids()
     assert all((source in held) == (part[row["wid"]] != "train") for source, row in zip(ids, rows, strict=True))
@@ -74,7 +74,7 @@ def test_no_performance_of_a_training_work_is_held_out() -> None:
     ],
 )
 def test_a_performances_source_is_named_as_the_corpus_names_it(file: str, number: str, source: str) -> None:
-    assert _source_id({"source_file": file, "number": number}) == source
+    assert source_id({"source_file": file, "number": number}) == source
 
 
 def test_a_tune_that_shares_a_quarter_of_its_runs_is_left_out_and_one_that_shares_less_is_not() -> None:

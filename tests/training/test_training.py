@@ -22,7 +22,8 @@ from covsearch.training.batches import training_batches
 from covsearch.training.card import summary
 from covsearch.training.loop import pair_scores, train
 from covsearch.training.presets import PRESETS, configure
-from covsearch.training.run import Source, run_training
+from covsearch.training.run import run_training
+from covsearch.training.source import TrainingSource
 from covsearch.workspace import Workspace
 
 MODEL = ModelConfig(features=FeatureConfig("hpcp", 256))
@@ -132,7 +133,7 @@ def test_run_writes_a_whole_checkpoint(tmp_path: Path) -> None:
     root = write_collection(tmp_path / "toy", works=15, frames=120)
     workspace = Workspace(tmp_path / "home")
     config, training = configure("report", {"epochs": 1, "frames": 256, "seed": 3})
-    out, trained = run_training(Source(root), config, training, workspace)
+    out, trained = run_training(TrainingSource(root), config, training, workspace)
     assert out == tmp_path / "home" / "models" / "cnn-toy-seed3"
     assert {p.name for p in out.iterdir()} == {
         "model.safetensors", "config.toml", "README.md", "split.json", "pairs.csv", "metrics.jsonl",
@@ -148,13 +149,13 @@ def test_run_writes_a_whole_checkpoint(tmp_path: Path) -> None:
     assert "by works, seed 3" in card
     assert "Leaky" not in card
     with pytest.raises(UsageError, match="already holds a trained model"):
-        run_training(Source(root), config, training, workspace)
+        run_training(TrainingSource(root), config, training, workspace)
 
 
 def test_leaky_protocol_says_so(tmp_path: Path) -> None:
     root = write_collection(tmp_path / "toy", works=6, frames=120)
     config, training = configure("report", {"epochs": 1, "frames": 256, "split": "pairs"})
-    out, _ = run_training(Source(root), config, training, Workspace(tmp_path / "home"))
+    out, _ = run_training(TrainingSource(root), config, training, Workspace(tmp_path / "home"))
     assert "**Leaky protocol.**" in (out / "README.md").read_text()
     assert json.loads((out / "split.json").read_text())["by"] == "pairs"
     assert read_split(out / "split.json").test == ()
@@ -166,9 +167,9 @@ def test_presets() -> None:
     assert training == TrainConfig()
     assert (training.epochs, training.learning_rate, training.rotate_keys) == (20, 5e-4, False)
     assert (training.weight_decay, training.schedule, training.patience) == (0, "constant", 0)
-    model, training = configure("default", {"seed": 7, "pooling": "unmasked", "epochs": None})
+    model, training = configure("default", {"seed": 7, "pooling": "unmasked", "frames": 256, "epochs": None})
     assert (model.pooling, training.seed, training.loss) == ("unmasked", 7, "supcon")
-    assert (model.features.key, model.features.frames) == ("normalised", 128)
+    assert (model.features.key, model.features.frames) == ("normalised", 256)
     assert training.epochs == PRESETS["default"]["epochs"]
     model, training = configure("invariant", {})
     assert (model.branch, model.features.rate, model.features.key) == ("invariant", SLOW_RATE, "played")

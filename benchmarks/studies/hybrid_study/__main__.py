@@ -33,7 +33,7 @@ from benchmarks.studies.hybrid_study.report import markdown
 from benchmarks.studies.hybrid_study.runs import VARIANTS, Material, run
 from benchmarks.studies.hybrid_study.summary import summarise
 from benchmarks.studies.hybrid_study.synthetic import Recipe, choose_songs, write_collection
-from covsearch.config import TrainConfig
+from covsearch.config import CNN_STRIDE, TrainConfig
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.sample import sample_root
@@ -75,12 +75,19 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", default="5", help="how many, from 0, or which: 0,3 [5]")
     parser.add_argument("--only", default="", help="variants whose name has this in it, as in 'q = 7'")
     parser.add_argument("--epochs", type=int, default=TrainConfig.epochs, help="[the report's %(default)s]")
-    parser.add_argument("--frames", type=int, default=256, help="of a track at most [%(default)s]")
+    parser.add_argument("--frames", type=frames_given, default=CNN_STRIDE, help="of a track at most [%(default)s]")
     parser.add_argument("--threads", type=int, help="of torch [its own choice]")
     work = Path(tempfile.gettempdir()) / "covsearch-hybrid-study"
     parser.add_argument("--out", type=Path, default=work, help=f"keeps runs and collections [{work}]")
     parser.add_argument("--summarise", action="store_true", help="of finished runs only")
     return parser
+
+
+def frames_given(text: str) -> int:
+    """What --frames says: no fewer than the report's CNN pools to nothing."""
+    if not text.isdecimal() or int(text) < CNN_STRIDE:
+        raise argparse.ArgumentTypeError(f"expected at least {CNN_STRIDE}, which the report's CNN needs, got {text!r}")
+    return int(text)
 
 
 def settle(args: argparse.Namespace) -> dict[str, int]:

@@ -164,13 +164,13 @@ def test_recipes_that_cannot_be() -> None:
 
 
 def test_variants_are_the_reports_preset_and_differ_in_the_branch_alone(toy: Path, tmp_path: Path) -> None:
-    material = Material(open_dataset(toy, ["hpcp"]), None, 64, tmp_path)
+    material = Material(open_dataset(toy, ["hpcp"]), None, 320, tmp_path)
     found = {v: configured(v, 3, material, 20) for v in VARIANTS}
     _, training = found[CNN]
     assert (training.epochs, training.learning_rate, training.loss) == (20, 5e-4, "pairs")
     assert (training.train_pairs, training.validation_pairs, training.test_pairs) == (3000, 1000, 1000)
     assert all(t == training for _, t in found.values())
-    assert all(c.pooling == "unmasked" and c.features.frames == 64 for c, _ in found.values())
+    assert all(c.pooling == "unmasked" and c.features.frames == 320 for c, _ in found.values())
     sizes = {v: sum(p.numel() for p in Siamese(c).parameters()) for v, (c, _) in found.items()}
     assert sizes["hybrid, residual"] == sizes["hybrid, q = 7"]
     assert sizes["hybrid, q = 7"] - sizes[CNN] == 7 * 2 + 7 * 128 + 128  # angles of two layers, and the way back
@@ -301,11 +301,11 @@ def test_runs_of_another_length_are_not_mixed(tmp_path: Path, results: Path, mon
     with pytest.raises(SystemExit, match="has no finished run"):
         start(monkeypatch, *arguments, "--summarise")
     monkeypatch.setattr(study, "run", lambda v, s, m, **_: fake_run(v, s, 0.6 + 0.01 * s))
-    start(monkeypatch, *arguments, "--frames", "40")
-    with pytest.raises(SystemExit, match="'frames': 40, 'epochs': 20"):
+    start(monkeypatch, *arguments, "--frames", "300")
+    with pytest.raises(SystemExit, match="'frames': 300, 'epochs': 20"):
         start(monkeypatch, *arguments)
     start(monkeypatch, *arguments, "--summarise")
-    assert json.loads((results / "hybrid_study.json").read_text())["frames"] == 40
+    assert json.loads((results / "hybrid_study.json").read_text())["frames"] == 300
 
 
 def test_runs_that_were_not_judged_on_real_covers_are_done_again(
@@ -328,6 +328,15 @@ def test_runs_that_were_not_judged_on_real_covers_are_done_again(
     for _ in range(2):
         start(monkeypatch, *arguments)
     assert trained == [False, False, True, True]
+
+
+def test_too_few_frames_for_the_cnn_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        start(monkeypatch, "--out", str(tmp_path), "--frames", "128")
+    assert ended.value.code == 2
+    assert "--frames: expected at least 256, which the report's CNN needs, got '128'" in capsys.readouterr().err
 
 
 def test_seeds_by_number_or_by_name() -> None:

@@ -1,0 +1,45 @@
+"""``covsearch extract``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from covsearch.cli.build import skipped_lines
+from covsearch.counting import counted
+from covsearch.progress import stderr_progress
+
+if TYPE_CHECKING:
+    from covsearch.collections.extract import ExtractReport
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the features.")
+@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped file listed.")
+def extract(folder: Path, out: Path, metadata: Path | None, as_json: bool) -> None:
+    """Write HPCP features of a FOLDER of audio as HDF5 files in Da-TACOS's layout, at 86.13 frames a second.
+
+    A work that the tags or --metadata do not name becomes a work of its own. Which performance is which file says
+    OUT/NAME_files.csv. Run the command again to go on after an interruption, or with new files.
+
+    \\b
+    covsearch extract ~/Music --out features/
+    covsearch build-index features/
+    """
+    from covsearch.collections.extract import extract_folder
+
+    with stderr_progress() as progress:
+        report = extract_folder(folder, out, metadata=metadata, progress=progress)
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
+
+
+def _told(report: ExtractReport) -> str:
+    kept = f" {counted(report.kept, 'file')} had them already." if report.kept else ""
+    done = f"Wrote features of {counted(report.extracted, 'file')} to {report.folder} in {report.seconds:.1f} s.{kept}"
+    return "\n".join([done, *skipped_lines(report.skipped)])

@@ -1,0 +1,191 @@
+"""From a folder of audio to HDF5 features in Da-TACOS's layout, for covsearch and whatever else reads that.
+
+::
+
+    out/Music_subset_hpcp/W_1_hpcp/P_1_hpcp.h5      HPCP at hop 512, 86.13 frames/s
+    out/Music_metadata/Music_subset_metadata.json   titles, artists, years
+    out/Music_files.csv                             which file each performance is
+    out/covsearch.toml                              name and frame rate
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from covsearch.collections.audio import collection_name
+from covsearch.collections.pool import answers
+from covsearch.collections.scan import AudioFile, scan_audio
+from covsearch.collections.tags import Tags
+from covsearch.dataset.frame_rate import DATACOS_RATE, DECLARATION
+from covsearch.dataset.layout import Skipped
+from covsearch.dataset.performance import Performance
+from covsearch.dataset.tracks_csv import read_tracks
+from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.features.audio import DATASET_HOP
+from covsearch.progress import Progress, silent
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9.-]+")
+_COLUMNS = ("performance", "work", "file")
+
+
+@dataclass(frozen=True)
+class ExtractReport:
+    """What extracting did.
+
+    Attributes
+    ----------
+    extracted : int
+        Files of which HPCP was written.
+    kept : int
+        Files of which it was there already.
+    skipped : tuple of Skipped
+    folder : str
+        Of the features.
+    seconds : float
+        Wall-clock time.
+    """
+
+    extracted: int
+    kept: int
+    skipped: tuple[Skipped, ...]
+    folder: str
+    seconds: float
+
+
+def extract_folder(
+    folder: Path,
+    out: Path,
+    *,
+    metadata: Path | None = None,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> ExtractReport:
+    """Write HPCP of all audio files of a folder. A run that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    folder, out : Path
+        Of audio, and of features.
+    metadata : Path, optional
+        A CSV of works, titles, artists and years by path, as for :func:`covsearch.indexing.build_index`.
+    workers : int, optional
+        Processes; by default one a core.
+    progress : Progress
+
+    Raises
+    ------
+    NotFoundError
+        When `folder` is not there.
+    ArtefactError
+        When it has no audio file that can be read, or what an earlier run left in `out` is damaged.
+    """
+    started = time.perf_counter()
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}; expected one of audio")
+    root = folder.resolve()
+    files, skipped = scan_audio(root)
+    tags, refused = _tags(files, workers, progress)
+    performances = {id_: found.performance(id_) for id_, found in tags.items()}
+    if metadata:
+        performances = read_tracks(metadata).applied(performances)
+    name = _NOT_IN_A_NAME.sub("-", collection_name(root)).strip("-.") or "audio"
+    numbers = _numbered(out / f"{name}_files.csv", performances)
+    todo, kept = [], 0
+    for file in files:
+        if file.id in numbers:
+            pid, wid = numbers[file.id]
+            target = out / f"{name}_subset_hpcp" / f"{wid}_hpcp" / f"{pid}_hpcp.h5"
+            if target.is_file() and target.stat().st_mtime_ns > file.mtime_ns:
+                kept += 1
+            else:
+                names = {"label": wid, "track_id": pid, "hdf5": str(target), "hop": DATASET_HOP}
+                todo.append({"id": file.id, "path": str(file.path), **names})
+    written, failed = _write(todo, workers, progress)
+    left_out = (*skipped, *refused, *failed)
+    if not written and not kept:
+        first = f"; first {left_out[0].path}: {left_out[0].reason}" if left_out else ""
+        raise ArtefactError(f"{root}: there is no audio file that can be read{first}")
+    _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in numbers if id_ in performances})
+    return ExtractReport(written, kept, left_out, str(out.absolute()), time.perf_counter() - started)
+
+
+def _tags(files: Sequence[AudioFile], workers: int | None, progress: Progress) -> tuple[dict[str, Tags], list[Skipped]]:
+    found: dict[str, Tags] = {}
+    refused = []
+    jobs = ({"id": file.id, "path": str(file.path), "tags": True} for file in files)
+    for done, (job, told) in enumerate(answers(jobs, workers), 1):
+        if "refused" in told:
+            refused.append(Skipped(job["id"], told["refused"]))
+        else:
+            found[job["id"]] = Tags(**told["tags"])
+        progress("reading tags", done, len(files))
+    return found, refused
+
+
+def _numbered(path: Path, performances: Mapping[str, Performance]) -> dict[str, tuple[str, str]]:
+    """PID and WID of every file: those that an earlier run gave, and the next ones for the others."""
+    numbers: dict[str, tuple[str, str]] = {}
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as text:
+            try:
+                numbers = {row["file"]: (row["performance"], row["work"]) for row in csv.DictReader(text)}
+            except (KeyError, csv.Error) as e:
+                raise ArtefactError(f"{path}: expected the columns {', '.join(_COLUMNS)}; delete the folder") from e
+    works = {performances[id_].wid: wid for id_, (_, wid) in numbers.items() if id_ in performances}
+    last = [max((int(name[2:]) for name in column), default=0) for column in zip(*numbers.values(), strict=True)]
+    pids, wids = last or [0, 0]
+    for id_ in sorted(performances):
+        if id_ not in numbers:
+            work = performances[id_].wid
+            if work is None or work not in works:
+                wids += 1
+                works[work] = f"W_{wids}"
+            pids += 1
+            numbers[id_] = f"P_{pids}", works[work]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".tmp-{path.name}")
+    with draft.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerows([_COLUMNS, *((pid, wid, id_) for id_, (pid, wid) in numbers.items())])
+    draft.replace(path)
+    return numbers
+
+
+def _write(todo: Sequence[dict[str, Any]], workers: int | None, progress: Progress) -> tuple[int, list[Skipped]]:
+    """How many files were written, and the others."""
+    failed = []
+    for done, (job, told) in enumerate(answers(todo, workers), 1):
+        if "refused" in told:
+            failed.append(Skipped(job["id"], told["refused"]))
+        note = f" · {len(failed):,} failed" if failed else ""
+        progress(f"extracting HPCP{note}", done, len(todo))
+    return len(todo) - len(failed), failed
+
+
+def _describe(out: Path, name: str, found: Mapping[str, tuple[tuple[str, str], Performance]]) -> None:
+    """Write the metadata JSON and the declaration."""
+    records: dict[str, dict[str, Any]] = {}
+    for (pid, wid), performance in found.values():
+        records.setdefault(wid, {})[pid] = {
+            "work_title": performance.work_title,
+            "work_artist": performance.work_artist,
+            "perf_title": performance.title,
+            "perf_artist": performance.artist,
+            "release_year": str(performance.year or ""),
+            "work_id": wid,
+            "perf_id": pid,
+            "instrumental": "",
+        }
+    path = out / f"{name}_metadata" / f"{name}_subset_metadata.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(records, ensure_ascii=False, indent=1), encoding="utf-8")
+    (out / DECLARATION).write_text(tomli_w.dumps({"name": name, "frame_rate": DATACOS_RATE}), encoding="utf-8")

@@ -1,0 +1,35 @@
+"""Write HPCP as Da-TACOS has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def write_hpcp(path: Path, chroma: NDArray[np.float32], label: str, track_id: str, frame_rate: float) -> None:
+    """Write one performance's HPCP; the file is whole or not there.
+
+    Parameters
+    ----------
+    path : Path
+        ``W_1_hpcp/P_1_hpcp.h5``; its folder is made.
+    chroma : NDArray[float32], shape (T, 12)
+    label, track_id : str
+        ``W_1`` and ``P_1``.
+    frame_rate : float
+        Frames/s.
+    """
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".tmp-{path.name}")
+    with h5py.File(draft, "w") as file:
+        file.create_dataset(
+            "hpcp", data=chroma.astype(np.float32), shuffle=True, compression="gzip", compression_opts=9
+        )
+        file.attrs["label"] = np.bytes_(label)
+        file.attrs["track_id"] = np.bytes_(track_id)
+        file.attrs["frame_rate"] = frame_rate
+    draft.replace(path)

@@ -1,0 +1,202 @@
+"""Bring an index up to date with a folder of audio: new files are added, gone ones removed, changed ones read again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from covsearch.collections.audio import AudioFolder, collection_name, open_audio
+from covsearch.collections.given import audio_roots, check_for_audio, is_of_audio, nearest_root
+from covsearch.dataset.datacos import path_text
+from covsearch.dataset.layout import Skipped
+from covsearch.dataset.performance import Performance
+from covsearch.dataset.source import Source
+from covsearch.dataset.tracks_csv import read_tracks
+from covsearch.errors import CovsearchError, NotFoundError, UsageError
+from covsearch.progress import Progress, silent
+from covsearch.rows import (
+    Rows,
+    check_built,
+    embed_new,
+    in_order,
+    own_model,
+    pack_new,
+    publish_rows,
+    read_rows,
+    unchanged,
+)
+from covsearch.store import store_of
+from covsearch.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class UpdateReport:
+    """What bringing up to date did.
+
+    Attributes
+    ----------
+    added, removed, reread, retagged : tuple of str
+        Performances that are new, gone, have another sound, and have the same sound and other tags.
+    unchanged : int
+        How many are as they were.
+    skipped : tuple of Skipped
+        Files that cannot be used. What the index has of them already, it keeps.
+    performances, works : int
+        In the index now.
+    generation : str
+        That is current now.
+    seconds : float
+        Wall-clock time.
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    reread: tuple[str, ...]
+    retagged: tuple[str, ...]
+    unchanged: int
+    skipped: tuple[Skipped, ...]
+    performances: int
+    works: int
+    generation: str
+    seconds: float
+
+
+def update_folder(
+    workspace: Workspace,
+    folder: Path,
+    *,
+    metadata: Path | None = None,
+    strict: bool = False,
+    progress: Progress = silent,
+) -> UpdateReport:
+    """Make the index have of a folder of audio what the folder has.
+
+    What was decoded is remembered file by file: a run that was stopped goes on where it was. A file whose name or tags
+    changed is not decoded again. Nothing is published where nothing changed.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    folder : Path
+        A folder that was indexed before, one inside it, or a new one.
+    metadata : Path, optional
+        A CSV of works, titles, artists and years, as for :func:`covsearch.indexing.build_index`. Without it, what an
+        earlier CSV said stays.
+    strict : bool
+        Refuse to skip a file.
+    progress : Progress
+
+    Raises
+    ------
+    NotFoundError
+        When nothing was built yet, or the folder is not there.
+    ArtefactError
+        When none of its files can be read, so that a disk that is not mounted empties no index; or the current
+        generation is damaged.
+    UsageError
+        When the index's model does not hear audio.
+    CovsearchError
+        When another folder's collection has the same name and ids, or another build is running.
+    """
+    started = time.perf_counter()
+    check_built(workspace)
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder} is not there; expected a folder of audio. Nothing was removed")
+    with store_of(workspace).writing():
+        before, head, rows = read_rows(workspace)
+        check_for_audio(before.manifest.heard()[0].names, None)
+        roots = audio_roots(rows.origins)
+        below = folder.resolve()
+        root = nearest_root(below, roots, below)
+        name = roots.get(root) or collection_name(root)
+        read = open_audio(root, workspace.cache, below=[below], name=name, strict=strict, progress=progress)
+        told = read_tracks(metadata).told(read) if metadata else read
+        own = _own(rows, read, below)
+        changes = _changes(rows, own, read, told, bool(metadata))
+        checkpoint = own_model(before)
+        packed = pack_new(workspace, read, [*changes.new, *changes.changed], checkpoint, strict, progress)
+        there = set(packed.pids) if packed else set()
+        out = {own[id_] for id_ in changes.changed if id_ in there} | set(changes.gone.values())
+        kept = [row for row, key in enumerate(rows.keys) if key not in out]
+        after = rows.take(kept) if kept else None
+        if packed:
+            fresh = embed_new(checkpoint, told, read.subset, packed, rows.parts, progress)
+            after = fresh if after is None else after + fresh
+        if after is None:
+            raise UsageError("an index needs at least one performance, and none would be left")
+        after = replace(after, performances={**after.performances, **changes.retagged})
+        anything = bool(there or changes.gone or changes.retagged)
+        generation = publish_rows(workspace, before, head, after) if anything else unchanged(workspace, before)
+    manifest = generation.manifest
+    skipped = tuple(dict.fromkeys([*read.skipped, *(packed.skipped if packed else ())]))
+    moved = [id_ for id_ in changes.changed if id_ in there]
+    return UpdateReport(
+        in_order(id_ for id_ in changes.new if id_ in there),
+        in_order(changes.gone),
+        in_order(moved),
+        in_order(performance.pid for performance in changes.retagged.values()),
+        len(own) - len(changes.gone) - len(moved) - len(changes.retagged),
+        skipped,
+        manifest.count,
+        manifest.works,
+        generation.name,
+        time.perf_counter() - started,
+    )
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """Ids that are new, and that have another sound; keys of what is gone, by id; what else is known now, by key."""
+
+    new: Sequence[str]
+    changed: Sequence[str]
+    gone: Mapping[str, str]
+    retagged: Mapping[str, Performance]
+
+
+def _own(rows: Rows, read: AudioFolder, below: Path) -> dict[str, str]:
+    """Ids in the folder that the index has already, and their keys there.
+
+    Raises
+    ------
+    CovsearchError
+        When it has one of them from another folder.
+    """
+    own = {}
+    root = path_text(read.root)
+    for key, origin in rows.origins.items():
+        performance = rows.performances.get(key)
+        if performance is None or performance.collection != read.subset:
+            continue
+        if origin.folder == root and is_of_audio(origin):
+            if (read.root / performance.pid).is_relative_to(below):
+                own[performance.pid] = key
+        elif performance.pid in read.performances:
+            raise CovsearchError(
+                f"{read.root}: the index has {performance.pid} of a collection {read.subset} from {origin.folder}: "
+                "rename one of the two folders"
+            )
+    return own
+
+
+def _changes(rows: Rows, own: Mapping[str, str], read: AudioFolder, told: Source, by_csv: bool) -> _Changes:
+    refused = {one.path for one in read.skipped}  # the index keeps what it has of a file that cannot be read now
+    retagged = {}
+    changed = []
+    for id_, key in own.items():
+        if id_ not in read.performances:
+            continue
+        stored = rows.performances[key]
+        now = replace(told.performances[id_], collection=stored.collection)
+        if rows.origins[key].files["hpcp"].sha256 != read.heard[id_].content:
+            changed.append(id_)
+        elif now != stored and (by_csv or read.was_said(stored)):
+            retagged[key] = now
+    return _Changes(
+        [id_ for id_ in read.performances if id_ not in own],
+        changed,
+        {id_: key for id_, key in own.items() if id_ not in read.performances and id_ not in refused},
+        retagged,
+    )

@@ -1,0 +1,145 @@
+"""The two sides of a comparison that an index alone cannot answer: performances of an index, or of files in none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.collections.given import check_for_audio
+from covsearch.collections.recording import read_recording
+from covsearch.collections.tags import Tags
+from covsearch.dataset.files import rate_of_file
+from covsearch.dataset.frame_rate import DATACOS_RATE
+from covsearch.dataset.lengths import check_file_lengths
+from covsearch.dataset.performance import Performance
+from covsearch.decision import Decision, decide, decide_uncalibrated
+from covsearch.embedding import embed_chroma, read_features
+from covsearch.features.audio import is_audio
+from covsearch.features.slow import slow_chroma
+from covsearch.features.sound import check_sound
+from covsearch.index.calibration import Calibration, read_calibration
+from covsearch.index.chroma import Chroma
+from covsearch.index.head import Head
+from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
+from covsearch.ranking import ALIGN, HEAD
+from covsearch.rows import own_model
+from covsearch.search import Searcher
+from covsearch.stages import STAGES, Question, Scope
+from covsearch.store import in_memory
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of two performances.
+
+    Attributes
+    ----------
+    performance : Performance
+    vector : NDArray[float32], shape (128,)
+    chroma : Chroma
+        Of this one.
+    """
+
+    performance: Performance
+    vector: NDArray[np.float32]
+    chroma: Chroma
+
+
+def model_of(searcher: Searcher | None) -> tuple[Checkpoint, Calibration | None]:
+    """The model of an index of a model's vectors, or the bundled one where there is none, and its calibration."""
+    if searcher is None:
+        bundled = load_checkpoint(bundled_checkpoint())
+        return bundled, read_calibration(bundled.folder, bundled.fingerprint)
+    return own_model(searcher.generation), cast("Calibration | None", searcher.calibration)
+
+
+def side_of_index(searcher: Searcher, name: str) -> Side:
+    """A performance of an index of a model's vectors."""
+    assert searcher.chroma is not None
+    row = searcher.collection.rows[name]
+    chroma = searcher.chroma.take([row])
+    return Side(searcher.catalogue.get([name])[name], searcher.collection.take([row])[0], chroma)
+
+
+def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path) -> Side:
+    """A performance in an audio file, or in an HDF5 file with all features of the model.
+
+    Parameters
+    ----------
+    path : Path
+    checkpoint : Checkpoint
+    cache : Path
+        The workspace's, for decoded audio.
+
+    Raises
+    ------
+    ArtefactError
+        When the file cannot be read, or has less than 15 s of sound.
+    UsageError
+        When the model does not hear audio, or a feature file cannot be of the frame rate assumed of it.
+    """
+    names = checkpoint.config.features.names
+    tags = Tags()
+    if is_audio(path):
+        check_for_audio(names, None)
+        chroma, rate, tags = read_recording(path, cache)
+    else:
+        declared = rate_of_file(path)
+        rate = DATACOS_RATE if declared is None else declared
+        if declared is None:
+            check_file_lengths([path], names[0], rate, path)
+        chroma = read_features(checkpoint, dict.fromkeys(names, path))
+    check_sound(chroma, rate, what=f"{path}: at {rate:.2f} frames/s it has ")
+    frames, slow_rate = slow_chroma(chroma, names, rate)
+    own = Chroma(frames, np.array([0, len(frames)]), np.array([slow_rate]))
+    return Side(tags.performance(path.name), embed_chroma(checkpoint, chroma, rate), own)
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedPair:
+    """What is decided of a pair.
+
+    Attributes
+    ----------
+    decision : Decision
+        Of one match.
+    same : bool
+        Whether both are one recording.
+    distance, head_p : float
+        As of :class:`~covsearch.answers.Match`.
+    """
+
+    decision: Decision
+    same: bool
+    distance: float
+    head_p: float
+
+
+def judge_sides(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibration | None) -> JudgedPair:
+    """Decide on a pair as a search by `a` decides on `b`, where there is nothing else to find.
+
+    Parameters
+    ----------
+    a, b : Side
+        Of the same model.
+    checkpoint : Checkpoint
+        That model.
+    calibration : Calibration or None
+        Its own.
+    """
+    head = Head(checkpoint.alpha, checkpoint.beta)
+    alone = in_memory(["b"], b.vector[None], head)
+    scope = Scope(alone, b.chroma, None, calibration, None)
+    question = Question(a.vector, a.chroma.track(0))
+    ranked = STAGES[ALIGN if calibration else HEAD](scope, question, 1, None)
+    distances = ranked.ranking.distances
+    p = head.probability(distances + head.beta)
+    if ranked.ratio is None or ranked.chance is None:
+        decision = decide_uncalibrated(p, ranked.same)
+    else:
+        decision = decide(ranked.ratio, ranked.best, ranked.chance, ranked.same, searched=1)
+    return JudgedPair(decision, bool(ranked.same[0]), float(distances[0]), float(p[0]))

@@ -1,0 +1,68 @@
+"""What a training hears, and where its model goes: checked before anything that takes seconds to import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from covsearch.dataset.datacos import Dataset, open_dataset
+from covsearch.dataset.frame_rate import check_frame_rate
+from covsearch.dataset.sample import sample_root
+from covsearch.errors import NotFoundError, UsageError
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingSource:
+    """What to train on.
+
+    Attributes
+    ----------
+    dataset : Path or None
+        A Da-TACOS folder; None is the bundled sample.
+    subset : str or None
+        Needed when the folder holds several.
+    strict : bool
+        Stop at the first file that would be skipped.
+    frame_rate : float or None
+        Frames/s of the files; None is what is known of the subset, else Da-TACOS's 86.13.
+    """
+
+    dataset: Path | None = None
+    subset: str | None = None
+    strict: bool = False
+    frame_rate: float | None = None
+
+    def open(self, features: Sequence[str]) -> Dataset:
+        """The performances that have all `features`."""
+        root = self.dataset or sample_root()
+        return open_dataset(root, features, subset=self.subset, strict=self.strict, frame_rate=self.frame_rate)
+
+    def check(self) -> None:
+        """Refuse at once what :meth:`open` would refuse later.
+
+        Raises
+        ------
+        NotFoundError
+            When the folder is not there.
+        UsageError
+            When the frame rate cannot be.
+        """
+        if self.dataset is not None and not self.dataset.is_dir():
+            what = "is not a folder" if self.dataset.exists() else "is not there"
+            raise NotFoundError(f"{self.dataset} {what}; expected a Da-TACOS folder")
+        if self.frame_rate is not None:
+            check_frame_rate(self.frame_rate)
+
+
+def check_unused(out: Path | None) -> None:
+    """Refuse a checkpoint folder that is taken.
+
+    Raises
+    ------
+    UsageError
+    """
+    if out is not None and (out / WEIGHTS).exists():
+        raise UsageError(f"{out} already holds a trained model; delete it or name another --out")

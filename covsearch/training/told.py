@@ -1,0 +1,55 @@
+"""What a training says of itself, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from covsearch.config import ModelConfig, TrainConfig
+from covsearch.counting import counted
+from covsearch.dataset.pairs import Pairs
+
+if TYPE_CHECKING:
+    from covsearch.features.store import FrameStore
+    from covsearch.training.loop import EpochMetrics
+
+
+def header(config: ModelConfig, training: TrainConfig, store: FrameStore, pairs: Mapping[str, Pairs]) -> Iterator[str]:
+    """Which model is trained, on what and how."""
+    seen = config.features
+    rate = f", {seen.rate:.2f} frames/s" if seen.rate else ""
+    works = counted(len(set(store.wids)), "work")
+    got = ", ".join(f"{part} {len(some):,}" for part, some in pairs.items())
+    songs = f", with covers synthesised from {training.synthesize}" if training.synthesize else ""
+    yield f"model     {config.branch}, {config.pooling} pooling, head with {config.alpha} weights"
+    yield f"sees      {seen.features}, at most {seen.frames:,} frames{rate}, key {seen.key}"
+    yield f"data      {store.subset}: {counted(len(store), 'performance')} of {works}{songs}"
+    yield f"pairs     {got}, split by {training.split}"
+    yield (
+        f"training  {counted(training.epochs, 'epoch')}, loss {training.loss}, learning rate {training.learning_rate:g}"
+        f" ({training.schedule}), seed {training.seed}"
+    )
+
+
+def too_few(training: TrainConfig, pairs: Mapping[str, Pairs]) -> Iterator[str]:
+    """Of which parts there are fewer pairs than were asked for."""
+    for part, some in pairs.items():
+        wanted = getattr(training, f"{part}_pairs")
+        if len(some) < wanted:
+            yield f"{wanted:,} {part} pairs were asked for, the collection has {len(some):,}: half covers, half not"
+
+
+def epoch_line(record: EpochMetrics, training: TrainConfig) -> str:
+    """One epoch: loss and accuracy of training and validation, and how long the rest will take at this pace."""
+    left = (training.epochs - record.epoch) * record.seconds
+    width = len(str(training.epochs))
+    return (
+        f"epoch {record.epoch:{width}}/{training.epochs}  loss {record.train_loss:.3f} (validation "
+        f"{record.validation_loss:.3f})  accuracy {record.train_accuracy:.3f} ({record.validation_accuracy:.3f})  "
+        f"{_time(left)} left"
+    )
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"

@@ -1,0 +1,135 @@
+"""What ``covsearch train`` refuses before torch is loaded, what its help says, and what it prints."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from collection import write_collection
+
+from covsearch.cli import cli
+from covsearch.config import BRANCH_NAMES, CNN_STRIDE, TrainConfig
+from covsearch.errors import UsageError
+from covsearch.models import BRANCHES
+from covsearch.models.cnn import STRIDE
+from covsearch.training.choices import chosen, read_choices
+from covsearch.training.loop import EpochMetrics
+from covsearch.training.told import epoch_line
+
+# runs the command in a process that may not import torch
+_WITHOUT_TORCH = (
+    "import sys; sys.modules['torch'] = None\n"
+    "from covsearch.cli import main\n"
+    "sys.argv = ['covsearch', *sys.argv[1:]]\n"
+    "main()"
+)
+
+
+def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", _WITHOUT_TORCH, "train", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["--model", "cnn", "--qubits", "4"],
+            2,
+            "qubits is a choice of hybrid and bottleneck, not of cnn",
+        ),
+        (["--set", "q_layers=3"], 2, "q_layers is a choice of hybrid, not of cnn"),
+        (["--preset", "invariant"], 2, "invariant trains on synthesised covers: name their songs with --synthesize"),
+        (["--epoch-steps", "5"], 2, "epoch_steps is a choice for synthesised covers"),
+        (["--preset", "report", "--frames", "128"], 2, "frames must be at least 256 with unmasked pooling, not 128"),
+        (["--model", "rnn"], 2, "model must be one of ['bottleneck', 'cnn', 'hybrid', 'invariant'], not 'rnn'"),
+        (["--epochs", "0"], 2, "epochs must be at least 1, not 0"),
+        (["--frame-rate", "0"], 2, "must be a positive number of frames a second, not 0.0"),
+        (["--dataset", "nowhere"], 3, "nowhere is not there; expected a Da-TACOS folder"),
+        (["--set", "loss"], 2, "expected KEY=VALUE with a key of alpha, average, "),
+        (["--set", "colour=red"], 2, "got 'colour=red'"),
+        (["--set", "epochs=many"], 2, "epochs must be a whole number, not 'many'"),
+        (["--set", "vary_time=perhaps"], 2, "vary_time must be true or false, not 'perhaps'"),
+        (["--set", "epochs=1", "--set", "epochs=2"], 2, "epochs is set twice"),
+    ],
+)
+def test_arguments_are_refused_before_torch_is_loaded(arguments: list[str], code: int, message: str) -> None:
+    done = without_torch(*arguments)
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+
+
+def test_a_folder_with_a_model_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    done = without_torch("--out", str(tmp_path))
+    assert (done.returncode, "already holds a trained model; delete it" in done.stderr) == (2, True), done.stderr
+
+
+def test_the_names_that_need_no_torch_are_those_of_the_models() -> None:
+    assert sorted(BRANCH_NAMES) == sorted(BRANCHES)
+    assert CNN_STRIDE == STRIDE
+
+
+def test_help_says_what_the_presets_use_in_few_options() -> None:
+    text = CliRunner().invoke(cli, ["train", "--help"], terminal_width=110).stdout
+    words = " ".join(text.split())
+    assert (
+        "default: cnn, hpcp, at most 128 frames, key normalised; loss supcon, 120 epochs, learning rate 0.001." in words
+    )
+    assert "report: cnn, hpcp, at most 2,000 frames, key played; loss pairs, 20 epochs, learning rate 0.0005." in words
+    assert "temperature=0.1" in words
+    options = re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)
+    assert "--set" in options
+    assert "--temperature" not in options
+    assert len(options) < 20
+
+
+def test_choices_are_read_by_their_types() -> None:
+    read = read_choices(["rate=2.5", "epochs=3", "vary_time=no", "loss=batch", "synthesize=a=b"])
+    assert read == {"rate": 2.5, "epochs": 3, "vary_time": False, "loss": "batch", "synthesize": "a=b"}
+
+
+def test_a_choice_of_the_hybrid_is_taken_with_the_hybrid() -> None:
+    assert chosen("report", {"branch": "hybrid", "qubits": 4})[0].qubits == 4
+    with pytest.raises(UsageError, match="readout is a choice of hybrid and bottleneck"):
+        chosen("report", {"readout": "residual"})
+
+
+def test_an_epoch_in_a_line() -> None:
+    record = EpochMetrics(9, 0.69314, 0.5, 0.7, 0.61, 1e-3, 100.0)
+    assert epoch_line(record, TrainConfig(epochs=60)) == (
+        "epoch  9/60  loss 0.693 (validation 0.700)  accuracy 0.500 (0.610)  1:25:00 left"
+    )
+
+
+def test_a_training_explains_itself(tmp_path: Path) -> None:
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    options = [
+        "--dataset",
+        str(root),
+        "--out",
+        str(tmp_path / "mine"),
+        "--set",
+        "loss=batch",
+        "--set",
+        "temperature=0.3",
+    ]
+    done = CliRunner().invoke(
+        cli, ["--home", str(tmp_path), "train", *options, "--epochs", "2", "--no-plot"], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    said = done.stderr.splitlines()
+    assert "Warning: temperature has no effect with the loss batch, only with supcon" in said
+    assert "sees      hpcp, at most 128 frames, key normalised" in said
+    assert "data      toy: 45 performances of 15 works" in said
+    assert "pairs     train 54, validation 18, test 18, split by works" in said
+    assert "training  2 epochs, loss batch, learning rate 0.001 (cosine), seed 0" in said
+    assert "Warning: 3,000 train pairs were asked for, the collection has 54: half covers, half not" in said
+    assert [line[:9] for line in said if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
+    results = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in done.stdout.splitlines())
+    assert results["pairs"] == "train 54, validation 18, test 18"
+    assert re.fullmatch(r"[01]\.\d{3}", results["test_auc"])
+    assert "{" not in done.stdout

@@ -1,0 +1,77 @@
+"""What narrow terminals and terminals without colour show."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from collection import write_collection
+from published import made_up_calibration, publish
+
+from covsearch.cli import cli
+from covsearch.workspace import Workspace
+
+TITLE, ARTIST = "O Haupt voll Blut und Wunden", "Singer"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    publish(Workspace(home), titles=[TITLE] * 40, calibration=made_up_calibration())
+    return home
+
+
+def lines(width: int, *arguments: str | Path) -> list[str]:
+    result = CliRunner().invoke(cli, [str(part) for part in arguments], env={"COLUMNS": str(width)})
+    assert result.exit_code == 0, result.output
+    shown = result.stdout.splitlines()
+    assert max(map(len, shown)) <= width
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("width", "columns", "title"),
+    [
+        (110, "Rank PID WID Title Artist Year Probability Cover Listed Distance", TITLE),
+        (80, "Rank PID Title Artist Year Probability Cover Listed", TITLE[:20]),
+        (60, "Rank PID Title Artist Probability Cover", TITLE[:14]),
+    ],
+)
+def test_titles_and_artists_outlive_distance_and_work(home: Path, width: int, columns: str, title: str) -> None:
+    shown = lines(width, "--home", home, "query", "P_5", "--rerank", "head", "--top", "5")
+    head = next(place for place, line in enumerate(shown) if line.split()[:1] == ["Rank"])
+    assert shown[head].split() == columns.split()
+    assert all(title in line and ARTIST in line for line in shown[head + 2 : head + 7])
+    gone = [name for name in ("Distance", "WID", "Listed", "Year") if name not in columns]
+    said = [line.strip() for line in shown if line.startswith("left out")]
+    assert said == ([f"left out for want of width: {', '.join(gone)}"] if gone else [])
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_find_shows_titles_and_artists(home: Path, width: int) -> None:
+    shown = lines(width, "--home", home, "find", "haupt")
+    assert sum(TITLE[:11] in line and ARTIST in line for line in shown) == 20
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_lengths_fit(tmp_path: Path, width: int) -> None:
+    shown = lines(width, "dataset", "info", write_collection(tmp_path / "toy"))
+    rows = [line.split() for line in shown]
+    assert ["feature", "files", "length", "in", "min", "median", "mean", "max"] in rows
+    assert ["hpcp", "24", "frames", "240", "248", "248", "256"] in rows
+    assert ["minutes", "1.49", "1.54", "1.54", "1.59"] in rows
+
+
+def test_a_verdict_is_a_word_where_there_is_no_sign_for_it(home: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "covsearch", "--home", str(home), "query", "P_5", "--top", "39"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "Cover yes: predicted" in done.stdout
+    cells = [line.split("|") for line in done.stdout.splitlines() if "P_4" in line or "P_6" in line]
+    listed = [row[9].strip() for row in cells if row[3].strip() == "W_2"]
+    assert listed
+    assert set(listed) == {"yes"}

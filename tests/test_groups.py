@@ -1,0 +1,224 @@
+"""Pairs of an index against a slow oracle, and the groups made of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from collection import melody
+from numpy.typing import NDArray
+from published import (
+    FINGERPRINT,
+    made_up_calibration,
+    make_performances,
+    model_folder,
+    publish,
+    random_head,
+    unit_vectors,
+)
+
+from covsearch import indexing, links
+from covsearch.api import Index
+from covsearch.cli import cli
+from covsearch.config import FeatureConfig
+from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
+from covsearch.errors import UsageError
+from covsearch.features.slow import quantised
+from covsearch.index.calibration import Calibration, write_calibration
+from covsearch.index.chroma import Chroma
+from covsearch.index.head import Head
+from covsearch.links import Links, find_links
+from covsearch.ranking.same_recording import same_recording
+from covsearch.stages import BLOCK, COARSE_SPAN, SPAN, Scope, align_with
+from covsearch.store import in_memory
+from covsearch.workspace import Workspace
+
+WORKS, VERSIONS = 5, 3
+COUNT = WORKS * VERSIONS + 1
+NAMES = [f"P_{n}" for n in range(1, COUNT + 1)]
+
+
+def tracks() -> list[NDArray[np.float32]]:
+    """Three versions of five melodies, in other keys and lengths, and the first one again."""
+    made = []
+    for work in range(WORKS):
+        song = melody(work)
+        made += [song, np.roll(song, 3, axis=1)[:210], np.roll(song, 7, axis=1)[25:]]
+    return [*made, made[0]]
+
+
+def chroma() -> Chroma:
+    frames = [quantised(track) for track in tracks()]
+    first = np.cumsum([0, *map(len, frames)], dtype=np.int64)
+    return Chroma(np.concatenate(frames), first, np.full(COUNT, SLOW_RATE))
+
+
+def calibrated() -> Calibration:
+    """Of a head that says little."""
+    made = made_up_calibration()
+    return replace(made, coarse=replace(made.coarse, head=0.01), fine=replace(made.fine, head=0.01))
+
+
+def scope(order: NDArray[np.int64] | None = None) -> Scope:
+    rng = np.random.default_rng(0)
+    vectors, head = unit_vectors(rng, COUNT), Head(np.full(128, 0.5, np.float32), 0.1)
+    rows = np.arange(COUNT) if order is None else order
+    names = [NAMES[row] for row in rows.tolist()]
+    return Scope(in_memory(names, vectors[rows], head), chroma().take(rows.tolist()), None, calibrated())
+
+
+def by_pair(found: Links) -> dict[tuple[int, int], tuple[float, bool]]:
+    return {
+        (int(a), int(b)): (float(above), bool(same))
+        for a, b, above, same in zip(found.a, found.b, found.above, found.same, strict=True)
+    }
+
+
+def slowly(searched: Scope) -> dict[tuple[int, int], tuple[float, bool]]:
+    """Every pair from the definition; of a collection this small the level is the calibration's."""
+    calibration, head, heard = calibrated(), searched.collection.head, chroma()
+    level = calibration.by_alignment.level(np.empty(0), COUNT - 1)
+    found = {}
+    for a in range(COUNT):
+        for b in range(a + 1, COUNT):
+            one, other = heard.track(a), heard.track(b)
+            score = head.scores(searched.collection.take([a])[0], searched.collection.take([b]))
+            above = calibration.coarse.ratio(score, align_with(one, [other], BLOCK, COARSE_SPAN))[0] - level
+            same = False
+            if above >= 0:
+                above = calibration.fine.ratio(score, align_with(one, [other], 1, SPAN))[0] - level
+                same = same_recording(one, other)
+            found[a, b] = (above, same)
+    return found
+
+
+def test_pairs_equal_the_oracle() -> None:
+    searched = scope()
+    found, expected = by_pair(find_links(searched, 0.05)), slowly(searched)
+    assert found.keys() == expected.keys()
+    for pair, (above, same) in expected.items():
+        assert found[pair][0] == pytest.approx(above, abs=1e-9), pair
+        assert found[pair][1] == same, pair
+    assert [pair for pair, (_, same) in expected.items() if same] == [(0, COUNT - 1)]
+
+
+def test_evidence_is_1_where_chance_passes_in_the_share_asked_for() -> None:
+    found = find_links(scope(), 0.01)
+    chance = calibrated().by_alignment
+    usual = ~found.same
+    assert found.evidence[usual] == pytest.approx(found.above[usual] / chance.above(0.01))
+    assert np.isinf(found.evidence[found.same]).all()
+    z = chance.slope * found.above + chance.bias
+    assert found.probability == pytest.approx(np.where(found.same, 1, 1 / (1 + np.exp(-z))))
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    order = np.random.default_rng(1).permutation(COUNT)
+    turned = {
+        tuple(sorted((int(order[a]), int(order[b])))): values
+        for (a, b), values in by_pair(find_links(scope(order), 0.05)).items()
+    }
+    for pair, (above, same) in by_pair(find_links(scope(), 0.05)).items():
+        assert turned[pair] == (pytest.approx(above, abs=1e-9), same)
+
+
+def test_of_few_neighbours_what_links_hold_together_is_aligned_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = by_pair(find_links(scope(), 0.05))
+    monkeypatch.setattr(links, "NEAREST", 6)
+    found = by_pair(find_links(scope(), 0.05))
+    monkeypatch.setattr(links, "LARGEST", 0)
+    without = by_pair(find_links(scope(), 0.05))
+    assert without.keys() < found.keys() < whole.keys()
+    assert all(whole[pair] == (pytest.approx(above, abs=1e-9), same) for pair, (above, same) in found.items())
+
+
+def test_less_false_alarms_ask_for_more() -> None:
+    chance = calibrated().by_alignment
+    at = chance.above(0.05)
+    assert 1 / (1 + np.exp(-(chance.slope * at + chance.bias))) == pytest.approx(chance.threshold)
+    assert chance.above(0.01) - at == pytest.approx(np.log(5))
+
+
+@pytest.mark.parametrize("alarms", [0.0, -0.1, 0.06, float("nan")])
+def test_other_shares_are_refused(alarms: float) -> None:
+    with pytest.raises(UsageError, match="above 0 and at most"):
+        find_links(scope(), alarms)
+
+
+def test_a_level_that_chance_passes_less_often_is_refused() -> None:
+    with pytest.raises(UsageError, match="calibrate the model again"):
+        replace(calibrated().by_alignment, threshold=0.001).above(0.05)
+
+
+def test_what_cannot_be_aligned_is_refused() -> None:
+    with pytest.raises(UsageError, match="foreign vectors"):
+        find_links(replace(scope(), chroma=None), 0.05)
+    with pytest.raises(UsageError, match="covsearch calibrate"):
+        find_links(replace(scope(), calibration=None), 0.05)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """The melodies as an index; the last performance of the last work is listed with the first work's."""
+    made = Workspace(tmp_path)
+    performances = make_performances(np.random.default_rng(0), COUNT)
+    performances["P_15"] = replace(performances["P_15"], wid="W_1")
+    performances["P_16"] = replace(performances["P_16"], wid=None)
+    model = model_folder(tmp_path / "models" / "made-up")
+    write_calibration(model, calibrated())
+    rng = np.random.default_rng(0)
+    indexing.publish(
+        made,
+        NAMES,
+        unit_vectors(rng, COUNT),
+        random_head(rng, signed=False),
+        performances,
+        model_folder=model,
+        fingerprint=FINGERPRINT,
+        features=FeatureConfig(),
+        subset="generated",
+        frame_rate=DATACOS_RATE,
+        parts={"chroma": chroma()},
+    )
+    return made
+
+
+def test_groups_are_the_melodies_and_say_where_the_metadata_differ(workspace: Workspace) -> None:
+    found = Index(workspace).groups(0.05)
+    members = [[m.performance.pid for m in group.members] for group in found]
+    assert members == [["P_1", "P_2", "P_3", "P_16"], *([f"P_{n + i}" for i in range(3)] for n in (4, 7, 10, 13))]
+    first = found[0]
+    assert (first.name, first.versions, first.listed) == ("P_1", 3, ("W_1",))
+    assert [(m.kind, m.same_as) for m in first.members] == [("version", None)] * 3 + [("same recording", "P_1")]
+    assert first.members[0].nearest == "P_16"
+    assert first.members[0].probability == 1
+    assert found.agreement.agreed == 3 * 4 + 1
+    assert found.agreement.not_found == (("P_1", "P_15"), ("P_2", "P_15"), ("P_3", "P_15"))
+    assert found.agreement.not_listed == (("P_13", "P_15"), ("P_14", "P_15"))
+    assert (found.grouped, found.performances, len(found[1:])) == (COUNT, COUNT, 4)
+
+
+def test_the_command_prints_a_table_json_and_csv(workspace: Workspace, tmp_path: Path) -> None:
+    run, path = CliRunner(), tmp_path / "groups.csv"
+    ask = ["--home", str(workspace.home), "groups", "--alarms", "0.05"]
+    shown = run.invoke(cli, [*ask, "--csv", str(path)], catch_exceptions=False).stdout
+    assert shown.startswith("5 groups of 16 among 16 performances, at 5.0% false alarms")
+    assert "pairs found, not listed: 2 (P_13 and P_15, P_14 and P_15)" in shown
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    assert [row["id"] for row in rows if row["group"] == "P_1"] == ["P_1", "P_2", "P_3", "P_16"]
+    assert [row["kind"] for row in rows].count("same recording") == 1
+    told = json.loads(run.invoke(cli, [*ask, "--json"], catch_exceptions=False).stdout)
+    assert told == json.loads(json.dumps(Index(workspace).groups(0.05).to_dict()))
+    assert told["groups"][0]["members"][3]["same_as"] == "P_1"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_index_of_one_or_two_strangers_has_no_groups(tmp_path: Path, count: int) -> None:
+    publish(Workspace(tmp_path), count, calibration=made_up_calibration())
+    found = Index(Workspace(tmp_path)).groups()
+    assert (len(found), found.grouped, found.performances) == (0, 0, count)

@@ -1,0 +1,101 @@
+"""Where the workspace is when the user has no home, an empty one, or names another's."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from published import publish
+
+from covsearch import workspace as places
+from covsearch.dataset.sample import sample_root
+from covsearch.doctor import diagnose
+from covsearch.errors import UsageError
+from covsearch.workspace import Workspace, find_workspace, user_cache
+
+NO_HOME = "this user has no home folder .* set COVSEARCH_HOME to a folder that you can write"
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As under ``docker run -u 12345``, with covsearch installed."""
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "COVSEARCH_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(places, "__file__", str(tmp_path / "site-packages" / "covsearch" / "workspace.py"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_the_message_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = find_workspace()  # no failure yet: not every command needs one
+    with pytest.raises(UsageError, match=NO_HOME):
+        _ = found.index
+    with pytest.raises(UsageError, match=NO_HOME):
+        user_cache()
+    with pytest.raises(UsageError, match=NO_HOME):
+        sample_root()
+    assert list(tmp_path.iterdir()) == []  # above all no folder called ~
+    monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path / "mine"))
+    assert find_workspace().home == tmp_path / "mine"
+
+
+@pytest.mark.usefixtures("homeless")
+def test_the_doctor_sees_the_homeless_too() -> None:
+    told = diagnose(find_workspace())
+    assert told.problems == ()
+    assert "no home folder" in told.sections["workspace"]["index"]
+    assert "no home folder" in told.sections["workspace"]["cannot be told"]
+    assert "cannot be told" not in told.sections["numpy"]
+
+
+def test_the_doctor_outlives_what_nobody_thought_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise LookupError("of a new kind")
+
+    monkeypatch.setattr("covsearch.verify.verify_workspace", fail)
+    monkeypatch.setattr("covsearch.doctor._numpy", fail)
+    told = diagnose(Workspace(tmp_path)).sections
+    assert told["workspace"]["index"] == "cannot be told: LookupError: of a new kind"
+    assert told["numpy"] == {"cannot be told": "LookupError: of a new kind"}
+
+
+def test_an_unknown_user_has_no_folder() -> None:
+    with pytest.raises(UsageError, match=r"expected a folder .*, got ~no-such-user/x: ~no-such-user is no user's home"):
+        find_workspace(Path("~no-such-user/x"))
+
+
+def test_an_empty_variable_names_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COVSEARCH_HOME", raising=False)
+    expected = find_workspace().home
+    monkeypatch.setenv("COVSEARCH_HOME", "")
+    assert find_workspace().home == expected != tmp_path
+
+
+def run(*arguments: bytes | str, home: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environb, **({b"COVSEARCH_HOME": home} if home is not None else {})}
+    command = [os.fsencode(part) for part in (sys.executable, "-m", "covsearch", *arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, check=False)
+
+
+def test_an_empty_option_is_no_folder() -> None:
+    done = run("--home", "", "stats")
+    assert done.returncode == 2
+    assert b"Invalid value for '--home': expected a folder, got an empty text" in done.stderr
+
+
+def test_a_workspace_whose_path_is_not_utf8_answers(tmp_path: Path) -> None:
+    home = os.fsencode(tmp_path) + b"/home\xff"
+    publish(Workspace(Path(os.fsdecode(home))))
+    done = run("query", "P_5", "--rerank", "head", "--csv", home=home)
+    assert (done.returncode, done.stdout.splitlines()[0][:14]) == (0, b"rank,pid,wid,t")
+    assert run("verify", home=home).returncode == 0
