@@ -35,7 +35,7 @@ from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.errors import CovsearchError
 from covsearch.index import generation, verified
 from covsearch.index.generation import CURRENT
-from covsearch.ranking import RERANKS
+from covsearch.ranking import ALIGN, HEAD, WINDOWS
 from covsearch.search import open_searcher
 from covsearch.verify import verify_workspace
 from covsearch.workspace import Workspace
@@ -81,7 +81,7 @@ def ask(workspace: Workspace) -> Answers:
     """Answers of all kinds from the current generation, the same whenever nothing changed."""
     searcher = open_searcher(workspace, windows=True)
     pids = searcher.collection.names[:: COUNT // 5]
-    ranked = {f"{pid} {by}": searcher.query(pid, COUNT, rerank=by) for pid in pids for by in RERANKS}
+    ranked = {f"{pid} {by}": searcher.query(pid, COUNT, rerank=by) for pid in pids for by in (HEAD, WINDOWS, ALIGN)}
     assert searcher.chroma is not None
     chroma = searcher.chroma.take(range(COUNT)).frames.tobytes()
     found = searcher.catalogue.find("singer title", COUNT)

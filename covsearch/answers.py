@@ -106,7 +106,7 @@ class QueryResult(Sequence[Match]):
     matches : tuple of Match
         The query itself is not among them.
     rerank : str
-        What ordered the matches: ``align``, ``head`` or ``windows``; ``cosine`` of foreign vectors.
+        What ordered the matches: ``align``, ``aligner``, ``head`` or ``windows``; ``cosine`` of foreign vectors.
     candidates : int or None
         How many of the head's nearest were aligned or ordered by windows; None for the head, which ranks all.
     generation, model : str

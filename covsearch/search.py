@@ -74,9 +74,9 @@ class Searcher:
             How many of the head's nearest are aligned [1000] or ordered by windows [100, at least `top`]; the head
             itself ranks all.
         rerank : str, optional
-            ``align``: by head and alignment together. ``head``: by the learned distance. ``windows``: by Chamfer
-            similarity of windows. By default ``align``, or ``head`` where the model has no calibration. Foreign
-            vectors are ordered by ``cosine``, and by nothing else.
+            ``align``: by head and alignment together. ``aligner``: of the bundled model, by the learned aligner too.
+            ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows. By default ``align``, or
+            ``head`` where the model has no calibration. Foreign vectors are ordered by ``cosine``, and by nothing else.
 
         Raises
         ------
@@ -84,8 +84,8 @@ class Searcher:
             When no performance is called `pid`; names the nearest ones.
         UsageError
             When several collections have `pid`, `top` or `candidates` is less than 1, `candidates` is less than `top`
-            for windows or given for the head, for an unknown `rerank`, for windows that were not opened, or an
-            alignment without a calibration.
+            for windows or given for the head, for an unknown `rerank`, for windows that were not opened, an
+            alignment without a calibration, or the learned aligner beside another model than it is fitted to.
         """
         pid = self.named(pid)
         return self.ask(self._question(pid), top, candidates, rerank=rerank, query=self.performances([pid])[0])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from covsearch.index.collection_calibration import CollectionCalibration
 from covsearch.index.window_ranking import rank_by_windows
 from covsearch.index.windows import Passage, Windows
 from covsearch.progress import Progress, silent
-from covsearch.ranking import ALIGN, COSINE, HEAD, WINDOWS
+from covsearch.ranking import ALIGN, ALIGNER, COSINE, HEAD, WINDOWS
 from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
+from covsearch.ranking.learned import bundled_aligner
+from covsearch.ranking.learned_fit import bundled_fit
 from covsearch.ranking.nearest import Ranking, checked_query
 from covsearch.ranking.same_recording import same_recording
 from covsearch.ranking.score_kernel import Frames
@@ -29,7 +31,7 @@ from covsearch.ranking.scores import qmax_scores
 if TYPE_CHECKING:
     from covsearch.store.protocols import Blobs, ChromaBlobs, SegmentBlobs, VectorStore
 
-CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000}
+CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000, ALIGNER: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
 FINE = 100  # of which are aligned frame by frame
 SPAN, COARSE_SPAN, BLOCK = 4, 3, 3  # frames compared at once: 1.5 s at 2.69 frames/s, 3.3 s at 0.90
@@ -221,6 +223,30 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
     return Ranked(ranking, ratio[:top], ratio[: len(first)], calibration.by_alignment, count, same[shown])
 
 
+def by_aligner(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
+    """Order what was aligned finely by head, alignment and the learned aligner together; the others follow.
+
+    Performances beyond these keep their order and are told to be no likelier.
+    """
+    found = by_alignment(scope, question, max(top, scope.cascade.fine), candidates)
+    assert scope.chroma is not None  # else it refused
+    assert question.chroma is not None
+    assert found.ratio is not None
+    fit, model = bundled_fit(), cast("Calibration", scope.calibration).model
+    if fit.model != model:
+        raise UsageError(f"the learned aligner is fitted beside the model {fit.model}, not {model}: choose align")
+    judged = len(found.best)
+    tracks = [scope.chroma.track(row) for row in found.ranking.rows[:judged].tolist()]
+    ratio, same = found.ratio.copy(), found.same[:judged]
+    ratio[:judged] = fit.fusion.ratio(-ratio[:judged], bundled_aligner().scores(question.chroma, tracks))
+    ratio[:judged][same] = ratio[:judged].max(initial=-np.inf)
+    order = np.concatenate([np.lexsort((-ratio[:judged], ~same)), np.arange(judged, len(ratio))])
+    ratio = np.minimum.accumulate(ratio[order])
+    shown = order[:top]
+    ranking = Ranking(found.ranking.rows[shown], found.ranking.distances[shown])
+    return Ranked(ranking, ratio[:top], ratio[:judged], fit.chance, found.candidates, found.same[shown])
+
+
 def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
     """Order all of a collection of foreign vectors by cosine, exactly; of segments that of the most alike pair."""
     if candidates is not None:
@@ -234,7 +260,13 @@ def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None
     return replace(_exact(scope, question, ranking, top), similarity=tuple((1 - ranking.distances[:top]).tolist()))
 
 
-STAGES: Mapping[str, Stage] = {ALIGN: by_alignment, COSINE: by_cosine, HEAD: by_head, WINDOWS: by_windows}
+STAGES: Mapping[str, Stage] = {
+    ALIGN: by_alignment,
+    ALIGNER: by_aligner,
+    COSINE: by_cosine,
+    HEAD: by_head,
+    WINDOWS: by_windows,
+}
 
 
 def align_with(query: Frames, tracks: Sequence[Frames], block: int, span: int) -> NDArray[np.float64]:

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from covsearch import plots
+from covsearch.aligner_config import AlignerConfig, AlignerTraining
 from covsearch.calibrate import CalibrationReport, calibrate
+from covsearch.calibrate_aligner import calibrate_aligner
 from covsearch.config import ModelConfig, TrainConfig
 from covsearch.errors import ArtefactError, UsageError
-from covsearch.progress import Progress, silent
+from covsearch.progress import Progress, Tell, silent, unheard
+from covsearch.synthesis.sources import open_collections, source_names
+from covsearch.training.aligner import check_free, default_folder, train_aligner
 from covsearch.training.card import Trained, summary
 from covsearch.training.run import run_training
 from covsearch.training.source import TrainingSource
@@ -97,3 +101,31 @@ def train_model(
     except (ArtefactError, UsageError) as e:
         reason = str(e)
     return TrainedModel(folder, trained, report, reason)
+
+
+def train_and_fit_aligner(
+    config: AlignerConfig,
+    training: AlignerTraining,
+    workspace: Workspace,
+    out: Path | None = None,
+    progress: Progress = silent,
+    tell: Tell = unheard,
+) -> dict[str, Any]:
+    """Train the learned aligner, then fit it beside the bundled model.
+
+    Parameters and errors are those of :func:`~covsearch.training.aligner.train_aligner` and
+    :func:`~covsearch.synthesis.sources.open_collections`.
+
+    Returns
+    -------
+    dict
+        The folder, how long it took and the last epoch's figures, ready for JSON.
+    """
+    out = out or default_folder(workspace, training)
+    check_free(out)  # said before minutes of reading, not after
+    collections = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
+    folder, history = train_aligner(collections, config, training, workspace, out, progress)
+    calibrate_aligner(folder, collections, workspace, training.seed, progress)
+    last = {name: value for name, value in history[-1].items() if name.startswith(("train_", "map_"))}
+    steps, seconds = (sum(row[name] for row in history) for name in ("steps", "seconds"))
+    return {"aligner": str(folder), "steps": int(steps), "seconds": round(seconds, 1), **last}

@@ -75,6 +75,8 @@ def query(
     The nearest --candidates under the learned head are aligned with the query: first all of them in coarse frames,
     then the best hundred in fine ones. Head and alignment together order the matches.
 
+    With --rerank aligner a small network judges the best hundred too, from the matrix of their similarities.
+
     With --rerank head the learned distance orders the whole collection. With --rerank windows the nearest
     --candidates are ordered by how well two-minute windows of either find their like in the other (similarity, 1 is
     best), and the two most alike are told by where they begin: query ↔ match. That needs an index built with

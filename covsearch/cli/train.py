@@ -11,8 +11,9 @@ import click
 
 from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET
 from covsearch.cli.shown import shown
+from covsearch.cli.train_aligner import train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
-from covsearch.errors import MissingExtraError
+from covsearch.errors import MissingExtraError, UsageError
 from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import JOIN
 from covsearch.training.choices import all_choices, chosen, idle, read_choices, uses
@@ -31,6 +32,8 @@ _SHOWN = (
     click.option("--epochs", type=int, help="1 to 1,000,000 [by --preset]."),
     click.option("--lr", "learning_rate", type=float, help="Learning rate, between 0 and 1 [by --preset]."),
     click.option("--seed", type=int, help="0 to 4,294,967,295 [0]."),
+    click.option("--steps", type=int, help="Of --aligner [3000]."),
+    click.option("--minutes", type=float, help="Of --aligner, instead of steps."),
 )
 # each is a key of --set too; these spellings came first
 _CHOICES = (
@@ -89,6 +92,7 @@ _EPILOG = "\n\n".join(
     help="Train on covers made of the songs in this folder of MIDI files, or of music21's corpus: music21; repeatable.",
 )
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
+@click.option("--aligner", is_flag=True, help="Train the learned aligner instead of a branch; needs --synthesize.")
 @_choices
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other choice, repeatable: see below.")
 @click.option("--strict", is_flag=True, help="Stop at the first unreadable file instead of skipping it.")
@@ -104,6 +108,7 @@ def train_command(
     out: Path | None,
     preset: str,
     sources: tuple[str, ...],
+    aligner: bool,
     strict: bool,
     plot: bool | None,
     as_json: bool,
@@ -121,8 +126,13 @@ def train_command(
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
     covsearch train --preset invariant --synthesize POP909/ --synthesize music21
     covsearch train --dataset da-tacos --set split=pairs --seed 3
+    covsearch train --aligner --synthesize POP909/ --minutes 60
     """
     said = {**explicit, **read_choices(settings), **({"synthesize": JOIN.join(sources)} if sources else {})}
+    if aligner:
+        with stderr_progress() as progress:
+            return _print(train_aligner_command(workspace, out, said, progress, _warn), as_json)
+    _refuse_aligners(said)
     config, training = chosen(preset, said)
     source = TrainingSource(dataset, subset, strict, frame_rate)
     source.check()
@@ -136,7 +146,10 @@ def train_command(
     if model.uncalibrated:
         click.echo(f"not calibrated: {model.uncalibrated}", err=True)
     _draw(model, plot)
-    result = model.to_dict()
+    return _print(model.to_dict(), as_json)
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
     click.echo(json.dumps(result) if as_json else "\n".join(f"{name:26}{_told(v)}" for name, v in result.items()))
 
 
@@ -149,6 +162,13 @@ def _told(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_told(some)}" for name, some in value.items())
     return "unknown" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _refuse_aligners(explicit: dict[str, Any]) -> None:
+    """Take out what only --aligner has, if it was not said."""
+    for name in ("steps", "minutes"):
+        if explicit.pop(name, None) is not None:
+            raise UsageError(f"--{name} is for --aligner; a branch is trained for --epochs")
 
 
 def _warn(line: str) -> None:

@@ -102,7 +102,7 @@ def qmax_scores(
     def score(k: int) -> tuple[float, int]:
         return prepared[further[k]].score(candidates[k], nearest, costs, close)
 
-    workers = min(threads or _cores(), len(candidates))
+    workers = min(threads or cores(), len(candidates))
     if workers <= 1:
         found = [score(k) for k in range(len(candidates))]
     else:
@@ -167,5 +167,6 @@ def _check(tracks: Sequence[Frames], span: int, block: int) -> None:
         )
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

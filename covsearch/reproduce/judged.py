@@ -100,7 +100,7 @@ class JudgedRun:
         }
 
 
-def judge(run: Run, folder: Path, store: FrameStore) -> JudgedRun:
+def judge_run(run: Run, folder: Path, store: FrameStore) -> JudgedRun:
     """Score the validation and test pairs that a checkpoint's folder names.
 
     Parameters

@@ -21,7 +21,7 @@ from covsearch.models.checkpoint import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.reproduce import chapters
 from covsearch.reproduce.findings import Difference, difference, runs_of
-from covsearch.reproduce.judged import JudgedRun, judge
+from covsearch.reproduce.judged import JudgedRun, judge_run
 from covsearch.reproduce.page import Block, Heading, Picture, html, markdown
 from covsearch.reproduce.pictures import draw_architecture, draw_curves, draw_roc
 from covsearch.reproduce.plan import BRANCHES, NAMES, SEEDS, SPLITS, Run, plan
@@ -119,7 +119,7 @@ def reproduce(
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     for place, run in enumerate(runs, 1):
         _train(run, source, out, workspace, quick, _named(progress, run), tell, f"{place} of {len(runs)}")
-    judged = tuple(judge(run, _folder(out, run), store) for run in runs)
+    judged = tuple(judge_run(run, _folder(out, run), store) for run in runs)
     differences = tuple(difference(judged, split) for split in SPLITS)
     info = measure_dataset(source.open(()), progress=progress)
     blocks: list[Block] = [

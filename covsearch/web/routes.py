@@ -22,7 +22,7 @@ async def query(
     request: Request,
     id: Id,
     top: Top = 10,
-    rerank: Annotated[str | None, Query(pattern="^(align|head|windows|cosine)$")] = None,
+    rerank: Annotated[str | None, Query(max_length=20)] = None,
     candidates: Annotated[int | None, Query(ge=1, le=100_000)] = None,
 ) -> dict[str, Any]:
     """Rank the collection as covers of one of its performances."""

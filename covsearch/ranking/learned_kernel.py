@@ -1,0 +1,158 @@
+"""The learned aligner's network, compiled: matrices of two performances -> one number, without torch.
+
+No result depends on threads or on other pairs, and none of the functions holds the interpreter's lock. Silence and
+short performances are no special case here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from covsearch.aligner_config import TOP
+
+UNROLLED = 6  # rows of patches that are summed at once; the weights of a convolution are padded to a multiple
+_TILE = 256  # outputs of a channel that are computed together: their patches stay in the cache
+_STEADY = np.float32(1e-3)  # what is added to a standard deviation
+
+
+@njit(cache=True)
+def centred(units: NDArray[np.float32]) -> NDArray[np.float32]:
+    """F times whole-numbered frames (L, F), less the sum of each: centred, and exact."""
+    rows, width = units.shape
+    out = np.empty((rows, width), np.float32)
+    for i in range(rows):
+        total = np.float32(0)
+        for f in range(width):
+            total += units[i, f]
+        for f in range(width):
+            out[i, f] = np.float32(width) * units[i, f] - total
+    return out
+
+
+@njit(cache=True, nogil=True)
+def normalised(similarity: NDArray[np.int16], channels: int) -> NDArray[np.float32]:
+    """A similarity matrix (M, L) as the network sees it: as it is; of 3 channels, standardised too.
+
+    Returns
+    -------
+    NDArray[float32], shape (channels, M, L)
+    """
+    rows, columns = similarity.shape
+    unit = np.float32(1 / 32_767)
+    out = np.empty((channels, rows, columns), np.float32)
+    for i in range(rows):
+        for j in range(columns):
+            out[0, i, j] = np.float32(similarity[i, j]) * (np.float32(2) * unit)
+    if channels == 1:
+        return out
+    sums, squares = np.zeros((2, max(rows, columns)), np.int64), np.zeros((2, max(rows, columns)), np.int64)
+    for i in range(rows):
+        for j in range(columns):
+            value = np.int64(similarity[i, j])
+            sums[0, i] += value
+            sums[1, j] += value
+            squares[0, i] += value * value
+            squares[1, j] += value * value
+    middle, scale = np.zeros(sums.shape, np.float32), np.zeros(sums.shape, np.float32)
+    for side in range(2):
+        length = columns if side == 0 else rows
+        for k in range(rows if side == 0 else columns):
+            mean = sums[side, k] / length
+            spread = math.sqrt(max(squares[side, k] / length - mean * mean, 0.0)) * unit
+            middle[side, k] = np.float32(mean * unit)
+            scale[side, k] = np.float32(0.5) / (np.float32(spread) + _STEADY)
+    for i in range(rows):
+        for j in range(columns):
+            similar = np.float32(similarity[i, j]) * unit
+            out[1, i, j] = (similar - middle[0, i]) * scale[0, i]
+            out[2, i, j] = (similar - middle[1, j]) * scale[1, j]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _patches(x: NDArray[np.float32], first: int, tile: int, size: int, stride: int, out: NDArray[np.float32]) -> None:
+    """What the convolution sees of (C, H, W) in `tile` rows of its output from `first` on; zeros around the edges."""
+    channels, height, width = x.shape
+    across = (width - 1) // stride + 1
+    edge = size // 2
+    for c in range(channels):
+        for dy in range(size):
+            for dx in range(size):
+                target = out[(c * size + dy) * size + dx]
+                low = max(0, -((dx - edge) // stride))  # the first output whose input is inside
+                high = min(across, (width - 1 - dx + edge) // stride + 1)
+                for r in range(tile):
+                    y = (first + r) * stride + dy - edge
+                    place = r * across
+                    if y < 0 or y >= height:
+                        target[place : place + across] = np.float32(0)
+                        continue
+                    source = x[c, y]
+                    for j in range(low):
+                        target[place + j] = np.float32(0)
+                    for j in range(low, high):
+                        target[place + j] = source[j * stride + dx - edge]
+                    for j in range(high, across):
+                        target[place + j] = np.float32(0)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def convolved(
+    x: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32], size: int, stride: int
+) -> NDArray[np.float32]:
+    """A convolution with zeros around the edges, then max(0, .).
+
+    Parameters
+    ----------
+    x : NDArray[float32], shape (C, H, W)
+    weight : NDArray[float32], shape (O, K)
+        K is C size², padded with zeros to a multiple of :data:`UNROLLED`.
+    bias : NDArray[float32], shape (O,)
+    size, stride : int
+
+    Returns
+    -------
+    NDArray[float32], shape (O, ceil(H / stride), ceil(W / stride))
+    """
+    made, terms = weight.shape
+    down, across = (x.shape[1] - 1) // stride + 1, (x.shape[2] - 1) // stride + 1
+    out = np.empty((made, down, across), np.float32)
+    tile = min(down, max(1, _TILE // across))
+    patches = np.zeros((terms, tile * across), np.float32)
+    sums = np.empty(tile * across, np.float32)
+    for first in range(0, down, tile):
+        rows = min(tile, down - first)
+        _patches(x, first, rows, size, stride, patches)
+        count = rows * across
+        for o in range(made):
+            for j in range(count):
+                sums[j] = bias[o]
+            for k in range(0, terms, UNROLLED):
+                w0, w1, w2 = weight[o, k], weight[o, k + 1], weight[o, k + 2]
+                w3, w4, w5 = weight[o, k + 3], weight[o, k + 4], weight[o, k + 5]
+                p0, p1, p2 = patches[k], patches[k + 1], patches[k + 2]
+                p3, p4, p5 = patches[k + 3], patches[k + 4], patches[k + 5]
+                for j in range(count):
+                    sums[j] += w0 * p0[j] + w1 * p1[j] + w2 * p2[j] + w3 * p3[j] + w4 * p4[j] + w5 * p5[j]
+            for r in range(rows):
+                target = out[o, first + r]
+                for j in range(across):
+                    value = sums[r * across + j]
+                    target[j] = value if value > np.float32(0) else np.float32(0)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def pooled(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Maximum, mean and mean of the :data:`TOP` greatest of each channel of (C, H, W), one after the other: (3, C)."""
+    channels = len(x)
+    out = np.empty((3, channels), np.float32)
+    for c in range(channels):
+        values = np.sort(x[c].ravel())
+        top = values[max(0, len(values) - TOP) :]
+        out[0, c], out[1, c], out[2, c] = values[-1], np.float32(values.mean()), np.float32(top.mean())
+    return out

@@ -1,0 +1,104 @@
+"""``covsearch train --aligner`` from the outside."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from songs import make_song
+
+from covsearch import cli as command_line
+from covsearch.aligner_config import AlignerConfig, AlignerTraining
+from covsearch.cli import cli
+from covsearch.config import from_toml
+from covsearch.models import bundled_checkpoint, load_checkpoint
+from covsearch.ranking.learned import load_aligner
+from covsearch.synthesis import CoverMaker
+from covsearch.synthesis.sources import SongCollection
+from covsearch.training import aligner as training_module
+from covsearch.training.aligner_pairs import covers_pool
+
+
+def answer(home: Path, *options: str) -> str:
+    result = CliRunner().invoke(cli, ["--home", str(home), "train", "--aligner", *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[object, str]]:
+    """The exit code and what is said on stderr."""
+
+    def call(*options: str) -> tuple[object, str]:
+        monkeypatch.setattr("sys.argv", ["covsearch", "--home", str(tmp_path), "train", *options])
+        with pytest.raises(SystemExit) as stopped:
+            command_line.main()
+        return stopped.value.code, capsys.readouterr().err
+
+    return call
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Six tiny songs instead of a folder and the sample; the folders that were fitted."""
+    songs, found = CoverMaker([make_song(seed) for seed in range(6)]), []
+
+    def material(_: object, config: AlignerConfig, training: AlignerTraining, *__: object) -> training_module.Material:
+        model, rows = load_checkpoint(bundled_checkpoint()).model, np.arange(3)
+        judged = covers_pool(songs, rows, model, config, training, 0.1, np.random.default_rng(1))
+        return training_module.Material([SongCollection("tiny", songs)], [np.arange(6)], {"tiny": judged})
+
+    def note(folder: Path, *_: object) -> None:
+        found.append(folder)
+
+    trained = importlib.import_module("covsearch.trained")
+    monkeypatch.setattr(trained, "open_collections", lambda *_: [])
+    monkeypatch.setattr(training_module, "open_material", material)
+    monkeypatch.setattr(trained, "calibrate_aligner", note)
+    return found
+
+
+def test_trains_writes_and_answers_in_json(
+    tmp_path: Path, fitted: list[Path], failure: Callable[..., tuple[object, str]]
+) -> None:
+    out = tmp_path / "mine"
+    options = ["--synthesize", "songs", "--steps", "4", "--epoch-steps", "3", "--seed", "5", "--out", str(out)]
+    told = json.loads(answer(tmp_path, *options, "--json"))
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert (told["aligner"], told["steps"], told["map_tiny"]) == (str(out), 4, rows[1]["map_tiny"])
+    assert fitted == [out]
+    assert load_aligner(out).config == AlignerConfig()
+    trained = from_toml((out / "config.toml").read_text(), train=AlignerTraining)["train"]
+    assert trained == AlignerTraining("songs", steps=4, epoch_steps=3, seed=5)
+    assert not (out / "state.safetensors").exists()
+    code, said = failure("--aligner", *options)
+    assert code == 2
+    assert "already holds a trained aligner" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--aligner"], 2, "name folders of MIDI files, or music21"),
+        (["--aligner", "--synthesize", "songs", "--epochs", "3"], 2, "--aligner has no --epochs: leave them out"),
+        (["--aligner", "--synthesize", "songs", "--steps", "3", "--minutes", "2"], 2, "set one and leave the other 0"),
+        (["--aligner", "--synthesize", "songs", "--minutes", "-1"], 2, "minutes must be at least 0, not -1.0"),
+        (["--aligner", "--synthesize", "no/such/folder"], 3, "no/such/folder"),
+        (["--steps", "3"], 2, "--steps is for --aligner"),
+        (["--minutes", "3"], 2, "--minutes is for --aligner"),
+    ],
+)
+def test_failures_are_one_line_and_an_exit_code(
+    failure: Callable[..., tuple[object, str]], options: list[str], code: int, said: str
+) -> None:
+    found, error = failure(*options)
+    assert found == code
+    assert said in error
+    assert len(error.splitlines()) == 1

@@ -1,0 +1,88 @@
+"""The stage ``aligner``: what was aligned finely is judged by the learned aligner too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from published import FINGERPRINT, made_up_calibration, publish
+
+from covsearch import stages
+from covsearch.aligner_config import AlignerConfig
+from covsearch.errors import UsageError
+from covsearch.models.aligner import AlignerNet, folded
+from covsearch.ranking.chance import Chance
+from covsearch.ranking.fusion import Fusion
+from covsearch.ranking.learned import Aligner
+from covsearch.ranking.learned_fit import AlignerFit
+from covsearch.search import Searcher, open_searcher
+from covsearch.workspace import Workspace
+
+FIT = AlignerFit(FINGERPRINT, Fusion(0.5, 20.0, 0.0, 0.0, -0.3), Chance(-3.0, -1.0, 0.8, -2.0, 0.55))
+
+
+@pytest.fixture
+def aligner(monkeypatch: pytest.MonkeyPatch) -> Aligner:
+    torch.manual_seed(0)
+    config = AlignerConfig(width=2)
+    made = Aligner(config, folded(AlignerNet(config).eval()))
+    monkeypatch.setattr(stages, "bundled_aligner", lambda: made)
+    monkeypatch.setattr(stages, "bundled_fit", lambda: FIT)
+    return made
+
+
+@pytest.fixture
+def searcher(tmp_path: Path) -> Searcher:
+    publish(Workspace(tmp_path), calibration=made_up_calibration())
+    return open_searcher(Workspace(tmp_path))
+
+
+def test_the_probability_is_of_all_three_scores(searcher: Searcher, aligner: Aligner) -> None:
+    """Every pair again, one by one, by the ratio of the stage before."""
+    assert searcher.chroma
+    rows = searcher.collection.rows
+    question = searcher._question("P_22")
+    scope = stages.Scope(searcher.collection, searcher.chroma, None, searcher.calibration)
+    before = stages.by_alignment(scope, question, 39, None)
+    assert before.ratio is not None
+    names = [searcher.collection.names[row] for row in before.ranking.rows.tolist()]
+    learned = [aligner.pair(searcher.chroma.track(rows["P_22"]), searcher.chroma.track(rows[name])) for name in names]
+    ratio = dict(zip(names, -0.3 + 0.5 * before.ratio + 20 * np.array(learned), strict=True))
+    result = searcher.query("P_22", 39, rerank="aligner")
+    assert (result.rerank, result.candidates, result.threshold) == ("aligner", 1000, 0.55)
+    assert [match.pid for match in result] == sorted(ratio, key=lambda name: -ratio[name])
+    assert [match.pid for match in result] != names
+    told = np.array([ratio[match.pid] for match in result])
+    said = FIT.chance.probability(told, told, 39)
+    assert [match.cover_probability for match in result] == pytest.approx(said.tolist())
+
+
+@pytest.mark.usefixtures("aligner")
+def test_what_was_not_aligned_finely_follows_and_is_no_likelier(searcher: Searcher) -> None:
+    cascade = stages.Cascade(fine=7)
+    scope = stages.Scope(searcher.collection, searcher.chroma, None, searcher.calibration, cascade=cascade)
+    question = searcher._question("P_22")
+    result, before = (by(scope, question, 39, None) for by in (stages.by_aligner, stages.by_alignment))
+    rows, rows_before = result.ranking.rows.tolist(), before.ranking.rows.tolist()
+    assert set(rows[:7]) == set(rows_before[:7])
+    assert rows[7:] == rows_before[7:]
+    assert result.ratio is not None
+    assert result.ratio.tolist() == sorted(result.ratio.tolist(), reverse=True)
+    assert stages.by_aligner(scope, question, 3, None).ranking.rows.tolist() == rows[:3]
+
+
+@pytest.mark.usefixtures("aligner")
+def test_nothing_is_likelier_than_the_recording_itself(searcher: Searcher) -> None:
+    question = replace(searcher._question("P_22"), row=None)
+    found = searcher.ask(question, 40, rerank="aligner")[0]
+    assert (found.pid, found.same_recording, found.cover_probability) == ("P_22", True, 1)
+
+
+@pytest.mark.usefixtures("aligner")
+def test_another_models_index_is_refused(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "bundled_fit", lambda: replace(FIT, model="cnn-12345678"))
+    with pytest.raises(UsageError, match=f"fitted beside the model cnn-12345678, not {FINGERPRINT}: choose align"):
+        searcher.query("P_22", rerank="aligner")
