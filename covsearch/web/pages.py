@@ -98,7 +98,7 @@ async def compare(
 ) -> Response:
     """Why two performances are held for covers, or not: the picture, the path and the passages."""
     found = await asked(request, lambda: index_of(request).compare(known(request, a), known(request, b)))
-    return page("compare.html", found=found, values=found.to_dict(), a=a, b=b)
+    return page("compare.html", found=found, a=a, b=b)
 
 
 @router.get("/works/{wid:path}")

@@ -134,6 +134,13 @@ def test_too_many_requests_are_told_to_wait(small: Workspace, served: Served) ->
     assert answer.json()["detail"] == "too many requests: wait a second"
 
 
+def test_behind_a_proxy_each_of_its_clients_has_its_own_requests(small: Workspace, served: Served) -> None:
+    page = served(small, per_second=1e-9, burst=1)
+    clients = ["192.0.2.1", "192.0.2.1", "192.0.2.2"]
+    got = [page.get("/healthz", headers={"x-forwarded-for": client}).status_code for client in clients]
+    assert got == [200, 429, 200]
+
+
 def test_guessing_tokens_is_slowed_too(small: Workspace, served: Served) -> None:
     page = served(small, per_second=1e-9, burst=2, token=TOKEN)
     assert [page.get("/").status_code for _ in range(3)] == [401, 401, 429]
