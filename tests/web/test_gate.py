@@ -26,7 +26,8 @@ def run(test: Callable[[Gate, threading.Event], Awaitable[None]]) -> None:
 
     async def whole() -> None:
         try:
-            await test(gate, go)
+            async with asyncio.timeout(60):
+                await test(gate, go)
         finally:
             go.set()
             await until(lambda: gate.inside == 0)
