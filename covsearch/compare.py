@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
+from covsearch.counting import counted
 from covsearch.dataset.ids import as_file_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.decision import word
@@ -297,7 +298,7 @@ def draw(found: Comparison, path: Path) -> Path:
 
 
 def _higher(semitones: int) -> str:
-    return f"{abs(semitones)} semitone{'' if abs(semitones) == 1 else 's'} {'higher' if semitones > 0 else 'lower'}"
+    return f"{counted(abs(semitones), 'semitone')} {'higher' if semitones > 0 else 'lower'}"
 
 
 def _name(performance: Performance) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import click
-
 from covsearch.api import Index
-from covsearch.cli.shown import shown
+from covsearch.cli.shown import say
 from covsearch.dataset.performance import Performance
 from covsearch.workspace import Workspace
 
@@ -30,7 +28,7 @@ def named(index: Index, text: str) -> str:
     """The id that `text` means; where it is not the id itself, stderr says which."""
     name = index.meant(text)
     if name != text and not name.endswith(f":{text}") and not text.endswith(f":{name}"):  # collection:id is an id
-        click.echo(shown(f"{text!r} is taken for {headline(index[name])}"), err=True)
+        say(f"{text!r} is taken for {headline(index[name])}")
     return name
 
 

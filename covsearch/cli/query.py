@@ -62,11 +62,13 @@ def query(
 ) -> None:
     """Rank the collection as covers of ASKED: the id of a performance in the index, or a file.
 
-    PID is an id like P_22. 22, p_22 or a title will do where they can mean only one performance; stderr says which.
+    The file has audio, features (HDF5) or notes (MIDI, MusicXML). An id is like P_22. 22, p_22 or a title will do
+    where they can mean only one performance; stderr says which.
 
     \b
     covsearch query P_22 --top 10
     covsearch query song.mp3
+    covsearch query tune.mid
     covsearch query P_22 --csv > matches.csv
     covsearch query P_22 --rerank windows
     covsearch query W_1_hpcp/P_1_hpcp.h5

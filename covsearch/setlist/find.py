@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.performance import Performance
-from covsearch.decision import decide
+from covsearch.decision import CALIBRATE, decide
 from covsearch.embedding import embed_stretches
 from covsearch.errors import UsageError
 from covsearch.features.slow import restored, slow_chroma
@@ -102,7 +102,7 @@ def scope_of(searcher: Searcher) -> Scope:
         own = searcher.generation.manifest.model
         raise UsageError(f"a setlist needs chroma, and the index has only foreign vectors ({own})")
     if not isinstance(searcher.calibration, Calibration):
-        raise UsageError("a setlist needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
+        raise UsageError(f"a setlist needs a calibrated model: {CALIBRATE}")
     return Scope(searcher.collection, searcher.chroma, None, searcher.calibration)
 
 
