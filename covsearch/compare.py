@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from covsearch import plots
 from covsearch.counting import counted
+from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.ids import as_file_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.decision import word
@@ -238,10 +239,11 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
     from covsearch.sides import judge_sides, model_of, side_of_file, side_of_index  # torch: two ids do without
 
     checkpoint, calibration = model_of(searcher)
+    index_rate = searcher.generation.manifest.heard()[1] if searcher else DATACOS_RATE
 
     def side(asked: str) -> Side:
         if searcher is None or _is_file(searcher, asked):
-            return side_of_file(Path(asked).expanduser(), checkpoint, workspace.cache)
+            return side_of_file(Path(asked).expanduser(), checkpoint, workspace.cache, index_rate)
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)

@@ -17,8 +17,9 @@ from covsearch.embedding import embed_stretches
 from covsearch.errors import UsageError
 from covsearch.features.slow import restored, slow_chroma
 from covsearch.features.sound import LEAST_SECONDS
+from covsearch.hearing import HeardOutside
 from covsearch.index.calibration import Calibration
-from covsearch.outside import HeardOutside, hear_chroma, hear_files
+from covsearch.outside import hear_chroma, hear_files
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
 from covsearch.ranking.segmentation import best_reading
