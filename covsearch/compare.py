@@ -24,7 +24,7 @@ from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
 from covsearch.stages import SPAN
 from covsearch.store import store_of
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, expanded
 
 if TYPE_CHECKING:
     from covsearch.sides import Side
@@ -240,14 +240,14 @@ def _opened(workspace: Workspace) -> Searcher | None:
 
 
 def _is_file(searcher: Searcher, asked: str) -> bool:
-    return searcher.catalogue.resolve(asked) is None and Path(asked).expanduser().is_file()
+    return searcher.catalogue.resolve(asked) is None and expanded(asked).is_file()
 
 
 def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
     """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
     if searcher is not None and searcher.chroma is None:
         searcher = None  # foreign vectors: no model of theirs hears files
-    if searcher is None and not all(Path(asked).expanduser().is_file() for asked in (a, b)):
+    if searcher is None and not all(expanded(asked).is_file() for asked in (a, b)):
         own = store_of(workspace).current()  # raises: without an index, there are only files
         raise UsageError(f"comparing needs chroma, and the index ({own}) has only foreign vectors: name two files")
     from covsearch.sides import judge_sides, model_of, side_of_file, side_of_index  # torch: two ids do without
@@ -257,7 +257,7 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
 
     def side(asked: str) -> Side:
         if searcher is None or _is_file(searcher, asked):
-            return side_of_file(Path(asked).expanduser(), checkpoint, workspace.cache, index_rate)
+            return side_of_file(expanded(asked), checkpoint, workspace.cache, index_rate)
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)

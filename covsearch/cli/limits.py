@@ -11,7 +11,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 GIB = 2**30
-_QUERIES = ("compare", "groups", "query")
+_QUERIES = ("compare", "groups", "query", "serve")
 _TORCH = ("add", "build-index", "calibrate", "model", "reproduce", "setlist", "train", "update")
 _JUDGES = ("eval-detection", "eval-pairs", "eval-retrieval")
 _NEEDED = {**dict.fromkeys(_QUERIES, 3 * GIB // 4), **dict.fromkeys((*_TORCH, *_JUDGES), 2 * GIB)}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 from covsearch.api import Index
 from covsearch.cli.shown import say
 from covsearch.dataset.performance import Performance
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, expanded
 
 
 def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
@@ -34,7 +33,7 @@ def named(index: Index, text: str) -> str:
 
 def named_or_file(workspace: Workspace, text: str) -> str:
     """`text` itself where it is a file, else the id that it means."""
-    return text if Path(text).expanduser().is_file() else named(Index(workspace), text)
+    return text if expanded(text).is_file() else named(Index(workspace), text)
 
 
 def working(what: str, needed: object) -> AbstractContextManager[object]:
