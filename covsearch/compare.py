@@ -197,7 +197,7 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
 
 
 def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
-    """:func:`compare` of two performances in a generation that is open; no file is looked for."""
+    """:func:`compare` of two performances in a generation that is open; no file is looked for. Its errors are those."""
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covsearch.answers import QueryResult
-from covsearch.errors import ArtefactError, NotFoundError, UsageError
-from covsearch.index.manifest import MEND
+from covsearch.errors import NotFoundError, UsageError
 from covsearch.search import Searcher
 
 if TYPE_CHECKING:
@@ -149,17 +148,8 @@ def _embed_chroma(
 
 def _own_checkpoint(searcher: Searcher) -> Checkpoint:
     """The index's own model, read once."""
-    from covsearch.models import checkpoint_of  # torch, which a query by id does without
+    from covsearch.rows import own_model  # torch, which a query by id does without
 
-    built, _ = searcher.generation.manifest.heard()
-    if searcher.checkpoint is not None:
-        return searcher.checkpoint
-    checkpoint = checkpoint_of(searcher.generation.model_files(), Path(searcher.generation.name))
-    config = checkpoint.config.features
-    if checkpoint.fingerprint != searcher.generation.manifest.model:
-        own = searcher.generation.manifest.model
-        raise ArtefactError(f"index was built with model {own}, its copy is {checkpoint.fingerprint}: {MEND}")
-    if config != built:
-        raise ArtefactError(f"index was built with {built}, the model in it sees {config}: {MEND}")
-    searcher.checkpoint = checkpoint
-    return checkpoint
+    if searcher.checkpoint is None:
+        searcher.checkpoint = own_model(searcher.generation)
+    return searcher.checkpoint
