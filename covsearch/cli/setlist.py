@@ -22,6 +22,8 @@ CAPTION = (
     "Key: semitones the recording is higher · Tempo: how many times as fast it is"
 )
 
+_SPARE = ("Tempo", "Key", "End")  # what a narrow terminal does without, the first first
+
 
 @click.command()
 @click.argument("recording", type=PATH)
@@ -70,7 +72,8 @@ def _show(found: Setlist) -> None:
     console = stdout()
     console.print(plain(f"{Path(found.file).name} · {counted(len(found.songs), 'song')} of the index found"))
     columns = (">Start", ">End", ">PID", "Title", "Artist", ">Probability", "Cover", ">Key", ">Tempo")
-    console.print(table(columns, map(_row, found), caption=CAPTION.replace("✓", mark("✓"))))
+    caption = CAPTION.replace("✓", mark("✓"))
+    console.print(table(columns, map(_row, found), caption=caption, spare=_SPARE))
 
 
 def _row(entry: SetlistEntry) -> tuple[object, ...]:
