@@ -31,6 +31,7 @@ from covsearch.errors import UsageError
 from covsearch.features.slow import quantised
 from covsearch.index.calibration import Calibration, write_calibration
 from covsearch.index.chroma import Chroma
+from covsearch.index.generation import read_model
 from covsearch.index.head import Head
 from covsearch.links import Links, find_links
 from covsearch.ranking.same_recording import same_recording
@@ -178,7 +179,7 @@ def workspace(tmp_path: Path) -> Workspace:
         unit_vectors(rng, COUNT),
         random_head(rng, signed=False),
         performances,
-        model_folder=model,
+        model_files=read_model(model, FINGERPRINT),
         fingerprint=FINGERPRINT,
         features=FeatureConfig(),
         subset="generated",

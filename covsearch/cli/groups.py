@@ -73,7 +73,7 @@ def _show(found: Groups) -> None:
     console.print(plain(f"{held}, at {found.alarms:.1%} false alarms"))
     if found:
         columns = ("Group", ">Size", ">Recordings", "Titles", "Listed", "Why")
-        console.print(table(columns, map(_row, found)))
+        console.print(table(columns, map(_row, found), spare=("Recordings", "Listed", "Size")))
     console.print(plain(f"pairs listed and found: {agreement.agreed:,}"))
     console.print(plain(_pairs("listed, not found", agreement.not_found)))
     console.print(plain(_pairs("found, not listed", agreement.not_listed)))

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch import api, durable
+from covsearch.cli.options import PATH
+from covsearch.counting import counted
+from covsearch.progress import patient, stderr_progress
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -19,9 +22,11 @@ CAPTION = (
     "Key: semitones the recording is higher · Tempo: how many times as fast it is"
 )
 
+_SPARE = ("Tempo", "Key", "End")  # what a narrow terminal does without, the first first
+
 
 @click.command()
-@click.argument("recording", type=click.Path(path_type=Path))
+@click.argument("recording", type=PATH)
 @click.option("--frame-rate", type=float, help="Frames a second of an HDF5 file [as it declares].")
 @click.option("--json", "as_json", is_flag=True, help="Print the setlist as JSON, times in seconds.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write it as CSV (RFC 4180).")
@@ -38,7 +43,7 @@ def setlist_command(
     """Say which performances of the index are played in a long RECORDING, and from when to when.
 
     \b
-    covsearch setlist concert.h5
+    covsearch setlist concert.mp3
     covsearch setlist concert.h5 --csv songs.csv --cue concert.cue
 
     Windows of the recording ask the index. The performances that they find are aligned with the recording around
@@ -48,8 +53,6 @@ def setlist_command(
 
     A gap is where nothing of the index was found: applause, silence, or a song that the index does not have.
     """
-    from covsearch.progress import patient, stderr_progress
-
     with stderr_progress() as progress:
         found = api.Index(workspace).setlist(recording, frame_rate=frame_rate, progress=patient(progress))
     sheets = {csv_file: found.to_csv, cue_file: found.to_cue}
@@ -64,21 +67,22 @@ def setlist_command(
 
 
 def _show(found: Setlist) -> None:
-    from covsearch.cli.tables import plain, stdout, table
+    from covsearch.cli.tables import mark, plain, stdout, table
 
     console = stdout()
-    songs = len(found.songs)
-    console.print(plain(f"{Path(found.file).name} · {songs} song{'' if songs == 1 else 's'} of the index found"))
+    console.print(plain(f"{Path(found.file).name} · {counted(len(found.songs), 'song')} of the index found"))
     columns = (">Start", ">End", ">PID", "Title", "Artist", ">Probability", "Cover", ">Key", ">Tempo")
-    console.print(table(columns, map(_row, found), caption=CAPTION))
+    caption = CAPTION.replace("✓", mark("✓"))
+    console.print(table(columns, map(_row, found), caption=caption, spare=_SPARE))
 
 
 def _row(entry: SetlistEntry) -> tuple[object, ...]:
+    from covsearch.cli.tables import mark
     from covsearch.plots import clock
 
     times = (clock(entry.start), clock(entry.end))
     if entry.performance is None:
         return (*times, "", "(gap)", "", "", "", "", "")
     p = entry.performance
-    judged = (f"{entry.cover_probability:.4f}", "✓" if entry.predicted else "")
+    judged = (f"{entry.cover_probability:.4f}", mark("✓") if entry.predicted else "")
     return (*times, p.pid, p.title, p.artist, *judged, f"{entry.semitones:+d}", f"{entry.tempo:.2f}")

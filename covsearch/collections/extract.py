@@ -90,7 +90,9 @@ def extract_folder(
     """
     started = time.perf_counter()
     if not folder.is_dir():
-        raise NotFoundError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}; expected one of audio")
+        raise NotFoundError(
+            f"{folder} is {'not a folder' if folder.exists() else 'not there'}; expected a folder of audio"
+        )
     root = folder.resolve()
     files, skipped = scan_audio(root)
     tags, refused = _tags(files, workers, progress)
