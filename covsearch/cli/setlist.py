@@ -18,6 +18,7 @@ CAPTION = (
     "Cover ✓: a query for that stretch calls it a cover\n"
     "Key: semitones the recording is higher · Tempo: how many times as fast it is"
 )
+_SPARE = ("Artist", "Tempo", "Key", "End")  # left out of a narrow table, in this order
 
 
 @click.command()
@@ -64,21 +65,22 @@ def setlist_command(
 
 
 def _show(found: Setlist) -> None:
-    from covsearch.cli.tables import plain, stdout, table
+    from covsearch.cli.tables import mark, plain, stdout, table
 
     console = stdout()
     songs = len(found.songs)
     console.print(plain(f"{Path(found.file).name} · {songs} song{'' if songs == 1 else 's'} of the index found"))
     columns = (">Start", ">End", ">PID", "Title", "Artist", ">Probability", "Cover", ">Key", ">Tempo")
-    console.print(table(columns, map(_row, found), caption=CAPTION))
+    console.print(table(columns, map(_row, found), caption=CAPTION.replace("✓", mark("✓")), spare=_SPARE))
 
 
 def _row(entry: SetlistEntry) -> tuple[object, ...]:
+    from covsearch.cli.tables import mark
     from covsearch.plots import clock
 
     times = (clock(entry.start), clock(entry.end))
     if entry.performance is None:
         return (*times, "", "(gap)", "", "", "", "", "")
     p = entry.performance
-    judged = (f"{entry.cover_probability:.4f}", "✓" if entry.predicted else "")
+    judged = (f"{entry.cover_probability:.4f}", mark("✓") if entry.predicted else "")
     return (*times, p.pid, p.title, p.artist, *judged, f"{entry.semitones:+d}", f"{entry.tempo:.2f}")
