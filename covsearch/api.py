@@ -96,7 +96,7 @@ class Index:
         """
         wanted: dict[str, Any] = {"top": top, "candidates": candidates, "rerank": rerank}
         windows = rerank == WINDOWS
-        if isinstance(asked, str) and (not Path(asked).is_file() or asked in self):
+        if isinstance(asked, str) and (not Path(asked).expanduser().is_file() or asked in self):
             if frame_rate is not None:
                 raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
             return self._searcher(windows).query(asked, **wanted)
@@ -108,7 +108,7 @@ class Index:
             return self._outside(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
         if not (isinstance(asked, Sequence) and asked and all(isinstance(path, (str, Path)) for path in asked)):
             raise UsageError(f"expected an id, files, or an array of shape (T, 12), not {type(asked).__name__}")
-        files = list(map(Path, asked))
+        files = [Path(path).expanduser() for path in asked]
         return self._outside(windows, query_files, files, cache=self.workspace.cache, frame_rate=frame_rate, **wanted)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
@@ -183,7 +183,7 @@ class Index:
         """
         from covsearch.setlist import find_setlist
 
-        asked = Path(recording) if isinstance(recording, str) else recording
+        asked = Path(recording).expanduser() if isinstance(recording, (str, Path)) else recording
         more = {"cache": self.workspace.cache, "frame_rate": frame_rate, "progress": progress}
         return self._outside(False, find_setlist, asked, **more)
 

@@ -153,7 +153,7 @@ def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | No
         check_frame_rate(frame_rate)
     checkpoint = _own_checkpoint(searcher)
     if any(map(is_notation, paths)):
-        return _hear_notes(checkpoint, paths, frame_rate)
+        return hear_notes(checkpoint, paths, frame_rate)
     names = checkpoint.config.features.names
     if any(map(is_audio, paths)):
         chroma, rate = _hear_audio(paths, names, frame_rate, cache)
@@ -165,7 +165,7 @@ def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | No
     return HeardOutside(checkpoint, chroma, rate)
 
 
-def _hear_notes(checkpoint: Checkpoint, paths: Sequence[Path], frame_rate: float | None) -> HeardOutside:
+def hear_notes(checkpoint: Checkpoint, paths: Sequence[Path], frame_rate: float | None) -> HeardOutside:
     """The notes of a MIDI or MusicXML file as every feature of the model would have them."""
     import numpy as np
 

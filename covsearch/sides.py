@@ -25,11 +25,13 @@ from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
+from covsearch.outside import hear_notes
 from covsearch.ranking import ALIGN, HEAD
 from covsearch.rows import own_model
 from covsearch.search import Searcher
 from covsearch.stages import STAGES, Question, Scope
 from covsearch.store import in_memory
+from covsearch.synthesis.suffixes import is_notation
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ def side_of_index(searcher: Searcher, name: str) -> Side:
 
 
 def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path) -> Side:
-    """A performance in an audio file, or in an HDF5 file with all features of the model.
+    """A performance in an audio file, in one of notes, or in an HDF5 file with all features of the model.
 
     Parameters
     ----------
@@ -87,6 +89,9 @@ def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path) -> Side:
     if is_audio(path):
         check_for_audio(names, None)
         chroma, rate, tags = read_recording(path, cache)
+    elif is_notation(path):
+        heard = hear_notes(checkpoint, [path], None)
+        chroma, rate = heard.chroma, heard.rate
     else:
         declared = rate_of_file(path)
         rate = DATACOS_RATE if declared is None else declared

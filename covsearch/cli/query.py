@@ -92,7 +92,7 @@ def query(
         raise UsageError("expected a performance id (like P_22), a file, or --file, one of them")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
-    by_file = bool(files) or Path(str(asked)).is_file()
+    by_file = bool(files) or Path(str(asked)).expanduser().is_file()
     if not by_file and frame_rate is not None:
         raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)
