@@ -1,4 +1,4 @@
-# make demo   a virtual environment, an index of the bundled sample, a query
+# make demo   a virtual environment, an index of the bundled sample, a query, and the name of a page
 # make test   lint, types, import rules and tests, as CI runs them
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,6 +9,8 @@ BIN = $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/covsearch build-index
 	$(BIN)/covsearch query P_22 --top 10
+	@echo
+	@echo "The same as a page: $(BIN)/covsearch serve --open"
 
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest
@@ -30,7 +32,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[web]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml

@@ -133,8 +133,10 @@ class Index:
 
     def compare(self, a: str | Path, b: str | Path) -> Comparison:
         """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
-        from covsearch.compare import compare
+        from covsearch.compare import compare, compare_in
 
+        if isinstance(a, str) and isinstance(b, str) and a in self and b in self:
+            return compare_in(self._searcher(None), a, b)
         return compare(self.workspace, str(a), str(b))
 
     def audio(self, id_: str) -> Path | None:
@@ -196,6 +198,15 @@ class Index:
     def find(self, text: str, limit: int = 20) -> list[Found]:
         """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
+
+    def versions(self, work: str) -> list[str]:
+        """Ids of the performances listed under a work, in natural order; none for an unknown work."""
+        return list(self._catalogue().clique(work))
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is of foreign vectors: there is no chroma to align, and `rerank` has no choice."""
+        return self._searcher().generation.manifest.foreign
 
     def meant(self, text: str) -> str:
         """The id that `text` can mean alone: ``5`` or a title; see :func:`covsearch.meant.performance_meant`."""
@@ -315,23 +326,24 @@ class Index:
         opened = self._still_newest()
         return opened.catalogue if opened else self._store.catalogue()
 
-    def _still_newest(self, windows: bool = False) -> Searcher | None:
-        """What is open, if it is the newest generation and has windows where they are needed."""
+    def _still_newest(self, windows: bool | None = False) -> Searcher | None:
+        """What is open, if it is the newest generation and has windows where they are needed; `windows` as below."""
         opened = self._opened  # once: another thread may open or close meanwhile
         if opened is None:
             return None
-        current, has_windows, searcher = opened
-        return searcher if current == self._store.current() and (has_windows or not windows) else None
+        current, looked, searcher = opened
+        enough = windows is False or (looked and windows is None) or searcher.windows is not None
+        return searcher if enough and current == self._store.current() else None
 
-    def _searcher(self, windows: bool = False) -> Searcher:
-        """The newest generation, opened once."""
+    def _searcher(self, windows: bool | None = False) -> Searcher:
+        """The newest generation, opened once; with windows if `windows` is true, and if it is None where there are."""
         from covsearch.search import open_searcher
 
         searcher = self._still_newest(windows)
         if searcher is None:
             current = self._store.current()
             searcher = open_searcher(self.workspace, windows=windows)
-            self._opened = (current, windows, searcher)
+            self._opened = (current, windows is None or windows, searcher)
         return searcher
 
     def _outside(self, windows: bool, ask: Callable[..., T], asked: Any, **wanted: Any) -> T:

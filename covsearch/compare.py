@@ -120,6 +120,14 @@ class Comparison:
         begin, end = path[0] / self.rates, (path[-1] + self.alignment.span) / self.rates
         return Stretch((float(begin[0]), float(end[0])), (float(begin[1]), float(end[1])))
 
+    @property
+    def tempo(self) -> float | None:
+        """How many times as fast `b` plays the stretch as `a` does, from the seconds of both; None without one."""
+        stretch = self.stretch
+        if stretch is None:
+            return None
+        return (stretch.a[1] - stretch.a[0]) / (stretch.b[1] - stretch.b[0])
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, ready for JSON; times in seconds, the matrix left out."""
         alignment, stretch = self.alignment, self.stretch
@@ -133,6 +141,7 @@ class Comparison:
             "head_p": self.head_p,
             "distance": self.distance,
             "semitones": alignment.semitones,
+            "tempo": self.tempo,
             "alignment": {
                 "score": alignment.score,
                 "chance": alignment.chance,
@@ -182,6 +191,11 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     searcher = _opened(workspace)
     if searcher is None or any(_is_file(searcher, side) for side in (a, b)):
         return _compare_files(workspace, searcher, a, b)
+    return compare_in(searcher, a, b)
+
+
+def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
+    """:func:`compare` of two performances in a generation that is open; no file is looked for."""
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")

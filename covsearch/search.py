@@ -61,6 +61,7 @@ class Searcher:
         self.windows: Blobs | None = opened.parts.get("windows")
         self.calibration = self.generation.calibration()
         self.checkpoint: Checkpoint | None = None
+        self._judged: tuple[str, tuple[Ranked, str]] | None = None
 
     def query(
         self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str | None = None
@@ -101,7 +102,7 @@ class Searcher:
         a, b : str
             Two performances, as :meth:`named` calls them.
         """
-        ranked, by = self._rank(self._question(a), len(self.collection), None, None)
+        ranked, by = self._ranked_for(a)
         place = ranked.ranking.rows.tolist().index(self.collection.rows[b])
         query, match = self.performances([a, b])
         return self._result(query, [match], ranked.at(place), by)
@@ -180,6 +181,13 @@ class Searcher:
         scope = Scope(self.collection, self.chroma, self.windows, self.calibration, self.segments)
         return STAGES[by](scope, question, top, candidates), by
 
+    def _ranked_for(self, a: str) -> tuple[Ranked, str]:
+        """The whole collection ranked for `a`; the last is kept, as whoever judges one pair of `a` judges the next."""
+        kept = self._judged  # once: another thread may judge meanwhile
+        if kept is None or kept[0] != a:
+            kept = self._judged = (a, self._rank(self._question(a), len(self.collection), None, None))
+        return kept[1]
+
     def named(self, pid: str) -> str:
         """What the index calls the performance that `pid` means; raises as :meth:`query` does."""
         name = pid if pid in self.collection.rows else self.catalogue.resolve(pid)
@@ -229,14 +237,14 @@ class Searcher:
         )
 
 
-def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
+def open_searcher(workspace: Workspace, *, windows: bool | None = False) -> Searcher:
     """Open the workspace's current generation for queries.
 
     Parameters
     ----------
     workspace : Workspace
-    windows : bool
-        Read the windows too, some 2 MB for every 1,000 performances.
+    windows : bool or None
+        Read the windows too, some 2 MB for every 1,000 performances; None reads them where there are some.
 
     Raises
     ------
@@ -245,7 +253,7 @@ def open_searcher(workspace: Workspace, *, windows: bool = False) -> Searcher:
     ArtefactError
         When a file is missing, corrupt or belongs to another build.
     """
-    return store_of(workspace).read(Searcher, ["windows"] if windows else [])
+    return store_of(workspace).read(Searcher, None if windows is None else ["windows"] if windows else [])
 
 
 def unknown_pid(pid: str, catalogue: Catalogue) -> str:

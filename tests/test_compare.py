@@ -39,7 +39,7 @@ from covsearch.index.windows import chamfer, passages
 from covsearch.ranking import scores
 from covsearch.ranking.chance import Chance
 from covsearch.ranking.fusion import log_qmax
-from covsearch.search import open_searcher
+from covsearch.search import Searcher, open_searcher
 from covsearch.stages import Cascade, Question, Scope, align_rows, by_alignment
 from covsearch.store.protocols import ChromaBlobs
 from covsearch.workspace import Workspace
@@ -66,6 +66,32 @@ def test_versions_are_found_in_their_key_from_end_to_end(workspace: Workspace) -
     assert stretch.b == pytest.approx(stretch.a, abs=2 / SLOW_RATE)
     np.testing.assert_allclose(found.path[:, 0], found.path[:, 1], atol=2 / SLOW_RATE)
     assert "0:00-1:29 ↔ 0:00-1:29 (score " in found.together
+
+
+def test_tempo_is_how_many_times_as_fast_b_plays(workspace: Workspace) -> None:
+    """The same frames at a higher frame rate last less long."""
+    found = compare.compare(workspace, "P_4", "P_6")
+    assert found.tempo == pytest.approx(1, abs=2 / 240)
+    faster = replace(found, rates=(SLOW_RATE, 1.25 * SLOW_RATE))
+    assert faster.tempo == pytest.approx(1.25 * found.tempo)
+    assert faster.to_dict()["tempo"] == faster.tempo
+    nothing = replace(found, alignment=replace(found.alignment, path=np.empty((0, 2), np.int64)))
+    assert nothing.tempo is None
+    assert nothing.to_dict()["tempo"] is None
+
+
+def test_an_open_index_ranks_once_for_several_pairs_of_a_performance(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, asked = api.open_index(workspace.home), []
+    rank = Searcher._rank
+    monkeypatch.setattr(
+        Searcher, "_rank", lambda self, question, *a: asked.append(question) or rank(self, question, *a)
+    )
+    pairs = [("P_1", "P_2"), ("P_1", "P_9"), ("P_4", "P_2"), ("P_1", "P_2")]
+    found = [index.compare(*pair).to_dict() for pair in pairs]
+    assert len(asked) == 3
+    assert found == [compare.compare(workspace, *pair).to_dict() for pair in pairs]
 
 
 def test_p_and_distance_are_those_of_a_query(workspace: Workspace) -> None:

@@ -354,7 +354,9 @@ def test_an_index_of_ours_has_no_cosine(tmp_path: Path) -> None:
     from covsearch.search import open_searcher
 
     publish(Workspace(tmp_path))
-    with pytest.raises(UsageError, match=r"rerank must be one of \['align', 'head', 'windows'\], not 'cosine'"):
+    with pytest.raises(
+        UsageError, match=r"rerank must be one of \['align', 'aligner', 'head', 'windows'\], not 'cosine'"
+    ):
         open_searcher(Workspace(tmp_path)).query("P_1", rerank="cosine")
 
 

@@ -39,6 +39,7 @@ COMMANDS = {
     "query": ("query", "query", "Rank the collection as covers of one performance."),
     "remove": ("update", "remove", "Remove performances from the index."),
     "reproduce": ("reproduce", "reproduce_command", "Repeat the report on a collection, as one page."),
+    "serve": ("serve", "serve", "Serve a page and an API over the index."),
     "setlist": ("setlist", "setlist_command", "Say what is played in a long recording, and when."),
     "stats": ("stats", "stats", "Say what is in the workspace."),
     "train": ("train", "train_command", "Train a branch and its head on pairs of a dataset."),
@@ -127,6 +128,7 @@ def cli(ctx: click.Context, home: Path | None) -> None:
     covsearch find "o haupt"              look up performance ids by title or artist
     covsearch query P_22 --top 10         rank the collection as covers of P_22
     covsearch compare P_22 P_23           see where two performances run together
+    covsearch serve --open                the same as a page, and as an API
     covsearch eval-pairs                  how good is it on works it never saw?
     """
     ctx.obj = find_workspace(home)

@@ -28,8 +28,9 @@ def test_one_screen(tree: Path, command: Commands) -> None:
         "years         1961 to 1961, known of 3 performances",
         "instrumental  unknown",
     ]
-    row = next(line.split() for line in lines if line.startswith(" hpcp"))
-    assert row == ["hpcp", "3", "200", "200", "200", "200", "0.04", "0.04", "0.04", "0.04"]
+    rows = [line.split() for line in lines]
+    assert ["hpcp", "3", "frames", "200", "200", "200", "200"] in rows
+    assert ["minutes", "0.04", "0.04", "0.04", "0.04"] in rows
     assert any("minutes at 86.13 frames/s (given or known)" in line for line in lines)
     assert lines[-1] == "skipped: nothing"
     assert len(lines) < 24

@@ -16,8 +16,6 @@ from covsearch.workspace import Workspace
 
 ON_AN_INDEX = [
     ("query P_222", 3, "no performance P_222 in the index: did you mean P_22 or"),
-    ("query p22", 3, "no performance p22 in the index: did you mean P_22?"),
-    ("query 22", 3, "no performance 22 in the index: did you mean P_22?"),
     ("query ", 3, "'' is no performance id: expected 1 to 255 characters, none of them a control character."),
     ("query", 2, "expected a performance id (like P_22), a file, or --file, one of them"),
     ("query P_22 --file x.h5", 2, "expected a performance id (like P_22), a file, or --file, one of them"),
@@ -31,8 +29,8 @@ ON_AN_INDEX = [
     ("find zzz", 3, "no title or artist in the index has the words 'zzz'; try fewer of them"),
     ("find love --limit 0", 2, "at least 1 hit must be asked for, not 0"),
     ("find", 2, "Missing argument 'WORDS...'"),
-    ("compare P_1 P_99", 3, "no performance P_99 in the index: did you mean P_9"),
-    ("compare p1 P_2", 3, "no performance p1 in the index: did you mean P_1?"),
+    ("compare P_1 P_99", 3, "no performance P_99 in the index: did you mean P_39 or"),
+    ("compare p1 P_1", 2, "expected two performances, got P_1 twice"),
     ("compare P_1 P_1", 2, "expected two performances, got P_1 twice"),
     ("compare P_1", 2, "Missing argument 'B'"),
     ("compare P_1 P_2 --dataset no/such", 2, "No such option '--dataset'"),

@@ -1,0 +1,100 @@
+"""The server: one index, opened once, behind pages and an API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from covsearch import __version__
+from covsearch.api import Index
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
+from covsearch.web import pages, routes
+from covsearch.web.asking import LEFT
+from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
+from covsearch.web.guards import Guards
+from covsearch.web.metrics import Metrics
+from covsearch.web.options import Options
+from covsearch.workspace import Workspace
+
+STATIC = Path(__file__).parent / "static"
+_STATUS = ((UsageError, 400), (NotFoundError, 404), (ArtefactError, 500), (BusyError, 503))
+
+
+def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
+    """The ASGI application of a workspace's index, behind its guards.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    options : Options, optional
+
+    Raises
+    ------
+    NotFoundError
+        When nothing was built in this workspace.
+    """
+    options = options or Options()
+    gate, metrics, index = Gate(options.workers, options.waiting), Metrics(), Index(workspace)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await gate.run(lambda: len(index))
+        yield
+        gate.close()
+
+    app = FastAPI(
+        title="covsearch",
+        version=__version__,
+        description="Search a collection for covers of a recording. Bodies are those of the command line's --json.",
+        docs_url=None,  # its page comes from another host
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=life,
+    )
+    app.state.index, app.state.gate, app.state.metrics = index, gate, metrics
+    app.include_router(routes.router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_exception_handler(Exception, _failed)
+    for kind in (CovsearchError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _failed)
+    return Guards(app, options, metrics)  # outside of all else: what fails within has its headers and is counted, too
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """The failure in the words of the command line: problem+json for programs, a page for people."""
+    status, detail = _told(error)
+    headers = {"retry-after": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if isinstance(error, HTTPException):
+        headers |= dict(error.headers or {})
+    title = "Client Closed Request" if status == LEFT else HTTPStatus(status).phrase
+    if _is_page(request):
+        return pages.problem(request, title, detail, status, headers)
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        return 400, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}"
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail)
+    if isinstance(error, CovsearchError):
+        return next((status for kind, status in _STATUS if isinstance(error, kind)), 500), str(error)
+    return 500, "something went wrong here; the server's log says what"
+
+
+def _is_page(request: Request) -> bool:
+    path = request.url.path
+    return not path.startswith(("/api/", "/healthz", "/readyz", "/metrics")) and "text/html" in request.headers.get(
+        "accept", ""
+    )

@@ -1,0 +1,32 @@
+"""The cross-similarity as a page draws it: at most a few hundred rows and columns, a byte each."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.compare import Comparison
+
+MOST = 512  # rows and columns
+CONTRAST = (0.5, 0.998)  # quantiles that become 0 and 255
+
+
+def picture(found: Comparison) -> dict[str, Any]:
+    """Rows (of `a`), columns (of `b`), seconds of either, and ``grey`` in base 64, row by row: 255 most alike."""
+    similarity = found.alignment.similarity
+    small = shrunk(shrunk(similarity, 0), 1)
+    low, high = np.quantile(small, CONTRAST).tolist()
+    grey = np.clip((small - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+    span, (rate_a, rate_b) = found.alignment.span, found.rates
+    seconds = ((similarity.shape[0] + span - 1) / rate_a, (similarity.shape[1] + span - 1) / rate_b)
+    data = base64.b64encode(grey.tobytes()).decode("ascii")
+    return {"rows": grey.shape[0], "columns": grey.shape[1], "seconds": seconds, "grey": data}
+
+
+def shrunk(matrix: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """The maxima of blocks along `axis`, so that thin diagonals stay; (N, M) float32 to at most 512 there."""
+    block = -(-matrix.shape[axis] // MOST)
+    return np.maximum.reduceat(matrix, np.arange(0, matrix.shape[axis], block), axis=axis)

@@ -1,0 +1,97 @@
+"use strict";
+const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+
+// Where each match in view runs together with the query: asked for one after the other.
+const answer = document.getElementById("answer");
+let last = Promise.resolve();
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) if (isIntersecting) {
+    seen.unobserve(target);
+    last = last.then(() => tellWhere(target)).catch(() => { target.textContent = ""; });
+  }
+});
+const showWhere = () => answer.querySelectorAll("[data-match]").forEach((cell) => seen.observe(cell));
+async function tellWhere(cell) {
+  const pair = new URLSearchParams({ a: answer.dataset.id, b: cell.dataset.match });
+  const told = await fetch(`/api/compare?${pair}`);
+  if (!told.ok) return;
+  const { alignment: { stretch }, semitones, tempo } = await told.json();
+  if (!stretch) { cell.textContent = "nowhere"; return; }
+  const [a, b] = [stretch.a, stretch.b].map(([begin, end]) => `${clock(begin)}-${clock(end)}`);
+  const steps = Math.abs(semitones), side = semitones > 0 ? "higher" : "lower";
+  const key = steps ? `${steps} semitone${steps === 1 ? "" : "s"} ${side}` : "same key";
+  cell.textContent = `${a} ↔ ${b}\n${key}, tempo × ${tempo.toFixed(2)}`;
+}
+
+// Answers as they are ready: the page has the vectors' candidates, the event brings the aligned answer.
+if (answer?.dataset.settled === "1") showWhere();
+if (answer?.dataset.settled === "0") {
+  const asked = new URLSearchParams(location.search);
+  const source = new EventSource(`/events/${encodeURIComponent(answer.dataset.id)}?${asked}`);
+  source.addEventListener("answer", (event) => { answer.innerHTML = event.data; source.close(); showWhere(); });
+  source.addEventListener("problem", (event) => {
+    answer.querySelector(".verdict strong").textContent = event.data;
+    source.close();
+  });
+  source.onerror = () => {
+    answer.querySelector(".verdict strong").textContent = "The server did not answer. Load the page again.";
+    source.close();
+  };
+  addEventListener("pagehide", () => source.close());
+}
+
+// Titles while one types.
+const box = document.getElementById("q"), list = document.getElementById("completions");
+let waiting = 0, typing = null;
+box?.addEventListener("input", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(async () => {
+    typing?.abort();
+    typing = new AbortController();
+    if (box.value.trim().length < 2) { list.replaceChildren(); return; }
+    try {
+      const found = await fetch(`/api/find?limit=8&q=${encodeURIComponent(box.value)}`, { signal: typing.signal });
+      if (!found.ok) return;
+      list.replaceChildren(...(await found.json()).map((one) => {
+        const option = document.createElement("option");
+        option.value = one.pid;
+        option.label = [one.title, one.artist].filter(Boolean).join(" · ");
+        return option;
+      }));
+    } catch (error) { if (error.name !== "AbortError") throw error; }
+  }, 150);
+});
+
+// The cross-similarity, its path, and where the pointer is.
+const figure = document.getElementById("picture");
+async function draw() {
+  const { a, b } = figure.dataset, canvas = figure.querySelector("canvas"), at = document.getElementById("at");
+  const told = await fetch(`/api/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}&picture=1`);
+  const found = await told.json();
+  if (!told.ok) { at.textContent = found.detail; return; }
+  const { rows, columns, seconds, grey } = found.picture;
+  const bytes = Uint8Array.from(atob(grey), (c) => c.charCodeAt(0));
+  const small = new OffscreenCanvas(rows, columns), pixels = new ImageData(rows, columns);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) {
+    const k = 4 * ((columns - 1 - j) * rows + i), value = 255 - bytes[i * columns + j];
+    pixels.data.set([value, value, value, 255], k);
+  }
+  small.getContext("2d").putImageData(pixels, 0, 0);
+  canvas.height = Math.round(Math.min(900, Math.max(240, canvas.width * seconds[1] / seconds[0])));
+  const ink = canvas.getContext("2d");
+  ink.imageSmoothingEnabled = false;
+  ink.drawImage(small, 0, 0, canvas.width, canvas.height);
+  ink.strokeStyle = "#b3261e";
+  ink.lineWidth = 2;
+  ink.beginPath();
+  for (const [x, y] of found.alignment.path) ink.lineTo(x / seconds[0] * canvas.width, canvas.height * (1 - y / seconds[1]));
+  ink.stroke();
+  canvas.dataset.drawn = "1";
+  canvas.addEventListener("pointermove", (event) => {
+    const where = canvas.getBoundingClientRect();
+    const x = (event.clientX - where.left) / where.width * seconds[0];
+    const y = (1 - (event.clientY - where.top) / where.height) * seconds[1];
+    at.textContent = `A ${clock(x)}, B ${clock(y)}`;
+  });
+}
+if (figure) draw();

@@ -1,0 +1,159 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra 'dev'")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+PHONE = {"width": 360, "height": 740}
+WAIT = 60_000  # ms; a busy machine is slow, not wrong
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[api.Browser]:
+    with api.sync_playwright() as driver:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A page, what it complained of, and the hosts that it asked."""
+
+    def __init__(self, browser: api.Browser, url: str, **context: object) -> None:
+        self.context = browser.new_context(base_url=url, **context)
+        self.context.set_default_timeout(WAIT)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type != "log" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+
+@pytest.fixture
+def tab(chromium: api.Browser, page: httpx.Client) -> Iterator[Tab]:
+    tab = Tab(chromium, str(page.base_url))
+    yield tab
+    tab.context.close()
+    assert tab.complaints == []
+    assert tab.hosts == {f"127.0.0.1:{page.base_url.port}"}
+
+
+def test_from_a_title_to_the_evidence(tab: Tab) -> None:
+    page = tab.page
+    page.goto("/")
+    page.get_by_label("Id, title or artist").fill("song 2, version 1")
+    page.locator("#completions option").first.wait_for(state="attached")
+    assert page.locator("#completions option").first.get_attribute("value") == "P_4"
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Song 2, version 1").click()
+    page.wait_for_url("**/performances/P_4")
+    page.locator(".verdict.yes, .verdict.no").wait_for()
+    verdict = page.locator(".verdict").inner_text()
+    assert verdict.split(":")[0] in ("Cover found", "No cover found", "The same recording found")
+    assert page.locator("meter").count() == 10
+    row = page.locator("tbody tr").filter(has_text="Song 2, version 3")
+    row.scroll_into_view_if_needed()
+    told = row.locator("[data-match]")
+    api.expect(told).to_have_text(
+        re.compile(r"^\s*0:00-1:29 ↔ 0:00-1:29\s+4 semitones higher, tempo × 1\.00\s*$"), timeout=WAIT
+    )
+    row.get_by_role("link", name="Why: Song 2, version 3").click()
+    page.wait_for_url("**/compare?*")
+    page.wait_for_function("document.querySelector('canvas').dataset.drawn === '1'")
+    red, dark = page.evaluate(
+        """() => {
+            const canvas = document.querySelector("canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            let red = 0, dark = 0;
+            for (let i = 0; i < data.length; i += 4) {
+                red += data[i] > 150 && data[i + 1] < 80;
+                dark += data[i] < 80;
+            }
+            return [red, dark];
+        }"""
+    )
+    assert red > 500
+    assert dark > 1000
+    page.locator("canvas").hover(position={"x": 1, "y": 1})
+    assert page.locator("#at").inner_text().startswith("A 0:00, B 1:3")
+
+
+def test_evidence_moves_nothing(tab: Tab) -> None:
+    """Rows are as high before as after the evidence came."""
+    page = tab.page
+    page.route("**/api/compare*", lambda route: held.append(route))
+    held: list[api.Route] = []
+    page.set_viewport_size({"width": 1200, "height": 2000})
+    page.goto("/performances/P_4?whole=1&top=5")
+    rows = "Array.from(document.querySelectorAll('tbody tr'), (row) => row.getBoundingClientRect().y)"
+    before = page.evaluate(rows)
+    for n in range(5):
+        while len(held) <= n:
+            page.wait_for_timeout(20)
+        held[n].continue_()
+    api.expect(page.locator("[data-match]").last).to_contain_text("tempo × ", timeout=WAIT)
+    assert page.evaluate(rows) == before
+
+
+def test_what_the_server_refuses_is_said_where_the_answer_would_be(
+    chromium: api.Browser, page: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = Tab(chromium, str(page.base_url))
+    tab.page.route(
+        "**/events/*",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body="event: problem\ndata: too many questions at once\n\n"
+        ),
+    )
+    tab.page.goto("/performances/P_4")
+    api.expect(tab.page.locator(".verdict")).to_have_text("too many questions at once", timeout=WAIT)
+    assert tab.complaints == []
+    tab.context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/find?q=song", "/performances/P_4?whole=1", "/compare?a=P_4&b=P_6", "/health"])
+def test_a_phone_scrolls_down_only(chromium: api.Browser, page: httpx.Client, path: str) -> None:
+    tab = Tab(chromium, str(page.base_url), viewport=PHONE)
+    tab.page.goto(path)
+    tab.page.wait_for_load_state("networkidle")
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    tab.context.close()
+
+
+def test_search_and_answer_work_without_javascript(chromium: api.Browser, page: httpx.Client) -> None:
+    tab = Tab(chromium, str(page.base_url), java_script_enabled=False)
+    tab.page.goto("/")
+    tab.page.get_by_label("Id, title or artist").fill("P_4")
+    tab.page.get_by_role("button", name="Search").click()
+    tab.page.wait_for_url("**/performances/P_4?whole=true")
+    assert tab.page.locator("meter").count() == 10
+    tab.page.locator("select[name=sort]").select_option("year")
+    tab.page.get_by_role("button", name="Apply").click()
+    tab.page.wait_for_url("**sort=year**")
+    years = tab.page.locator("tbody td:nth-child(4)").all_inner_texts()
+    assert years == sorted(years)
+    tab.page.get_by_role("link", name="Why: ").first.click()
+    assert "times as fast as A" in tab.page.locator("table").inner_text()
+    tab.context.close()
+
+
+def test_html_in_titles_is_never_run(chromium: api.Browser, hostile: httpx.Client) -> None:
+    tab = Tab(chromium, str(hostile.base_url))
+    tab.page.on("dialog", lambda dialog: tab.complaints.append(dialog.message))
+    for path in ("/find?q=alert", "/performances/P_1", "/compare?a=P_1&b=P_2"):
+        tab.page.goto(path)
+        tab.page.wait_for_load_state("networkidle")
+        assert "<script>alert(1)</script>" in tab.page.locator("main").inner_text()
+    assert tab.complaints == []
+    tab.context.close()
