@@ -153,7 +153,7 @@ def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | No
         check_frame_rate(frame_rate)
     checkpoint = _own_checkpoint(searcher)
     if any(map(is_notation, paths)):
-        return hear_notes(checkpoint, paths, frame_rate)
+        return _hear_notes(checkpoint, paths, frame_rate)
     names = checkpoint.config.features.names
     if any(map(is_audio, paths)):
         chroma, rate = _hear_audio(paths, names, frame_rate, cache)
@@ -165,21 +165,17 @@ def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | No
     return HeardOutside(checkpoint, chroma, rate)
 
 
-def hear_notes(checkpoint: Checkpoint, paths: Sequence[Path], frame_rate: float | None) -> HeardOutside:
+def _hear_notes(checkpoint: Checkpoint, paths: Sequence[Path], frame_rate: float | None) -> HeardOutside:
     """The notes of a MIDI or MusicXML file as every feature of the model would have them."""
-    import numpy as np
-
-    from covsearch.dataset.chroma import CHROMA
     from covsearch.features.sound import check_sound
-    from covsearch.synthesis.notation import read_notation
-    from covsearch.synthesis.plain import RATE, plain_chroma
+    from covsearch.synthesis.plain import RATE
+    from covsearch.synthesis.tune import tune_chroma
 
     if len(paths) > 1:
         raise UsageError(f"expected one MIDI or MusicXML file, which has all its notes, not {len(paths)} files")
     if frame_rate is not None:
         raise UsageError(f"{paths[0]}: a frame rate is of chroma, and this file has notes: leave it out")
-    chroma = plain_chroma(read_notation(paths[0]))
-    heard = {name: np.roll(chroma, -CHROMA[name].first_bin, axis=1).copy() for name in checkpoint.config.features.names}
+    heard = tune_chroma(paths[0], checkpoint.config.features.names)
     check_sound(heard, RATE, what=f"{paths[0]}: ")
     return HeardOutside(checkpoint, heard, RATE)
 

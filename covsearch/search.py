@@ -268,9 +268,10 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
 
 def _no_file(text: str) -> str:
     """What is said more of an unknown PID that looks like a path."""
-    if os.path.isdir(os.path.expanduser(text)):
+    path = os.path.expanduser(text)  # noqa: PTH111, like os.path's others it never raises, whatever was typed
+    if os.path.isdir(path):  # noqa: PTH112
         return ", and a folder is no file to ask with"
-    return ", and no such file" if _PATH.search(text) else ""
+    return ", and no such file" if _PATH.search(text) and not os.path.exists(path) else ""  # noqa: PTH110
 
 
 def _check_vector(vector: NDArray[np.float32], dim: int) -> None:

@@ -25,13 +25,14 @@ from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
-from covsearch.outside import hear_notes
 from covsearch.ranking import ALIGN, HEAD
 from covsearch.rows import own_model
 from covsearch.search import Searcher
 from covsearch.stages import STAGES, Question, Scope
 from covsearch.store import in_memory
+from covsearch.synthesis.plain import RATE
 from covsearch.synthesis.suffixes import is_notation
+from covsearch.synthesis.tune import tune_chroma
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +91,7 @@ def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path) -> Side:
         check_for_audio(names, None)
         chroma, rate, tags = read_recording(path, cache)
     elif is_notation(path):
-        heard = hear_notes(checkpoint, [path], None)
-        chroma, rate = heard.chroma, heard.rate
+        chroma, rate = tune_chroma(path, names), RATE
     else:
         declared = rate_of_file(path)
         rate = DATACOS_RATE if declared is None else declared
