@@ -31,8 +31,8 @@ from covsearch.dataset.hdf5 import read_chroma
 from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.evaluate.setlist import PlayedStretch, SetlistScore, score_setlist
 from covsearch.features.slow import restored, slow_chroma
+from covsearch.hearing import HeardOutside
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
-from covsearch.outside import HeardOutside
 from covsearch.search import open_searcher
 from covsearch.setlist import SetlistRecipe
 from covsearch.setlist.find import scope_of, songs_in

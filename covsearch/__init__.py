@@ -22,16 +22,16 @@ __all__ = ["Index", "Match", "QueryResult", "__version__", "build", "embed", "op
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
     from covsearch.api import Index
-    from covsearch.api import build_and_open as build
-    from covsearch.api import embed_one as embed
     from covsearch.api import open_index as open
+    from covsearch.making import build_and_open as build
+    from covsearch.making import embed_one as embed
 
 _WHERE = {
     "Index": ("covsearch.api", "Index"),
     "Match": ("covsearch.answers", "Match"),
     "QueryResult": ("covsearch.answers", "QueryResult"),
-    "build": ("covsearch.api", "build_and_open"),
-    "embed": ("covsearch.api", "embed_one"),
+    "build": ("covsearch.making", "build_and_open"),
+    "embed": ("covsearch.making", "embed_one"),
     "open": ("covsearch.api", "open_index"),
 }
 

@@ -15,7 +15,7 @@ from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
 from covsearch.store import store_of
-from covsearch.workspace import Workspace, find_workspace
+from covsearch.workspace import Workspace, expanded, find_workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class Index:
-    """A workspace's index; made by :func:`open_index` and :func:`build_and_open`.
+    """A workspace's index; made by :func:`open_index` and :func:`covsearch.making.build_and_open`.
 
     It answers from the newest generation: what another process publishes is seen by the next call. It may be used in
     a ``with`` block, and by several threads.
@@ -96,7 +96,7 @@ class Index:
         """
         wanted: dict[str, Any] = {"top": top, "candidates": candidates, "rerank": rerank}
         windows = rerank == WINDOWS
-        if isinstance(asked, str) and (not Path(asked).expanduser().is_file() or asked in self):
+        if isinstance(asked, str) and (not expanded(asked).is_file() or asked in self):
             if frame_rate is not None:
                 raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
             return self._searcher(windows).query(asked, **wanted)
@@ -108,7 +108,7 @@ class Index:
             return self._outside(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
         if not (isinstance(asked, Sequence) and asked and all(isinstance(path, (str, Path)) for path in asked)):
             raise UsageError(f"expected an id, files, or an array of shape (T, 12), not {type(asked).__name__}")
-        files = [Path(path).expanduser() for path in asked]
+        files = [expanded(path) for path in asked]
         return self._outside(windows, query_files, files, cache=self.workspace.cache, frame_rate=frame_rate, **wanted)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
@@ -117,7 +117,7 @@ class Index:
         Parameters
         ----------
         vector : NDArray[float32], shape (D,)
-            Of unit length, as :func:`embed` gives it; of the dimension of the index, 128 of models of ours.
+            Of unit length, as :func:`covsearch.embed` gives it; of the dimension of the index, 128 of models of ours.
         model : str
             Fingerprint of the model that made it; of foreign vectors the name of their file.
         top : int
@@ -185,7 +185,7 @@ class Index:
         """
         from covsearch.setlist import find_setlist
 
-        asked = Path(recording).expanduser() if isinstance(recording, (str, Path)) else recording
+        asked = expanded(recording) if isinstance(recording, (str, Path)) else recording
         more = {"cache": self.workspace.cache, "frame_rate": frame_rate, "progress": progress}
         return self._outside(False, find_setlist, asked, **more)
 
@@ -239,18 +239,18 @@ class Index:
             from covsearch.foreign_update import add_vectors
 
             refuse_beside_vectors(paths=paths or None, subset=subset, frame_rate=frame_rate)
-            more = Path(vectors)
-            return add_vectors(self.workspace, more, metadata=_path(metadata), strict=strict, progress=progress)
+            more = expanded(vectors)
+            return add_vectors(self.workspace, more, metadata=expanded(metadata), strict=strict, progress=progress)
         from covsearch.update import add_performances
 
-        found = [Path(path).expanduser() for path in paths]
+        found = [expanded(path) for path in paths]
         return add_performances(
             self.workspace,
             found,
             subset=subset,
             strict=strict,
             frame_rate=frame_rate,
-            metadata=_path(metadata),
+            metadata=expanded(metadata),
             progress=progress,
         )
 
@@ -265,8 +265,8 @@ class Index:
         """Bring the index up to date with a folder of audio; see :func:`covsearch.refresh.update_folder`."""
         from covsearch.refresh import update_folder
 
-        found = Path(folder).expanduser()
-        return update_folder(self.workspace, found, metadata=_path(metadata), strict=strict, progress=progress)
+        found = expanded(folder)
+        return update_folder(self.workspace, found, metadata=expanded(metadata), strict=strict, progress=progress)
 
     def remove(self, *ids: str) -> RemoveReport:
         """Remove performances; see :func:`covsearch.update.remove_performances`."""
@@ -372,98 +372,4 @@ def open_index(home: str | os.PathLike[str] | None = None) -> Index:
     ArtefactError
         When the index is damaged.
     """
-    return Index(find_workspace(_path(home)))
-
-
-def build_and_open(
-    source: str | os.PathLike[str] | None = None,
-    *,
-    home: str | os.PathLike[str] | None = None,
-    model: str | os.PathLike[str] | None = None,
-    subset: str | None = None,
-    frame_rate: float | None = None,
-    windows: bool = False,
-    strict: bool = False,
-    metadata: str | os.PathLike[str] | None = None,
-    vectors: str | os.PathLike[str] | None = None,
-    progress: Progress = silent,
-) -> Index:
-    """Build the index of a workspace, and open it; parameters and errors are those of the command ``build-index``.
-
-    Parameters
-    ----------
-    source : str or Path, optional
-        Da-TACOS folder, or folder of audio; by default the bundled sample.
-    home : str or Path, optional
-        As for :func:`open_index`.
-    model : str or Path, optional
-        Checkpoint folder; by default the bundled weights.
-    subset, frame_rate, windows, strict, metadata, progress
-        As for :func:`covsearch.indexing.build_index`.
-    vectors : str or Path, optional
-        Foreign vectors instead of a source and a model, as for :func:`covsearch.foreign.build_foreign`.
-    """
-    workspace = find_workspace(_path(home))
-    if vectors is not None:
-        from covsearch.foreign import build_foreign, refuse_beside_vectors
-
-        refuse_beside_vectors(source=source, model=model, subset=subset, frame_rate=frame_rate, windows=windows)
-        build_foreign(Path(vectors), workspace, metadata=_path(metadata), strict=strict, progress=progress)
-        return Index(workspace)
-    from covsearch.indexing import build_index
-
-    build_index(
-        _path(source),
-        _path(model),
-        workspace,
-        subset=subset,
-        frame_rate=frame_rate,
-        windows=windows,
-        strict=strict,
-        metadata=_path(metadata),
-        progress=progress,
-    )
-    return Index(workspace)
-
-
-def embed_one(
-    chroma: ArrayLike | Mapping[str, ArrayLike],
-    frame_rate: float,
-    *,
-    model: str | os.PathLike[str] | None = None,
-) -> NDArray[np.float32]:
-    """The vector of one performance.
-
-    Parameters
-    ----------
-    chroma : array or mapping
-        Of shape (T, 12), values from 0, bin 0 as in the dataset (A for HPCP); by feature name where the model sees
-        several.
-    frame_rate : float
-        Frames/s of `chroma`.
-    model : str or Path, optional
-        Checkpoint folder; by default the bundled weights.
-
-    Returns
-    -------
-    NDArray[float32], shape (128,)
-        Of unit length.
-
-    Raises
-    ------
-    UsageError
-        When the array or the frame rate cannot be.
-    ArtefactError
-        When the checkpoint is damaged.
-    """
-    from covsearch.embedding import embed_chroma
-    from covsearch.features.raw import checked_chroma, declared
-    from covsearch.models import bundled_checkpoint, load_checkpoint
-
-    rate = declared(frame_rate)
-    checkpoint = load_checkpoint(_path(model) or bundled_checkpoint())
-    return embed_chroma(checkpoint, checked_chroma(chroma, checkpoint.config.features.names), rate)
-
-
-def _path(given: str | os.PathLike[str] | None) -> Path | None:
-    return None if given is None else Path(given).expanduser()
+    return Index(find_workspace(expanded(home)))

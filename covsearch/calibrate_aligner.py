@@ -169,7 +169,13 @@ def score_tracks(
     work: NDArray[np.int64],
     progress: Progress = silent,
 ) -> Scored:
-    """The same of M tracks (L_i, 12) at 2.69 frames/s with the bundled model's vectors (M, 128) and works (M,)."""
+    """The same of M tracks (L_i, 12) at 2.69 frames/s with the bundled model's vectors (M, 128) and works (M,).
+
+    Raises
+    ------
+    UsageError
+        When the bundled model has no calibration.
+    """
     checkpoint = load_checkpoint(bundled_checkpoint())
     head = Head(checkpoint.alpha, checkpoint.beta)
     score = np.stack([head.distances(vector, vectors) for vector in vectors]) + head.beta

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch import plots
+from covsearch.counting import counted
+from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.dataset.ids import as_file_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.decision import word
@@ -22,7 +24,7 @@ from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
 from covsearch.stages import SPAN
 from covsearch.store import store_of
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, expanded
 
 if TYPE_CHECKING:
     from covsearch.sides import Side
@@ -195,7 +197,7 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
 
 
 def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
-    """:func:`compare` of two performances in a generation that is open; no file is looked for."""
+    """:func:`compare` of two performances in a generation that is open; no file is looked for. Its errors are those."""
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
@@ -238,23 +240,24 @@ def _opened(workspace: Workspace) -> Searcher | None:
 
 
 def _is_file(searcher: Searcher, asked: str) -> bool:
-    return searcher.catalogue.resolve(asked) is None and Path(asked).expanduser().is_file()
+    return searcher.catalogue.resolve(asked) is None and expanded(asked).is_file()
 
 
 def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
     """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
     if searcher is not None and searcher.chroma is None:
         searcher = None  # foreign vectors: no model of theirs hears files
-    if searcher is None and not all(Path(asked).expanduser().is_file() for asked in (a, b)):
+    if searcher is None and not all(expanded(asked).is_file() for asked in (a, b)):
         own = store_of(workspace).current()  # raises: without an index, there are only files
         raise UsageError(f"comparing needs chroma, and the index ({own}) has only foreign vectors: name two files")
     from covsearch.sides import judge_sides, model_of, side_of_file, side_of_index  # torch: two ids do without
 
     checkpoint, calibration = model_of(searcher)
+    index_rate = searcher.generation.manifest.heard()[1] if searcher else DATACOS_RATE
 
     def side(asked: str) -> Side:
         if searcher is None or _is_file(searcher, asked):
-            return side_of_file(Path(asked).expanduser(), checkpoint, workspace.cache)
+            return side_of_file(expanded(asked), checkpoint, workspace.cache, index_rate)
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)
@@ -311,7 +314,7 @@ def draw(found: Comparison, path: Path) -> Path:
 
 
 def _higher(semitones: int) -> str:
-    return f"{abs(semitones)} semitone{'' if abs(semitones) == 1 else 's'} {'higher' if semitones > 0 else 'lower'}"
+    return f"{counted(abs(semitones), 'semitone')} {'higher' if semitones > 0 else 'lower'}"
 
 
 def _name(performance: Performance) -> str:

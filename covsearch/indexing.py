@@ -160,8 +160,7 @@ def build_index(
             source=dataset_dir and dataset.root,
             locked=True,
         )
-    manifest, made = generation.manifest, parts.get("windows")
-    seconds = time.perf_counter() - started
+    manifest, made, seconds = generation.manifest, parts.get("windows"), time.perf_counter() - started
     return BuildReport(
         manifest.count,
         manifest.works,

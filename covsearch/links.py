@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.decision import CALIBRATE
 from covsearch.errors import UsageError
 from covsearch.index.calibration import Calibration
 from covsearch.progress import Progress, silent
@@ -78,7 +79,7 @@ def find_links(scope: Scope, alarms: float, progress: Progress = silent) -> Link
     if chroma is None:
         raise UsageError("groups need chroma to align, and the index has only foreign vectors")
     if not isinstance(calibration, Calibration):
-        raise UsageError("groups need a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
+        raise UsageError(f"groups need a calibrated model: {CALIBRATE}")
     least = calibration.by_alignment.above(alarms)
     return _Pairs(scope.collection, chroma, calibration, progress).links(least)
 

@@ -93,13 +93,23 @@ def check_built(workspace: Workspace) -> None:
 
 
 def own_model(generation: State) -> Checkpoint:
-    """The model that made a generation's vectors."""
+    """The model that made a generation's vectors.
+
+    Raises
+    ------
+    UsageError
+        For foreign vectors.
+    ArtefactError
+        When it is damaged, or another one than the manifest names.
+    """
     from covsearch.models import checkpoint_of
 
+    own, (built, _) = generation.manifest.model, generation.manifest.heard()
     checkpoint = checkpoint_of(generation.model_files(), Path(generation.name))
-    if checkpoint.fingerprint != generation.manifest.model:
-        came = f"index was built with model {generation.manifest.model}, its copy is {checkpoint.fingerprint}"
-        raise ArtefactError(f"{generation.name}: {came}; {MEND}")
+    if checkpoint.fingerprint != own:
+        raise ArtefactError(f"index was built with model {own}, its copy is {checkpoint.fingerprint}: {MEND}")
+    if (seen := checkpoint.config.features) != built:
+        raise ArtefactError(f"index was built with {built}, the model in it sees {seen}: {MEND}")
     return checkpoint
 
 

@@ -9,18 +9,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.collections.given import check_for_audio
-from covsearch.collections.recording import read_recording
-from covsearch.collections.tags import Tags
-from covsearch.dataset.files import rate_of_file
-from covsearch.dataset.frame_rate import DATACOS_RATE
-from covsearch.dataset.lengths import check_file_lengths
 from covsearch.dataset.performance import Performance
 from covsearch.decision import Decision, decide, decide_uncalibrated
-from covsearch.embedding import embed_chroma, read_features
-from covsearch.features.audio import is_audio
+from covsearch.embedding import embed_chroma
 from covsearch.features.slow import slow_chroma
-from covsearch.features.sound import check_sound
+from covsearch.hearing import hear_performance
 from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
@@ -30,9 +23,6 @@ from covsearch.rows import own_model
 from covsearch.search import Searcher
 from covsearch.stages import STAGES, Question, Scope
 from covsearch.store import in_memory
-from covsearch.synthesis.plain import RATE
-from covsearch.synthesis.suffixes import is_notation
-from covsearch.synthesis.tune import tune_chroma
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +58,8 @@ def side_of_index(searcher: Searcher, name: str) -> Side:
     return Side(searcher.catalogue.get([name])[name], searcher.collection.take([row])[0], chroma)
 
 
-def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path) -> Side:
-    """A performance in an audio file, in one of notes, or in an HDF5 file with all features of the model.
+def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path, index_rate: float) -> Side:
+    """A performance in a file of audio or of notes, or in an HDF5 file with all features of the model.
 
     Parameters
     ----------
@@ -77,31 +67,21 @@ def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path) -> Side:
     checkpoint : Checkpoint
     cache : Path
         The workspace's, for decoded audio.
+    index_rate : float
+        Of the files of the index, frames/s; without an index Da-TACOS's.
 
     Raises
     ------
     ArtefactError
         When the file cannot be read, or has less than 15 s of sound.
     UsageError
-        When the model does not hear audio, or a feature file cannot be of the frame rate assumed of it.
+        When the model does not hear audio, or a feature file says no frame rate and cannot be, or need not be, of the
+        one assumed of it.
     """
-    names = checkpoint.config.features.names
-    tags = Tags()
-    if is_audio(path):
-        check_for_audio(names, None)
-        chroma, rate, tags = read_recording(path, cache)
-    elif is_notation(path):
-        chroma, rate = tune_chroma(path, names), RATE
-    else:
-        declared = rate_of_file(path)
-        rate = DATACOS_RATE if declared is None else declared
-        if declared is None:
-            check_file_lengths([path], names[0], rate, path)
-        chroma = read_features(checkpoint, dict.fromkeys(names, path))
-    check_sound(chroma, rate, what=f"{path}: at {rate:.2f} frames/s it has ")
-    frames, slow_rate = slow_chroma(chroma, names, rate)
+    heard = hear_performance(checkpoint, [path], cache, index_rate=index_rate)
+    frames, slow_rate = slow_chroma(heard.chroma, checkpoint.config.features.names, heard.rate)
     own = Chroma(frames, np.array([0, len(frames)]), np.array([slow_rate]))
-    return Side(tags.performance(path.name), embed_chroma(checkpoint, chroma, rate), own)
+    return Side(heard.tags.performance(path.name), embed_chroma(checkpoint, heard.chroma, heard.rate), own)
 
 
 @dataclass(frozen=True, eq=False)

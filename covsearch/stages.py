@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.decision import CALIBRATE
 from covsearch.errors import UsageError
 from covsearch.index.calibration import Calibration
 from covsearch.index.collection_calibration import CollectionCalibration
@@ -200,7 +201,7 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
     if chroma is None or scope.chroma is None:
         raise UsageError("alignment needs the query's chroma, not a vector alone: choose the head")
     if not isinstance(calibration, Calibration):
-        raise UsageError("alignment needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
+        raise UsageError(f"alignment needs a calibrated model: {CALIBRATE}")
     count = scope.cascade.candidates if candidates is None else candidates
     near = collection.search(question.vector, max(top, count), exclude=question.row)
     score = near.distances + collection.head.beta

@@ -149,8 +149,7 @@ def add_performances(
     with store_of(workspace).writing():
         before, head, rows = read_rows(workspace)
         features, _ = before.manifest.heard()
-        old = set(rows.keys)
-        given: set[str] = set()
+        old, given = set(rows.keys), set[str]()
         skipped: dict[Skipped, None] = {}
         rates: set[float] = set()
         checkpoint = own_model(before)

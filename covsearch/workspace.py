@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
+from typing import overload
 
 import platformdirs
 
@@ -53,6 +54,15 @@ class _Unplaced(Workspace):
     def home(self) -> Path:
         """Raises UsageError."""
         raise UsageError(NO_HOME)
+
+
+@overload
+def expanded(path: None) -> None: ...
+@overload
+def expanded(path: str | os.PathLike[str]) -> Path: ...
+def expanded(path: str | os.PathLike[str] | None) -> Path | None:
+    """`path` with ``~`` as a user's home folder; as it is where there is no such user, as in an id or a title."""
+    return None if path is None else Path(os.path.expanduser(path))  # noqa: PTH111, Path's own fails there
 
 
 def find_workspace(home: Path | None = None) -> Workspace:

@@ -53,6 +53,19 @@ def test_files_are_cut_into_windows_as_the_index_was(tmp_path: Path) -> None:
     assert {m.pid: m.similarity for m in others} == pytest.approx(similar, abs=1e-5)
 
 
+def test_a_comparison_reads_a_file_at_the_rate_of_a_query_or_not_at_all(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", FeatureConfig("hpcp", 2000, rate=2.5), branch="invariant")
+    root = write_collection(tmp_path / "data", works=3, frames=500, frame_rate=None)
+    build_index(root, model, Workspace(tmp_path / "home"), frame_rate=2.5)
+    index, (file,) = Index(Workspace(tmp_path / "home")), files_of(root)
+    for ask in (index.query, lambda path: index.compare(path, "P_5")):
+        with pytest.raises(UsageError, match=r"no frame rate is declared, and the index has files of 2\.50"):
+            ask(file)
+    file.parents[1].joinpath("covsearch.toml").write_text("frame_rate = 2.5\n")
+    other = index.query(file)[1]
+    assert index.compare(file, other.pid).distance == pytest.approx(other.distance, abs=1e-5)
+
+
 def test_files_rank_as_the_id_but_know_no_covers(embedded: tuple[Workspace, Path]) -> None:
     workspace, root = embedded
     files = files_of(root)[::-1]

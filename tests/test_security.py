@@ -14,7 +14,7 @@ from covsearch.features.audio import mono, read
 from covsearch.guard import tensors
 from covsearch.index import manifest
 from covsearch.models import checkpoint
-from covsearch.synthesis import midi, midi_bytes
+from covsearch.synthesis import midi, midi_bytes, musicxml
 
 GIB, MIB, KIB = 2**30, 2**20, 2**10
 TEXT = Path(__file__).resolve().parents[1].joinpath("SECURITY.md").read_text(encoding="utf-8")
@@ -49,6 +49,10 @@ LIMITS = {
     f"{midi_bytes.MAX_METRES:,}",
     "beats or chords beside a MIDI file": f"{midi.MAX_ANNOTATION_BYTES / MIB:g} MiB, "
     f"times to {midi.MAX_SECONDS:,.0f} s",
+    "MusicXML file, and the XML in a packed one": f"{musicxml.MAX_BYTES / MIB:g} MiB, {midi.MAX_NOTES:,} notes, "
+    f"{musicxml.MAX_QUARTERS:,.0f} crotchets",
+    "memory and time of the process that reads MusicXML": f"{musicxml.MAX_MEMORY / GIB:g} GiB, "
+    f"{musicxml.MAX_SECONDS:.0f} s",
     "audio file": f"{read.LONGEST_SECONDS / 3600:g} hours, 1 to {mono.MOST_CHANNELS} channels, "
     f"{mono.LEAST_RATE // 1000} to {mono.MOST_RATE // 1000} kHz",
     "manifest of an index": f"{manifest.MAX_BYTES / MIB:g} MiB",

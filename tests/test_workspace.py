@@ -15,7 +15,7 @@ from covsearch import workspace as places
 from covsearch.dataset.sample import sample_root
 from covsearch.doctor import diagnose
 from covsearch.errors import UsageError
-from covsearch.workspace import Workspace, find_workspace, user_cache
+from covsearch.workspace import Workspace, expanded, find_workspace, user_cache
 
 NO_HOME = "this user has no home folder .* set COVSEARCH_HOME to a folder that you can write"
 
@@ -99,3 +99,10 @@ def test_a_workspace_whose_path_is_not_utf8_answers(tmp_path: Path) -> None:
     done = run("query", "P_5", "--rerank", "head", "--csv", home=home)
     assert (done.returncode, done.stdout.splitlines()[0][:14]) == (0, b"rank,pid,wid,t")
     assert run("verify", home=home).returncode == 0
+
+
+def test_a_tilde_is_a_home_folder_only_where_there_is_such_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert expanded("~/song.mp3") == Path("/home/somebody/song.mp3")
+    assert expanded("~no such user") == Path("~no such user")
+    assert expanded(None) is None

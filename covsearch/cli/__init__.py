@@ -127,7 +127,7 @@ def cli(ctx: click.Context, home: Path | None) -> None:
     covsearch query song.mp3              rank it as covers of a song
     covsearch find "o haupt"              look up performance ids by title or artist
     covsearch query P_22 --top 10         rank the collection as covers of P_22
-    covsearch compare P_22 P_23           see where two performances run together
+    covsearch compare P_22 P_20           see where two performances run together
     covsearch serve --open                the same as a page, and as an API
     covsearch eval-pairs                  how good is it on works it never saw?
     """

@@ -32,7 +32,7 @@ _LISTED = 5  # skipped performances that the summary names
 @MODEL
 @FRAME_RATE
 @click.option("--windows", is_flag=True, help="Index two-minute windows too, for `query --rerank windows`.")
-@click.option("--vectors", type=click.Path(path_type=Path), help="Index vectors of your own: .npz, .npy, .safetensors.")
+@click.option("--vectors", type=PATH, help="Index vectors of your own: .npz, .npy, .safetensors.")
 @METADATA
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")

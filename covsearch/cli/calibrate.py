@@ -8,19 +8,19 @@ from typing import Any
 import click
 
 from covsearch import calibrate as calibrating
-from covsearch.cli.options import FRAME_RATE, MODEL, REPORT_AS_JSON, SEED, SUBSET
+from covsearch.cli.options import FRAME_RATE, MODEL, PATH, REPORT_AS_JSON, SEED, SUBSET
 from covsearch.cli.reports import evaluated
 from covsearch.workspace import Workspace
 
 
 @click.command()
 @MODEL
-@click.option("--dataset", type=click.Path(path_type=Path), help="Da-TACOS folder it learned from [the sample].")
+@click.option("--dataset", type=PATH, help="Da-TACOS folder it learned from [the sample].")
 @SUBSET
 @FRAME_RATE
 @SEED
 @REPORT_AS_JSON
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw the reliability: a .png or .svg file, or a folder.")
+@click.option("--plot", type=PATH, help="Draw the reliability: a .png or .svg file, or a folder.")
 @click.pass_obj
 def calibrate_command(
     workspace: Workspace, /, model: Path | None, dataset: Path | None, as_json: bool, plot: Path | None, **options: Any

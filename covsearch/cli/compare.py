@@ -41,9 +41,9 @@ def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_
     which two-minute windows are each other's most alike.
 
     \b
-    covsearch compare P_22 P_35
-    covsearch compare P_22 P_35 --plot why.png
-    covsearch compare P_22 P_35 --json
+    covsearch compare P_22 P_20
+    covsearch compare P_22 P_20 --plot why.png
+    covsearch compare P_22 P_20 --json
     covsearch compare a.mp3 b.mp3 --plot why.png
     """
     from covsearch import plots

@@ -9,6 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.cli.options import PATH, SUBSET
 from covsearch.cli.tables import plain, stdout, table
 from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
@@ -26,8 +27,8 @@ def dataset() -> None:
 
 
 @dataset.command()
-@click.argument("directory", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
-@click.option("--subset", help="Which subset, when the folder holds several.")
+@click.argument("directory", metavar="[DIR]", type=PATH, required=False)
+@SUBSET
 @click.option("--frame-rate", type=float, help="Frames a second, for lengths in minutes.")
 @click.option("--strict", is_flag=True, help="Stop at the first thing that would be skipped (exit code 4).")
 @click.option("--check", is_flag=True, help="Read every value, not only the headers.")

@@ -10,7 +10,7 @@ import click
 
 from covsearch.cli.options import DATASET, FRAME_RATE, MODEL, PATH, REPORT_AS_JSON, SEED, SUBSET
 from covsearch.cli.reports import evaluated
-from covsearch.cli.shown import shown
+from covsearch.cli.shown import warn
 from covsearch.dataset.splits import PARTS
 from covsearch.evaluate.detection_report import SIZES, evaluate_detection, read_sizes
 from covsearch.evaluate.figures import draw_detection, draw_pairs, draw_retrieval
@@ -161,9 +161,5 @@ def eval_detection(
     covsearch eval-detection --sizes 10,1000,15000 --distractors midi --queries 100
     covsearch eval-detection --dataset da-tacos --subset benchmark --model models/mine --json
     """
-    options |= {"sizes": None if sizes is None else read_sizes(sizes), "tell": _warn}
+    options |= {"sizes": None if sizes is None else read_sizes(sizes), "tell": warn}
     evaluated(evaluate_detection, draw_detection, as_json, plot, dataset, model, workspace, **options)
-
-
-def _warn(line: str) -> None:
-    click.echo(shown(f"Warning: {line}"), err=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch.cli.build import skipped_lines
+from covsearch.cli.options import METADATA, PATH
 from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the features.")
-@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
+@click.argument("folder", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder for the features.")
+@METADATA
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped file listed.")
 def extract(folder: Path, out: Path, metadata: Path | None, as_json: bool) -> None:
     """Write HPCP features of a FOLDER of audio as HDF5 files in Da-TACOS's layout, at 86.13 frames a second.
@@ -28,7 +29,7 @@ def extract(folder: Path, out: Path, metadata: Path | None, as_json: bool) -> No
     A work that the tags or --metadata do not name becomes a work of its own. Which performance is which file says
     OUT/NAME_files.csv. Run the command again to go on after an interruption, or with new files.
 
-    \\b
+    \b
     covsearch extract ~/Music --out features/
     covsearch build-index features/
     """

@@ -11,7 +11,8 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 GIB = 2**30
-_QUERIES, _TORCH = ("compare", "query"), ("add", "build-index", "calibrate", "model", "train")
+_QUERIES = ("compare", "groups", "query", "serve")
+_TORCH = ("add", "build-index", "calibrate", "model", "reproduce", "setlist", "train", "update")
 _JUDGES = ("eval-detection", "eval-pairs", "eval-retrieval")
 _NEEDED = {**dict.fromkeys(_QUERIES, 3 * GIB // 4), **dict.fromkeys((*_TORCH, *_JUDGES), 2 * GIB)}
 _LIBRARY = re.compile(r"\.so\b|shared object", re.IGNORECASE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from covsearch.cli.options import PATH
 from covsearch.cli.tables import plain, stdout, table
 from covsearch.describe import DescribedModel, describe_model
 
@@ -17,7 +18,7 @@ def model() -> None:
 
 
 @model.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.argument("checkpoint", type=PATH, required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw the quantum circuit to circuit.png here."

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-
-import click
 
 from covsearch.api import Index
-from covsearch.cli.shown import shown
+from covsearch.cli.shown import say
 from covsearch.dataset.performance import Performance
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, expanded
 
 
 def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
@@ -30,13 +27,13 @@ def named(index: Index, text: str) -> str:
     """The id that `text` means; where it is not the id itself, stderr says which."""
     name = index.meant(text)
     if name != text and not name.endswith(f":{text}") and not text.endswith(f":{name}"):  # collection:id is an id
-        click.echo(shown(f"{text!r} is taken for {headline(index[name])}"), err=True)
+        say(f"{text!r} is taken for {headline(index[name])}")
     return name
 
 
 def named_or_file(workspace: Workspace, text: str) -> str:
     """`text` itself where it is a file, else the id that it means."""
-    return text if Path(text).expanduser().is_file() else named(Index(workspace), text)
+    return text if expanded(text).is_file() else named(Index(workspace), text)
 
 
 def working(what: str, needed: object) -> AbstractContextManager[object]:

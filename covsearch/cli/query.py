@@ -18,7 +18,7 @@ from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.ranking import COSINE, RERANKS, WINDOWS
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, expanded
 
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
@@ -62,11 +62,13 @@ def query(
 ) -> None:
     """Rank the collection as covers of ASKED: the id of a performance in the index, or a file.
 
-    PID is an id like P_22. 22, p_22 or a title will do where they can mean only one performance; stderr says which.
+    The file has audio, features (HDF5) or notes (MIDI, MusicXML). An id is like P_22. 22, p_22 or a title will do
+    where they can mean only one performance; stderr says which.
 
     \b
     covsearch query P_22 --top 10
     covsearch query song.mp3
+    covsearch query tune.mid
     covsearch query P_22 --csv > matches.csv
     covsearch query P_22 --rerank windows
     covsearch query W_1_hpcp/P_1_hpcp.h5
@@ -92,7 +94,7 @@ def query(
         raise UsageError("expected a performance id (like P_22), a file, or --file, one of them")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
-    by_file = bool(files) or Path(str(asked)).expanduser().is_file()
+    by_file = bool(files) or expanded(str(asked)).is_file()
     if not by_file and frame_rate is not None:
         raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from covsearch.cli.shown import shown
+from covsearch.cli.options import FRAME_RATE, PATH, SUBSET
+from covsearch.cli.shown import say
 from covsearch.progress import stderr_progress
 from covsearch.reproduce import reproduce
 from covsearch.reproduce.plan import SEEDS
@@ -16,10 +17,10 @@ from covsearch.workspace import Workspace
 
 
 @click.command("reproduce")
-@click.argument("directory", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
+@click.argument("directory", metavar="[DIR]", type=PATH, required=False)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the report.")
-@click.option("--subset", help="Which subset, when the folder holds several.")
-@click.option("--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13].")
+@SUBSET
+@FRAME_RATE
 @click.option("--seeds", type=click.IntRange(1, 100), default=SEEDS, show_default=True, help="Trainings of each model.")
 @click.option("--quick", is_flag=True, help="A rehearsal in minutes: fewer pairs, epochs and frames.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -47,9 +48,5 @@ def reproduce_command(
     """
     source = TrainingSource(directory, subset, frame_rate=frame_rate)
     with stderr_progress() as progress:
-        made = reproduce(source, out, workspace, seeds=seeds, quick=quick, progress=progress, tell=_say)
+        made = reproduce(source, out, workspace, seeds=seeds, quick=quick, progress=progress, tell=say)
     click.echo(json.dumps(made.to_dict(), indent=1) if as_json else f"{made.page}: open it in a browser")
-
-
-def _say(line: str) -> None:
-    click.echo(shown(line), err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from covsearch.cli.shown import say
 from covsearch.errors import MissingExtraError
 from covsearch.workspace import Workspace
 
@@ -41,5 +42,5 @@ def serve(
         names=names,
         token=token,
         browser=browser,
-        say=lambda line: click.echo(line, err=True),
+        say=say,
     )

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch import api, durable
+from covsearch.cli.options import PATH
+from covsearch.counting import counted
+from covsearch.progress import patient, stderr_progress
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -18,11 +21,12 @@ CAPTION = (
     "Cover ✓: a query for that stretch calls it a cover\n"
     "Key: semitones the recording is higher · Tempo: how many times as fast it is"
 )
-_SPARE = ("Artist", "Tempo", "Key", "End")  # left out of a narrow table, in this order
+
+_SPARE = ("Tempo", "Key", "End")  # what a narrow terminal does without, the first first
 
 
 @click.command()
-@click.argument("recording", type=click.Path(path_type=Path))
+@click.argument("recording", type=PATH)
 @click.option("--frame-rate", type=float, help="Frames a second of an HDF5 file [as it declares].")
 @click.option("--json", "as_json", is_flag=True, help="Print the setlist as JSON, times in seconds.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write it as CSV (RFC 4180).")
@@ -39,7 +43,7 @@ def setlist_command(
     """Say which performances of the index are played in a long RECORDING, and from when to when.
 
     \b
-    covsearch setlist concert.h5
+    covsearch setlist concert.mp3
     covsearch setlist concert.h5 --csv songs.csv --cue concert.cue
 
     Windows of the recording ask the index. The performances that they find are aligned with the recording around
@@ -49,8 +53,6 @@ def setlist_command(
 
     A gap is where nothing of the index was found: applause, silence, or a song that the index does not have.
     """
-    from covsearch.progress import patient, stderr_progress
-
     with stderr_progress() as progress:
         found = api.Index(workspace).setlist(recording, frame_rate=frame_rate, progress=patient(progress))
     sheets = {csv_file: found.to_csv, cue_file: found.to_cue}
@@ -68,10 +70,10 @@ def _show(found: Setlist) -> None:
     from covsearch.cli.tables import mark, plain, stdout, table
 
     console = stdout()
-    songs = len(found.songs)
-    console.print(plain(f"{Path(found.file).name} · {songs} song{'' if songs == 1 else 's'} of the index found"))
+    console.print(plain(f"{Path(found.file).name} · {counted(len(found.songs), 'song')} of the index found"))
     columns = (">Start", ">End", ">PID", "Title", "Artist", ">Probability", "Cover", ">Key", ">Tempo")
-    console.print(table(columns, map(_row, found), caption=CAPTION.replace("✓", mark("✓")), spare=_SPARE))
+    caption = CAPTION.replace("✓", mark("✓"))
+    console.print(table(columns, map(_row, found), caption=caption, spare=_SPARE))
 
 
 def _row(entry: SetlistEntry) -> tuple[object, ...]:

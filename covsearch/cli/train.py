@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET
-from covsearch.cli.shown import shown
+from covsearch.cli.shown import say, warn
 from covsearch.cli.train_aligner import train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError, UsageError
@@ -131,18 +131,18 @@ def train_command(
     said = {**explicit, **read_choices(settings), **({"synthesize": JOIN.join(sources)} if sources else {})}
     if aligner:
         with stderr_progress() as progress:
-            return _print(train_aligner_command(workspace, out, said, progress, _warn), as_json)
+            return _print(train_aligner_command(workspace, out, said, progress, warn), as_json)
     _refuse_aligners(said)
     config, training = chosen(preset, said)
     source = TrainingSource(dataset, subset, strict, frame_rate)
     source.check()
     check_unused(out)
     for line in idle(training, said):
-        _warn(line)
+        warn(line)
     from covsearch.trained import train_model
 
     with stderr_progress() as progress:
-        model = train_model(source, config, training, workspace, out, progress, _warn, _hear)
+        model = train_model(source, config, training, workspace, out, progress, warn, say)
     if model.uncalibrated:
         click.echo(f"not calibrated: {model.uncalibrated}", err=True)
     _draw(model, plot)
@@ -151,10 +151,6 @@ def train_command(
 
 def _print(result: dict[str, Any], as_json: bool) -> None:
     click.echo(json.dumps(result) if as_json else "\n".join(f"{name:26}{_told(v)}" for name, v in result.items()))
-
-
-def _hear(line: str) -> None:
-    click.echo(shown(line), err=True)
 
 
 def _told(value: object) -> str:
@@ -169,10 +165,6 @@ def _refuse_aligners(explicit: dict[str, Any]) -> None:
     for name in ("steps", "minutes"):
         if explicit.pop(name, None) is not None:
             raise UsageError(f"--{name} is for --aligner; a branch is trained for --epochs")
-
-
-def _warn(line: str) -> None:
-    click.echo(shown(f"Warning: {line}"), err=True)
 
 
 def _draw(model: TrainedModel, wanted: bool | None) -> None:

@@ -66,8 +66,8 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--metadata", type=click.Path(path_type=Path), help="CSV of ids, works, titles, artists and years.")
+@click.argument("folder", type=PATH)
+@METADATA
 @click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
 @click.pass_obj
@@ -81,10 +81,8 @@ def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bo
     covsearch update ~/Music
     covsearch update ~/Music --metadata works.csv
     """
-    from covsearch.refresh import update_folder
-
     with stderr_progress() as progress:
-        report = update_folder(workspace, folder, metadata=metadata, strict=strict, progress=progress)
+        report = api.Index(workspace).update(folder, metadata=metadata, strict=strict, progress=progress)
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _updated(report))
 
 

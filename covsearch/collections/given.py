@@ -105,8 +105,10 @@ def open_given(
 
     Raises
     ------
+    NotFoundError
+        When an audio file is not there.
     CovsearchError
-        As :func:`open_folder` and :func:`~covsearch.dataset.files.open_files`.
+        As :func:`open_folder` and :func:`~covsearch.dataset.files.open_features`.
     """
     if missing := [path for path in paths if is_audio(path) and not path.exists()]:
         raise NotFoundError(f"{missing[0]} is not there; expected an audio file")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.dataset.sample import sample_root
@@ -109,8 +110,9 @@ class PairsReport:
     def heading(self) -> str:
         """What was judged, in a line; of a calibrated model another one: what calibrating does."""
         text = (
-            f"{self.subset}, {self.protocol}: {self.covers:,} covers, {len(self.label) - self.covers:,} non-covers "
-            f"of {self.performances:,} performances, {self.works:,} works"
+            f"{self.subset}, {self.protocol}: {counted(self.covers, 'cover')}, "
+            f"{counted(len(self.label) - self.covers, 'non-cover')} "
+            f"of {counted(self.performances, 'performance')}, {counted(self.works, 'work')}"
         )
         if self.calibrated is None:
             return text

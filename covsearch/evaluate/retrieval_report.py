@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
@@ -86,7 +87,8 @@ class RetrievalReport:
     @property
     def heading(self) -> str:
         """What was searched, in a line."""
-        searched = f"{self.queries:,} queries in {self.performances:,} performances of {self.works:,} works"
+        queries = counted(self.queries, "query", "queries")
+        searched = f"{queries} in {counted(self.performances, 'performance')} of {counted(self.works, 'work')}"
         return f"{self.subset}, {self.protocol}: {searched}"
 
     @property

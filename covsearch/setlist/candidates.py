@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from covsearch.progress import Progress, silent
 from covsearch.ranking.alignment import NEAREST, local_alignment, trace
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.same_recording import same_recording
-from covsearch.ranking.scores import qmax_scores
+from covsearch.ranking.scores import cores, qmax_scores
 from covsearch.ranking.similarity import mutual_neighbours, stretch_similarity
 from covsearch.stages import BLOCK, COARSE_SPAN, SPAN
 
@@ -320,12 +319,8 @@ def _each(work: Callable[[T], R], items: Iterable[T], stage: str, progress: Prog
     """`work` on every item, one thread a core."""
     todo = list(items)
     done: list[R] = []
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for result in pool.map(work, todo):
             done.append(result)
             progress(stage, len(done), len(todo))
     return done
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.performance import Performance
-from covsearch.decision import decide
+from covsearch.decision import CALIBRATE, decide
 from covsearch.embedding import embed_stretches
 from covsearch.errors import UsageError
 from covsearch.features.slow import restored, slow_chroma
 from covsearch.features.sound import LEAST_SECONDS
+from covsearch.hearing import HeardOutside
 from covsearch.index.calibration import Calibration
-from covsearch.outside import HeardOutside, hear_chroma, hear_files
+from covsearch.outside import hear_chroma, hear_files
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
 from covsearch.ranking.segmentation import best_reading
@@ -102,7 +103,7 @@ def scope_of(searcher: Searcher) -> Scope:
         own = searcher.generation.manifest.model
         raise UsageError(f"a setlist needs chroma, and the index has only foreign vectors ({own})")
     if not isinstance(searcher.calibration, Calibration):
-        raise UsageError("a setlist needs a calibrated model: run `covsearch calibrate`, then `covsearch build-index`")
+        raise UsageError(f"a setlist needs a calibrated model: {CALIBRATE}")
     return Scope(searcher.collection, searcher.chroma, None, searcher.calibration)
 
 

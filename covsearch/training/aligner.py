@@ -120,7 +120,12 @@ def default_folder(workspace: Workspace, training: AlignerTraining) -> Path:
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder with a finished training."""
+    """Refuse a folder with a finished training.
+
+    Raises
+    ------
+    UsageError
+    """
     if (folder / WEIGHTS).exists():
         raise UsageError(f"{folder} already holds a trained aligner; delete it or name another --out")
 

@@ -47,14 +47,14 @@ def problem(request: Request, title: str, detail: str, status: int, headers: Map
 
 
 @router.get("/")
-async def home(request: Request) -> Response:
+async def home_page(request: Request) -> Response:
     """The search box, and what there is to search."""
     found = await asked(request, index_of(request).stats)
     return page("home.html", stats=found.to_dict())
 
 
 @router.get("/find")
-async def find(request: Request, q: Annotated[str, Query(max_length=300)] = "") -> Response:
+async def find_page(request: Request, q: Annotated[str, Query(max_length=300)] = "") -> Response:
     """Performances by id, title or artist; an id goes straight to its answer."""
     words, index = q.strip(), index_of(request)
     if not words:
@@ -66,7 +66,7 @@ async def find(request: Request, q: Annotated[str, Query(max_length=300)] = "") 
 
 
 @router.get("/performances/{id:path}")
-async def performance(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
+async def performance_page(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """One performance and its covers: the vectors' candidates at once, the aligned answer with `whole` or by events."""
     settled = view.whole or view.format == "csv"
     found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"))
@@ -93,7 +93,7 @@ async def events(request: Request, id: str, view: Annotated[View, Query()]) -> R
 
 
 @router.get("/compare")
-async def compare(
+async def compare_page(
     request: Request, a: Annotated[str, Query(max_length=600)], b: Annotated[str, Query(max_length=600)]
 ) -> Response:
     """Why two performances are held for covers, or not: the picture, the path and the passages."""
@@ -102,7 +102,7 @@ async def compare(
 
 
 @router.get("/works/{wid:path}")
-async def work(request: Request, wid: str) -> Response:
+async def work_page(request: Request, wid: str) -> Response:
     """A work's versions in the order of their years."""
     index = index_of(request)
     versions = await asked(request, lambda: [index[pid].to_dict() for pid in index.versions(wid)])
@@ -113,7 +113,7 @@ async def work(request: Request, wid: str) -> Response:
 
 
 @router.get("/health")
-async def health(request: Request) -> Response:
+async def health_page(request: Request) -> Response:
     """What is in the index, and by which model."""
     found = await asked(request, index_of(request).stats)
     return page("health.html", stats=found.to_dict(), inside=gate_of(request).inside)

@@ -18,7 +18,7 @@ Top = Annotated[int, Query(ge=1, le=1000, description="Matches wanted.")]
 
 
 @router.get("/api/query", tags=["search"])
-async def query(
+async def api_query(
     request: Request,
     id: Id,
     top: Top = 10,
@@ -31,7 +31,7 @@ async def query(
 
 
 @router.get("/api/compare", tags=["search"])
-async def compare(request: Request, a: Id, b: Other, picture: bool = False) -> dict[str, Any]:
+async def api_compare(request: Request, a: Id, b: Other, picture: bool = False) -> dict[str, Any]:
     """Set two performances side by side; with `picture` the cross-similarity, too, as bytes in base 64, row by row."""
 
     def told() -> dict[str, Any]:
@@ -42,7 +42,7 @@ async def compare(request: Request, a: Id, b: Other, picture: bool = False) -> d
 
 
 @router.get("/api/find", tags=["collection"])
-async def find(
+async def api_find(
     request: Request,
     q: Annotated[str, Query(max_length=300, description="Words.", openapi_examples=example("o haupt"))],
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
@@ -53,7 +53,7 @@ async def find(
 
 
 @router.get("/api/performances/{id:path}", tags=["collection"])
-async def performance(
+async def api_performance(
     request: Request, id: Annotated[str, Path(description="An id of the index.", openapi_examples=example("P_22"))]
 ) -> dict[str, Any]:
     """What is known of one performance."""
@@ -61,7 +61,7 @@ async def performance(
 
 
 @router.get("/api/stats", tags=["collection"])
-async def stats(request: Request) -> dict[str, Any]:
+async def api_stats(request: Request) -> dict[str, Any]:
     """What is in the index."""
     return (await asked(request, index_of(request).stats)).to_dict()
 

@@ -92,4 +92,4 @@ def test_a_query_by_files_says_which_and_at_what_rate_they_were_read(
     (tmp_path / "junk.h5").write_bytes(b"junk")
     came = command(tmp_path / "home", "query", "--file", tmp_path / "junk.h5")
     assert came.code == 4
-    assert f"the index's model needs hpcp; {tmp_path / 'junk.h5'}: " in came.err
+    assert f"the model needs hpcp; {tmp_path / 'junk.h5'}: " in came.err
