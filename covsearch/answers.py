@@ -166,7 +166,7 @@ class QueryResult(Sequence[Match]):
         best = max(self.matches, key=lambda match: match.cover_probability or 0)
         if best.same_recording:
             return f"The same recording found: {best.pid}."
-        likely = f"{best.pid}, has a cover probability of {best.cover_probability:.1%}."
+        likely = f"{best.pid}, has a cover probability of {_percent(best.cover_probability or 0)}."
         return f"{'Cover' if self.found else 'No cover'} found: the likeliest, {likely}"
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -214,3 +214,9 @@ def _shown(value: object) -> str:
     """A value as an HTML cell; a title may hold anything."""
     text = "" if value is None else f"{value:z.3f}" if isinstance(value, float) else str(value)
     return html.escape(text)
+
+
+def _percent(probability: float) -> str:
+    """With one decimal; what is not certain is not rounded to certainty."""
+    told = f"{probability:.1%}"
+    return "over 99.9%" if told == "100.0%" and probability < 1 else told

@@ -85,12 +85,20 @@ class Group:
         return tuple(work for work, _ in works.most_common())
 
     @property
+    def linked(self) -> str:
+        """How many of its pairs are linked: ``4 of 6``."""
+        size = len(self.members)
+        return f"{sum(member.links for member in self.members) // 2} of {size * (size - 1) // 2}"
+
+    @property
+    def probability(self) -> float:
+        """The least of its members'."""
+        return min(member.probability for member in self.members)
+
+    @property
     def why(self) -> str:
         """What holds it together, in words."""
-        size = len(self.members)
-        links, pairs = sum(member.links for member in self.members) // 2, size * (size - 1) // 2
-        weakest = min(member.probability for member in self.members)
-        return f"{links} of {pairs} pairs linked, every member with at least {weakest:.3f}"
+        return f"{self.linked} pairs linked, every member with at least {self.probability:.3f}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, ready for JSON."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
+import re
 from typing import TYPE_CHECKING, cast
 
 from covsearch.answers import Match, QueryResult
@@ -23,6 +25,8 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
     from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened, SegmentBlobs
+
+_PATH = re.compile(r"[/\\]|\.\w{2,8}$")  # with a folder, or a suffix at its end
 
 
 class Searcher:
@@ -259,7 +263,15 @@ def unknown_pid(pid: str, catalogue: Catalogue) -> str:
     )
     near = catalogue.nearest(pid)
     meant = f": did you mean {' or '.join(map(in_words, near))}?" if near else "."
-    return f"{what}{meant} Look it up with `covsearch find TITLE`"
+    return f"{what}{_no_file(pid)}{meant} Look it up with `covsearch find TITLE`"
+
+
+def _no_file(text: str) -> str:
+    """What is said more of an unknown PID that looks like a path."""
+    path = os.path.expanduser(text)  # noqa: PTH111, like os.path's others it never raises, whatever was typed
+    if os.path.isdir(path):  # noqa: PTH112
+        return ", and a folder is no file to ask with"
+    return ", and no such file" if _PATH.search(text) and not os.path.exists(path) else ""  # noqa: PTH110
 
 
 def _check_vector(vector: NDArray[np.float32], dim: int) -> None:

@@ -229,6 +229,38 @@ def test_extracted_features_are_a_collection(made: tuple[Path, Path], tmp_path: 
     assert (again.extracted, again.kept) == (0, 3)
 
 
+def test_a_file_that_cannot_be_extracted_is_not_in_the_metadata(tmp_path: Path) -> None:
+    from covsearch.collections.extract import extract_folder
+    from covsearch.dataset.datacos import open_dataset
+
+    music = write_music(tmp_path / "Music")
+    whole = (music / "one.mp3").read_bytes()
+    (music / "none.mp3").write_bytes(whole[:600])  # tags, and no sound
+    report = extract_folder(music, tmp_path / "features")
+    assert ([skip.path for skip in report.skipped], report.extracted) == (["none.mp3"], 3)
+    dataset = open_dataset(tmp_path / "features", ["hpcp"], strict=True)
+    assert (dataset.skipped, len(dataset.performances)) == ((), 3)
+
+
+def test_a_folder_with_nothing_in_it_might_have_had_audio(made: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for given, what in (("empty", "has no Da-TACOS feature folder"), ("none", "is not there")):
+        with pytest.raises(NotFoundError, match=rf"{given} {what}; expected .*, or a folder of audio"):
+            covsearch.build(tmp_path / given, home=tmp_path / "home")
+    with pytest.raises(NotFoundError, match="or a folder of audio"):
+        index_of(made).add(tmp_path / "empty")
+
+
+def test_a_home_folder_is_known_by_its_tilde(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(made[0]))
+    index = index_of(made)
+    assert index.query("~/one.mp3")[0].pid == "one.mp3"
+    assert index.query(Path("~/one.mp3"))[0].same_recording
+    assert [song.performance.pid for song in index.setlist("~/one.mp3").songs] == ["one.mp3"]
+
+
 def run(capsys: Any, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
     from covsearch.cli import main
 

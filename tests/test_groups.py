@@ -207,8 +207,11 @@ def test_groups_are_the_melodies_and_say_where_the_metadata_differ(workspace: Wo
 def test_the_command_prints_a_table_json_and_csv(workspace: Workspace, tmp_path: Path) -> None:
     run, path = CliRunner(), tmp_path / "groups.csv"
     ask = ["--home", str(workspace.home), "groups", "--alarms", "0.05"]
-    shown = run.invoke(cli, [*ask, "--csv", str(path)], catch_exceptions=False).stdout
+    result = run.invoke(cli, [*ask, "--csv", str(path)], catch_exceptions=False)
+    shown = result.stdout
+    assert result.stderr == f"wrote {path}\n"
     assert shown.startswith("5 groups of 16 among 16 performances, at 5.0% false alarms")
+    assert "6 of 6       1.0000" in next(line for line in shown.splitlines() if line.startswith(" P_1 "))
     assert "pairs found, not listed: 2 (P_13 and P_15, P_14 and P_15)" in shown
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     assert [row["id"] for row in rows if row["group"] == "P_1"] == ["P_1", "P_2", "P_3", "P_16"]
@@ -223,3 +226,27 @@ def test_an_index_of_one_or_two_strangers_has_no_groups(tmp_path: Path, count: i
     publish(Workspace(tmp_path), count, calibration=made_up_calibration())
     found = Index(Workspace(tmp_path)).groups()
     assert (len(found), found.grouped, found.performances) == (0, 0, count)
+    shown = CliRunner().invoke(cli, ["--home", str(tmp_path), "groups"], catch_exceptions=False).stdout
+    told = {
+        1: [
+            "No group among 1 performance, at 1.0% false alarms",
+            "the metadata list nothing to compare the groups with",
+        ],
+        2: [
+            "No group among 2 performances, at 1.0% false alarms",
+            "pairs listed and found: 0",
+            "pairs listed, not found: 1 (P_1 and P_2)",
+            "pairs found, not listed: 0",
+        ],
+    }
+    assert shown.splitlines() == told[count]
+
+
+@pytest.mark.parametrize(("width", "gone"), [(110, ""), (60, "Recordings, Listed")])
+def test_a_narrow_table_of_groups_leaves_columns_out_and_no_group(workspace: Workspace, width: int, gone: str) -> None:
+    ask = ["--home", str(workspace.home), "groups", "--alarms", "0.05"]
+    lines = CliRunner().invoke(cli, ask, env={"COLUMNS": str(width)}, catch_exceptions=False).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert [line.split()[0] for line in lines[4:9]] == ["P_1", "P_4", "P_7", "P_10", "P_13"]
+    said = [line.strip() for line in lines if line.startswith("left out")]
+    assert said == ([f"left out for want of width: {gone}"] if gone else [])

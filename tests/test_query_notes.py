@@ -37,6 +37,15 @@ def write_midi(path: Path, work: int, up: int = 0, notes: int = 40, chords: bool
     return path
 
 
+def test_a_tune_is_compared_as_it_is_asked_for(index: covsearch.Index, tmp_path: Path) -> None:
+    tune = write_midi(tmp_path / "tune.mid", 4)
+    right, wrong = index.compare(str(tune), "P_8"), index.compare(str(tune), "P_1")
+    asked = {match.pid: match.distance for match in index.query(tune, top=24)}
+    assert right.distance == pytest.approx(asked["P_8"], abs=1e-4)
+    assert right.cover_probability > 0.5 > wrong.cover_probability
+    assert right.a.title == "tune"
+
+
 def write_musicxml(path: Path, work: int) -> Path:
     """The same tune, as dotted quarters at a tempo in which one is as long as the note."""
     names = (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,9 @@ def test_a_recording_that_is_in_the_collection_is_found_as_itself(aligned: Searc
         assert (result[0].pid, result[0].same_recording, result[0].cover_probability) == ("P_22", True, 1.0)
         assert [match.same_recording for match in result[1:]] == [False, False]
         assert result.sentence == "The same recording found: P_22."
+        for probability, said in ((0.99951, "over 99.9%"), (0.9994, "99.9%"), (1.0, "100.0%"), (0.0004, "0.0%")):
+            one = replace(result.matches[0], same_recording=False, cover_probability=probability)
+            assert replace(result, matches=(one,)).sentence.endswith(f"P_22, has a cover probability of {said}.")
 
 
 def test_alignment_needs_a_calibration_and_chroma(searcher: Searcher, aligned: Searcher) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from covsearch.groups import Group, Groups
 
 COLUMNS = ("group", "id", "title", "artist", "probability", "kind")
+CAPTION = "Listed: works in the metadata · Probability: each member has at least this of being a version of another"
+_SPARE = ("Recordings", "Listed", "Pairs linked")  # left out of a narrow table, in this order
 _LISTED = 5  # pairs that the table names, of either kind
 
 
@@ -48,6 +50,7 @@ def groups(workspace: Workspace, alarms: float, csv_file: Path | None, as_json: 
         found = api.Index(workspace).groups(alarms, progress)
     if csv_file:
         replace_text(csv_file, _csv(found))
+        click.echo(f"wrote {csv_file}", err=True)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:
@@ -69,11 +72,15 @@ def _show(found: Groups) -> None:
     from covsearch.cli.tables import plain, stdout, table
 
     console, agreement = stdout(), found.agreement
-    held = f"{counted(len(found), 'group')} of {found.grouped:,} among {counted(found.performances, 'performance')}"
-    console.print(plain(f"{held}, at {found.alarms:.1%} false alarms"))
+    held = f"{counted(len(found), 'group')} of {found.grouped:,}" if found else "no group"
+    among = f"{held} among {counted(found.performances, 'performance')}, at {found.alarms:.1%} false alarms"
+    console.print(plain(among[0].upper() + among[1:]))
     if found:
-        columns = ("Group", ">Size", ">Recordings", "Titles", "Listed", "Why")
-        console.print(table(columns, map(_row, found), spare=("Recordings", "Listed", "Size")))
+        columns = ("Group", ">Size", ">Recordings", "Titles", "Listed", ">Pairs linked", ">Probability")
+        console.print(table(columns, map(_row, found), caption=CAPTION, spare=_SPARE))
+    if not (agreement.agreed or agreement.not_found or agreement.not_listed):
+        console.print(plain("the metadata list nothing to compare the groups with"))
+        return
     console.print(plain(f"pairs listed and found: {agreement.agreed:,}"))
     console.print(plain(_pairs("listed, not found", agreement.not_found)))
     console.print(plain(_pairs("found, not listed", agreement.not_listed)))
@@ -81,7 +88,8 @@ def _show(found: Groups) -> None:
 
 def _row(group: Group) -> tuple[object, ...]:
     titles = dict.fromkeys(m.performance.title for m in group.members if m.performance.title)
-    return group.name, len(group.members), group.versions, " / ".join(titles), ", ".join(group.listed), group.why
+    told = (len(group.members), group.versions, " / ".join(titles), ", ".join(group.listed))
+    return group.name, *told, group.linked, f"{group.probability:.4f}"
 
 
 def _pairs(what: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -105,7 +105,7 @@ def extract_folder(
     for file in files:
         if file.id in numbers:
             pid, wid = numbers[file.id]
-            target = out / f"{name}_subset_hpcp" / f"{wid}_hpcp" / f"{pid}_hpcp.h5"
+            target = _target(out, name, pid, wid)
             if target.is_file() and target.stat().st_mtime_ns > file.mtime_ns:
                 kept += 1
             else:
@@ -116,8 +116,14 @@ def extract_folder(
     if not written and not kept:
         first = f"; first {left_out[0].path}: {left_out[0].reason}" if left_out else ""
         raise ArtefactError(f"{root}: there is no audio file that can be read{first}")
-    _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in numbers if id_ in performances})
+    there = (id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file())
+    _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in there})
     return ExtractReport(written, kept, left_out, str(out.absolute()), time.perf_counter() - started)
+
+
+def _target(out: Path, name: str, pid: str, wid: str) -> Path:
+    """Where the features of a performance are written."""
+    return out / f"{name}_subset_hpcp" / f"{wid}_hpcp" / f"{pid}_hpcp.h5"
 
 
 def _tags(files: Sequence[AudioFile], workers: int | None, progress: Progress) -> tuple[dict[str, Tags], list[Skipped]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from covsearch.collections.audio import HPCP, open_audio
@@ -22,6 +23,17 @@ from covsearch.progress import Progress, silent
 def is_audio_folder(path: Path) -> bool:
     """Whether a folder has audio below it and no feature folder of Da-TACOS."""
     return path.is_dir() and not find_layout(path).folders and has_audio(path)
+
+
+@contextmanager
+def _or_audio(paths: Sequence[Path]) -> Iterator[None]:
+    """Where a path holds no features at all, the error says that audio would do too."""
+    try:
+        yield
+    except NotFoundError as e:
+        if all(path.is_dir() and find_layout(path).folders for path in paths):
+            raise
+        raise NotFoundError(f"{e}, or a folder of audio") from e
 
 
 def open_folder(
@@ -63,7 +75,8 @@ def open_folder(
         check_for_audio(names, frame_rate)
         return open_audio(folder, cache, name=subset, strict=strict, progress=progress)
     root = sample_root() if folder is None else folder
-    dataset = open_dataset(root, names, subset=subset, strict=strict, frame_rate=frame_rate)
+    with _or_audio([root]):
+        dataset = open_dataset(root, names, subset=subset, strict=strict, frame_rate=frame_rate)
     return dataset.having(bundled=folder is None)
 
 
@@ -102,7 +115,8 @@ def open_given(
     folders = [path for path in paths if is_audio_folder(path)]
     files = [path for path in paths if is_audio(path) and not path.is_dir()]
     others = [path for path in paths if path not in folders and path not in files]
-    found: list[tuple[Source, bool]] = [*open_features(others, names, subset, strict, frame_rate)]
+    with _or_audio(others):
+        found: list[tuple[Source, bool]] = [*open_features(others, names, subset, strict, frame_rate)]
     groups: dict[tuple[Path, bool], list[Path]] = {}
     for path in [*folders, *files]:
         absolute = Path(os.path.realpath(path)) if path in folders else path.parent.resolve() / path.name

@@ -20,6 +20,7 @@ from covsearch.index.calibration import Calibration
 from covsearch.progress import Progress, silent
 from covsearch.ranking.alignment import NEAREST, local_alignment, trace
 from covsearch.ranking.fusion import log_qmax
+from covsearch.ranking.same_recording import same_recording
 from covsearch.ranking.scores import cores, qmax_scores
 from covsearch.ranking.similarity import mutual_neighbours, stretch_similarity
 from covsearch.stages import BLOCK, COARSE_SPAN, SPAN
@@ -95,6 +96,8 @@ class Candidate:
         How many times as fast the recording is played.
     ratio : float
         Log likelihood ratio of cover against non-cover; before that is known, how well it aligns.
+    same : bool
+        Whether the stretch is this very recording.
     """
 
     row: int
@@ -105,6 +108,7 @@ class Candidate:
     semitones: int
     tempo: float
     ratio: float = 0.0
+    same: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ def candidates_of(
     places = _places(search, hits, slow, recipe)
     found = _each(lambda place: _located(search, slow, *place, recipe), places, "aligning", progress)
     long_enough = [c for c in found if c is not None and c.end - c.start >= LEAST_SECONDS * rate]
-    return _weighed(search, slow, embed, _likeliest(long_enough, rate, recipe.judged), progress)
+    return beside_the_same(_weighed(search, slow, embed, _likeliest(long_enough, rate, recipe.judged), progress))
 
 
 def aligned_again(
@@ -291,9 +295,24 @@ def _weighed(
         score = search.collection.head.scores(vectors[k], search.collection.take([c.row]))
         qmax = qmax_scores(own, [track], span=SPAN, threads=1).scores
         ratio = search.calibration.fine.ratio(score, log_qmax(qmax, len(own), len(track)))
-        return replace(c, ratio=float(ratio[0]))
+        return replace(c, ratio=float(ratio[0]), same=same_recording(own, track))
 
     return _each(weigh, range(len(found)), "judging", progress)
+
+
+def beside_the_same(found: list[Candidate]) -> list[Candidate]:
+    """Without those of which half or more lies in a stretch that is another performance's very recording.
+
+    Of two that are, the longer one counts: an excerpt is no rival of the whole.
+    """
+    same = [c for c in found if c.same]
+
+    def free(c: Candidate) -> bool:
+        length = c.end - c.start
+        rivals = (s for s in same if not c.same or s.end - s.start > length)
+        return all(2 * (min(c.end, s.end) - max(c.start, s.start)) < length for s in rivals)
+
+    return [c for c in found if free(c)]
 
 
 def _each(work: Callable[[T], R], items: Iterable[T], stage: str, progress: Progress) -> list[R]:

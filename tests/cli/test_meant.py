@@ -74,6 +74,9 @@ def test_compare_understands_the_same(home: Path) -> None:
             "nothing like it",
             "Error: no performance 'nothing like it' in the index. Look it up with `covsearch find TITLE`",
         ),
+        ("none.mp3", "Error: no performance none.mp3 in the index, and no such file. Look it up with"),
+        ("~/none/a song", "Error: no performance '~/none/a song' in the index, and no such file"),
+        ("~", "Error: no performance '~' in the index, and a folder is no file to ask with"),
     ],
 )
 def test_several_meanings_are_listed(

@@ -27,7 +27,7 @@ def test_the_answer_is_said_above_the_likeliest(tmp_path: Path, found: bool, com
     result = open_searcher(Workspace(tmp_path)).query("P_22", 3)
     best = result.matches[0]
     assert (result.found, best.predicted) == (found, found)
-    likely = f"has a cover probability of {best.cover_probability:.1%}."
+    likely = f"has a cover probability of {'over 99.9%' if found else f'{best.cover_probability:.1%}'}."
     assert lines[1] == f"{'Cover' if found else 'No cover'} found: the likeliest, {best.pid}, {likely}"
     assert lines[5].split()[:2] == ["1", best.pid]  # the nearest are shown all the same
 

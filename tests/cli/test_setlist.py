@@ -54,6 +54,15 @@ def test_the_table_says_songs_and_gaps(home: Path, concert: Path) -> None:
     assert "Key: semitones the recording is higher" in result.stdout
 
 
+def test_a_narrow_table_keeps_titles_and_gaps(home: Path, concert: Path) -> None:
+    arguments = ["--home", str(home), "setlist", str(concert)]
+    lines = CliRunner().invoke(cli, arguments, env={"COLUMNS": "60"}, catch_exceptions=False).stdout.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert sum("(gap)" in line for line in lines) == 2
+    assert lines[2].split() == ["Start", "PID", "Title", "Artist", "Probability", "Cover"]
+    assert "left out for want of width: Artist, Tempo" in " ".join(line.strip() for line in lines)
+
+
 def test_json_is_what_the_library_has(home: Path, concert: Path) -> None:
     result = run(home, concert, "--json")
     assert json.loads(result.stdout) == json.loads(json.dumps(covsearch.open(home).setlist(concert).to_dict()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 import covsearch
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.setlist import Setlist
+from covsearch.setlist.candidates import Candidate, beside_the_same
 
 Frames = NDArray[np.float32]
 
@@ -97,6 +99,34 @@ def test_a_concert_of_one_song(index: covsearch.Index) -> None:
 def test_a_song_that_is_played_twice_is_found_twice(index: covsearch.Index) -> None:
     found = heard(index, song(2), applause(60), song(9), applause(20, 3), song(2, 5))
     assert [e.performance.wid for e in found.songs] == ["W_2", "W_9", "W_2"]
+
+
+def test_the_very_recording_leaves_no_stretch_to_a_cover() -> None:
+    """Two covers that share its stretch would have the greater sum; one that lies mostly outside stays."""
+    whole = Candidate(0, 100, 300, 0, 200, 0, 1.0, ratio=10.0, same=True)
+    twin = replace(whole, row=1, ratio=9.0)
+    halves = [replace(whole, row=2, start=start, end=start + 100, ratio=9.0, same=False) for start in (100, 200)]
+    before, after = replace(halves[0], start=50, end=150), replace(halves[0], start=251, end=352)
+    assert beside_the_same([whole, twin, *halves, before, after]) == [whole, twin, after]
+    assert beside_the_same(halves) == halves
+    excerpt = replace(whole, row=3, end=250)
+    assert beside_the_same([excerpt, whole, twin]) == [whole, twin]
+
+
+def test_a_recording_of_two_halves_is_not_told_as_its_half_twice(tmp_path: Path) -> None:
+    """The index has the song, and a shorter recording that is in it twice."""
+    short = song(3)
+    names = {"W_1_hpcp/P_1_hpcp.h5": np.concatenate([short, short]), "W_2_hpcp/P_2_hpcp.h5": short}
+    for name, frames in names.items():
+        path = tmp_path / "toy" / "da-tacos_benchmark_subset_hpcp" / name
+        path.parent.mkdir(parents=True)
+        with h5py.File(path, "w") as file:
+            file.create_dataset("hpcp", data=frames / 20)
+            file.attrs["frame_rate"] = FRAME_RATE
+    index = covsearch.build(tmp_path / "toy", home=tmp_path / "home")
+    found = heard(index, silence(60), short, short, silence(60))
+    assert [e.performance.pid for e in found.songs] == ["P_1"]
+    near(found, [(None, 0, 60), ("W_1", 60, 540), (None, 540, 600)])
 
 
 def test_a_faster_song_has_its_tempo(index: covsearch.Index) -> None:
