@@ -14,7 +14,7 @@ from covsearch.collections.recording import read_recording
 from covsearch.collections.tags import Tags
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.files import rate_of_file
-from covsearch.dataset.frame_rate import DATACOS_RATE, check_frame_rate, rate_beside
+from covsearch.dataset.frame_rate import DATACOS_RATE, rate_beside
 from covsearch.dataset.hdf5 import inspect_chroma
 from covsearch.dataset.lengths import check_file_lengths
 from covsearch.embedding import read_features
@@ -68,7 +68,7 @@ def hear_performance(
     cache : Path
         The workspace's, for decoded audio.
     frame_rate : float, optional
-        Frames/s of feature files; by default what they or their collection declare.
+        Frames/s of feature files, a possible one; by default what they or their collection declare.
     index_rate : float
         Of the files of the index that is asked, frames/s; without an index Da-TACOS's.
 
@@ -77,12 +77,10 @@ def hear_performance(
     ArtefactError
         When the files lack a feature, are refused or have less than 15 s of sound.
     UsageError
-        For an impossible frame rate, when the files say none and the model needs one, when they say two, when they
+        When the files say no frame rate and the model needs one, when they say two, when they
         cannot be of the frame rate assumed of them, for several files of audio or notes, and when the model does not
         hear audio.
     """
-    if frame_rate is not None:
-        check_frame_rate(frame_rate)
     names, tags, notes = checkpoint.config.features.names, NO_TAGS, any(map(is_notation, paths))
     if notes:
         chroma, rate = _read_notes(paths, names, frame_rate), RATE

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covsearch.answers import QueryResult
+from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.search import Searcher
 
@@ -107,6 +108,8 @@ def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | No
     for path in paths:
         if not path.is_file():
             raise NotFoundError(f"{path}: expected an audio file or an HDF5 feature file, there is none")
+    if frame_rate is not None:
+        check_frame_rate(frame_rate)
     from covsearch.hearing import hear_performance
 
     _, index_rate = searcher.generation.manifest.heard()
