@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from covsearch import __version__
 from covsearch.api import Index
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
-from covsearch.web import pages, routes
+from covsearch.web import pages, routes, sound
 from covsearch.web.asking import LEFT
 from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
 from covsearch.web.guards import Guards
@@ -61,6 +61,7 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
     )
     app.state.index, app.state.gate, app.state.metrics = index, gate, metrics
     app.include_router(routes.router)
+    app.include_router(sound.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(Exception, _failed)
@@ -95,6 +96,6 @@ def _told(error: Exception) -> tuple[int, str]:
 
 def _is_page(request: Request) -> bool:
     path = request.url.path
-    return not path.startswith(("/api/", "/healthz", "/readyz", "/metrics")) and "text/html" in request.headers.get(
-        "accept", ""
-    )
+    return not path.startswith(
+        ("/api/", "/audio/", "/healthz", "/readyz", "/metrics")
+    ) and "text/html" in request.headers.get("accept", "")

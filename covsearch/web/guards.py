@@ -17,7 +17,7 @@ from covsearch.web.options import Options
 LOG = logging.getLogger("covsearch.web")
 OPEN = frozenset({"/healthz", "/readyz"})  # for who watches the server, without a token
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {

@@ -97,8 +97,10 @@ async def compare_page(
     request: Request, a: Annotated[str, Query(max_length=600)], b: Annotated[str, Query(max_length=600)]
 ) -> Response:
     """Why two performances are held for covers, or not: the picture, the path and the passages."""
-    found = await asked(request, lambda: index_of(request).compare(known(request, a), known(request, b)))
-    return page("compare.html", found=found, a=a, b=b)
+    index = index_of(request)
+    found = await asked(request, lambda: index.compare(known(request, a), known(request, b)))
+    there = await asked(request, lambda: all(index.audio(pid) for pid in (found.a.pid, found.b.pid)))
+    return page("compare.html", found=found, a=a, b=b, there=there)
 
 
 @router.get("/works/{wid:path}")

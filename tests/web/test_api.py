@@ -140,7 +140,7 @@ def test_the_description_is_whole_and_has_examples_that_work(page: httpx.Client)
     assert set(told["info"]) >= {"title", "version"}
     assert set(told["paths"]) == {
         *("/api/query", "/api/compare", "/api/find", "/api/performances/{id}", "/api/stats"),
-        *("/healthz", "/readyz", "/metrics"),
+        *("/healthz", "/readyz", "/metrics", "/audio/{id}"),
     }
     for reference in references(told):
         place = told
@@ -157,6 +157,8 @@ def test_the_description_is_whole_and_has_examples_that_work(page: httpx.Client)
         if path.startswith("/api/"):
             problem = operation["responses"]["4XX"]["content"]["application/problem+json"]["example"]
             assert set(problem) == {"type", "title", "status", "detail"}
+        if path.startswith("/audio/"):  # the sample has none: tests/web/test_sound.py
+            continue
         asked, parameters = {}, operation.get("parameters", [])
         for parameter in parameters:
             assert parameter["in"] in ("query", "path")

@@ -9,6 +9,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from web.conftest import serving
+
+import covsearch
+from covsearch.workspace import Workspace
+from tests.collections.music import write_music
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra 'dev'")
 CHROMIUM = shutil.which("chromium")
@@ -70,7 +75,7 @@ def test_from_a_title_to_the_evidence(tab: Tab) -> None:
     )
     row.get_by_role("link", name="Why: Song 2, version 3").click()
     page.wait_for_url("**/compare?*")
-    page.wait_for_function("document.querySelector('canvas').dataset.drawn === '1'")
+    api.expect(page.locator("canvas")).to_have_attribute("data-drawn", "1", timeout=WAIT)
     red, dark = page.evaluate(
         """() => {
             const canvas = document.querySelector("canvas");
@@ -157,3 +162,32 @@ def test_html_in_titles_is_never_run(chromium: api.Browser, hostile: httpx.Clien
         assert "<script>alert(1)</script>" in tab.page.locator("main").inner_text()
     assert tab.complaints == []
     tab.context.close()
+
+
+@pytest.fixture(scope="module")
+def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("played")
+    covsearch.build(write_music(folder / "Music"), home=folder / "home")
+    with serving(Workspace(folder / "home")) as client:
+        yield client
+
+
+def test_a_click_plays_and_the_keys_switch(chromium: api.Browser, player: httpx.Client) -> None:
+    tab = Tab(chromium, str(player.base_url))
+    page = tab.page
+    page.goto("/compare?a=Album/two.flac&b=Album/two%20again.wav")
+    api.expect(page.locator("canvas")).to_have_attribute("data-drawn", "1", timeout=WAIT)
+    first, second = (page.locator(f"#sound-{side}") for side in "ab")
+    page.locator("canvas").click(position={"x": 200, "y": 100})
+    api.expect(first).to_have_js_property("paused", False, timeout=WAIT)
+    at = first.evaluate("sound => sound.currentTime")
+    page.keyboard.press("b")
+    api.expect(second).to_have_js_property("paused", False, timeout=WAIT)
+    api.expect(first).to_have_js_property("paused", True)
+    assert at > 0
+    assert abs(second.evaluate("sound => sound.currentTime") - at) < 5  # the same song at the same tempo
+    page.keyboard.press("Space")
+    api.expect(second).to_have_js_property("paused", True)
+    assert page.locator("#switch").inner_text() == "Hear the same moment of A"
+    tab.context.close()
+    assert tab.complaints == []

@@ -87,11 +87,55 @@ async function draw() {
   for (const [x, y] of found.alignment.path) ink.lineTo(x / seconds[0] * canvas.width, canvas.height * (1 - y / seconds[1]));
   ink.stroke();
   canvas.dataset.drawn = "1";
-  canvas.addEventListener("pointermove", (event) => {
+  const moment = (event) => {
     const where = canvas.getBoundingClientRect();
-    const x = (event.clientX - where.left) / where.width * seconds[0];
-    const y = (1 - (event.clientY - where.top) / where.height) * seconds[1];
+    return [(event.clientX - where.left) / where.width * seconds[0],
+      (1 - (event.clientY - where.top) / where.height) * seconds[1]];
+  };
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = moment(event);
     at.textContent = `A ${clock(x)}, B ${clock(y)}`;
+  });
+  listen(canvas, moment, found.alignment.path);
+}
+
+// Both recordings: one is heard, and the other goes on at the moment that the path sets beside it.
+function listen(canvas, moment, path) {
+  const sounds = ["a", "b"].map((side) => document.getElementById(`sound-${side}`));
+  const button = document.getElementById("switch");
+  if (!button) return;
+  let heard = 0;
+  const beside = (time, from) => {
+    let best = null;
+    for (const point of path) if (!best || Math.abs(point[from] - time) < Math.abs(best[from] - time)) best = point;
+    return Math.max(0, best ? best[1 - from] + time - best[from] : time);
+  };
+  const choose = (side) => {
+    button.textContent = `Hear the same moment of ${side ? "A" : "B"}`;
+    heard = side;
+  };
+  const turn = (side) => {
+    if (side === heard) return;
+    const playing = !sounds[heard].paused;
+    sounds[heard].pause();
+    sounds[side].currentTime = beside(sounds[heard].currentTime, heard);
+    choose(side);
+    if (playing) sounds[side].play();
+  };
+  sounds.forEach((sound, side) => sound.addEventListener("play", () => { sounds[1 - side].pause(); choose(side); }));
+  button.addEventListener("click", () => turn(1 - heard));
+  canvas.addEventListener("click", (event) => {
+    moment(event).forEach((time, side) => { sounds[side].currentTime = time; });
+    sounds[heard].play();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select, button, audio")) return;
+    const sound = sounds[heard], key = event.key.toLowerCase();
+    if (key === " ") sound.paused ? sound.play() : sound.pause();
+    else if (key === "a" || key === "b") turn(key === "b" ? 1 : 0);
+    else if (key === "arrowleft" || key === "arrowright") sound.currentTime += key === "arrowleft" ? -5 : 5;
+    else return;
+    event.preventDefault();
   });
 }
 if (figure) draw();
