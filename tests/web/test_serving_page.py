@@ -38,7 +38,8 @@ def test_it_names_every_address_of_the_description(page: httpx.Client) -> None:
     assert set(named) == told | {"/openapi.json"}
     for row in rows:
         for address in re.findall(r"`([^`]+)`", row):
-            assert page.get(address).status_code == 200
+            has = not address.startswith("/audio/")  # features cannot be heard: tests/web/test_sound.py
+            assert page.get(address).status_code == (200 if has else 404)
 
 
 def test_its_limits_are_those_of_the_server() -> None:
