@@ -97,13 +97,13 @@ def _packets(file: BinaryIO) -> str | None:
     try:
         import av
 
-        from covsearch.features.audio.ffmpeg import _ONLY_THIS_FILE
+        from covsearch.features.audio.ffmpeg import open_media
     except ImportError:
         return None
     digest, packets = hashlib.sha256(), 0
     file.seek(0)
     try:
-        with av.open(file, "r", metadata_errors="ignore", options=_ONLY_THIS_FILE) as container:
+        with open_media(file) as container:
             stream = container.streams.audio[0]
             codec = stream.codec_context
             digest.update(f"{codec.name} {codec.sample_rate} {codec.layout.nb_channels}\n".encode())

@@ -21,7 +21,7 @@ from covsearch.index.head import Head
 from covsearch.models import load_checkpoint
 from covsearch.reproduce.plan import Run
 from covsearch.training.card import PAIRS
-from covsearch.training.loop import METRICS, pair_scores
+from covsearch.training.loop import METRICS, goodness, pair_scores
 
 _MAX_METRICS = 2**20
 
@@ -124,12 +124,11 @@ def judge_run(run: Run, folder: Path, store: FrameStore) -> JudgedRun:
     test = pairs["test"]
     sides = works[test.a], works[test.b]
     calibration, reason = _calibrated(scores, pairs, sides, run.seed)
-    goodness = [(epoch["validation_accuracy"], -epoch["validation_loss"]) for epoch in history]
     return JudgedRun(
         run,
         sum(p.numel() for p in checkpoint.model.parameters()),
         history,
-        1 + goodness.index(max(goodness)),
+        1 + max(range(len(history)), key=lambda epoch: goodness(history[epoch])),
         {part: len(some) for part, some in pairs.items()},
         scores["test"],
         test.label,

@@ -225,15 +225,17 @@ def _out_of_patience(state: TrainingState, patience: int) -> bool:
     return bool(patience) and len(state.history) - state.best_epoch >= patience
 
 
+def goodness(epoch: Mapping[str, float]) -> tuple[float, float]:
+    """What the epoch that is kept has most of: validation accuracy, then as little loss as can be."""
+    return epoch["validation_accuracy"], -epoch["validation_loss"]
+
+
 def _keep(state: TrainingState, record: EpochMetrics, model: Siamese, which: str) -> None:
     """Append the record; keep the weights when validation accuracy is better, or as good with a lower loss.
 
     With `which` ``last``, they are kept in any case.
     """
     state.history.append(asdict(record))
-
-    def goodness(row: Mapping[str, float]) -> tuple[float, float]:
-        return row["validation_accuracy"], -row["validation_loss"]
 
     if (
         which == "last"

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from covsearch import __version__
 from covsearch.answers import QueryResult
+from covsearch.compare import Comparison
 from covsearch.errors import CovsearchError
 from covsearch.plots import clock
 from covsearch.ranking import COSINE
@@ -98,8 +99,12 @@ async def compare_page(
 ) -> Response:
     """Why two performances are held for covers, or not: the picture, the path and the passages."""
     index = index_of(request)
-    found = await asked(request, lambda: index.compare(known(request, a), known(request, b)))
-    there = await asked(request, lambda: all(index.audio(pid) for pid in (found.a.pid, found.b.pid)))
+
+    def told() -> tuple[Comparison, bool]:
+        found = index.compare(known(request, a), known(request, b))
+        return found, all(index.audio(pid) for pid in (found.a.pid, found.b.pid))
+
+    found, there = await asked(request, told)
     return page("compare.html", found=found, a=a, b=b, there=there)
 
 

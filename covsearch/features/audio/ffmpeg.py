@@ -49,7 +49,7 @@ def ffmpeg_blocks(path: Path, file: BinaryIO) -> Iterator[NDArray[np.float32]]:
     except ImportError as e:
         raise MissingExtraError(f"reading {path.name}", "audio") from e
     try:
-        with av.open(file, metadata_errors="ignore", options=_ONLY_THIS_FILE) as container:
+        with open_media(file) as container:
             if not container.streams.audio:
                 raise ArtefactError(f"{path}: has no sound track")
             stream = container.streams.audio[0]
@@ -59,6 +59,13 @@ def ffmpeg_blocks(path: Path, file: BinaryIO) -> Iterator[NDArray[np.float32]]:
             yield from resampled(_seconds_of(path, container, stream), stream.rate, SAMPLE_RATE)
     except (av.FFmpegError, OSError, ValueError) as e:  # ValueError: frames of two formats
         raise ArtefactError(f"{path}: cannot be read as audio: {getattr(e, 'strerror', None) or e}") from e
+
+
+def open_media(file: BinaryIO) -> Any:
+    """PyAV's container of an opened file, which may open nothing else; what PyAV raises is raised."""
+    import av
+
+    return av.open(file, "r", metadata_errors="ignore", options=_ONLY_THIS_FILE)
 
 
 def _seconds_of(path: Path, container: Any, stream: Any) -> Iterator[NDArray[np.float32]]:
