@@ -105,6 +105,8 @@ function listen(canvas, moment, path) {
   const button = document.getElementById("switch");
   if (!button) return;
   let heard = 0;
+  // a pause that comes before the sound has begun takes the start back, which is no failure
+  const start = (sound) => sound.play().catch((error) => { if (error.name !== "AbortError") throw error; });
   const beside = (time, from) => {
     let best = null;
     for (const point of path) if (!best || Math.abs(point[from] - time) < Math.abs(best[from] - time)) best = point;
@@ -120,18 +122,18 @@ function listen(canvas, moment, path) {
     sounds[heard].pause();
     sounds[side].currentTime = beside(sounds[heard].currentTime, heard);
     choose(side);
-    if (playing) sounds[side].play();
+    if (playing) start(sounds[side]);
   };
   sounds.forEach((sound, side) => sound.addEventListener("play", () => { sounds[1 - side].pause(); choose(side); }));
   button.addEventListener("click", () => turn(1 - heard));
   canvas.addEventListener("click", (event) => {
     moment(event).forEach((time, side) => { sounds[side].currentTime = time; });
-    sounds[heard].play();
+    start(sounds[heard]);
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select, button, audio")) return;
     const sound = sounds[heard], key = event.key.toLowerCase();
-    if (key === " ") sound.paused ? sound.play() : sound.pause();
+    if (key === " ") sound.paused ? start(sound) : sound.pause();
     else if (key === "a" || key === "b") turn(key === "b" ? 1 : 0);
     else if (key === "arrowleft" || key === "arrowright") sound.currentTime += key === "arrowleft" ? -5 : 5;
     else return;
