@@ -64,7 +64,7 @@ def add_vectors(
     """
     started = time.perf_counter()
     check_built(workspace)
-    with store_of(workspace).writing():
+    with store_of(workspace).writing(beside=True):
         before, head, rows = read_rows(workspace)
         if not before.manifest.foreign:
             raise UsageError("the index is of a model of covsearch, which embeds what is added: give folders or files")

@@ -203,6 +203,7 @@ def publish(
     origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
+    base: State | None = None,
 ) -> State:
     """Make vectors and metadata the workspace's current generation, in one step and for good.
 
@@ -238,6 +239,8 @@ def publish(
         Folder of the dataset; None for the bundled sample.
     locked : bool
         Whether the caller is the writer already: :meth:`covsearch.store.protocols.Publisher.writing`.
+    base : State, optional
+        The state that all of this is a change of: :meth:`covsearch.store.protocols.Publisher.publish`.
 
     Raises
     ------
@@ -272,7 +275,7 @@ def publish(
     )
     store = store_of(workspace)
     with nullcontext() if locked else store.writing():
-        return store.publish(contents)
+        return store.publish(contents, base)
 
 
 def origins_of(source: Source, store: FrameStore) -> dict[str, Origin]:

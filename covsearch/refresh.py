@@ -104,7 +104,7 @@ def update_folder(
     check_built(workspace)
     if not folder.is_dir():
         raise NotFoundError(f"{folder} is not there; expected a folder of audio. Nothing was removed")
-    with store_of(workspace).writing():
+    with store_of(workspace).writing(beside=True):
         before, head, rows = read_rows(workspace)
         check_for_audio(before.manifest.heard()[0].names, None)
         roots = audio_roots(rows.origins)

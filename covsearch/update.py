@@ -146,7 +146,7 @@ def add_performances(
     if not paths:
         raise UsageError("expected at least one folder or file to add")
     check_built(workspace)
-    with store_of(workspace).writing():
+    with store_of(workspace).writing(beside=True):
         before, head, rows = read_rows(workspace)
         features, _ = before.manifest.heard()
         old, given = set(rows.keys), set[str]()
@@ -219,7 +219,7 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
     if wrong := [pid for pid in pids if not is_name(pid)]:
         raise UsageError(f"{wrong[0]!r} is no performance id: {ID_RULE}")
     check_built(workspace)
-    with store_of(workspace).writing():
+    with store_of(workspace).writing(beside=True):
         before, head, rows = read_rows(workspace)
         catalogue = store_of(workspace).catalogue()
         meant = {pid: catalogue.resolve(pid) for pid in pids}

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 from typing import overload
 
 import platformdirs
 
-from covsearch.errors import UsageError
+from covsearch.errors import ArtefactError, UsageError
+from covsearch.guard.files import RefusedError, read_text
 
+SETTINGS = "covsearch.toml"
+"""What a workspace says of itself: ``store``, where its index is."""
+_MAX_BYTES = 2**16
 NO_HOME = "this user has no home folder (HOME is not set): set COVSEARCH_HOME to a folder that you can write"
 
 
@@ -24,9 +29,13 @@ class Workspace:
     ----------
     home : Path
         Absolute path of the folder that holds all three.
+    store : str or None
+        URL of the database that holds the index instead of the folders ``index/`` and ``db/``; None for the folders.
+        It may have a password, so it is not shown.
     """
 
     home: Path
+    store: str | None = field(default=None, repr=False)
 
     @property
     def index(self) -> Path:
@@ -47,8 +56,9 @@ class Workspace:
 class _Unplaced(Workspace):
     """The workspace of a user without a home folder: whoever needs it is told to name one, and nobody else is."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str | None = None) -> None:
         """Know no folder."""
+        object.__setattr__(self, "store", store)
 
     @property
     def home(self) -> Path:
@@ -65,18 +75,24 @@ def expanded(path: str | os.PathLike[str] | None) -> Path | None:
     return None if path is None else Path(os.path.expanduser(path))  # noqa: PTH111, Path's own fails there
 
 
-def find_workspace(home: Path | None = None) -> Workspace:
+def find_workspace(home: Path | None = None, store: str | None = None) -> Workspace:
     """The workspace at `home`, else at ``COVSEARCH_HOME``, else the clone, else the user's data folder.
 
     The clone is the folder above the imported package when it has covsearch's own ``db/schema.sql``, so that a checkout
     is a working search engine after one build. An empty ``COVSEARCH_HOME`` is none. Where the user has no home folder,
     the workspace is one that refuses to say where it is.
 
+    The index is in the workspace's folders, unless `store`, ``COVSEARCH_STORE`` or ``store`` in the workspace's
+    ``covsearch.toml`` is the URL of a database, the first of these that is there.
+
     Raises
     ------
     UsageError
         When `home` begins with the ``~`` of an unknown user.
+    ArtefactError
+        When ``covsearch.toml`` is no TOML, or its ``store`` no text.
     """
+    store = store or os.environ.get("COVSEARCH_STORE") or None
     if home is None and os.environ.get("COVSEARCH_HOME"):
         home = Path(os.environ["COVSEARCH_HOME"])
     if home is None:
@@ -84,11 +100,26 @@ def find_workspace(home: Path | None = None) -> Workspace:
         clone = (above / "db" / "schema.sql").is_file() and (above / "index" / "README.md").is_file()
         home = above if clone else _of_user(platformdirs.user_data_path)
         if home is None:
-            return _Unplaced()
+            return _Unplaced(store)
     try:
-        return Workspace(home.expanduser().absolute())
+        found = home.expanduser().absolute()
     except RuntimeError as e:
         raise UsageError(f"expected a folder for the workspace, got {home}: {home.parts[0]} is no user's home") from e
+    return Workspace(found, store or _said_store(found))
+
+
+def _said_store(home: Path) -> str | None:
+    """``store`` of the workspace's ``covsearch.toml``; its other keys are somebody else's."""
+    path = home / SETTINGS
+    if not path.is_file():
+        return None
+    try:
+        said = tomllib.loads(read_text(path, _MAX_BYTES)).get("store")
+    except (RefusedError, ValueError, RecursionError) as e:
+        raise ArtefactError(f"{path}: expected TOML such as `store = \"postgresql://HOST/DATABASE\"`") from e
+    if not (said is None or isinstance(said, str)):
+        raise ArtefactError(f"{path}: expected store as the URL of a database, found {type(said).__name__}")
+    return said or None
 
 
 def user_cache() -> Path:

@@ -15,7 +15,7 @@ import pytest
 import safetensors.numpy
 from published import WEIGHTS, config_text, made_up_calibration, publish, reseal
 
-from covsearch.agreement import agreements
+from covsearch.store.local.agreement import agreements
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.index.calibration import write_calibration

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from published import current_name, publish, reseal
 
-from covsearch import verify
+from covsearch.store.local import verify
 from covsearch.errors import NotFoundError
 from covsearch.index.generation import CURRENT, open_generation, stored_paths
 from covsearch.index.manifest import StoredFile

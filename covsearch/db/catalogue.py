@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from covsearch.config import check_count
-from covsearch.dataset.ids import MAX_ID, in_words, is_pid
+from covsearch.dataset.ids import MAX_ID, in_words, is_pid, natural_key
 from covsearch.dataset.names import COLON, Naming, full_name, is_name, naming_of
 from covsearch.dataset.origin import Origin, OriginFile
 from covsearch.dataset.performance import MusicBrainzMatch, Performance
@@ -63,38 +65,39 @@ _KNOWN = PerformanceRow.wid.is_not(None)
 _WORK = (PerformanceRow.collection, PerformanceRow.wid)
 
 
-class SqliteCatalogue:
-    """A generation's metadata.
+class Sessions(Protocol):
+    """A database that is only read."""
+
+    def session(self) -> AbstractContextManager[Session]:
+        """A session in which all that is asked for is of one state."""
+
+
+class SqlCatalogue(ABC):
+    """A generation's metadata in a database with the tables of :mod:`covsearch.db.models`.
 
     Parameters
     ----------
-    path : Path
-        The database.
-
-    Raises
-    ------
-    ArtefactError
-        When it is no database of this schema; so do all methods when it turns out to be corrupt.
+    database : Sessions
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = ReadOnlyDatabase(path)
+    def __init__(self, database: Sessions) -> None:
+        self._database = database
 
     def __len__(self) -> int:
         with self._database.session() as session:
             return session.scalars(select(func.count()).select_from(PerformanceRow)).one()
 
-    def check(self) -> None:
-        """Look for damage in the database; see :meth:`covsearch.db.session.ReadOnlyDatabase.check`."""
-        self._database.check()
+    @abstractmethod
+    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Sequence[Any]]:
+        """Rows of :func:`columns_and_versions` that have all words of a question, the best first."""
 
     @cached_property
     def _naming(self) -> tuple[Naming, Naming]:
         """How performances and works are called; known at once for one collection without colons."""
         with self._database.session() as session:
             first = session.scalar(select(PerformanceRow.collection).limit(1))
-            unlike = or_(PerformanceRow.collection != first, func.instr(PerformanceRow.pid, COLON) > 0)
-            colon = func.instr(WorkRow.wid, COLON) > 0
+            unlike = or_(PerformanceRow.collection != first, PerformanceRow.pid.contains(COLON))
+            colon = WorkRow.wid.contains(COLON)
             questions = (select(PerformanceRow.pid).where(unlike), select(WorkRow.wid).where(colon))
             if all(session.scalar(question.limit(1)) is None for question in questions):
                 return Naming(), Naming()
@@ -186,14 +189,12 @@ class SqliteCatalogue:
 
     def clique(self, wid: str) -> tuple[str, ...]:
         """Names of the performances of the work called `wid`, in natural order; empty for an unknown work."""
-        query = select(PerformanceRow.pid, *_WORK).order_by(PerformanceRow.id)
-        query = query.where(PerformanceRow.wid.in_(_ids_in([wid])))
+        query = select(PerformanceRow.pid, *_WORK).where(PerformanceRow.wid.in_(_ids_in([wid])))
         performances, works = self._naming
         with self._database.session() as session:
             found = [(pid, c, own or "") for pid, c, own in session.execute(query)]
-        return tuple(
-            performances.name(c, pid) for pid, c, own in found if wid in (works.name(c, own), full_name(c, own))
-        )
+        own_work = (row for row in found if wid in (works.name(*row[1:]), full_name(*row[1:])))
+        return tuple(sorted((performances.name(c, pid) for pid, c, _ in own_work), key=natural_key))
 
     def nearest(self, text: str, n: int = 3) -> tuple[str, ...]:
         """Up to `n` PIDs that `text` may have meant, the likeliest first.
@@ -230,18 +231,45 @@ class SqliteCatalogue:
             raise UsageError(str(e)) from e
         if not asked:
             return []
-        other = aliased(PerformanceRow)
-        of_work = select(func.count()).where(
-            other.wid == PerformanceRow.wid, other.collection == PerformanceRow.collection
-        )
-        versions = case((_KNOWN, of_work.scalar_subquery()), else_=1)
-        query = _COLUMNS.add_columns(versions).join(TEXT, TEXT.c.rowid == PerformanceRow.id)
-        query = query.where(TEXT.c.performance_text.op("MATCH")(_match(asked)))
-        query = query.order_by(TEXT.c.rank, PerformanceRow.id).limit(limit)
         with self._database.session() as session:
-            rows = session.execute(query).all()
+            rows = self._hits(session, asked, limit)
             found = _performances(session, rows)
         return [Found(self._called(p), row[-1]) for p, row in zip(found, rows, strict=True)]
+
+
+class SqliteCatalogue(SqlCatalogue):
+    """A generation's metadata in SQLite, and its text index in FTS5.
+
+    Parameters
+    ----------
+    path : Path
+        The database.
+
+    Raises
+    ------
+    ArtefactError
+        When it is no database of this schema; so do all methods when it turns out to be corrupt.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = ReadOnlyDatabase(path)
+        super().__init__(self._file)
+
+    def check(self) -> None:
+        """Look for damage in the database; see :meth:`covsearch.db.session.ReadOnlyDatabase.check`."""
+        self._file.check()
+
+    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Sequence[Any]]:
+        query = columns_and_versions().join(TEXT, TEXT.c.rowid == PerformanceRow.id)
+        query = query.where(TEXT.c.performance_text.op("MATCH")(_match(asked)))
+        return session.execute(query.order_by(TEXT.c.rank, PerformanceRow.id).limit(limit)).all()
+
+
+def columns_and_versions() -> Select[Any]:
+    """The columns of a :class:`Performance`, and how many performances its work has."""
+    other = aliased(PerformanceRow)
+    of_work = select(func.count()).where(other.wid == PerformanceRow.wid, other.collection == PerformanceRow.collection)
+    return _COLUMNS.add_columns(case((_KNOWN, of_work.scalar_subquery()), else_=1))
 
 
 def _chunks(names: Sequence[str]) -> Iterator[list[str]]:

@@ -73,17 +73,17 @@ def write_catalogue(
 
 
 def _fill(connection: Connection, performances: Sequence[Performance], origins: Mapping[str, Origin]) -> None:
-    names, works = names_of(performances), _works(performances)
+    names, works = names_of(performances), works_of(performances)
     sources = _sources(names, origins)
     titled = ({"collection": c, "wid": w, "title": t, "artist": a} for (c, w), (t, a) in works.items())
     _insert(connection, WorkRow, titled)
     rows = ({"id": id_, "folder": f, "subset": s, "frame_rate": r} for (f, s, r), id_ in sources.items())
     _insert(connection, SourceRow, rows)
-    numbers = {name: sources[_source(origin)] for name, origin in origins.items() if _source(origin) in sources}
-    _insert(connection, PerformanceRow, (_performance(i, p, numbers.get(names[i])) for i, p in enumerate(performances)))
-    _insert(connection, MusicBrainzRow, _musicbrainz(performances))
-    _insert(connection, FeatureFileRow, _feature_files(names, origins))
-    texts = [_text(row, p, works.get((p.collection, p.wid or ""), ("", ""))) for row, p in enumerate(performances)]
+    numbers = {name: sources[source_of(origin)] for name, origin in origins.items() if source_of(origin) in sources}
+    _insert(connection, PerformanceRow, (performance_row(i, p, numbers.get(names[i])) for i, p in enumerate(performances)))
+    _insert(connection, MusicBrainzRow, match_rows(performances))
+    _insert(connection, FeatureFileRow, file_rows(names, origins))
+    texts = [text_row(row, p, works.get((p.collection, p.wid or ""), ("", ""))) for row, p in enumerate(performances)]
     if texts:
         connection.execute(insert(TEXT), texts)
 
@@ -94,7 +94,7 @@ def _insert(connection: Connection, table: type[Base], rows: Iterable[dict[str, 
         connection.execute(insert(table), values)
 
 
-def _works(performances: Iterable[Performance]) -> dict[tuple[str, str], tuple[str, str]]:
+def works_of(performances: Iterable[Performance]) -> dict[tuple[str, str], tuple[str, str]]:
     """Title and artist of each collection's WID: the first that is not empty."""
     works: dict[tuple[str, str], tuple[str, str]] = {}
     for p in performances:
@@ -110,21 +110,21 @@ def _sources(names: Iterable[str], origins: Mapping[str, Origin]) -> dict[_Sourc
     sources: dict[_Source, int] = {}
     for name in names:
         if name in origins:
-            sources.setdefault(_source(origins[name]), len(sources))
+            sources.setdefault(source_of(origins[name]), len(sources))
     return sources
 
 
-def _source(origin: Origin) -> _Source:
+def source_of(origin: Origin) -> _Source:
     return origin.folder, origin.subset, origin.frame_rate
 
 
-def _feature_files(names: Iterable[str], origins: Mapping[str, Origin]) -> Iterable[dict[str, Any]]:
+def file_rows(names: Iterable[str], origins: Mapping[str, Origin]) -> Iterable[dict[str, Any]]:
     for row, name in enumerate(names):
         for feature, file in origins[name].files.items() if name in origins else ():
             yield {"performance_id": row, "feature": feature, "path": file.path, "sha256": file.sha256}
 
 
-def _performance(row: int, p: Performance, source: int | None) -> dict[str, Any]:
+def performance_row(row: int, p: Performance, source: int | None) -> dict[str, Any]:
     return {
         "id": row,
         "collection": p.collection,
@@ -139,13 +139,13 @@ def _performance(row: int, p: Performance, source: int | None) -> dict[str, Any]
     }
 
 
-def _musicbrainz(performances: Iterable[Performance]) -> Iterable[dict[str, Any]]:
+def match_rows(performances: Iterable[Performance]) -> Iterable[dict[str, Any]]:
     for row, p in enumerate(performances):
         for position, match in enumerate(p.matches):
             ids = {"performance_id": row, "position": position}
             yield {**ids, "mbid": match.mbid, "length_ms": match.length_ms}
 
 
-def _text(row: int, p: Performance, work: tuple[str, str]) -> dict[str, Any]:
+def text_row(row: int, p: Performance, work: tuple[str, str]) -> dict[str, Any]:
     texts = {"title": p.title, "artist": p.artist, "work_title": work[0], "work_artist": work[1]}
     return {"rowid": row, **{column: " ".join(words_of(text)) for column, text in texts.items()}}

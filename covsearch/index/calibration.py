@@ -200,13 +200,21 @@ def read_calibration(folder: Path, model: str, mend: str = MEND) -> Calibration 
     if not path.is_file():
         return None
     calibration = read_fit(path, "calibration", Calibration, mend)
-    if calibration.model != model:
-        raise ArtefactError(f"{path}: is of model {calibration.model}, the weights beside it are {model}: {mend}")
+    check_fit(calibration, path, model, mend)
     return calibration
 
 
 def read_fit(path: Path, table: str, kind: type[Fit], mend: str) -> Fit:
-    """The one table of a calibration's file.
+    """The one table of a calibration's file; raises as :func:`parse_fit`."""
+    try:
+        text = read_text(path, MAX_BYTES)
+    except (UsageError, RefusedError) as e:
+        raise ArtefactError(f"{path}: expected a calibration: {e}; {mend}") from e
+    return parse_fit(text, path, table, kind, mend)
+
+
+def parse_fit(text: str, path: Path, table: str, kind: type[Fit], mend: str) -> Fit:
+    """The one table of the text of a calibration's file; `path` is what a message calls it.
 
     Raises
     ------
@@ -214,7 +222,13 @@ def read_fit(path: Path, table: str, kind: type[Fit], mend: str) -> Fit:
         When it is damaged; `mend` says what to do.
     """
     try:
-        found: Fit = from_toml(read_text(path, MAX_BYTES), **{table: kind})[table]
-    except (UsageError, TypeError, RefusedError) as e:
+        found: Fit = from_toml(text, **{table: kind})[table]
+    except (UsageError, TypeError) as e:
         raise ArtefactError(f"{path}: expected a calibration: {e}; {mend}") from e
     return found
+
+
+def check_fit(found: HeadCalibration, path: Path, model: str, mend: str) -> None:
+    """Refuse the calibration of another model, with an ArtefactError."""
+    if found.model != model:
+        raise ArtefactError(f"{path}: is of model {found.model}, the weights beside it are {model}: {mend}")

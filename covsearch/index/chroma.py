@@ -95,6 +95,22 @@ class Chroma(Part):
             raise ArtefactError(f"expected frames of {width} numbers, found {found.frames.shape[1]}")
         return found
 
+    def blob(self, row: int) -> bytes:
+        """Its rate as a float64, then its frames, each F bytes."""
+        return self.rates[row : row + 1].astype("<f8").tobytes() + self.quantised(row).tobytes()
+
+    @classmethod
+    def of_blobs(cls, blobs: Sequence[bytes], manifest: Manifest) -> Chroma:
+        """Of what :meth:`blob` made."""
+        width = manifest.heard()[0].width
+        try:
+            frames = [np.frombuffer(blob, np.uint8, offset=8).reshape(-1, width) for blob in blobs]
+            rates = np.array([np.frombuffer(blob, "<f8", 1)[0] for blob in blobs], dtype=np.float64)
+        except ValueError as e:
+            raise ArtefactError(f"expected a rate and frames of {width} numbers: {e}") from e
+        first = np.cumsum([0, *map(len, frames)], dtype=np.int64)
+        return cls(_joined([np.empty((0, width), np.uint8), *frames]), first, rates)
+
     def check(self, names: Sequence[str]) -> None:
         """Nothing is left to look at: every byte is a value."""
 

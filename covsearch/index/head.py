@@ -74,9 +74,14 @@ class Head:
         return np.where(np.asarray(s) >= 0, 1.0, small) / (1.0 + small)
 
 
+def head_bytes(head: Head) -> bytes:
+    """`head` as safetensors: ``alpha`` (D,) float32 and ``beta`` (1,) float64."""
+    return safetensors.numpy.save({"alpha": head.alpha, "beta": np.array([head.beta])})
+
+
 def save_head(path: Path, head: Head) -> None:
-    """Write `head` as safetensors: ``alpha`` (D,) float32 and ``beta`` (1,) float64."""
-    path.write_bytes(safetensors.numpy.save({"alpha": head.alpha, "beta": np.array([head.beta])}))
+    """Write :func:`head_bytes` of `head`."""
+    path.write_bytes(head_bytes(head))
 
 
 def cosine_head(dim: int) -> Head:
@@ -85,15 +90,20 @@ def cosine_head(dim: int) -> Head:
 
 
 def load_head(path: Path, dim: int = EMBEDDING_DIM) -> Head:
-    """Read what :func:`save_head` wrote of a head of `dim` weights.
+    """Read what :func:`save_head` wrote of a head of `dim` weights; raises as :func:`read_head`."""
+    return read_head(path.read_bytes(), path, dim)
+
+
+def read_head(data: bytes, path: Path, dim: int = EMBEDDING_DIM) -> Head:
+    """Read what :func:`head_bytes` made of a head of `dim` weights; `path` is what a message calls it.
 
     Raises
     ------
     ArtefactError
-        When the file is no safetensors or does not hold a head.
+        When it is no safetensors or does not hold a head.
     """
     try:
-        tensors = safetensors.numpy.load(path.read_bytes())
+        tensors = safetensors.numpy.load(data)
     except (SafetensorError, KeyError, ValueError) as e:
         raise ArtefactError(f"{path}: expected safetensors: {e}; run `covsearch build-index`") from e
     if sorted(tensors) != ["alpha", "beta"] or tensors["beta"].shape != (1,):

@@ -72,6 +72,15 @@ class Part(ABC):
         """Read what :meth:`save` wrote; an ArtefactError for anything else, or what does not fit `manifest`."""
 
     @abstractmethod
+    def blob(self, row: int) -> bytes:
+        """What it holds of one performance, for a store that keeps rows instead of files."""
+
+    @classmethod
+    @abstractmethod
+    def of_blobs(cls, blobs: Sequence[bytes], manifest: Manifest) -> Self:
+        """Of what :meth:`blob` made, one a performance; an ArtefactError for anything else."""
+
+    @abstractmethod
     def check(self, names: Sequence[str]) -> None:
         """Look at every value; an ArtefactError names the performance with the first wrong one."""
 

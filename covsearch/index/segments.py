@@ -83,6 +83,19 @@ class Segments(Part):
             raise ArtefactError("holds NaN or infinity")
         return segments
 
+    def blob(self, row: int) -> bytes:
+        """The segments of a track, one after the other."""
+        return self.track(row).astype("<f4").tobytes()
+
+    @classmethod
+    def of_blobs(cls, blobs: Sequence[bytes], manifest: Manifest) -> Segments:
+        """Of what :meth:`blob` made."""
+        size = 4 * manifest.dim
+        if odd := next((len(blob) for blob in blobs if len(blob) % size), 0):
+            raise ArtefactError(f"expected segments of {size} bytes each, found {odd} bytes")
+        first = np.cumsum([0, *(len(blob) // size for blob in blobs)], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(blobs), "<f4").reshape(-1, manifest.dim).astype(np.float32), first)
+
     def check(self, names: Sequence[str]) -> None:
         """Unit vectors."""
         owners = np.repeat(np.arange(len(self)), np.diff(self.first)).tolist()

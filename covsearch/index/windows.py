@@ -91,6 +91,24 @@ class Windows(Part):
             raise ArtefactError("holds NaN or infinity")
         return windows
 
+    def blob(self, row: int) -> bytes:
+        """Where its m windows begin, float64, then their vectors."""
+        places = slice(self.cuts.first[row], self.cuts.first[row + 1])
+        return self.cuts.start[places].astype("<f8").tobytes() + self.vectors[places].astype("<f4").tobytes()
+
+    @classmethod
+    def of_blobs(cls, blobs: Sequence[bytes], manifest: Manifest) -> Windows:
+        """Of what :meth:`blob` made."""
+        size = 8 + 4 * EMBEDDING_DIM
+        if odd := next((len(blob) for blob in blobs if len(blob) % size), 0):
+            raise ArtefactError(f"expected windows of {size} bytes each, found {odd} bytes")
+        counts = [len(blob) // size for blob in blobs]
+        start = [np.frombuffer(blob, "<f8", count) for blob, count in zip(blobs, counts, strict=True)]
+        vectors = [np.frombuffer(blob, "<f4", offset=8 * count) for blob, count in zip(blobs, counts, strict=True)]
+        first = np.cumsum([0, *counts], dtype=np.int64)
+        cuts = Cuts(first, np.concatenate(start).astype(np.float64), manifest.parts["windows"])
+        return cls(np.concatenate(vectors).reshape(-1, EMBEDDING_DIM).astype(np.float32), cuts)
+
     def check(self, names: Sequence[str]) -> None:
         """Unit vectors; the windows of a performance begin at 0 and go on from there."""
         first, start = self.cuts.first, self.cuts.start

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from covsearch.errors import UsageError
+from covsearch.guard.urls import without_password
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,9 +17,25 @@ if TYPE_CHECKING:
     from covsearch.store.protocols import Publisher, VectorStore
     from covsearch.workspace import Workspace
 
+POSTGRES = ("postgresql://", "postgres://")
+
 
 def store_of(workspace: Workspace) -> Publisher:
-    """The back end that holds the index of `workspace`: its own files."""
+    """The back end that holds the index of `workspace`: the database that it names, else its own files.
+
+    Raises
+    ------
+    UsageError
+        When its store is no URL of a database that is known.
+    MissingExtraError
+        When the driver of the database is not installed.
+    """
+    if workspace.store is not None:
+        if not workspace.store.startswith(POSTGRES):
+            raise UsageError(f"expected a store like postgresql://HOST/DATABASE, got {without_password(workspace.store)}")
+        from covsearch.store.postgres import PostgresStore
+
+        return PostgresStore(workspace)
     from covsearch.store.local import LocalStore
 
     return LocalStore(workspace)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
     from covsearch.index.collection_calibration import CollectionCalibration
     from covsearch.index.head import Head
     from covsearch.index.part import Part
+    from covsearch.progress import Progress
     from covsearch.ranking.nearest import Ranking
+    from covsearch.store.checked import Verified
 
 T = TypeVar("T")
 
@@ -342,8 +344,18 @@ class Publisher(Protocol):
     def catalogue(self) -> Catalogue:
         """Only the metadata of the current state, which is quicker; raises as :meth:`read`."""
 
-    def writing(self) -> AbstractContextManager[None]:
+    @property
+    def place(self) -> str:
+        """Where it is, as people and reports may see it: without a password."""
+
+    def writing(self, *, beside: bool = False) -> AbstractContextManager[None]:
         """Be the only writer while the context lasts; released when the process ends, however it ends.
+
+        Parameters
+        ----------
+        beside : bool
+            Whether others may write at the same time who say so too: they all change what is there, and tell
+            :meth:`publish` what they changed. A back end that cannot have that has one writer still.
 
         Raises
         ------
@@ -354,17 +366,35 @@ class Publisher(Protocol):
     def open_checked(self) -> Opened:
         """The current state with all its parts, every stored byte compared with its checksum; for the writer."""
 
-    def publish(self, contents: Contents) -> State:
+    def publish(self, contents: Contents, base: State | None = None) -> State:
         """Make `contents` current: all of it in one step and for good, or none. The caller is the writer.
+
+        Parameters
+        ----------
+        contents : Contents
+        base : State, optional
+            What `contents` was made of. Where other writers published since, what `contents` has of its own (added,
+            changed, without) is applied to what is current now, and that is published.
 
         Raises
         ------
         ArtefactError
             When a value cannot be stored.
+        CovsearchError
+            When another writer changed one of the same performances since `base`.
         """
 
     def sizes(self) -> Mapping[str, int]:
         """Bytes that every stored state takes, by its name, the oldest first."""
+
+    def verify(self, progress: Progress) -> tuple[Verified, ...]:
+        """Look at all that is stored, and compare it: every state, the current one first.
+
+        Raises
+        ------
+        NotFoundError
+            When nothing was published yet.
+        """
 
     def tidy(self) -> None:
         """Remove what dead writers left. The caller is the writer."""

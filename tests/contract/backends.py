@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from postgres_server import database
+
 from covsearch.workspace import Workspace
 
-BACKENDS: Mapping[str, Callable[[Path], Workspace]] = {"local": Workspace}
+
+def in_postgres(folder: Path) -> Workspace:
+    """With a database of its own in a real server; without a server, the test is skipped."""
+    return Workspace(folder, database(str(folder)))
+
+
+BACKENDS: Mapping[str, Callable[[Path], Workspace]] = {"local": Workspace, "postgres": in_postgres}
 """Name -> makes a workspace, with an empty store or with the one that was made in this folder before."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import covsearch
 
 PACKAGE = Path(covsearch.__file__).parent
-INSIDE = ("index/", "db/", "store/local/", "agreement.py")
-"""The local back end, and what looks whether its files agree."""
+INSIDE = ("index/", "db/", "store/local/", "store/postgres/")
+"""The back ends."""
 PRIVATE = {"flat", "check_rows", "serialize", "exec_driver_sql", "database"}
 """Attributes of its parts that are no one's business."""
 

@@ -27,7 +27,9 @@ from covsearch.workspace import Workspace, bytes_below
 
 if TYPE_CHECKING:
     from covsearch.db.catalogue import SqliteCatalogue
-    from covsearch.store.protocols import Contents
+    from covsearch.progress import Progress
+    from covsearch.store.checked import Verified
+    from covsearch.store.protocols import Contents, State
 
 T = TypeVar("T")
 
@@ -50,8 +52,13 @@ class LocalStore:
         """The current generation's database."""
         return read_newest(self.workspace, catalogue_of)
 
-    def writing(self) -> AbstractContextManager[None]:
-        """Hold the builder's lock."""
+    @property
+    def place(self) -> str:
+        """The workspace's folder."""
+        return str(self.workspace.home)
+
+    def writing(self, *, beside: bool = False) -> AbstractContextManager[None]:
+        """Hold the builder's lock; files have one writer, whatever that changes."""
         return builder_lock(self.workspace)
 
     def open_checked(self) -> Opened:
@@ -61,8 +68,8 @@ class LocalStore:
             check_content(self.workspace.home / path, expected)
         return open_state(generation, None)
 
-    def publish(self, contents: Contents) -> Generation:
-        """Write a new generation and switch to it."""
+    def publish(self, contents: Contents, base: State | None = None) -> Generation:
+        """Write a new generation and switch to it; nobody else has written since `base`."""
         from covsearch.store.local.write import write_generation
 
         return write_generation(self.workspace, contents)
@@ -75,6 +82,12 @@ class LocalStore:
 
     def _size(self, name: str) -> int:
         return bytes_below(self.workspace.index / name) + bytes_below(self.workspace.db / f"{name}.sqlite3")
+
+    def verify(self, progress: Progress) -> tuple[Verified, ...]:
+        """Every generation, the current one first, read and compared."""
+        from covsearch.store.local.verify import verify
+
+        return verify(self.workspace, progress)
 
     def tidy(self) -> None:
         """Remove what dead builds left."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-from covsearch.config import ModelConfig, fingerprint, from_toml
-from covsearch.dataset.ids import ID_RULE, natural_key
-from covsearch.dataset.names import is_name
 from covsearch.db.catalogue import SqliteCatalogue
-from covsearch.errors import ArtefactError, UsageError
+from covsearch.errors import ArtefactError
 from covsearch.index.collection import Collection, check_unit, read_collection
 from covsearch.index.generation import MODEL_FILES, Generation
 from covsearch.index.manifest import MEND
 from covsearch.index.parts import PARTS, read_part
+from covsearch.store.checked import check_ids, check_model
 
 
 def agreements(generation: Generation) -> Iterator[str]:
@@ -33,7 +31,7 @@ def agreements(generation: Generation) -> Iterator[str]:
     """
     collection, folder = read_collection(generation), generation.folder
     with _named(folder / "ids.json"):
-        _check_ids(collection.pids)
+        check_ids(collection.pids)
     with _named(folder / "embeddings.safetensors"):
         check_unit(collection.pids, collection.flat.vectors)
     yield "ids in order, one vector each, finite and of length 1"
@@ -50,7 +48,8 @@ def agreements(generation: Generation) -> Iterator[str]:
     with _named(generation.model_folder):
         generation.calibration()
         if not generation.manifest.foreign:
-            _check_model(generation)
+            folder = generation.model_folder
+            check_model({name: (folder / name).read_bytes() for name in MODEL_FILES}, generation.manifest)
     foreign = generation.manifest.foreign
     yield "calibration, if any, is of these vectors" if foreign else "model is the one that the manifest names"
 
@@ -64,14 +63,6 @@ def _named(path: Path) -> Iterator[None]:
         if str(path) in str(e):
             raise
         raise ArtefactError(f"{path}: {e}; {MEND}") from e
-
-
-def _check_ids(pids: Sequence[str]) -> None:
-    odd = next((pid for pid in pids if not is_name(pid)), None)
-    if odd is not None:
-        raise ArtefactError(f"{odd!r} is no performance id: {ID_RULE}")
-    if list(pids) != sorted(pids, key=natural_key):
-        raise ArtefactError("PIDs are not in natural order")
 
 
 def _check_database(generation: Generation, collection: Collection) -> None:
@@ -88,17 +79,3 @@ def _check_database(generation: Generation, collection: Collection) -> None:
 
 def _row(row: tuple[int, str] | None) -> str:
     return "no more rows" if row is None else f"{row[1]} in row {row[0]}"
-
-
-def _check_model(generation: Generation) -> None:
-    manifest = generation.manifest
-    weights, text = ((generation.model_folder / name).read_bytes() for name in MODEL_FILES)
-    try:
-        config = from_toml(text.decode("utf-8", "replace"), model=ModelConfig)["model"]
-        came = fingerprint(text.decode(), weights)
-    except (UsageError, UnicodeDecodeError) as e:
-        raise ArtefactError(f"config.toml: {e}") from e
-    if came != manifest.model:
-        raise ArtefactError(f"index was built with model {manifest.model}, the model in it is {came}")
-    if config.features != manifest.features:
-        raise ArtefactError(f"index was built with {manifest.features}, the model in it sees {config.features}")

@@ -1,0 +1,105 @@
+"""Connections to a PostgreSQL server, and its failures in the words of covsearch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from covsearch.errors import ArtefactError, CovsearchError, MissingExtraError, NotFoundError, UsageError
+from covsearch.guard.urls import without_password, without_passwords
+
+try:
+    import psycopg
+    from psycopg import errors
+except ImportError as e:
+    raise MissingExtraError("an index in PostgreSQL", "postgres") from e
+
+SCHEMA = "covsearch"
+"""Of the database: all tables are in it."""
+_WAIT = 10  # seconds for a server that does not answer
+_MEND = "run `covsearch verify`"
+
+
+class TidiedAwayError(CovsearchError):
+    """Something that was there when a writer looked, and is not any more when it is used."""
+
+
+@cache
+def engine_of(url: str) -> Engine:
+    """The one engine of a process for `url`; it keeps no connections."""
+
+    def connect() -> psycopg.Connection:
+        with told(url):
+            made = psycopg.connect(url, connect_timeout=_WAIT, application_name="covsearch")
+            made.execute(f"SET search_path TO {SCHEMA}")
+            made.commit()
+            return made
+
+    return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
+
+
+def raw(connection: Connection) -> psycopg.Connection:
+    """The driver's own connection, for what is many bytes."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
+@contextmanager
+def told(url: str) -> Iterator[None]:
+    """Failures of the server or the driver, in one line without a password.
+
+    Raises
+    ------
+    UsageError
+        When `url` cannot be read.
+    NotFoundError
+        When the server has no such database, or that has no index.
+    ArtefactError
+        When a value cannot be stored, or what is stored is damaged.
+    CovsearchError
+        For all else: no server, a wrong password, a lost connection, a full disk.
+    """
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as e:
+        cause = e.orig if isinstance(e, DBAPIError) else e
+        raise _failure(url, cause if isinstance(cause, psycopg.Error) else psycopg.Error(str(e))) from None
+
+
+def _failure(url: str, cause: psycopg.Error) -> CovsearchError:
+    place = without_password(url)
+    if isinstance(cause, psycopg.ProgrammingError) and cause.sqlstate is None:  # its message shows the URL
+        return UsageError(f"{place}: expected a URL such as postgresql://USER@HOST/DATABASE")
+    said = " ".join(without_passwords(str(cause), url).split())
+    if isinstance(cause, (errors.UndefinedTable, errors.InvalidSchemaName)):
+        return nothing_there(url)
+    if isinstance(cause, (errors.DataCorrupted, errors.IndexCorrupted)):
+        return ArtefactError(f"{place}: PostgreSQL cannot read what it stored: {said}; {_MEND}")
+    if isinstance(cause, errors.ForeignKeyViolation):
+        return TidiedAwayError(f"{place}: what was to be used again was removed: run the command again")
+    if isinstance(cause, psycopg.DataError):
+        return ArtefactError(f"metadata cannot be stored: {said}; correct it in the collection's metadata")
+    if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:
+        return _unreachable(place, said)
+    return CovsearchError(f"{place}: PostgreSQL says: {said}")
+
+
+def nothing_there(url: str) -> NotFoundError:
+    """That no index was ever built in a database."""
+    place = without_password(url)
+    return NotFoundError(f"no index in {place}: run `covsearch build-index --store {place}` first")
+
+
+def _unreachable(place: str, said: str) -> CovsearchError:
+    said = said.rpartition("FATAL: ")[2].removeprefix("connection failed: ").strip()
+    if 'database "' in said and "does not exist" in said:
+        return NotFoundError(f"{place}: {said}: make it with `createdb`, or name another one")
+    if "password" in said:
+        return CovsearchError(f"{place}: {said}: give the right one in the URL, in PGPASSWORD or in ~/.pgpass")
+    return CovsearchError(f"{place}: no connection to the server: {said}")

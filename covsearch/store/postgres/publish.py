@@ -1,0 +1,136 @@
+"""Publish: stage what is large, then one transaction that writes rows, checks them, and switches one pointer.
+
+The transaction begins by locking the pointer, so publications come one after the other; readers are not in its way. When
+others published since the caller's own state was read, what the caller changed is applied to what is newest by then
+(:mod:`covsearch.store.postgres.rebase`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+
+from covsearch import __version__
+from covsearch.config import to_toml
+from covsearch.db.write import works_of
+from covsearch.errors import ArtefactError
+from covsearch.guard.urls import without_password
+from covsearch.index.collection import check_vectors
+from covsearch.index.flat import recipe
+from covsearch.index.head import head_bytes
+from covsearch.index.manifest import FORMAT, Manifest, StoredFile
+from covsearch.store.postgres.link import TidiedAwayError, engine_of, told
+from covsearch.store.postgres.pin import Pin, hold
+from covsearch.store.postgres.rebase import Merged, merge
+from covsearch.store.postgres.recordings import check_staged, digest_of, recording, stage_recordings, staging
+from covsearch.store.postgres.rows import Row, digest_of_rows, rows_of
+from covsearch.store.postgres.tables import make_tables
+from covsearch.store.postgres.write import ROWS, check_written, describe, look_at, write_rows, write_works
+from covsearch.store.protocols import Contents
+
+HEAD, CALIBRATION, MODEL = "head.safetensors", "calibration.toml", "model/"
+_TRIES = 3  # a recording that was there may be tidied away before it is used again: then it is sent
+
+
+def publish(url: str, contents: Contents, base: Pin | None) -> Pin:
+    """Publish `contents`; the new generation, held.
+
+    Parameters
+    ----------
+    url : str
+    contents : Contents
+    base : Pin, optional
+        The generation that `contents` was made of, where it is a change of one.
+
+    Raises
+    ------
+    ArtefactError
+        When vectors, parts and names do not fit each other, or a value cannot be stored.
+    CovsearchError
+        When another writer changed the same performances meanwhile, or the server fails.
+    """
+    check_vectors(contents.names, contents.vectors, contents.head.dim)
+    for name, part in contents.parts.items():
+        if len(part) != len(contents.names):
+            raise ArtefactError(f"{name} of {len(contents.names)} performances expected, not of {len(part)}")
+        part.check(contents.names)
+    with told(url), engine_of(url).begin() as connection:
+        make_tables(connection)
+    for _ in range(_TRIES - 1):
+        try:
+            return _stage_and_switch(url, contents, base)
+        except TidiedAwayError:
+            continue
+    return _stage_and_switch(url, contents, base)
+
+
+def _stage_and_switch(url: str, contents: Contents, base: Pin | None) -> Pin:
+    with told(url), staging(url) as (connection, stage):
+        vectors, parts = contents.vectors, contents.parts
+        every = range(len(vectors))
+        digests = [digest_of(recording(vectors[row], parts, row)) for row in every]
+        stage_recordings(connection, stage, digests, (recording(vectors[row], parts, row) for row in every))
+        try:
+            return Pin(url, switch(connection, url, contents, digests, base))
+        except (UnicodeEncodeError, OverflowError) as e:
+            raise ArtefactError(f"metadata cannot be stored: {e}; correct it in the collection's metadata") from e
+
+
+def switch(
+    connection: Connection,
+    url: str,
+    contents: Contents,
+    digests: Sequence[bytes],
+    base: Pin | None,
+) -> int:
+    """The one transaction; the number of the generation that it makes current."""
+    files = _files(contents)
+    with connection.begin():
+        before = connection.scalar(text("SELECT generation FROM current FOR UPDATE"))
+        generation = int(connection.scalar(text("SELECT coalesce(max(id), 0) FROM generations")) or 0) + 1
+        look_at(connection, before or 0)
+        merged = Merged(contents.performances, contents.origins, digests)
+        if base is not None and before is not None and before != base.generation:
+            merged = merge(url, base, before, merged)
+        rows = rows_of(merged.performances, merged.origins, merged.recordings)
+        numbers = write_rows(connection, rows, generation)
+        write_works(connection, works_of(merged.performances), generation)
+        check_staged(connection, numbers, without_password(url))
+        manifest = _manifest(contents, merged, rows, files)
+        describe(connection, generation, manifest, files)
+        check_written(connection, generation, manifest, without_password(url))
+        hold(connection, generation)
+        connection.execute(text("UPDATE current SET generation = :new"), {"new": generation})
+    return generation
+
+
+def _files(contents: Contents) -> dict[str, bytes]:
+    """The small files of a generation."""
+    files = {f"{MODEL}{name}": content for name, content in contents.model_files.items()}
+    if contents.calibration is not None:
+        files[CALIBRATION] = to_toml(collection=contents.calibration).encode()
+    return {HEAD: head_bytes(contents.head), **files}
+
+
+def _manifest(contents: Contents, merged: Merged, rows: Sequence[Row], files: Mapping[str, bytes]) -> Manifest:
+    stored = {name: StoredFile(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
+    whole = [row.whole for row in rows]
+    return Manifest(
+        format=FORMAT,
+        covsearch=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        subset=contents.subset,
+        count=len(rows),
+        works=len(works_of(merged.performances)),
+        dim=contents.head.dim,
+        model=contents.model,
+        features=contents.features,
+        frame_rate=contents.frame_rate,
+        recipe=recipe(contents.head.dim),
+        parts={name: part.settings for name, part in contents.parts.items()},
+        source=contents.source,
+        files={ROWS: StoredFile(len(rows), digest_of_rows(whole)), **stored},
+    )
