@@ -311,7 +311,7 @@ class Index:
         return catalogue.get([name])[name]
 
     def __repr__(self) -> str:
-        return f"<covsearch.Index of {counted(len(self), 'performance')} in {self.workspace.home}>"
+        return f"<covsearch.Index of {counted(len(self), 'performance')} in {self._store.place}>"
 
     def _name(self, id_: str, catalogue: Catalogue) -> str:
         """What the index calls the performance that `id_` means."""
@@ -357,13 +357,16 @@ class Index:
                     raise
 
 
-def open_index(home: str | os.PathLike[str] | None = None) -> Index:
+def open_index(home: str | os.PathLike[str] | None = None, *, store: str | None = None) -> Index:
     """Open the index of a workspace.
 
     Parameters
     ----------
     home : str or Path, optional
         Folder of the workspace; by default that of the command line: ``COVSEARCH_HOME``, the clone, or the user's data.
+    store : str, optional
+        URL of a database with the index, ``postgresql://USER@HOST/DATABASE``; by default ``COVSEARCH_STORE``, ``store``
+        in the workspace's ``covsearch.toml``, or the workspace's own files.
 
     Raises
     ------
@@ -372,4 +375,4 @@ def open_index(home: str | os.PathLike[str] | None = None) -> Index:
     ArtefactError
         When the index is damaged.
     """
-    return Index(find_workspace(expanded(home)))
+    return Index(find_workspace(expanded(home), store))

@@ -19,6 +19,7 @@ def build_and_open(
     source: str | os.PathLike[str] | None = None,
     *,
     home: str | os.PathLike[str] | None = None,
+    store: str | None = None,
     model: str | os.PathLike[str] | None = None,
     subset: str | None = None,
     frame_rate: float | None = None,
@@ -34,7 +35,7 @@ def build_and_open(
     ----------
     source : str or Path, optional
         Da-TACOS folder, or folder of audio; by default the bundled sample.
-    home : str or Path, optional
+    home, store : str or Path, optional
         As for :func:`covsearch.api.open_index`.
     model : str or Path, optional
         Checkpoint folder; by default the bundled weights.
@@ -43,7 +44,7 @@ def build_and_open(
     vectors : str or Path, optional
         Foreign vectors instead of a source and a model, as for :func:`covsearch.foreign.build_foreign`.
     """
-    workspace = find_workspace(expanded(home))
+    workspace = find_workspace(expanded(home), store)
     if vectors is not None:
         from covsearch.foreign import build_foreign, refuse_beside_vectors
 

@@ -17,6 +17,8 @@ class Stats:
     Attributes
     ----------
     home : str
+    place : str
+        Where the index is: the same, or the URL of a database, without its password.
     generation : str
         The current one.
     manifest : Facts
@@ -30,10 +32,11 @@ class Stats:
     segments : int or None
         Of foreign vectors; None with one vector a track, and of a model of ours.
     bytes_of : dict
-        Bytes on disk of every generation by its name, its database with it; and of ``cache``.
+        Bytes of every generation by its name, of files with its database; and on disk of ``cache``.
     """
 
     home: str
+    place: str
     generation: str
     manifest: Facts
     works: dict[int, int]
@@ -57,6 +60,7 @@ class Stats:
         m = self.manifest
         return {
             "home": self.home,
+            "store": self.place,
             "generation": self.generation,
             "created": m.created,
             "covsearch": m.covsearch,
@@ -94,6 +98,7 @@ def read_stats(workspace: Workspace) -> Stats:
     def look(opened: Opened) -> Stats:
         return Stats(
             str(workspace.home),
+            store.place,
             opened.state.name,
             opened.state.manifest,
             dict(opened.catalogue.clique_sizes()),

@@ -37,7 +37,8 @@ class Verification:
         """Everything that was compared, as plain values ready for JSON."""
         generations = [found.to_dict() for found in (self.current, *self.others)]
         sound = not self.current.problems
-        return {"home": str(self.workspace.home), "sound": sound, "mend": self.mend, "generations": generations}
+        where = {"home": str(self.workspace.home), "store": store_of(self.workspace).place}
+        return {**where, "sound": sound, "mend": self.mend, "generations": generations}
 
     @property
     def mend(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISREG
 from typing import overload
@@ -37,6 +37,10 @@ class Workspace:
     home: Path
     store: str | None = field(default=None, repr=False)
 
+    def with_store(self, store: str | None) -> Workspace:
+        """The same folders with the index in another place."""
+        return replace(self, store=store)
+
     @property
     def index(self) -> Path:
         """Generations of the index (see ``index/README.md``)."""
@@ -59,6 +63,10 @@ class _Unplaced(Workspace):
     def __init__(self, store: str | None = None) -> None:
         """Know no folder."""
         object.__setattr__(self, "store", store)
+
+    def with_store(self, store: str | None) -> Workspace:
+        """Still without folders."""
+        return _Unplaced(store)
 
     @property
     def home(self) -> Path:
@@ -116,7 +124,7 @@ def _said_store(home: Path) -> str | None:
     try:
         said = tomllib.loads(read_text(path, _MAX_BYTES)).get("store")
     except (RefusedError, ValueError, RecursionError) as e:
-        raise ArtefactError(f"{path}: expected TOML such as `store = \"postgresql://HOST/DATABASE\"`") from e
+        raise ArtefactError(f'{path}: expected TOML such as `store = "postgresql://HOST/DATABASE"`') from e
     if not (said is None or isinstance(said, str)):
         raise ArtefactError(f"{path}: expected store as the URL of a database, found {type(said).__name__}")
     return said or None

@@ -44,7 +44,7 @@ def database(name: str) -> str:
     with psycopg.connect(server(), autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [called]).fetchone()
         if not known:
-            connection.execute(f'CREATE DATABASE "{called}" TEMPLATE template0 ENCODING \'UTF8\'')
+            connection.execute(f"CREATE DATABASE \"{called}\" TEMPLATE template0 ENCODING 'UTF8'")
     return urlunsplit(urlsplit(server())._replace(path=f"/{called}"))
 
 

@@ -15,11 +15,11 @@ import pytest
 import safetensors.numpy
 from published import WEIGHTS, config_text, made_up_calibration, publish, reseal
 
-from covsearch.store.local.agreement import agreements
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.index.calibration import write_calibration
 from covsearch.index.generation import Generation, open_generation
+from covsearch.store.local.agreement import agreements
 from covsearch.workspace import Workspace
 
 

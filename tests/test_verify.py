@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from published import current_name, publish, reseal
 
-from covsearch.store.local import verify
 from covsearch.errors import NotFoundError
 from covsearch.index.generation import CURRENT, open_generation, stored_paths
 from covsearch.index.manifest import StoredFile
 from covsearch.index.parts import OURS
 from covsearch.index.verified import STAMP
+from covsearch.store.local import verify
 from covsearch.verify import PREVIOUS, PUBLISHED, UNPUBLISHED, verify_workspace
 from covsearch.workspace import Workspace
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from covsearch.cli.options import FRAME_RATE, METADATA, MODEL, PATH, SUBSET
+from covsearch.cli.options import FRAME_RATE, METADATA, MODEL, PATH, STORE, SUBSET
 from covsearch.counting import counted
 from covsearch.dataset.ids import in_words
 from covsearch.errors import UsageError
@@ -36,6 +36,7 @@ _LISTED = 5  # skipped performances that the summary names
 @METADATA
 @click.option("--strict", is_flag=True, help="Stop at the first performance that cannot be indexed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped performance listed.")
+@STORE
 @click.pass_obj
 def build_index_command(
     workspace: Workspace,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch import api
+from covsearch.cli.options import STORE
 from covsearch.counting import counted
 from covsearch.durable import replace_text
 from covsearch.progress import stderr_progress
@@ -31,6 +32,7 @@ _LISTED = 5  # pairs that the table names, of either kind
 @click.option("--alarms", default=0.01, show_default=True, help="Share of false alarms, at most 0.05.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all members as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@STORE
 @click.pass_obj
 def groups(workspace: Workspace, alarms: float, csv_file: Path | None, as_json: bool) -> None:
     """Find all works in the index: the performances that are versions of each other, from the music alone.

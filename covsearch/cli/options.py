@@ -7,6 +7,15 @@ from pathlib import Path
 import click
 
 from covsearch.config import MAX_SEED
+from covsearch.workspace import Workspace
+
+
+def _in_store(ctx: click.Context, _: click.Parameter, url: str | None) -> None:
+    """Let the command work on the index in a database."""
+    if url:
+        found: Workspace = ctx.obj
+        ctx.obj = found.with_store(url)
+
 
 PATH = click.Path(path_type=Path)
 DATASET = click.option("--dataset", type=PATH, help="Da-TACOS folder [the bundled sample].")
@@ -18,5 +27,12 @@ FRAME_RATE = click.option(
 METADATA = click.option("--metadata", type=PATH, help="CSV of ids, works, titles, artists and years.")
 SEED = click.option(
     "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of draws and the bootstrap."
+)
+STORE = click.option(
+    "--store",
+    metavar="URL",
+    expose_value=False,
+    callback=_in_store,
+    help="Database with the index, postgresql://... [COVSEARCH_STORE].",
 )
 REPORT_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

@@ -13,6 +13,7 @@ import click
 
 from covsearch import api
 from covsearch.cli.completion import complete_id
+from covsearch.cli.options import STORE
 from covsearch.cli.performances import headline, identity, named, working
 from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
@@ -48,6 +49,7 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print query, matches and settings as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the matches as CSV (RFC 4180), with a header line.")
+@STORE
 @click.pass_obj
 def query(
     workspace: Workspace,
@@ -121,6 +123,7 @@ class _Words(click.Command):
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", default=20, show_default=True, help="Hits to show, 1 to 1,000,000.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
+@STORE
 @click.pass_obj
 def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Find performances whose title or artist, or whose work's, have all WORDS; the last may be cut short.

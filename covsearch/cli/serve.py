@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from covsearch.cli.options import STORE
 from covsearch.cli.shown import say
 from covsearch.errors import MissingExtraError
 from covsearch.workspace import Workspace
@@ -19,6 +20,7 @@ from covsearch.workspace import Workspace
     envvar="COVSEARCH_TOKEN",
 )
 @click.option("--open", "browser", is_flag=True, help="Open the page in a browser.")
+@STORE
 @click.pass_obj
 def serve(
     workspace: Workspace, /, host: str, port: int, names: tuple[str, ...], token: str | None, browser: bool

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.cli.options import STORE
 from covsearch.counting import counted
 from covsearch.workspace import Workspace
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@STORE
 @click.pass_obj
 def stats(workspace: Workspace, as_json: bool) -> None:
     """Say what is in the workspace: performances, works, pairs of covers, model, features, sizes on disk.
@@ -40,6 +42,8 @@ def stats(workspace: Workspace, as_json: bool) -> None:
 def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     m = found.manifest
     yield "workspace", found.home
+    if found.place != found.home:
+        yield "store", found.place
     yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
     rate = "" if m.frame_rate is None else f", {m.frame_rate:.2f} frames/s"
     yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}{rate}"

@@ -12,7 +12,7 @@ import click
 from covsearch import api
 from covsearch.cli.build import skipped_lines, unused_lines
 from covsearch.cli.completion import complete_id
-from covsearch.cli.options import METADATA, PATH
+from covsearch.cli.options import METADATA, PATH, STORE
 from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
@@ -32,6 +32,7 @@ _LISTED = 10  # PIDs that a summary names
 @METADATA
 @click.option("--strict", is_flag=True, help="Stop at the first performance of a folder that cannot be added.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
+@STORE
 @click.pass_obj
 def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Add audio, or Da-TACOS features, to the index, embedded with the index's own model.
@@ -70,6 +71,7 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
 @METADATA
 @click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, everything listed.")
+@STORE
 @click.pass_obj
 def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bool, as_json: bool) -> None:
     """Bring the index up to date with a FOLDER of audio: add what is new, remove what is gone, read again what changed.
@@ -89,6 +91,7 @@ def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bo
 @click.command()
 @click.argument("pids", nargs=-1, required=True, metavar="PID...", shell_complete=complete_id)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@STORE
 @click.pass_obj
 def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
     """Remove the performances PID from the index; their files stay where they are.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.cli.options import STORE
 from covsearch.counting import counted
 from covsearch.errors import ArtefactError
 from covsearch.progress import patient, stderr_progress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print everything that was compared as JSON.")
+@STORE
 @click.pass_obj
 def verify(workspace: Workspace, as_json: bool) -> None:
     """Read every file of the index, database included: is it what was built, and does it belong together?

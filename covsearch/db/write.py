@@ -80,7 +80,9 @@ def _fill(connection: Connection, performances: Sequence[Performance], origins: 
     rows = ({"id": id_, "folder": f, "subset": s, "frame_rate": r} for (f, s, r), id_ in sources.items())
     _insert(connection, SourceRow, rows)
     numbers = {name: sources[source_of(origin)] for name, origin in origins.items() if source_of(origin) in sources}
-    _insert(connection, PerformanceRow, (performance_row(i, p, numbers.get(names[i])) for i, p in enumerate(performances)))
+    _insert(
+        connection, PerformanceRow, (performance_row(i, p, numbers.get(names[i])) for i, p in enumerate(performances))
+    )
     _insert(connection, MusicBrainzRow, match_rows(performances))
     _insert(connection, FeatureFileRow, file_rows(names, origins))
     texts = [text_row(row, p, works.get((p.collection, p.wid or ""), ("", ""))) for row, p in enumerate(performances)]
@@ -115,16 +117,19 @@ def _sources(names: Iterable[str], origins: Mapping[str, Origin]) -> dict[_Sourc
 
 
 def source_of(origin: Origin) -> _Source:
+    """Folder, subset and frame rate."""
     return origin.folder, origin.subset, origin.frame_rate
 
 
 def file_rows(names: Iterable[str], origins: Mapping[str, Origin]) -> Iterable[dict[str, Any]]:
+    """Columns of the files that performances were indexed from."""
     for row, name in enumerate(names):
         for feature, file in origins[name].files.items() if name in origins else ():
             yield {"performance_id": row, "feature": feature, "path": file.path, "sha256": file.sha256}
 
 
 def performance_row(row: int, p: Performance, source: int | None) -> dict[str, Any]:
+    """Columns of a performance."""
     return {
         "id": row,
         "collection": p.collection,
@@ -140,6 +145,7 @@ def performance_row(row: int, p: Performance, source: int | None) -> dict[str, A
 
 
 def match_rows(performances: Iterable[Performance]) -> Iterable[dict[str, Any]]:
+    """Columns of the MusicBrainz matches of performances."""
     for row, p in enumerate(performances):
         for position, match in enumerate(p.matches):
             ids = {"performance_id": row, "position": position}
@@ -147,5 +153,6 @@ def match_rows(performances: Iterable[Performance]) -> Iterable[dict[str, Any]]:
 
 
 def text_row(row: int, p: Performance, work: tuple[str, str]) -> dict[str, Any]:
+    """What a performance is found by: its texts and its work's in normal form."""
     texts = {"title": p.title, "artist": p.artist, "work_title": work[0], "work_artist": work[1]}
     return {"rowid": row, **{column: " ".join(words_of(text)) for column, text in texts.items()}}

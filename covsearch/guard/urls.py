@@ -17,7 +17,7 @@ def without_password(url: str) -> str:
 
 
 def without_passwords(text: str, url: str) -> str:
-    """Somebody else's message about `url`, with ``***`` for its passwords, as they are written and as they are meant."""
+    """Somebody else's message about `url`, with ``***`` for its passwords, as they are written and as meant."""
     head, at, _ = _IN_QUERY.sub("", url).rpartition("@")
     written = [head.partition("://")[2].partition(":")[2]] if at else []
     for secret in filter(None, [*written, *_IN_QUERY.findall(url)]):

@@ -32,7 +32,8 @@ def store_of(workspace: Workspace) -> Publisher:
     """
     if workspace.store is not None:
         if not workspace.store.startswith(POSTGRES):
-            raise UsageError(f"expected a store like postgresql://HOST/DATABASE, got {without_password(workspace.store)}")
+            shown = without_password(workspace.store)
+            raise UsageError(f"expected a store like postgresql://USER@HOST/DATABASE, got {shown}")
         from covsearch.store.postgres import PostgresStore
 
         return PostgresStore(workspace)

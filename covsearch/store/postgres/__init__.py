@@ -100,4 +100,3 @@ class PostgresStore:
     def tidy(self) -> None:
         """Remove old generations that nobody reads, and what dead writers left."""
         tidy(self._url)
-

@@ -23,7 +23,8 @@ from covsearch.store.postgres.tables import PINNED, check_version
 READING, STAGING = 711_001, 711_002
 """First numbers of advisory locks; the second is that of a generation, or of a stage."""
 _NEWEST = text(
-    "SELECT g.id, g.manifest, g.sha256, c.version, c.store FROM current c LEFT JOIN generations g ON g.id = c.generation"
+    "SELECT g.id, g.manifest, g.sha256, c.version, c.store "
+    "FROM current c LEFT JOIN generations g ON g.id = c.generation"
 )
 _THIS = text("SELECT manifest, sha256 FROM generations WHERE id = :id")
 

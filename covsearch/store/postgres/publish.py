@@ -1,8 +1,8 @@
 """Publish: stage what is large, then one transaction that writes rows, checks them, and switches one pointer.
 
-The transaction begins by locking the pointer, so publications come one after the other; readers are not in its way. When
-others published since the caller's own state was read, what the caller changed is applied to what is newest by then
-(:mod:`covsearch.store.postgres.rebase`).
+The transaction begins by locking the pointer, so publications come one after the other; readers are not in its way.
+When others published since the caller's own state was read, what the caller changed is applied to what is newest by
+then (:mod:`covsearch.store.postgres.rebase`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from covsearch.store.postgres.pin import Pin, hold
 from covsearch.store.postgres.rebase import Merged, merge
 from covsearch.store.postgres.recordings import check_staged, digest_of, recording, stage_recordings, staging
 from covsearch.store.postgres.rows import Row, digest_of_rows, rows_of
+from covsearch.store.postgres.state import CALIBRATION_FILE, HEAD, MODEL
 from covsearch.store.postgres.tables import make_tables
 from covsearch.store.postgres.write import ROWS, check_written, describe, look_at, write_rows, write_works
 from covsearch.store.protocols import Contents
 
-HEAD, CALIBRATION, MODEL = "head.safetensors", "calibration.toml", "model/"
 _TRIES = 3  # a recording that was there may be tidied away before it is used again: then it is sent
 
 
@@ -111,7 +111,7 @@ def _files(contents: Contents) -> dict[str, bytes]:
     """The small files of a generation."""
     files = {f"{MODEL}{name}": content for name, content in contents.model_files.items()}
     if contents.calibration is not None:
-        files[CALIBRATION] = to_toml(collection=contents.calibration).encode()
+        files[CALIBRATION_FILE] = to_toml(collection=contents.calibration).encode()
     return {HEAD: head_bytes(contents.head), **files}
 
 

@@ -129,7 +129,7 @@ class RemoteChroma(RemoteBlobs):
         """Frames/s of each performance, (N,)."""
         query = b"SELECT id, substring(chroma FROM 1 FOR 8) FROM recordings WHERE id = ANY(%b)"
         with self._pin.connection() as connection:
-            found = dict(raw(connection).execute(query, [self._numbers.tolist()], binary=True).fetchall())
+            found: dict[int, bytes] = dict(raw(connection).execute(query, [self._numbers.tolist()], binary=True))
         rates = b"".join(found[number] for number in self._numbers.tolist())
         return np.frombuffer(rates, "<f8").astype(np.float64)
 

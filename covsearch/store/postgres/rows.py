@@ -75,9 +75,7 @@ def _row(p: Performance, origin: Origin | None, recording: bytes, work: tuple[st
     whole = hashlib.sha256(own + words.encode("utf-8")).digest()
     found = keys_column(texts)
     tokens = tokens_column(texts)
-    return Row(
-        (p.collection, p.pid), columns, matches, files, source, recording, words, found, tokens, own, whole
-    )
+    return Row((p.collection, p.pid), columns, matches, files, source, recording, words, found, tokens, own, whole)
 
 
 def _bare(row: Mapping[str, Any]) -> dict[str, Any]:

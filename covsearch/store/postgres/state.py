@@ -26,9 +26,11 @@ from covsearch.store.postgres.link import raw
 from covsearch.store.postgres.pin import Pin
 from covsearch.store.postgres.recordings import RemoteBlobs, RemoteChroma
 from covsearch.store.postgres.vectors import vectors_of
+from covsearch.store.postgres.write import ROWS
 from covsearch.store.protocols import Blobs, Opened
 
-HEAD, MODEL = "head.safetensors", "model/"
+HEAD, CALIBRATION_FILE, MODEL = "head.safetensors", CALIBRATION, "model/"
+"""How the small files of a generation are called; those of the model begin with the last."""
 
 
 class PostgresState:
@@ -55,14 +57,15 @@ class PostgresState:
     def calibration(self) -> Calibration | CollectionCalibration | None:
         """Of the model, or of foreign vectors; None where there is none."""
         foreign, files = self.manifest.foreign, files_of(self.pin)
-        name = CALIBRATION if foreign else f"{MODEL}{CALIBRATION}"
+        name = CALIBRATION_FILE if foreign else f"{MODEL}{CALIBRATION}"
         if name not in files:
             return None
-        kind, table = (CollectionCalibration, "collection") if foreign else (Calibration, "calibration")
-        where = Path(self.name) / name
-        found: Calibration | CollectionCalibration = parse_fit(
-            files[name].decode("utf-8", "replace"), where, table, kind, MEND
-        )
+        where, said = Path(self.name) / name, files[name].decode("utf-8", "replace")
+        found: Calibration | CollectionCalibration
+        if foreign:
+            found = parse_fit(said, where, "collection", CollectionCalibration, MEND)
+        else:
+            found = parse_fit(said, where, "calibration", Calibration, MEND)
         check_fit(found, where, self.manifest.model, MEND)
         return found
 
@@ -77,9 +80,9 @@ def files_of(pin: Pin) -> dict[str, bytes]:
     """
     query = b"SELECT name, content FROM generation_files JOIN contents USING (digest) WHERE generation = %b"
     with pin.connection() as connection:
-        found = dict(raw(connection).execute(query, [pin.generation], binary=True).fetchall())
+        found: dict[str, bytes] = dict(raw(connection).execute(query, [pin.generation], binary=True))
     for name, stored in pin.manifest.files.items():
-        if name in PARTS or name == "performances":
+        if name == ROWS:
             continue
         if name not in found or hashlib.sha256(found[name]).hexdigest() != stored.sha256:
             raise ArtefactError(f"{pin.name}: {name} is missing, or was changed since it was published; {MEND}")
@@ -104,19 +107,23 @@ def open_state(pin: Pin, parts: Iterable[str] | None = ()) -> Opened:
     manifest = pin.manifest
     dim = manifest.dim if manifest.foreign else EMBEDDING_DIM
     if (manifest.dim, dict(manifest.recipe)) != (dim, recipe(dim)):
-        raise ArtefactError(f"{pin.name}: this covsearch searches {dim} dimensions, the index has {manifest.dim}; {MEND}")
+        raise ArtefactError(
+            f"{pin.name}: this covsearch searches {dim} dimensions, the index has {manifest.dim}; {MEND}"
+        )
     wanted = list(manifest.parts if parts is None or manifest.foreign else dict.fromkeys([*NEEDED, *parts]))
     if missing := [name for name in wanted if name not in manifest.parts]:
         raise NotFoundError(f"the index ({pin.name}) has no {missing[0]}: {PARTS[missing[0]].mend}")
     names, numbers = names_and_recordings(pin)
     vectors = LocalVectors(names, FlatIndex(vectors_of(pin, numbers), head_of(pin)))
-    return Opened(PostgresState(pin), vectors, PostgresCatalogue(pin), {name: _part(pin, name, numbers) for name in wanted})
+    return Opened(
+        PostgresState(pin), vectors, PostgresCatalogue(pin), {name: _part(pin, name, numbers) for name in wanted}
+    )
 
 
 def _part(pin: Pin, name: str, numbers: NDArray[np.int64]) -> Blobs:
     blobs = (RemoteChroma if name == "chroma" else RemoteBlobs)(pin, name, numbers)
     # the segments of all tracks are compared with every question, so all of them are fetched
-    return blobs.take(range(len(blobs))) if name == "segments" else blobs  # type: ignore[no-any-return]
+    return blobs.take(range(len(blobs))) if name == "segments" else blobs
 
 
 def names_and_recordings(pin: Pin) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -1,6 +1,6 @@
 """The tables. What the mapped classes of :mod:`covsearch.db.models` name are views of the generation that is pinned.
 
-A row of ``performance_versions`` or ``work_versions`` is of the generations from `born` up to, and without, `died`. So a
+A row of ``performance_versions`` or ``work_versions`` is of the generations from `born` up to, and without, `died`. A
 generation that differs in ten performances from the one before costs ten rows, and both can be read. What is large
 lies in ``recordings``, which never change: they are found by the digest of their content.
 """
@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -42,7 +43,7 @@ _VISIBLE = f"v.born <= current_setting('{PINNED}')::bigint AND v.died > current_
 _META = MetaData()
 
 
-def _type(column: Column[Any]) -> TypeEngine[Any]:
+def _type(column: ColumnElement[Any]) -> TypeEngine[Any]:
     """As SQLite stores it: texts by their bytes, integers of 64 bits."""
     kinds: dict[type, TypeEngine[Any]] = {bool: Boolean(), int: BigInteger(), float: Float(53)}
     return kinds.get(column.type.python_type, _TEXT)

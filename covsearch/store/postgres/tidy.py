@@ -1,7 +1,8 @@
 """Remove what no reader can need: old generations, what only they have, and what dead writers staged.
 
 The current generation and the one before it stay, and every generation that somebody holds
-(:mod:`covsearch.store.postgres.pin`). Each step is a transaction of its own; what cannot be removed now is removed later.
+(:mod:`covsearch.store.postgres.pin`). Each step is a transaction of its own; what cannot be removed now is removed
+later.
 """
 
 from __future__ import annotations

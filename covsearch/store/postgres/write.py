@@ -39,7 +39,9 @@ def look_at(connection: Connection, generation: int) -> None:
 def write_rows(connection: Connection, rows: Sequence[Row], generation: int) -> list[int]:
     """Write the performances that differ from those that are shown, and end the others; numbers of new recordings."""
     query = "SELECT p.collection, p.pid, t.id, t.whole FROM performances p JOIN performance_text t USING (id)"
-    shown = {(c, pid): (id_, bytes(whole)) for c, pid, id_, whole in raw(connection).execute(query.encode(), binary=True)}
+    shown = {
+        (c, pid): (id_, bytes(whole)) for c, pid, id_, whole in raw(connection).execute(query.encode(), binary=True)
+    }
     new = [row for row in rows if shown.get(row.key, (0, b""))[1] != row.whole]
     same = {row.key for row in rows} - {row.key for row in new}
     _end(connection, PERFORMANCES, [id_ for key, (id_, _) in shown.items() if key not in same], generation)
@@ -49,7 +51,9 @@ def write_rows(connection: Connection, rows: Sequence[Row], generation: int) -> 
     wanted = [row.recording for row in new]
     numbers = {bytes(d): n for d, n in raw(connection).execute(known.encode(), [wanted], binary=True)}
     if lost := [row for row in new if row.recording not in numbers]:
-        raise TidiedAwayError(f"the recording of {lost[0].key[1]} was removed while it was added: run the command again")
+        raise TidiedAwayError(
+            f"the recording of {lost[0].key[1]} was removed while it was added: run the command again"
+        )
     sources = _sources(connection, new)
     ids = connection.scalars(
         text("SELECT nextval(pg_get_serial_sequence('performance_versions', 'id')) FROM generate_series(1, :n)"),
@@ -84,9 +88,7 @@ def write_works(connection: Connection, works: Mapping[tuple[str, str], tuple[st
     _end(connection, WORKS, [row.id for key, row in shown.items() if key not in same], generation)
     new = [(key, titled) for key, titled in works.items() if key not in same]
     lives = {"born": generation, "died": ALIVE}
-    _copy(
-        connection, WORKS, [{**lives, "collection": c, "wid": w, "title": t, "artist": a} for (c, w), (t, a) in new]
-    )
+    _copy(connection, WORKS, [{**lives, "collection": c, "wid": w, "title": t, "artist": a} for (c, w), (t, a) in new])
 
 
 def _end(connection: Connection, table: Table, ids: Sequence[int], generation: int) -> None:
@@ -142,7 +144,9 @@ def check_written(connection: Connection, generation: int, manifest: Manifest, p
     came = shown(connection)
     expected = manifest.files[ROWS]
     if came != (expected.size, expected.sha256):
-        raise ArtefactError(f"{place}: expected {expected.size} rows as sent, the server has others: nothing was published")
+        raise ArtefactError(
+            f"{place}: expected {expected.size} rows as sent, the server has others: nothing was published"
+        )
 
 
 def shown(connection: Connection) -> tuple[int, str]:
