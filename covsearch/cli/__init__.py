@@ -27,6 +27,7 @@ COMMANDS = {
     "build-index": ("build", "build_index_command", "Embed a collection and publish it as a searchable index."),
     "calibrate": ("calibrate", "calibrate_command", "Fit what a model's p is worth on its validation pairs."),
     "compare": ("compare", "compare_command", "Set two performances side by side: how alike, and where."),
+    "copy": ("copy", "copy_command", "Copy the index to a database, or to another workspace."),
     "dataset": ("dataset", "dataset", "Look into a Da-TACOS folder."),
     "doctor": ("doctor", "doctor", "Versions, machine and workspace health, for a bug report."),
     "eval-detection": ("evaluate", "eval_detection", "Covers found and false alarms, by the collection's size."),

@@ -23,10 +23,9 @@ from covsearch.store.postgres.tables import PINNED, check_version
 READING, STAGING = 711_001, 711_002
 """First numbers of advisory locks; the second is that of a generation, or of a stage."""
 _NEWEST = text(
-    "SELECT g.id, g.manifest, g.sha256, c.version, c.store "
-    "FROM current c LEFT JOIN generations g ON g.id = c.generation"
+    "SELECT g.id, g.manifest, g.sha256, c.version FROM current c LEFT JOIN generations g ON g.id = c.generation"
 )
-_THIS = text("SELECT manifest, sha256 FROM generations WHERE id = :id")
+_THIS = text("SELECT manifest, sha256, (SELECT store FROM current) AS store FROM generations WHERE id = :id")
 
 
 def name_of(generation: int) -> str:
@@ -115,7 +114,7 @@ class Pin:
                 if newest.id is None:
                     raise nothing_there(self.url)
                 check_version(newest.version)
-                generation, self.store = newest.id, newest.store
+                generation = newest.id
             hold(connection, generation)
             values = {"name": PINNED, "value": str(generation)}
             connection.execute(text("SELECT set_config(:name, :value, false)"), values)
@@ -123,7 +122,7 @@ class Pin:
             row = connection.execute(_THIS, {"id": generation}).one_or_none()
         if row is None:
             return False
-        self.generation, self.sha256 = generation, row.sha256
+        self.generation, self.sha256, self.store = generation, row.sha256, row.store
         self.manifest: Manifest = parse_manifest(row.manifest)
         return True
 
