@@ -79,7 +79,8 @@ def _started(package: Path) -> str:
             os.chown(path, int(str(who["user"])), int(str(who["group"])))
     run: Callable[..., object] = subprocess.run
     line = [programs / "initdb", "-D", data, "-U", "covsearch", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "-N"]
-    run([*line, f"--pwfile={home / 'password'}"], check=True, capture_output=True, cwd=home, **who)
+    quick = ["-c", "scram_iterations=1"]  # of a password that nobody guesses
+    run([*line, f"--pwfile={home / 'password'}", *quick], check=True, capture_output=True, cwd=home, **who)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = [word for setting in _SETTINGS for word in ("-c", setting)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from selectors import EVENT_READ, DefaultSelector
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -48,6 +49,18 @@ def raw(connection: Connection) -> psycopg.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
+
+
+def has_ended(connection: Connection) -> bool:
+    """Whether a connection with no transaction is of no use any more; asks the system, not the server.
+
+    The server says nothing on its own until it ends a connection.
+    """
+    if connection.closed or connection.invalidated or raw(connection).closed:
+        return True
+    with DefaultSelector() as waiting:
+        waiting.register(raw(connection).fileno(), EVENT_READ)
+        return bool(waiting.select(0))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 
 from covsearch.index.parts import PARTS
-from covsearch.store.postgres.link import engine_of, raw, told
+from covsearch.store.postgres.link import engine_of, has_ended, told
 from covsearch.store.postgres.pin import close, name_of, newest
 
 
@@ -26,7 +26,7 @@ class Look:
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         with self._lock, told(self._url):
-            if self._held and (self._held[0].closed or self._held[0].invalidated or raw(self._held[0]).closed):
+            if self._held and has_ended(self._held[0]):
                 close(self._held)
             if not self._held:
                 self._held.append(engine_of(self._url).connect())

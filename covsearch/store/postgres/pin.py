@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from covsearch.errors import ArtefactError
 from covsearch.guard.urls import without_password
 from covsearch.index.manifest import Manifest, parse_manifest
-from covsearch.store.postgres.link import engine_of, nothing_there, raw, told
+from covsearch.store.postgres.link import engine_of, has_ended, nothing_there, told
 from covsearch.store.postgres.tables import PINNED, check_version
 
 READING, STAGING = 711_001, 711_002
@@ -84,17 +84,16 @@ class Pin:
     def connection(self) -> Iterator[Connection]:
         """The same as a connection."""
         with self._lock, told(self.url):
-            connection = self._alive()
-            if connection.in_transaction():
-                yield connection
+            if self._held and self._held[0].in_transaction():
+                yield self._held[0]
                 return
+            connection = self._alive()
             with connection.begin():
                 yield connection
 
     def _alive(self) -> Connection:
         """The connection; a new one where the server has ended it, if the generation is still there."""
-        held = self._held[0] if self._held else None
-        if held is None or held.closed or held.invalidated or raw(held).closed:
+        if not self._held or has_ended(self._held[0]):
             generation, sha256 = self.generation, self.sha256
             if not self._hold(self._connect(), generation) or self.sha256 != sha256:
                 raise ArtefactError(f"{without_password(self.url)}: {self.name} was removed meanwhile")

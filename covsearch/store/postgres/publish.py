@@ -22,13 +22,12 @@ from covsearch.index.collection import check_vectors
 from covsearch.index.flat import recipe
 from covsearch.index.head import head_bytes
 from covsearch.index.manifest import FORMAT, Manifest, StoredFile
-from covsearch.store.postgres.link import TidiedAwayError, engine_of, told
+from covsearch.store.postgres.link import TidiedAwayError, told
 from covsearch.store.postgres.pin import Pin, hold
 from covsearch.store.postgres.rebase import Merged, merge
 from covsearch.store.postgres.recordings import check_staged, digest_of, recording, stage_recordings, staging
 from covsearch.store.postgres.rows import Row, digest_of_rows, rows_of
 from covsearch.store.postgres.state import CALIBRATION_FILE, HEAD, MODEL
-from covsearch.store.postgres.tables import make_tables
 from covsearch.store.postgres.write import ROWS, check_written, describe, look_at, write_rows, write_works
 from covsearch.store.protocols import Contents
 
@@ -57,8 +56,6 @@ def publish(url: str, contents: Contents, base: Pin | None) -> Pin:
         if len(part) != len(contents.names):
             raise ArtefactError(f"{name} of {len(contents.names)} performances expected, not of {len(part)}")
         part.check(contents.names)
-    with told(url), engine_of(url).begin() as connection:
-        make_tables(connection)
     for _ in range(_TRIES - 1):
         try:
             return _stage_and_switch(url, contents, base)

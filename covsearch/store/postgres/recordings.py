@@ -21,7 +21,7 @@ from covsearch.index.part import Part
 from covsearch.index.parts import PARTS
 from covsearch.store.postgres.link import engine_of, raw, told
 from covsearch.store.postgres.pin import STAGING, Pin
-from covsearch.store.postgres.tables import DIGEST
+from covsearch.store.postgres.tables import DIGEST, make_tables
 
 _BATCH = 500  # recordings of one transaction: what was staged by a writer that died is not sent again
 _KEPT = 128 * 2**20  # bytes of blobs that a reader keeps
@@ -41,8 +41,9 @@ def recording(vector: NDArray[np.float32], parts: Mapping[str, Part], row: int) 
 
 @contextmanager
 def staging(url: str) -> Iterator[tuple[Connection, int]]:
-    """A connection, and the number of a stage that is held for as long as that is open."""
+    """A connection, and the number of a stage that is held for as long as that is open; makes missing tables."""
     with told(url), engine_of(url).connect() as connection:
+        make_tables(connection)
         stage = connection.scalar(text("SELECT nextval('stages')"))
         connection.execute(text("SELECT pg_advisory_lock(:kind, :stage)"), {"kind": STAGING, "stage": stage})
         connection.commit()
