@@ -80,12 +80,13 @@ class NarrowStore:
     def catalogue(self) -> Any:
         return Only(Catalogue, self._store.catalogue())
 
-    def publish(self, contents: Contents) -> Any:
+    def publish(self, contents: Contents, base: Any = None) -> Any:
         assert all(isinstance(content, bytes) for content in contents.model_files.values())
-        return Only(State, self._store.publish(contents))
+        assert base is None or isinstance(base, Only)
+        return Only(State, self._store.publish(contents, base))
 
-    def writing(self) -> AbstractContextManager[None]:
-        held: AbstractContextManager[None] = self._store.writing()
+    def writing(self, *, beside: bool = False) -> AbstractContextManager[None]:
+        held: AbstractContextManager[None] = self._store.writing(beside=beside)
         return held
 
 

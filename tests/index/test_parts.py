@@ -58,6 +58,13 @@ class Lengths(Part):
     def load(cls, path: Path, manifest: Manifest) -> Lengths:
         return cls(np.fromfile(path), manifest.parts["lengths"])
 
+    def blob(self, row: int) -> bytes:
+        return self.values[row : row + 1].tobytes()
+
+    @classmethod
+    def of_blobs(cls, blobs: Sequence[bytes], manifest: Manifest) -> Lengths:
+        return cls(np.frombuffer(b"".join(blobs)), manifest.parts["lengths"])
+
     def check(self, names: Sequence[str]) -> None:
         for name, value in zip(names, self.values.tolist(), strict=True):
             if not value > 0:
