@@ -225,6 +225,8 @@ def remove_performances(workspace: Workspace, pids: Sequence[str]) -> RemoveRepo
         meant = {pid: catalogue.resolve(pid) for pid in pids}
         names = rows.names(rows.keys, ordered=False)
         gone = {name for name in meant.values() if name}
+        if not gone <= set(names):
+            raise CovsearchError("others changed the index meanwhile; nothing was removed: run the command again")
         kept = [row for row, name in enumerate(names) if name not in gone]
         if not kept:
             raise UsageError(f"an index needs at least one performance, and these are all {len(names)} that it has")

@@ -50,7 +50,8 @@ class Verification:
             return ()
         known = next((found.manifest for found in (self.current, *self.others) if found.manifest), None)
         back = next((found.back for found in self.others if found.back), None)
-        return (_rebuild(known), *([back] if back else []))
+        again = _rebuild(known, store_of(self.workspace).place if self.workspace.store else None)
+        return (again, *([back] if back else []))
 
 
 def verify_workspace(workspace: Workspace, progress: Progress = silent) -> Verification:
@@ -65,9 +66,9 @@ def verify_workspace(workspace: Workspace, progress: Progress = silent) -> Verif
     return Verification(workspace, current, tuple(others))
 
 
-def _rebuild(manifest: Facts | None) -> str:
+def _rebuild(manifest: Facts | None, store: str | None) -> str:
     """The command that builds the same kind of index again."""
-    words = ["covsearch", "build-index"]
+    words = ["covsearch", "build-index", *(["--store", store] if store else [])]
     if manifest and manifest.source:
         words += ["--vectors" if manifest.foreign else "--dataset", manifest.source]
     if manifest and not manifest.foreign:

@@ -20,7 +20,13 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 PASSWORD = "s3cret-of-tests"
-_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=64MB")
+_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "shared_buffers=64MB",
+)
 
 
 @cache
@@ -89,7 +95,7 @@ def _started(package: Path) -> str:
         process = subprocess.Popen(
             [programs / "postgres", "-D", data, *listen, *options], stdout=log, stderr=log, cwd=home, **who
         )  # type: ignore[call-overload]
-    atexit.register(_stop, process, home)
+    atexit.register(_stop, process, home, os.getpid())
     url = f"postgresql://covsearch:{PASSWORD}@127.0.0.1:{port}/postgres"
     _wait(url, process, home / "log")
     return url
@@ -110,9 +116,10 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"PostgreSQL does not answer: {log.read_text(errors='replace')}")
 
 
-def _stop(process: subprocess.Popen[bytes], home: Path) -> None:
-    owner = os.getpid() == process.__dict__.get("_owner", os.getpid())
-    if owner and process.poll() is None:
+def _stop(process: subprocess.Popen[bytes], home: Path, owner: int) -> None:
+    if os.getpid() != owner:  # a fork of the process that started it
+        return
+    if process.poll() is None:
         process.terminate()
         process.wait(30)
     shutil.rmtree(home, ignore_errors=True)

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, any_, literal, text
+from sqlalchemy import BigInteger, Connection, any_, literal, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.words import Question, Term
-from covsearch.db.catalogue import SqlCatalogue, columns_and_versions
+from covsearch.db.catalogue import Sessions, SqlCatalogue, columns_and_versions
 from covsearch.db.models import TEXT_COLUMNS, PerformanceRow
-from covsearch.store.postgres.pin import Pin
 
 _BEGINNING = 8  # characters of the longest beginning that is a key
 _K1, _B = 1.2, 0.75  # of BM25, as FTS5 has them
@@ -43,15 +43,22 @@ def tokens_column(texts: Mapping[str, str]) -> int:
     return sum(len(texts[column].split()) for column in TEXT_COLUMNS)
 
 
+class Seen(Sessions, Protocol):
+    """A generation that views show."""
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """A connection with a transaction in which they do."""
+
+
 class PostgresCatalogue(SqlCatalogue):
-    """The metadata of the generation that `pin` holds.
+    """The metadata of the generation that `pin` holds, or that a transaction sees.
 
     Parameters
     ----------
-    pin : Pin
+    pin : Pin, or another Seen
     """
 
-    def __init__(self, pin: Pin) -> None:
+    def __init__(self, pin: Seen) -> None:
         super().__init__(pin)
         self._pin = pin
 

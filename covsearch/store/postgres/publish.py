@@ -91,7 +91,7 @@ def switch(
         look_at(connection, before or 0)
         merged = Merged(contents.performances, contents.origins, digests)
         if base is not None and before is not None and before != base.generation:
-            merged = merge(url, base, before, merged)
+            merged = merge(connection, base, before, merged)
         rows = rows_of(merged.performances, merged.origins, merged.recordings)
         numbers = write_rows(connection, rows, generation)
         write_works(connection, works_of(merged.performances), generation)

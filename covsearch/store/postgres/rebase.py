@@ -6,14 +6,19 @@ meanwhile stays. Where two changed the same performance, and not alike, the late
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from covsearch.dataset.ids import in_words, natural_key
 from covsearch.dataset.names import full_name, names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.errors import CovsearchError
+from covsearch.index.manifest import parse_manifest
 from covsearch.store.postgres.catalogue import PostgresCatalogue
 from covsearch.store.postgres.link import raw
 from covsearch.store.postgres.pin import Pin
@@ -41,16 +46,43 @@ class Merged:
 _One = tuple[Performance, Origin | None, bytes]
 
 
-def merge(url: str, base: Pin, newest: int, mine: Merged) -> Merged:
-    """What `mine` changed of `base`, applied to the generation `newest`; the caller keeps that from being replaced.
+class Shown:
+    """The generation that the views of a connection show, inside of its transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """The connection itself."""
+        yield self._connection
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session that leaves the transaction as it is."""
+        with Session(self._connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+
+
+def merge(connection: Connection, base: Pin, newest: int, mine: Merged) -> Merged:
+    """What `mine` changed of `base`, applied to the newest generation, which the views show.
+
+    Parameters
+    ----------
+    connection : Connection
+        In the transaction that publishes, so nobody replaces the newest generation.
+    base : Pin
+    newest : int
+    mine : Merged
 
     Raises
     ------
     CovsearchError
         When others changed one of the same performances, or built the index anew.
     """
-    theirs = Pin(url, newest)
-    if (theirs.manifest.model, theirs.manifest.parts) != (base.manifest.model, base.manifest.parts):
+    theirs, query = Shown(connection), text("SELECT manifest FROM generations WHERE id = :id")
+    manifest = parse_manifest(str(connection.scalar(query, {"id": newest})))
+    if (manifest.model, manifest.parts) != (base.manifest.model, base.manifest.parts):
         raise CovsearchError("the index was built again meanwhile; nothing was published: run the command again")
     before, now = _owns(base), _owns(theirs)
     rows = {row.key: row for row in rows_of(mine.performances, mine.origins, mine.recordings)}
@@ -70,14 +102,14 @@ def merge(url: str, base: Pin, newest: int, mine: Merged) -> Merged:
     return _ordered(list(merged.values()))
 
 
-def _owns(pin: Pin) -> dict[Key, bytes]:
+def _owns(pin: Pin | Shown) -> dict[Key, bytes]:
     """The digest of what is of each performance alone."""
     query = b"SELECT collection, pid, own FROM performances JOIN performance_text USING (id)"
     with pin.connection() as connection:
         return {(c, pid): bytes(own) for c, pid, own in raw(connection).execute(query, binary=True)}
 
 
-def _everything(pin: Pin) -> dict[Key, _One]:
+def _everything(pin: Shown) -> dict[Key, _One]:
     """All performances of a generation."""
     catalogue = PostgresCatalogue(pin)
     names = catalogue.names()
