@@ -21,12 +21,6 @@ import pytest
 
 PASSWORD = "s3cret-of-tests"
 _SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "max_connections=200",
-    "shared_buffers=64MB",
-)
 
 
 @cache
