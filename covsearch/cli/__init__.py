@@ -34,7 +34,7 @@ COMMANDS = {
     "eval-retrieval": ("evaluate", "eval_retrieval", "MAP, ranks and recall of a search, with baselines."),
     "extract": ("extract", "extract", "Write features of a folder of audio as HDF5 files."),
     "find": ("query", "find", "Find performances by title or artist."),
-    "groups": ("groups", "groups", "Find all works in the index from the music alone."),
+    "groups": ("groups", "groups", "Find all works in the index, and correct them."),
     "model": ("model", "model", "Look into a trained model."),
     "query": ("query", "query", "Rank the collection as covers of one performance."),
     "remove": ("update", "remove", "Remove performances from the index."),
