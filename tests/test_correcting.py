@@ -140,7 +140,7 @@ def test_undo_takes_everything_back(index: Index) -> None:
 def test_a_contradiction_is_refused_and_nothing_is_kept_of_it(index: Index) -> None:
     index.corrections.accept("P_1", "P_2")
     index.corrections.accept("P_2", "P_3")
-    with pytest.raises(UsageError, match="“P_3 is no version of P_1” contradicts correction 1, .* correction 2, "):
+    with pytest.raises(UsageError, match=r"“P_3 is no version of P_1” contradicts correction 1, .* correction 2, "):
         index.corrections.split("P_3", "P_1")
     assert len(index.corrections) == 2
 
