@@ -205,7 +205,7 @@ class Index:
         return Corrections(self._store, self.groups)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
+        """Performances by title, artist or album; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
 
     def versions(self, work: str) -> list[str]:

@@ -33,7 +33,7 @@ COMMANDS = {
     "eval-pairs": ("evaluate", "eval_pairs", "Accuracy, AUC and ROC on held-out pairs, with baselines."),
     "eval-retrieval": ("evaluate", "eval_retrieval", "MAP, ranks and recall of a search, with baselines."),
     "extract": ("extract", "extract", "Write features of a folder of audio as HDF5 files."),
-    "find": ("query", "find", "Find performances by title or artist."),
+    "find": ("query", "find", "Find performances by title, artist or album."),
     "groups": ("groups", "groups", "Find all works in the index, and correct them."),
     "model": ("model", "model", "Look into a trained model."),
     "query": ("query", "query", "Rank the collection as covers of one performance."),

@@ -111,7 +111,7 @@ class Catalogue(Protocol):
         """Up to `n` names that `text` may have meant, the likeliest first."""
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
+        """Performances whose title, artist, album or work has all words of `text`, the best first.
 
         Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
         A text without a letter is looked for as it is. Nothing in `text` is an operator.
