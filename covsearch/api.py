@@ -16,7 +16,7 @@ from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
 from covsearch.store import store_of
-from covsearch.workspace import Workspace, expanded, find_workspace
+from covsearch.workspace import Workspace, expanded, find_workspace, is_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ class Index:
         """
         wanted: dict[str, Any] = {"top": top, "candidates": candidates, "rerank": rerank}
         windows = rerank == WINDOWS
-        if isinstance(asked, str) and (not expanded(asked).is_file() or asked in self):
+        if isinstance(asked, str) and (not is_file(asked) or asked in self):
             if frame_rate is not None:
                 raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
             return self._searcher(windows).query(asked, **wanted)

@@ -16,6 +16,7 @@ from covsearch.errors import NotFoundError, UsageError
 from covsearch.groups import ALARMS, Groups
 from covsearch.progress import Progress, silent
 from covsearch.search import unknown_pid
+from covsearch.workspace import expanded
 
 if TYPE_CHECKING:
     from covsearch.store.protocols import Catalogue, Publisher
@@ -158,7 +159,7 @@ class Corrections(Sequence[Correction]):
         UsageError
             When it contradicts a correction that holds.
         """
-        table = read_table(Path(path))
+        table = read_table(expanded(path))
         catalogue, named = self._named(table.ids)
         name = dict(zip(table.ids, named, strict=True)).__getitem__
         together = [tuple(map(name, ids)) for ids in table.together]

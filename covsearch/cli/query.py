@@ -18,7 +18,7 @@ from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.ranking import COSINE, RERANKS, WINDOWS
-from covsearch.workspace import Workspace, expanded
+from covsearch.workspace import Workspace, is_file
 
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
@@ -94,7 +94,7 @@ def query(
         raise UsageError("expected a performance id (like P_22), a file, or --file, one of them")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
-    by_file = bool(files) or expanded(str(asked)).is_file()
+    by_file = bool(files) or is_file(str(asked))
     if not by_file and frame_rate is not None:
         raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)
