@@ -21,7 +21,7 @@ from covsearch.guard.files import RefusedError, read_bytes
 GROUP, PID, FOUND = "group", "pid", "found"
 COLUMNS = (GROUP, PID, "title", "artist", "cover_probability", "kind", FOUND)
 """``group`` is there to be edited; ``found`` says which group it was."""
-MAX_BYTES, MAX_ROWS = 64_000_000, 500_000
+MAX_BYTES, MAX_ROWS = 64 * 2**20, 500_000
 
 
 @dataclass(frozen=True)
