@@ -24,7 +24,7 @@ from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
 from covsearch.stages import SPAN
 from covsearch.store import store_of
-from covsearch.workspace import Workspace, expanded
+from covsearch.workspace import Workspace, expanded, is_file
 
 if TYPE_CHECKING:
     from covsearch.sides import Side
@@ -240,14 +240,14 @@ def _opened(workspace: Workspace) -> Searcher | None:
 
 
 def _is_file(searcher: Searcher, asked: str) -> bool:
-    return searcher.catalogue.resolve(asked) is None and expanded(asked).is_file()
+    return searcher.catalogue.resolve(asked) is None and is_file(asked)
 
 
 def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
     """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
     if searcher is not None and searcher.chroma is None:
         searcher = None  # foreign vectors: no model of theirs hears files
-    if searcher is None and not all(expanded(asked).is_file() for asked in (a, b)):
+    if searcher is None and not all(is_file(asked) for asked in (a, b)):
         own = store_of(workspace).current()  # raises: without an index, there are only files
         raise UsageError(f"comparing needs chroma, and the index ({own}) has only foreign vectors: name two files")
     from covsearch.sides import judge_sides, model_of, side_of_file, side_of_index  # torch: two ids do without

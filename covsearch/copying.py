@@ -58,6 +58,7 @@ def copy_index(source: Workspace, target: Workspace, cache: Path, progress: Prog
     """Publish the current state of `source` in `target`, and compare the two value by value.
 
     What is fetched is kept in `cache` until the copy is published, so that a run that was stopped goes on where it was.
+    Corrections are copied where `target` has none.
 
     Parameters
     ----------
@@ -87,6 +88,8 @@ def copy_index(source: Workspace, target: Workspace, cache: Path, progress: Prog
         contents, resumed = old.read(lambda opened: _fetched(opened, folder, progress), None)
         state = new.publish(contents)
         new.read(lambda opened: _compare(opened, contents, progress), None)
+        said = old.corrections()
+        new.amend(lambda text: text or said)
     shutil.rmtree(folder, ignore_errors=True)
     counts = (state.manifest.count, state.manifest.works)
     return CopyReport(old.place, new.place, *counts, state.name, resumed, time.perf_counter() - started)

@@ -18,6 +18,7 @@ import click
 
 from covsearch import __version__
 from covsearch.cli.limits import check_address_space, out_of_memory
+from covsearch.cli.options import NamedPath
 from covsearch.cli.shown import shown
 from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
@@ -34,8 +35,8 @@ COMMANDS = {
     "eval-pairs": ("evaluate", "eval_pairs", "Accuracy, AUC and ROC on held-out pairs, with baselines."),
     "eval-retrieval": ("evaluate", "eval_retrieval", "MAP, ranks and recall of a search, with baselines."),
     "extract": ("extract", "extract", "Write features of a folder of audio as HDF5 files."),
-    "find": ("query", "find", "Find performances by title or artist."),
-    "groups": ("groups", "groups", "Find all works in the index from the music alone."),
+    "find": ("query", "find", "Find performances by title, artist or album."),
+    "groups": ("groups", "groups", "Find all works in the index, and correct them."),
     "model": ("model", "model", "Look into a trained model."),
     "query": ("query", "query", "Rank the collection as covers of one performance."),
     "remove": ("update", "remove", "Remove performances from the index."),
@@ -107,16 +108,8 @@ class Commands(click.Group):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
-class _Folder(click.Path):
-    """A folder that need not be there; an empty text is none, where ``Path("")`` is the current one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse an empty text."""
-        return super().convert(value, param, ctx) if value else self.fail("expected a folder, got an empty text")
-
-
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--home", type=_Folder(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
+@click.option("--home", type=NamedPath(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
 @click.version_option(__version__, prog_name="covsearch")
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None) -> None:

@@ -19,7 +19,7 @@ from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.ranking import COSINE, RERANKS, WINDOWS
-from covsearch.workspace import Workspace, expanded
+from covsearch.workspace import Workspace, is_file
 
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
@@ -96,7 +96,7 @@ def query(
         raise UsageError("expected a performance id (like P_22), a file, or --file, one of them")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
-    by_file = bool(files) or expanded(str(asked)).is_file()
+    by_file = bool(files) or is_file(str(asked))
     if not by_file and frame_rate is not None:
         raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)
@@ -126,7 +126,7 @@ class _Words(click.Command):
 @STORE
 @click.pass_obj
 def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Find performances whose title or artist, or whose work's, have all WORDS; the last may be cut short.
+    """Find performances whose title, artist, album or work has all WORDS; the last may be cut short.
 
     \b
     covsearch find o haupt
@@ -140,7 +140,7 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     text = " ".join(words)
     hits = api.Index(workspace).find(text, limit)
     if not hits:
-        raise NotFoundError(f"no title or artist in the index has the words {text!r}; try fewer of them")
+        raise NotFoundError(f"no title, artist or album in the index has the words {text!r}; try fewer of them")
     if as_json:
         click.echo(json.dumps({"text": text, "limit": limit, "hits": [hit.to_dict() for hit in hits]}, indent=2))
         return

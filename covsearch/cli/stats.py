@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.cli.build import key_in_words
 from covsearch.cli.options import STORE
 from covsearch.counting import counted
 from covsearch.workspace import Workspace
@@ -46,10 +47,10 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
         yield "store", found.place
     yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
     rate = "" if m.frame_rate is None else f", {m.frame_rate:.2f} frames/s"
-    yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}{rate}"
+    yield "dataset", f"{m.source or 'the bundled sample'}, collection {m.subset}{rate}"
     yield (
         "performances",
-        f"{m.count:,} of {counted(m.works, 'work')}, {found.alone:,} with one performance only",
+        f"{m.count:,} of {counted(sum(found.works.values()), 'work')}, {found.alone:,} with one performance only",
     )
     for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
         yield "collection", f"{name}: {counted(performances, 'performance')} of {counted(works, 'work')}"
@@ -66,7 +67,7 @@ def _model(found: Stats) -> Iterator[tuple[str, str]]:
         yield "vectors", f"foreign ({m.model}), of {m.dim:,} numbers{several}; ranked by cosine"
         return
     rate = f", {f.rate:.2f} frames/s" if f.rate else ""
-    yield "model", f"{m.model} sees {f.features}{rate}, at most {f.frames:,} frames, key {f.key}"
+    yield "model", f"{m.model} sees {f.features}{rate}, at most {f.frames:,} frames, {key_in_words(f)}"
     yield "windows", _windows(found)
 
 

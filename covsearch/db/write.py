@@ -137,6 +137,7 @@ def performance_row(row: int, p: Performance, source: int | None) -> dict[str, A
         "wid": p.wid,
         "title": p.title,
         "artist": p.artist,
+        "album": p.album,
         "year": p.year,
         "instrumental": p.instrumental,
         "artist_mbid": p.artist_mbid,
@@ -154,5 +155,6 @@ def match_rows(performances: Iterable[Performance]) -> Iterable[dict[str, Any]]:
 
 def text_row(row: int, p: Performance, work: tuple[str, str]) -> dict[str, Any]:
     """What a performance is found by: its texts and its work's in normal form."""
-    texts = {"title": p.title, "artist": p.artist, "work_title": work[0], "work_artist": work[1]}
+    of_work = {"work_title": work[0], "work_artist": work[1]}
+    texts = {"title": p.title, "artist": p.artist, **of_work, "album": p.album}
     return {"rowid": row, **{column: " ".join(words_of(text)) for column, text in texts.items()}}

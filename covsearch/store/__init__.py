@@ -23,6 +23,8 @@ POSTGRES = ("postgresql://", "postgres://")
 def store_of(workspace: Workspace) -> Publisher:
     """The back end that holds the index of `workspace`: the database that it names, else its own files.
 
+    Works are as its corrections have them.
+
     Raises
     ------
     UsageError
@@ -30,16 +32,18 @@ def store_of(workspace: Workspace) -> Publisher:
     MissingExtraError
         When the driver of the database is not installed.
     """
+    from covsearch.store.corrected import CorrectedStore
+
     if workspace.store is not None:
         if not workspace.store.startswith(POSTGRES):
             shown = without_password(workspace.store)
             raise UsageError(f"expected a store like postgresql://USER@HOST/DATABASE, got {shown}")
         from covsearch.store.postgres import PostgresStore
 
-        return PostgresStore(workspace)
+        return CorrectedStore(PostgresStore(workspace))
     from covsearch.store.local import LocalStore
 
-    return LocalStore(workspace)
+    return CorrectedStore(LocalStore(workspace))
 
 
 def in_memory(names: Sequence[str], vectors: NDArray[np.float32], head: Head) -> VectorStore:

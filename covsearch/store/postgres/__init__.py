@@ -87,6 +87,14 @@ class PostgresStore:
         self.tidy()
         return PostgresState(pin)
 
+    def corrections(self) -> str:
+        """The document of corrections; empty before the first publication."""
+        return self._look.corrections()
+
+    def amend(self, change: Callable[[str], str]) -> None:
+        """Replace the document of corrections; who comes at the same time waits."""
+        self._look.amend(change)
+
     def sizes(self) -> Mapping[str, int]:
         """Bytes of the rows of every generation; what two of them have is counted for both."""
         return self._look.sizes()

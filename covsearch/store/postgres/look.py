@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
+from covsearch.corrections.log import read_log
+from covsearch.errors import NotFoundError
 from covsearch.index.parts import PARTS
 from covsearch.store.postgres.link import engine_of, has_ended, told
 from covsearch.store.postgres.pin import close, name_of, newest
+from covsearch.store.postgres.tables import make_tables
 
 
 class Look:
@@ -41,6 +44,23 @@ class Look:
         """Number of the current generation, and SHA-256 of its manifest; a NotFoundError where there is none."""
         with self._connection() as connection:
             return newest(connection, self._url)
+
+    def corrections(self) -> str:
+        """The document of corrections, empty where there are no tables yet."""
+        try:
+            with self._connection() as connection:
+                found = str(connection.scalar(text("SELECT document FROM corrections")))
+        except NotFoundError:
+            return ""
+        return read_log(found).text
+
+    def amend(self, change: Callable[[str], str]) -> None:
+        """Replace the document by what `change` makes of it."""
+        with self._connection() as connection:
+            make_tables(connection)
+            before = str(connection.scalar(text("SELECT document FROM corrections FOR UPDATE")))
+            query = text("UPDATE corrections SET document = :after")
+            connection.execute(query, {"after": change(read_log(before).text)})
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every generation by its name, the oldest first."""

@@ -122,6 +122,12 @@ CURRENT = Table(
     Column("version", _TEXT, nullable=False, comment="of these tables"),
     Column("store", _TEXT, nullable=False, comment="random, another one in every database"),
 )
+CORRECTIONS = Table(
+    "corrections",
+    _META,
+    Column("one", Boolean, primary_key=True, comment="true: there is one row"),
+    Column("document", _TEXT, nullable=False, comment="covsearch.corrections.log; of no generation"),
+)
 DIGEST = "sha256(sha256(vector) || " + " || ".join(f"coalesce(sha256({name}), '\\x00')" for name in PARTS) + ")"
 """Of a recording, as the server computes it; :func:`covsearch.store.postgres.recordings.digest_of` does the same."""
 
@@ -156,6 +162,7 @@ def make_tables(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
     made = "INSERT INTO current VALUES (true, NULL, :version, md5(random()::text || clock_timestamp()::text))"
     connection.execute(text(made), {"version": VERSION})
+    connection.execute(text("INSERT INTO corrections VALUES (true, '')"))
 
 
 def check_version(came: str) -> None:
