@@ -308,7 +308,7 @@ def summary(a: Together, b: Deaths) -> str:
     """Both as Markdown."""
     lines = [
         f"PostgreSQL: {a.reads:,} reads during {a.publishes} publications of eight songs and {a.added} additions of "
-        f"two, in {READERS} + 1 + {a.added} processes, {a.seconds:.0f} s.",
+        f"two, in {READERS} + 1 + {a.added} processes.",
         "",
         "| reads | states seen | torn | lost | doubled | failed |",
         "|---:|---:|---:|---:|---:|---:|",

@@ -1,4 +1,4 @@
-"""What every back end does with several writers at once: the specification of `writing` and of the `base` of a change."""
+"""What every back end does with several writers at once: the specification of `writing` and of a change's `base`."""
 
 from __future__ import annotations
 
