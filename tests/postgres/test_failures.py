@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 from postgres_server import database, server
 from published import publish
 
 import covsearch
-from covsearch.errors import ArtefactError, MissingExtraError, NotFoundError, UsageError
+from covsearch.errors import ArtefactError, CovsearchError, MissingExtraError, NotFoundError, UsageError
 from covsearch.guard.urls import without_password, without_passwords
 from covsearch.store import store_of
 from covsearch.workspace import Workspace, find_workspace
@@ -139,8 +140,6 @@ def test_the_store_is_named_by_the_call_the_environment_or_the_workspace(
 
 
 def test_tables_of_another_covsearch_are_refused(workspace: Workspace) -> None:
-    import psycopg
-
     publish(workspace)
     with psycopg.connect(str(workspace.store)) as connection:
         connection.execute("UPDATE covsearch.current SET version = '99.9'")
@@ -150,8 +149,6 @@ def test_tables_of_another_covsearch_are_refused(workspace: Workspace) -> None:
 
 
 def test_a_server_that_ends_every_connection_is_connected_to_again(workspace: Workspace) -> None:
-    import psycopg
-
     publish(workspace)
     index = covsearch.open(workspace.home, store=workspace.store)
     expected = index.query("P_1", top=5).to_dict()
@@ -176,6 +173,30 @@ def test_metadata_that_cannot_be_stored_is_an_artefact_error(workspace: Workspac
             publish_contents(workspace, contents(tmp_path, odd))
     with pytest.raises(NotFoundError):
         store_of(workspace).current()
+
+
+def test_a_database_that_cannot_hold_every_title_is_refused(tmp_path: Path) -> None:
+    with psycopg.connect(server(), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS t_latin")
+        connection.execute("CREATE DATABASE t_latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(UsageError, match="expected a database in UTF8, this one is in LATIN1: make one with"):
+        publish(Workspace(tmp_path, at(path="/t_latin")))
+
+
+def test_who_may_only_read_can_ask(workspace: Workspace) -> None:
+    publish(workspace)
+    with psycopg.connect(str(workspace.store), autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'reader'").fetchone():
+            connection.execute("CREATE ROLE reader LOGIN PASSWORD 'reads'")
+        connection.execute("GRANT USAGE ON SCHEMA covsearch TO reader")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA covsearch TO reader")
+    url = at(user="reader:reads", path=urlsplit(str(workspace.store)).path)
+    index = covsearch.open(workspace.home, store=url)
+    assert len(index.query("P_1", top=50)) == 39
+    assert index.find("love")
+    assert index.verify().current.problems == ()
+    with pytest.raises(CovsearchError, match="PostgreSQL says: permission denied"):
+        index.remove("P_1")
 
 
 def test_a_usage_error_names_what_is_known(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy.types import TypeEngine
 
 from covsearch.db.models import SCHEMA as MODELS
 from covsearch.db.models import Base, FeatureFileRow, MusicBrainzRow, PerformanceRow, SourceRow, WorkRow
-from covsearch.errors import ArtefactError
+from covsearch.errors import ArtefactError, UsageError
 from covsearch.index.parts import PARTS
 from covsearch.store.postgres.link import SCHEMA
 
@@ -151,11 +151,23 @@ def _statements() -> list[str]:
 
 
 def make_tables(connection: Connection) -> None:
-    """Make schema and tables where they are not there; inside the caller's transaction, one caller at a time."""
+    """Make schema and tables where they are not there; inside the caller's transaction, one caller at a time.
+
+    Raises
+    ------
+    UsageError
+        When the database cannot hold all characters.
+    ArtefactError
+        When its tables are another covsearch's.
+    """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('covsearch tables'))"))
     if connection.scalar(text(f"SELECT to_regclass('{SCHEMA}.current')")) is not None:
         check_version(connection.scalar(text("SELECT version FROM current")))
         return
+    if (came := connection.scalar(text("SHOW server_encoding"))) != "UTF8":
+        raise UsageError(
+            f"expected a database in UTF8, this one is in {came}: make one with `createdb --encoding UTF8`"
+        )
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
     _META.create_all(connection, checkfirst=False)
     for statement in _statements():
