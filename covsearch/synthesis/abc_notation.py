@@ -148,6 +148,7 @@ def _apply(tune: _Tune, name: str, value: str) -> None:
     """What a field says from here on."""
     if name == "V":
         tune.voice = value.split()[0] if value else ""
+        _ = tune.now  # parts stand in the order in which voices are named
     elif name == "K":
         tune.key = _key(value)
     elif name == "L" and (length := _fraction(value)):

@@ -53,7 +53,9 @@ class Archive:
             self._zip = self._opened()
             self.names = sorted(name for name in self._zip.namelist() if not name.endswith("/"))
         else:
-            raise NotFoundError(f"{path}: expected a folder or a zip archive of songs")
+            raise NotFoundError(
+                f"{path}: expected a folder of MIDI files, or a zip archive or folder of scores or charts"
+            )
         if len(self.names) > MAX_FILES:
             raise ArtefactError(f"{path}: holds {len(self.names):,} files; at most {MAX_FILES:,} are read")
 
@@ -61,7 +63,7 @@ class Archive:
         try:
             return zipfile.ZipFile(io.BytesIO(read_bytes(self.path, MAX_ARCHIVE_BYTES)))
         except (RefusedError, zipfile.BadZipFile, NotImplementedError) as e:
-            raise ArtefactError(f"{self.path}: expected a folder or a zip archive of songs: {e}") from e
+            raise ArtefactError(f"{self.path}: expected a zip archive of scores or charts: {e}") from e
 
     @property
     def fingerprint(self) -> str:

@@ -15,7 +15,7 @@ from covsearch.synthesis.archive import Archive
 from covsearch.synthesis.readings import Reading
 from covsearch.synthesis.song import Notes, Song
 
-VERSION = 1
+VERSION = 2
 """Raise it when readers read something else: files of other versions are not read."""
 _NOTES = ("start", "length", "pitch", "velocity", "layer")
 
@@ -52,7 +52,7 @@ def read_kept(path: Path) -> Read | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         said = json.loads(arrays["about"].tobytes().decode("utf-8", "surrogatepass"))
         return _readings(said["songs"], arrays), [(name, why) for name, why in said["refused"]]
