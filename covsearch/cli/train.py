@@ -89,8 +89,8 @@ _EPILOG = "\n\n".join(
     "--synthesize",
     "sources",
     multiple=True,
-    help="Train on covers made of the songs in this folder of MIDI files; in this zip archive or folder of MusicXML scores, "
-    "ABC tunes or chord charts; or in music21's corpus: music21. Repeatable.",
+    help="Train on covers made of the songs in this folder of MIDI files; in this zip archive or folder of MusicXML "
+    "scores, ABC tunes or chord charts; or in music21's corpus: music21. Repeatable.",
 )
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @click.option("--aligner", is_flag=True, help="Train the learned aligner instead of a branch; needs --synthesize.")

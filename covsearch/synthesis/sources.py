@@ -14,6 +14,7 @@ from covsearch.synthesis.cover import CoverMaker
 from covsearch.synthesis.formats import has_songs, read_archive
 from covsearch.synthesis.held_out import sample_held_out
 from covsearch.synthesis.kept import kept_file, read_kept, write_kept
+from covsearch.synthesis.licence import MUSIC21, UNSAID, folder_licence, licence_of
 from covsearch.synthesis.midi import has_midi, read_midi_folder
 from covsearch.synthesis.readings import Reading
 from covsearch.synthesis.scores import corpus_songs
@@ -36,12 +37,15 @@ class SongCollection:
         Files that could not be read or may not be trained on, and why.
     again : int
         Files that are the same recording as another one.
+    licence : str
+        By the words beside the songs.
     """
 
     name: str
     maker: CoverMaker
     refused: tuple[tuple[Path, str], ...] = ()
     again: int = 0
+    licence: str = UNSAID
 
     @property
     def notes(self) -> int:
@@ -84,7 +88,7 @@ def open_collections(
         path = Path(name)
         if name == CORPUS and not path.is_dir():
             kinds = corpus_songs(cache, progress)
-            found += [SongCollection(kind, CoverMaker(songs)) for kind, songs in kinds.items()]
+            found += [SongCollection(kind, CoverMaker(songs), licence=MUSIC21) for kind, songs in kinds.items()]
             continue
         one = _midi_collection(path, progress) if _is_midi(path) else _archive_collection(path, cache, progress)
         found.append(one)
@@ -124,7 +128,8 @@ def _midi_collection(path: Path, progress: Progress) -> SongCollection:
         raise NotFoundError(f"{path}: none of {len(refused)} MIDI files can be read; the first, {first}: {reason}")
     files = [(path / song.name, Reading(song, ())) for song in songs]
     kept, held = _allowed(files)
-    return SongCollection(path.resolve().name, CoverMaker([one.song for one in kept]), (*refused, *held))
+    maker = CoverMaker([one.song for one in kept])
+    return SongCollection(path.resolve().name, maker, (*refused, *held), licence=folder_licence(path))
 
 
 def _archive_collection(path: Path, cache: Path, progress: Progress) -> SongCollection:
@@ -141,7 +146,8 @@ def _archive_collection(path: Path, cache: Path, progress: Progress) -> SongColl
     kept, held = _allowed([(path / one.song.name, one) for one in readings])
     songs, again = works_of(kept)
     left = ((path / name, why) for name, why in refused)
-    return SongCollection(archive.name, CoverMaker(songs), (*left, *held), again)
+    licence = licence_of(archive.names, archive.read)
+    return SongCollection(archive.name, CoverMaker(songs), (*left, *held), again, licence)
 
 
 def _allowed(files: Sequence[tuple[Path, Reading]]) -> tuple[list[Reading], list[tuple[Path, str]]]:

@@ -192,3 +192,17 @@ def test_symbols_too_few_for_a_lead_sheet_do_not_count() -> None:
     song = musicxml_reading("a.mxl", packed(score_xml(bars)), {}).song
     assert set(song.notes.layer.tolist()) == {MELODY}
     assert not (song.chords == song.chords[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("files", "licence"),
+    [
+        ({"LICENSE": "MIT License\n", "README.txt": "public domain"}, "MIT"),
+        ({"README.txt": "available under a CC0 license; the idea is in the public domain"}, "CC0"),
+        ({"README.md": "they are in the public domain"}, "public domain"),
+        ({"inside/LICENSE": "MIT License"}, "no licence said"),
+        ({"README.txt": "words"}, "no licence said"),
+    ],
+)
+def test_the_licence_is_what_stands_beside_the_songs(tmp_path: Path, files: dict[str, str], licence: str) -> None:
+    assert opened(archive(tmp_path / "a.zip", {"0.mxl": lead_sheet(0), **files}), tmp_path / "cache").licence == licence
