@@ -173,8 +173,8 @@ def markdown(result: dict[str, Any]) -> str:
     lines += [
         "",
         "NNLS takes overtones away, HPCP adds subharmonics: levels differ by kind. Comparable is what is said to be.",
-        "`outside the chord`: share of a frame's energy on pitch classes that the chart's chord has not; a semitone up:",
-        "of the same chords moved, which says that charts and recordings run together.",
+        "`outside the chord`: share of a frame's energy on pitch classes that the chart's chord has not; a semitone",
+        "up: of the same chords moved, which says that charts and recordings run together.",
         "",
         "| Mean frame, from the root up | " + " | ".join(str(k) for k in range(12)) + " | cosine |",
         "|---|" + "---:|" * 13,

@@ -91,8 +91,8 @@ def markdown(result: dict[str, Any]) -> str:
     lines += [
         "",
         "Held out: works that models are judged by. Works with versions: several songs that are one composition. Notes",
-        "and chords are of all songs, invented ones with them; lengths are in the song's own tempo. Of music21's corpus,",
-        "what is held out is not counted.",
+        "and chords are of all songs, invented ones with them; lengths are in the song's own tempo. Of music21's",
+        "corpus, what is held out is not counted.",
     ]
     return "\n".join(lines) + "\n"
 
