@@ -41,11 +41,11 @@ _MODES = {
 _FIELD = re.compile(r"([A-Za-z]):(.*)")
 _KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)")
 _PITCH = r"(?:\^\^|\^|__|_|=)?[A-Ga-g][,']*"
-_LENGTH = r"\d*/*\d*"
+_LENGTH = r"\d{0,6}(?:/{1,9}\d{0,6})?"
 _TOKEN = re.compile(
     rf'(?P<skip>"[^"]*"|![^!]*!|\+[a-z]+\+|\{{[^}}]*\}}|[\s\\y~.HLMOPSTuv()$`*])'
     rf"|(?P<field>\[[A-Za-z]:[^\]]*\])"
-    rf"|(?P<tuplet>(?<=\()\d(?::\d*)*)"
+    rf"|(?P<tuplet>(?<=\()\d(?::\d{{0,3}}){{0,2}})"
     rf"|(?P<chord>\[(?:{_PITCH}{_LENGTH}-?)*\]{_LENGTH})"
     rf"|(?P<note>{_PITCH}{_LENGTH})"
     rf"|(?P<rest>[zxZX]{_LENGTH})"

@@ -61,6 +61,7 @@ def test_only_the_first_tune_is_read_and_latin_1_too() -> None:
         (b"X:1\nCDE", "is no ABC tune"),
         (b"X:1\nK:C\nz4", "has no notes"),
         (b"X:1\nK:C\nC999999", "a note '999999' units long"),
+        (b"X:1\nK:C\nC" + b"9" * 5000, "a note '999999' units long"),
         (b"X:1\nK:C\n" + b"C256|" * 2000, "lasts over 20,000 quarter notes"),
         (b"X:1\nM:4/4\nK:C\nV:1\nCDEF\nV:2\nC16\n", "voices that end 6 quarter notes apart"),
     ],

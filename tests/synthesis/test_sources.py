@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -184,7 +183,6 @@ def test_a_link_out_of_a_folder_is_not_followed(tmp_path: Path) -> None:
     found = opened(inside, tmp_path / "cache")
     assert [file.name for file, _ in found.refused] == ["link.mxl"]
     assert "link out of the dataset" in found.refused[0][1]
-    shutil.rmtree(inside)
 
 
 def test_symbols_too_few_for_a_lead_sheet_do_not_count() -> None:

@@ -52,7 +52,9 @@ def test_a_profile_begins_with_the_root() -> None:
     frames[0, [2, 6]] = 1
     frames[1, [7, 11]] = 1
     chords = np.array([[2, 6, 9, -1, 2], [7, 11, 2, -1, 7]], dtype=np.int8)
-    found = real_chroma.profiles([(frames, chords), (frames, chords[:, [0, 2, 2, 3, 4]] * 0 + [[0, 3, 7, -1, 0]])])
+    minor = np.array([[0, 3, 7, -1, 0]] * 2, dtype=np.int8)
+    found = real_chroma.profiles([(frames, chords), (frames, minor)])
+    assert found["minor"] == [0, 0, 0.25, 0, 0, 0, 0.25, 0.25, 0, 0, 0, 0.25]
     assert found["major"] == [0.5, 0, 0, 0, 0.5, 0, 0, 0, 0, 0, 0, 0]
 
 
