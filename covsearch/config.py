@@ -206,7 +206,7 @@ class TrainConfig:
     mask_frames : bool
         Drop single frames, blur stretches and silence pitch classes of every track each time it is seen.
     synthesize : str
-        Where the covers that are synthesised come from, joined by `` + ``: folders of MIDI files by name, ``music21``;
+        Where the covers that are synthesised come from, joined by `` + ``: folders and archives of songs, ``music21``;
         empty for none (:mod:`covsearch.synthesis`). Each batch then is of one kind of music, the collection's own
         training works being one (:class:`covsearch.training.mixture.MixedBatches`); not for the loss ``pairs``.
     epoch_steps : int

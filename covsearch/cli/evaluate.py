@@ -133,7 +133,7 @@ def eval_retrieval(
     "sources",
     multiple=True,
     metavar="FOLDER",
-    help="MIDI files, or music21, to synthesise tracks from that fill larger collections; repeatable.",
+    help="Songs, as of train --synthesize, to synthesise tracks from that fill larger collections; repeatable.",
 )
 @SEED
 @REPORT_AS_JSON

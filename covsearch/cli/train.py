@@ -89,7 +89,8 @@ _EPILOG = "\n\n".join(
     "--synthesize",
     "sources",
     multiple=True,
-    help="Train on covers made of the songs in this folder of MIDI files, or of music21's corpus: music21; repeatable.",
+    help="Train on covers made of the songs in this folder of MIDI files; in this zip archive or folder of MusicXML "
+    "scores, ABC tunes or chord charts; or in music21's corpus: music21. Repeatable.",
 )
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @click.option("--aligner", is_flag=True, help="Train the learned aligner instead of a branch; needs --synthesize.")
@@ -124,7 +125,7 @@ def train_command(
     \b
     covsearch train --out models/mine
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
-    covsearch train --preset invariant --synthesize POP909/ --synthesize music21
+    covsearch train --preset invariant --synthesize POP909/ --synthesize lieder.zip --synthesize music21
     covsearch train --dataset da-tacos --set split=pairs --seed 3
     covsearch train --aligner --synthesize POP909/ --minutes 60
     """

@@ -19,7 +19,7 @@ from covsearch.training.loop import forget_state, train
 from covsearch.training.losses import LOSSES
 from covsearch.training.mixture import MixedBatches, check_features
 from covsearch.training.source import TrainingSource, check_unused
-from covsearch.training.told import epoch_line, header, too_few
+from covsearch.training.told import epoch_line, header, songs_line, too_few
 from covsearch.workspace import Workspace
 
 
@@ -76,12 +76,12 @@ def run_training(
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = pairs_by_part(dataset, store, training)
     batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
-    for line in header(config, training, store, pairs):
+    for line in (*header(config, training, store, pairs), *(f"songs     {one}" for one in map(songs_line, songs))):
         hear(line)
     for line in too_few(training, pairs):
         tell(line)
     report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
-    trained = Trained(report, config, training, store, pairs, split)
+    trained = Trained(report, config, training, store, pairs, split, tuple(map(songs_line, songs)))
     write_checkpoint(out, trained)
     forget_state(out)
     return out, trained

@@ -11,6 +11,7 @@ from covsearch.dataset.pairs import Pairs
 
 if TYPE_CHECKING:
     from covsearch.features.store import FrameStore
+    from covsearch.synthesis.sources import SongCollection
     from covsearch.training.loop import EpochMetrics
 
 
@@ -29,6 +30,12 @@ def header(config: ModelConfig, training: TrainConfig, store: FrameStore, pairs:
         f"training  {counted(training.epochs, 'epoch')}, loss {training.loss}, learning rate {training.learning_rate:g}"
         f" ({training.schedule}), seed {training.seed}"
     )
+
+
+def songs_line(collection: SongCollection) -> str:
+    """What one source of synthesised covers has, and its licence."""
+    works = counted(len(collection.maker), "work")
+    return f"{collection.name}: {works}, {counted(collection.notes, 'note')}; {collection.licence}"
 
 
 def too_few(training: TrainConfig, pairs: Mapping[str, Pairs]) -> Iterator[str]:

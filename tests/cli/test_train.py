@@ -16,6 +16,7 @@ from covsearch.errors import ArtefactError
 from covsearch.index.calibration import read_calibration
 from covsearch.models import load_checkpoint
 from tests.hostile.songs import SOUND
+from tests.synthesis.score_files import archive, lead_sheet
 
 QUICK = ["--frames", "256", "--epochs", "1", "--no-plot"]
 
@@ -104,10 +105,14 @@ def test_songs_that_are_left_out_are_told_on_stderr(root: Path, tmp_path: Path, 
     for k in range(4):
         (songs / f"{k}.mid").write_bytes(SOUND)
     (songs / "5\x1b[2J.mid").write_bytes(b"RIFF")
+    leads = archive(tmp_path / "leads.zip", {f"{k}.mxl": lead_sheet(k) for k in range(3)} | {"LICENSE": "MIT License"})
     choices = ("--preset", "invariant", "--epochs", 1, "--epoch-steps", 1, "--batch-works", 2, "--no-plot", "--json")
-    done = command(tmp_path, "train", "--dataset", root, "--synthesize", songs, *choices)
+    sources = ("--synthesize", songs, "--synthesize", leads)
+    done = command(tmp_path, "train", "--dataset", root, *sources, *choices)
     assert done.code == 0
     (line,) = [line for line in done.err.splitlines() if line.startswith("Warning: ") and "MIDI" in line]
     assert "1 of 5 MIDI files are left out; the first, " in line
     assert "5\N{REPLACEMENT CHARACTER}[2J.mid: is no MIDI file that can be read: does not begin with MThd" in line
-    assert "checkpoint" in json.loads(done.out)
+    card = (Path(json.loads(done.out)["checkpoint"]) / "README.md").read_text(encoding="utf-8")
+    _, told = card.split("## Songs and their licences\n\n")
+    assert told.splitlines()[:2] == ["- songs: 4 works, 128 notes; no licence said", "- leads: 3 works, 422 notes; MIT"]
