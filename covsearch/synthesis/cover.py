@@ -123,6 +123,8 @@ class CoverMaker:
         self, song: Song, rng: np.random.Generator, h: float, longest: int | None
     ) -> tuple[NDArray[np.float32], float]:
         """One cover's energies (L, 12) at the finer frame rate, in its song's key, and the frames of a beat."""
+        if song.versions:
+            song = (song, *song.versions)[rng.integers(1 + len(song.versions))]
         order = play_order(song, rng, h)
         at = time_map(len(order), song.beat, SLOW_RATE * _OVERSAMPLING, longest, rng, h)
         first = int(at[0])
