@@ -92,6 +92,7 @@ _EPILOG = "\n\n".join(
     help="Train on covers made of the songs in this folder of MIDI files; in this zip archive or folder of MusicXML "
     "scores, ABC tunes or chord charts; or in music21's corpus: music21. Repeatable.",
 )
+@click.option("--from", "start", metavar="FOLDER", help="Begin with a checkpoint's weights, or bundled [fresh ones].")
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @click.option("--aligner", is_flag=True, help="Train the learned aligner instead of a branch; needs --synthesize.")
 @_choices
@@ -109,6 +110,7 @@ def train_command(
     out: Path | None,
     preset: str,
     sources: tuple[str, ...],
+    start: str | None,
     aligner: bool,
     strict: bool,
     plot: bool | None,
@@ -129,7 +131,8 @@ def train_command(
     covsearch train --dataset da-tacos --set split=pairs --seed 3
     covsearch train --aligner --synthesize POP909/ --minutes 60
     """
-    said = {**explicit, **read_choices(settings), **({"synthesize": JOIN.join(sources)} if sources else {})}
+    songs = {"synthesize": JOIN.join(sources)} if sources else {}
+    said = {**explicit, **({"start": start} if start else {}), **read_choices(settings), **songs}
     if aligner:
         with stderr_progress() as progress:
             return _print(train_aligner_command(workspace, out, said, progress, warn), as_json)

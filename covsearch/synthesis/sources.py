@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from covsearch.errors import NotFoundError
@@ -17,10 +17,12 @@ from covsearch.synthesis.kept import kept_file, read_kept, write_kept
 from covsearch.synthesis.licence import MUSIC21, UNSAID, folder_licence, licence_of
 from covsearch.synthesis.midi import has_midi, read_midi_folder
 from covsearch.synthesis.readings import Reading
+from covsearch.synthesis.recorded import Recording, read_recordings, recordings_of
 from covsearch.synthesis.scores import corpus_songs
 from covsearch.synthesis.works import works_of
 
 CORPUS = "music21"
+RECORDINGS = ".h5"
 JOIN = " + "  # between the names of sources where they are one text
 
 
@@ -66,8 +68,9 @@ def open_collections(
     Parameters
     ----------
     names : sequence of str
-        Folders of MIDI files; folders or zip archives of MusicXML scores, ABC tunes or chord charts; or ``music21`` for
-        its corpus (where no folder is called so).
+        Folders of MIDI files; folders or zip archives of MusicXML scores, ABC tunes or chord charts; ``music21`` for
+        its corpus (where no folder is called so); or ``.h5`` files with NNLS chroma of recordings, which the songs of
+        the other sources get by their files' names.
     cache : Path
         Keeps what takes long to parse.
     progress : Progress
@@ -84,8 +87,12 @@ def open_collections(
         Without the packages of the extra ``scores``.
     """
     found: list[SongCollection] = []
+    recorded = [Path(name) for name in names if Path(name).suffix == RECORDINGS]
+    recordings = {name: one for path in recorded for name, one in read_recordings(path).items()}
     for name in names:
         path = Path(name)
+        if path in recorded:
+            continue
         if name == CORPUS and not path.is_dir():
             kinds = corpus_songs(cache, progress)
             found += [SongCollection(kind, CoverMaker(songs), licence=MUSIC21) for kind, songs in kinds.items()]
@@ -94,7 +101,13 @@ def open_collections(
         found.append(one)
         for line in left_out(name, one, "MIDI files" if _is_midi(path) else "files"):
             tell(line)
-    return found
+    return [_hearing(collection, recordings) for collection in found] if recorded else found
+
+
+def _hearing(collection: SongCollection, recordings: Mapping[str, Recording]) -> SongCollection:
+    """A collection whose songs have what recordings there are of them."""
+    songs = collection.maker.songs
+    return replace(collection, maker=CoverMaker(songs, recordings_of([song.name for song in songs], recordings)))
 
 
 def left_out(name: str, collection: SongCollection, files: str = "files") -> list[str]:

@@ -11,11 +11,10 @@ from covsearch.dataset.pairs import Pairs, pairs_by_work, pairs_leaky
 from covsearch.dataset.splits import Split, draw_split, read_split
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
-from covsearch.models import Siamese
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.synthesis.sources import open_collections, source_names
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
-from covsearch.training.loop import forget_state, train
+from covsearch.training.loop import begin, forget_state, train
 from covsearch.training.losses import LOSSES
 from covsearch.training.mixture import MixedBatches, check_features
 from covsearch.training.source import TrainingSource, check_unused
@@ -68,7 +67,7 @@ def run_training(
     if training.synthesize:
         check_features(config.features)
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
-    Siamese(config)  # so is a device that PennyLane does not know
+    begin(config, training)  # so is a device that PennyLane does not know, and a checkpoint that does not fit
     dataset = source.open(config.features.names)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     check_unused(out)
