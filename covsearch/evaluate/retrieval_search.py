@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
 from covsearch.evaluate.alignment import on_disk
-from covsearch.evaluate.retrieval import Distances
+from covsearch.evaluate.ranks import Distances
 from covsearch.evaluate.retrieval_systems import System, disturbed, embedded, head_distances, head_system
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration
@@ -85,7 +85,7 @@ def slow_chroma_of(store: FrameStore, pids: Sequence[str], frame_rate: float) ->
 
 
 class CascadeDistances:
-    """:data:`~covsearch.evaluate.retrieval.Distances` that rank as ``covsearch query`` does.
+    """:data:`~covsearch.evaluate.ranks.Distances` that rank as ``covsearch query`` does.
 
     A distance is the negative log likelihood ratio that the search tells. Where it tells several matches the same one,
     the later are farther by the least there is: ranks are exactly the search's. Matches that are alike to the head
