@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from covsearch.errors import UsageError
+from covsearch.errors import ArtefactError, UsageError
 from covsearch.evaluate.ranks import Distances
 
 AnyDistances: TypeAlias = "ArrayLike | Iterator[ArrayLike] | Distances"
@@ -42,7 +42,9 @@ def as_distances(given: AnyDistances, size: int, *, similarity: bool = False) ->
     Raises
     ------
     UsageError
-        When it has another shape, or is no number; when a block is asked for that has NaN or infinity.
+        When it has another shape, or is no number.
+    ArtefactError
+        When a block is asked for that has NaN or infinity.
     """
     if callable(given):
         rows = given
@@ -72,7 +74,9 @@ def cosine(vectors: ArrayLike) -> Distances:
     Raises
     ------
     UsageError
-        When they are not (N, D), not finite, or one is all zeros.
+        When they are not (N, D).
+    ArtefactError
+        When they are not finite, or one is all zeros.
 
     Examples
     --------
@@ -82,7 +86,7 @@ def cosine(vectors: ArrayLike) -> Distances:
     rows = _vectors(vectors)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not lengths.all():
-        raise UsageError(f"row {int(np.argmin(lengths))} of the vectors is all zeros and has no direction: drop it")
+        raise ArtefactError(f"row {int(np.argmin(lengths))} of the vectors is all zeros and has no direction: drop it")
     unit = rows / lengths
     return lambda queries: np.round(1 - unit[queries] @ unit.T, _DECIMALS)
 
@@ -95,7 +99,9 @@ def euclidean(vectors: ArrayLike) -> Distances:
     Raises
     ------
     UsageError
-        When they are not (N, D), or not finite.
+        When they are not (N, D).
+    ArtefactError
+        When they are not finite.
 
     Examples
     --------
@@ -134,7 +140,7 @@ def _vectors(vectors: ArrayLike) -> NDArray[np.float64]:
     rows = rows.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
-        raise UsageError(f"row {bad[0]} of the vectors has NaN or infinity: expected finite numbers")
+        raise ArtefactError(f"row {bad[0]} of the vectors has NaN or infinity: expected finite numbers")
     biggest = np.abs(rows).max()
     return np.asarray(rows / biggest if biggest else rows, dtype=np.float64)  # whose squares can be summed
 
@@ -152,7 +158,7 @@ def _numbers(given: Any) -> NDArray[Any]:
 def _check_finite(block: NDArray[np.float64], queries: NDArray[np.int64]) -> None:
     if not np.isfinite(block).all():
         row, column = np.argwhere(~np.isfinite(block))[0].tolist()
-        raise UsageError(
+        raise ArtefactError(
             f"row {queries[row]}, column {column} of the distances is {block[row, column]:g}: expected finite numbers; "
             "give a pair that was not compared a distance above all others"
         )

@@ -45,8 +45,8 @@ def pair_auc_with_interval(
     Rate or None
         None where there are no non-covers.
     """
-    names = [str(one) for one in work.tolist()]
-    both, label = _drawn_pairs(names, most, seed)
+    codes = np.unique(work, return_inverse=True)[1]
+    both, label = _drawn_pairs([str(code) for code in codes.tolist()], most, seed)
     found = np.empty(len(both))
     by_first = np.argsort(both[:, 0], kind="stable")
     firsts = both[by_first, 0]
@@ -60,8 +60,7 @@ def pair_auc_with_interval(
     value = pair_auc(watched, work, covers, progress=progress)
     if value is None:
         return None
-    sides = np.array(names)[both]
-    scores = {"all": found}
+    sides, scores = codes[both], {"all": found}
     drawn = bootstrap_over_works(
         scores, label, sides[:, 0], sides[:, 1], replicates=replicates, seed=seed, progress=progress
     )

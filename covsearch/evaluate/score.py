@@ -185,8 +185,9 @@ def retrieval(
     Raises
     ------
     UsageError
-        When no work has two performances, distances have another shape or are not finite, or works are not the
-        protocol's.
+        When no work has two performances, distances have another shape, or works are not the protocol's.
+    ArtefactError
+        When distances are not finite.
 
     Examples
     --------
@@ -210,14 +211,15 @@ def retrieval(
     figures = _figures(ranks, **drawn) | _detection(ranks, **drawn)
     auc = pair_auc_with_interval(rows, work, ranks.distance, **drawn, progress=progress)
     sizes = [band(covers + 1) for covers in ranks.covers.tolist()]
+    ascending = list(dict.fromkeys(band(covers + 1) for covers in np.unique(ranks.covers).tolist()))
     given = None if sources is None else [str(sources[query]) for query in ranks.query.tolist()]
     return RetrievalScore(
         performances=len(work),
         works=len(np.unique(work)),
         queries=len(ranks.query),
         figures=figures if auc is None else figures | {"auc": auc},
-        by_size=_groups(ranks, sizes, **drawn),
-        by_source=() if given is None else _groups(ranks, given, **drawn),
+        by_size=_groups(ranks, sizes, ascending, **drawn),
+        by_source=() if given is None else _groups(ranks, given, sorted(set(given)), **drawn),
         ranks=ranks,
         **drawn,
     )
@@ -304,15 +306,15 @@ def _detection(ranks: Ranks, *, replicates: int, seed: int) -> dict[str, Rate]:
     return {f"detected@{share:g}": share_of(which, ranks.work, **drawn) for share, which in passed.items()}
 
 
-def _groups(ranks: Ranks, names: Sequence[str], *, replicates: int, seed: int) -> tuple[Subgroup, ...]:
-    """The queries by name: works of two first, then larger; sources sorted."""
-    groups: dict[str, list[int]] = {}
+def _groups(
+    ranks: Ranks, names: Sequence[str], order: Sequence[str], *, replicates: int, seed: int
+) -> tuple[Subgroup, ...]:
+    """The queries by name, the parts in the order of `order`."""
+    groups: dict[str, list[int]] = {name: [] for name in order}
     for place, name in enumerate(names):
-        groups.setdefault(name, []).append(place)
+        groups[name].append(place)
     parts = {name: ranks.take(np.array(places, dtype=np.int64)) for name, places in groups.items()}
-    order = sorted(parts, key=lambda name: (int(parts[name].covers.min()), name))
     return tuple(
         Subgroup(name, len(part.query), len(np.unique(part.work)), _figures(part, replicates=replicates, seed=seed))
-        for name in order
-        for part in [parts[name]]
+        for name, part in parts.items()
     )

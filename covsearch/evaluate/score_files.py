@@ -159,16 +159,19 @@ def score_files(
         common = common or these
         if these != common:
             raise UsageError(f"{paths[0]} and {path} hold different performances: score them one by one")
-        scored = retrieval(
-            _distances(found, order, metric, path),
-            these.works,
-            sources=these.sources,
-            protocol=protocol,
-            similarity=similarity,
-            replicates=replicates,
-            seed=seed,
-            progress=progress,
-        )
+        try:
+            scored = retrieval(
+                _distances(found, order, metric),
+                these.works,
+                sources=these.sources,
+                protocol=protocol,
+                similarity=similarity,
+                replicates=replicates,
+                seed=seed,
+                progress=progress,
+            )
+        except ArtefactError as e:
+            raise ArtefactError(f"{path}: {e}") from e
         systems.append(SystemScore(name, scored))
     assert common is not None  # else _names refused
     pairs = differences({one.name: one.scored for one in systems})
@@ -191,16 +194,14 @@ def _notes(said: WorksFile, common: Works) -> list[str]:
     return [f"{counted(unused, 'line')} of {said.path} name no row"] if unused else []
 
 
-def _distances(
-    found: NDArray[Any], order: list[int] | None, metric: str | None, path: Path
-) -> NDArray[Any] | Distances:
+def _distances(found: NDArray[Any], order: list[int] | None, metric: str | None) -> NDArray[Any] | Distances:
     """What is ranked by, rows and columns in `order`."""
     rows = None if order is None or order == list(range(len(found))) else np.array(order)
     if metric is not None:
         return between(found if rows is None else found[rows], metric)
     if found.ndim != 2 or found.shape[0] != found.shape[1]:
         raise ArtefactError(
-            f"{path}: expected distances of the shape (N, N), got {found.shape}; of vectors say --metric "
+            f"expected distances of the shape (N, N), got {found.shape}; of vectors say --metric "
             f"{' or --metric '.join(METRICS)}"
         )
     return found if rows is None else lambda queries: found[rows[queries]][:, rows]
