@@ -247,8 +247,8 @@ def markdown(result: Mapping[str, Any], scored: Mapping[str, RetrievalScore]) ->
 EXPLAINED = (
     "Figures are defined in docs/score.md. The songs are those that the model heard covers of in training, which",
     "flatters the one vector; what the query weighs beside it was fitted on the bundled sample. Seconds are of the",
-    "processor, over all threads; those of a query at 15,000 are measured on disturbed copies. `build-index` takes some",
-    "seconds whatever the size, so a small run makes its hours too many.",
+    "processor, over all threads; those of a query at 15,000 are measured on disturbed copies. `build-index` takes",
+    "some seconds whatever the size, so a small run makes its hours too many.",
 )
 
 
