@@ -12,6 +12,7 @@ from covsearch.cli.options import DATASET, FRAME_RATE, MODEL, PATH, REPORT_AS_JS
 from covsearch.cli.reports import evaluated
 from covsearch.cli.shown import warn
 from covsearch.dataset.splits import PARTS
+from covsearch.evaluate.cliques import PROTOCOLS
 from covsearch.evaluate.detection_report import SIZES, evaluate_detection, read_sizes
 from covsearch.evaluate.figures import draw_detection, draw_pairs, draw_retrieval
 from covsearch.evaluate.held_out import evaluate_pairs
@@ -73,6 +74,7 @@ def eval_pairs(
     show_default=True,
     help="What a calibrated model's search aligns: as `covsearch query` does, all pairs, or nothing.",
 )
+@click.option("--protocol", type=click.Choice(sorted(PROTOCOLS)), help="Refuse works that are not this benchmark's.")
 @click.option(
     "--baseline",
     "baselines",
@@ -112,6 +114,7 @@ def eval_retrieval(
     covsearch eval-retrieval --align all --baseline Qmax
     covsearch eval-retrieval --model models/mine --model models/other --baseline Qmax
     covsearch eval-retrieval --dataset da-tacos --subset benchmark --model models/mine --json
+    covsearch eval-retrieval --dataset da-tacos --subset benchmark --protocol datacos --align candidates
     """
     evaluated(evaluate_retrieval, draw_retrieval, as_json, plot, dataset, models, workspace, **options)
 

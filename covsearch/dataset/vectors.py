@@ -86,7 +86,7 @@ def read_vectors(path: Path, tracks: Tracks | None = None, *, strict: bool = Fal
         rows = _rows(found)
         if own is None and tracks is None:
             raise UsageError(f"{path} has no ids: name a CSV with --metadata, one line for each row")
-        ids = _ids(own) if own is not None else list(tracks.rows) if tracks else []
+        ids = as_ids(own) if own is not None else list(tracks.rows) if tracks else []
         if len(ids) != len(found):
             where = "ids" if own is not None or tracks is None else f"ids in {tracks.path}"
             raise RefusedError(f"has {len(found):,} rows of vectors and {len(ids):,} {where}; expected one each")
@@ -135,7 +135,7 @@ def _rows(vectors: NDArray[Any]) -> NDArray[Any]:
     return rows
 
 
-def _ids(own: Any) -> list[str]:
+def as_ids(own: Any) -> list[str]:
     """Ids as texts; integers are taken too."""
     if isinstance(own, np.ndarray) and (own.ndim != 1 or own.dtype.kind not in "iuUS"):
         raise RefusedError(f"expected ids as texts or integers of the shape (N,), not {own.dtype} {own.shape}")

@@ -16,7 +16,7 @@ from covsearch.evaluate.figures import draw_pairs, draw_retrieval
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import roc
 from covsearch.evaluate.pairs import PairReport
-from covsearch.evaluate.retrieval import Ranks, rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import Ranks, rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_report import Judged, RetrievalReport
 from covsearch.evaluate.system_report import Seconds, SystemReport
 

@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, label_ranking_average_preci
 
 from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import bootstrap_means, percentile_interval
-from covsearch.evaluate.retrieval import Distances, Ranks, rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import Distances, Ranks, rank_covers, retrieval_metrics
 
 Table = NDArray[np.float64]
 
