@@ -35,7 +35,7 @@ LIMITS = {
     "CSV of tracks": f"{tracks_csv.MAX_BYTES / MIB:g} MiB, {tracks_csv.MAX_ROWS:,} tracks, "
     f"{texts.MAX_TEXT:,} characters a cell",
     "foreign vectors": f"{vectors.MAX_BYTES / GIB:g} GiB, {vectors.MAX_SEGMENTS:,} vectors of {vectors.MIN_DIM} to "
-    f"{vectors.MAX_DIM:,} numbers, {tracks_csv.MAX_ROWS:,} tracks",
+    f"{vectors.MAX_DIM:,} numbers, {vectors.MAX_TRACKS:,} tracks",
     "`split.json`": f"{splits.MAX_BYTES / MIB:g} MiB, {splits.MAX_WORKS:,} values",
     "`pairs.csv`": f"{pairs.MAX_BYTES / MIB:g} MiB",
     "weights": f"{checkpoint.MAX_WEIGHT_BYTES / MIB:g} MiB, a header of {tensors.MAX_HEADER_BYTES / MIB:g} MiB "
