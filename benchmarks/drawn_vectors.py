@@ -3,10 +3,10 @@
 So many covers cannot be synthesised here. Some 15,000 are (:mod:`covsearch.evaluate.distractors`) and embedded by the
 bundled model: about 16 versions of each of POP909's songs. The other works are drawn from these:
 
-- the centre of a drawn work is a point on the great circle between the centres of two real works, a share of U(0, 1)
-  of the way, moved to the place between its real neighbours that the same share says;
-- a version of it is the centre plus the noise of a real version, its difference from its own work's centre, all
-  of one drawn work from one real work; the sum is of unit length again.
+- the centre of a drawn work lies between the centres of two real ones, a share of U(0, 1) of the way along the great
+  circle, and its length is between theirs by the same share;
+- a version of it is that centre and the noise of a real version: its difference from its own work's centre. All
+  versions of one drawn work take the noise of different versions of one real work. The sum is made of unit length.
 
 So versions are as far from each other as real ones. Centres lie closer together than real ones do, which is said
 beside the figures (:func:`described`): it makes the 100 nearest harder to tell from the next.
@@ -35,7 +35,7 @@ class Real:
     vectors : NDArray[float32], shape (n, D)
         Of unit length.
     works : NDArray[int64], shape (n,)
-        Which song each is a cover of, from 0.
+        Which song each is a cover of, from 0; at least :data:`VERSIONS` of each.
     """
 
     vectors: NDArray[np.float32]
@@ -87,9 +87,12 @@ def _drawn(real: Real, seed: int) -> Iterator[NDArray[np.float32]]:
     first = np.cumsum(sizes) - sizes
     for chunk in range(2**31):
         rng = np.random.default_rng([seed, chunk])
-        a, b, of = rng.integers(0, len(centres), (3, _CHUNK))
+        a, of = rng.integers(0, len(centres), (2, _CHUNK))
+        b = (a + rng.integers(1, len(centres), _CHUNK)) % len(centres)  # another one
         middle = _between(centres[a], centres[b], rng.random(_CHUNK))
-        which = rng.integers(0, sizes[of][:, None], (_CHUNK, VERSIONS))
+        places = rng.random((_CHUNK, int(sizes.max())))
+        places[np.arange(places.shape[1]) >= sizes[of][:, None]] = np.inf  # a smaller work has no more versions
+        which = np.argsort(places, axis=1)[:, :VERSIONS]
         versions = middle[:, None] + noise[order[first[of][:, None] + which]]
         versions /= np.linalg.norm(versions, axis=2, keepdims=True)
         yield versions.reshape(-1, versions.shape[2]).astype(np.float32)
