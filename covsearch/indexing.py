@@ -203,6 +203,7 @@ def publish(
     origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
+    grown: bool = False,
 ) -> State:
     """Make vectors and metadata the workspace's current generation, in one step and for good.
 
@@ -238,6 +239,8 @@ def publish(
         Folder of the dataset; None for the bundled sample.
     locked : bool
         Whether the caller is the writer already: :meth:`covsearch.store.protocols.Publisher.writing`.
+    grown : bool
+        Whether these are the current state's rows, some taken away and others added.
 
     Raises
     ------
@@ -269,6 +272,7 @@ def publish(
         frame_rate,
         str(source.absolute()) if source else None,
         calibration if isinstance(calibration, CollectionCalibration) else None,
+        grown,
     )
     store = store_of(workspace)
     with nullcontext() if locked else store.writing():

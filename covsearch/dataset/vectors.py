@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.ids import ID_RULE, in_words, is_id
 from covsearch.dataset.layout import Skipped
-from covsearch.dataset.tracks_csv import MAX_ROWS, Tracks
+from covsearch.dataset.tracks_csv import Tracks
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.guard.arrays import read_floats, read_npy, read_npz
 from covsearch.guard.documents import parse_json
@@ -28,6 +28,7 @@ from covsearch.guard.files import RefusedError
 
 MAX_BYTES = 2**31
 MAX_SEGMENTS = 10_000_000
+MAX_TRACKS = 1_000_000  # each takes some 2 kB while the index is built
 MIN_DIM, MAX_DIM = 2, 4096
 _BLOCK = 4096  # rows that are float64 at a time
 _Read = tuple[NDArray[Any], Any]  # vectors; ids as they are there, or None
@@ -112,7 +113,7 @@ def _safetensors(path: Path) -> _Read:
     vectors, texts = read_floats(path, "vectors", MAX_BYTES)
     if "ids" not in texts:
         return vectors, None
-    ids = parse_json(texts["ids"], MAX_ROWS)
+    ids = parse_json(texts["ids"], MAX_TRACKS)
     if not isinstance(ids, list):
         raise RefusedError("the ids in its header must be a JSON array")
     return vectors, ids
@@ -154,8 +155,8 @@ def _grouped(ids: Sequence[str], rows: NDArray[Any]) -> ForeignVectors:
     """Rows of one id together, without tracks that have a vector without a direction."""
     numbers: dict[str, int] = {}
     track = np.array([numbers.setdefault(id_, len(numbers)) for id_ in ids], dtype=np.int64)
-    if len(numbers) > MAX_ROWS:
-        raise RefusedError(f"has {len(numbers):,} tracks; at most {MAX_ROWS:,} are read")
+    if len(numbers) > MAX_TRACKS:
+        raise RefusedError(f"has {len(numbers):,} tracks; at most {MAX_TRACKS:,} are read")
     unit, finite, some = _normalised(rows)
     names = list(numbers)
     order = np.argsort(track, kind="stable")
