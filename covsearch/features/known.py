@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +38,20 @@ def read_known(folder: Path, fingerprint: str) -> dict[bytes, NDArray[np.float32
 
 
 def keep_known(store: FrameStore, fingerprint: str, known: Mapping[bytes, NDArray[np.float32]]) -> None:
-    """Keep the vectors of the performances of `store`, in one step; what else is in `known` is forgotten."""
+    """Keep the vectors of the performances of `store`, in one step; what else is in `known` is forgotten.
+
+    Where the folder cannot be written, every build embeds again.
+    """
     keys = [key_of(entry) for entry in store.entries]
     path = _path(store.folder, fingerprint)
-    with draft_of(path).open("wb") as file:
-        np.savez(file, key=np.array(keys), vectors=np.stack([known[key] for key in keys]))
-    draft_of(path).replace(path)
+    draft = draft_of(path)
+    with suppress(OSError):
+        try:
+            with draft.open("wb") as file:
+                np.savez(file, key=np.array(keys), vectors=np.stack([known[key] for key in keys]))
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _path(folder: Path, fingerprint: str) -> Path:

@@ -89,3 +89,17 @@ def test_a_damaged_file_is_no_file(toy: Path, tmp_path: Path, checkpoint: Checkp
     assert made == 24
     np.testing.assert_array_equal(vectors, first)
     assert embedded(checkpoint, store)[1] == 0
+
+
+def test_a_folder_that_cannot_be_written_is_no_failure(
+    toy: Path, tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    store = packed(toy, tmp_path, checkpoint)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        for _ in range(2):
+            assert embedded(checkpoint, store)[1] == 24
+    assert not [path.name for path in store.folder.iterdir() if "vectors" in path.name]
