@@ -19,7 +19,7 @@ from covsearch.training.loop import forget_state, train
 from covsearch.training.losses import LOSSES
 from covsearch.training.mixture import MixedBatches, check_features
 from covsearch.training.source import TrainingSource, check_unused
-from covsearch.training.told import epoch_line, header, too_few
+from covsearch.training.told import epoch_line, epoch_titles, header, too_few
 from covsearch.workspace import Workspace
 
 
@@ -80,6 +80,7 @@ def run_training(
         hear(line)
     for line in too_few(training, pairs):
         tell(line)
+    hear(epoch_titles(training))
     report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
     trained = Trained(report, config, training, store, pairs, split)
     write_checkpoint(out, trained)
