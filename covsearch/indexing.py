@@ -125,7 +125,7 @@ def build_index(
         When another build is running in the workspace; and what reading the dataset and the model raises.
     """
     # torch comes with these; importing the module must not cost it
-    from covsearch.embedding import embed_store, embed_windows
+    from covsearch.embedding import embed_cached, embed_windows
     from covsearch.features.pack import pack_cached
     from covsearch.models import bundled_checkpoint, load_checkpoint
 
@@ -147,7 +147,7 @@ def build_index(
         generation = publish(
             workspace,
             store.pids,
-            embed_store(checkpoint, store, progress),
+            embed_cached(checkpoint, store, progress),
             Head(checkpoint.alpha, checkpoint.beta),
             tracks.applied(dataset.performances) if tracks else dataset.performances,
             model_files=read_model(checkpoint.folder, checkpoint.fingerprint),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET
-from covsearch.cli.shown import say, warn
+from covsearch.cli.shown import folded, say, warn
 from covsearch.cli.train_aligner import train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError, UsageError
@@ -146,15 +146,20 @@ def train_command(
     from covsearch.trained import train_model
 
     with stderr_progress() as progress:
-        model = train_model(source, config, training, workspace, out, progress, warn, say)
+        model = train_model(source, config, training, workspace, out, progress, warn, _hear)
     if model.uncalibrated:
         click.echo(f"not calibrated: {model.uncalibrated}", err=True)
     _draw(model, plot)
     return _print(model.to_dict(), as_json)
 
 
+def _hear(line: str) -> None:
+    say(folded(line, 10))
+
+
 def _print(result: dict[str, Any], as_json: bool) -> None:
-    click.echo(json.dumps(result) if as_json else "\n".join(f"{name:26}{_told(v)}" for name, v in result.items()))
+    lines = (folded(f"{name:26}{_told(value)}", 26) for name, value in result.items())
+    click.echo(json.dumps(result) if as_json else "\n".join(lines))
 
 
 def _told(value: object) -> str:

@@ -18,7 +18,7 @@ from covsearch.training.loop import begin, forget_state, train
 from covsearch.training.losses import LOSSES
 from covsearch.training.mixture import MixedBatches, check_features
 from covsearch.training.source import TrainingSource, check_unused
-from covsearch.training.told import epoch_line, header, songs_line, too_few
+from covsearch.training.told import epoch_line, epoch_titles, header, songs_line, too_few
 from covsearch.workspace import Workspace
 
 
@@ -79,6 +79,7 @@ def run_training(
         hear(line)
     for line in too_few(training, pairs):
         tell(line)
+    hear(epoch_titles(training))
     report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
     trained = Trained(report, config, training, store, pairs, split, tuple(map(songs_line, songs)))
     write_checkpoint(out, trained)

@@ -85,7 +85,6 @@ def test_the_branch_sees_frames_at_its_own_rate_and_curves_are_drawn(tmp_path: P
 def test_hybrids_train_with_every_preset(
     model: str, options: tuple[str, ...], preset: str, tmp_path: Path, command: Commands
 ) -> None:
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     root, out = write_collection(tmp_path / "toy", works=15, frames=60), tmp_path / "mine"
     choices = ["--dataset", str(root), "--out", str(out), "--preset", preset, "--model", model, *options]
     answer = command.json(tmp_path, "train", *choices, *QUICK)
@@ -99,7 +98,6 @@ def test_hybrids_train_with_every_preset(
 
 def test_songs_that_are_left_out_are_told_on_stderr(root: Path, tmp_path: Path, command: Commands) -> None:
     pytest.importorskip("pretty_midi", reason="needs the extra 'scores'")
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     songs = tmp_path / "songs"
     songs.mkdir()
     for k in range(4):
