@@ -267,7 +267,7 @@ def megabytes(home: Path, *patterns: str) -> float:
     return sum(path.stat().st_size for path in found if path.is_file()) / 2**20
 
 
-def watch(process: subprocess.Popen[str]) -> tuple[int, int]:
+def watch(process: subprocess.Popen[Any]) -> tuple[int, int]:
     """Highest sum of resident memory over a process and its descendants, and the highest of itself, in bytes.
 
     Sampled every 0.1 s; pages that processes share are counted for each, so the sum errs on the high side.

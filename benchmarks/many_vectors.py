@@ -36,11 +36,11 @@ from benchmarks.children import run_child
 from benchmarks.drawn_vectors import VERSIONS, Real, described, draw
 from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.evaluate.distractors import distractors, songs_of
-from covsearch.index.collection import read_vectors, write_collection
+from covsearch.index.collection import read_searched_vectors, write_collection
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head
 from covsearch.index.manifest import FORMAT, Manifest
-from covsearch.index.searched import Searched
+from covsearch.index.searched import SearchedVectors
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.progress import stderr_progress
 from covsearch.ranking.nearest import Ranking
@@ -59,7 +59,7 @@ class Engine(Protocol):
     def build(self, folder: Path, vectors: NDArray[np.float32], head: Head) -> None:
         """Index `vectors` (N, D) and write all that a search needs."""
 
-    def open(self, folder: Path) -> Searched:
+    def open(self, folder: Path) -> SearchedVectors:
         """What was written, by another process; its ``rank`` is asked."""
 
 
@@ -77,9 +77,9 @@ class Local:
         recipe = write_collection(inside.folder, pids, vectors, head, limit=self.limit)
         (folder / "recipe.json").write_text(json.dumps([len(vectors), head.dim, recipe]))
 
-    def open(self, folder: Path) -> Searched:
+    def open(self, folder: Path) -> SearchedVectors:
         """By the reader of generations."""
-        return read_vectors(self._generation(folder, *json.loads((folder / "recipe.json").read_bytes())))
+        return read_searched_vectors(self._generation(folder, *json.loads((folder / "recipe.json").read_bytes())))
 
     @staticmethod
     def _generation(folder: Path, count: int, dim: int, recipe: Mapping[str, Any]) -> Generation:
@@ -206,7 +206,7 @@ def answer(engine: Engine, folder: Path) -> dict[str, Any]:
 
 
 def _timed(
-    index: Searched, rows: list[int], vectors: NDArray[np.float32], k: int
+    index: SearchedVectors, rows: list[int], vectors: NDArray[np.float32], k: int
 ) -> tuple[list[Ranking], NDArray[np.float64]]:
     """What was found, and milliseconds of each query on the clock and of the processor, (Q, 2)."""
     found, taken = [], []

@@ -25,7 +25,7 @@ def warn(line: str) -> None:
     say(f"Warning: {line}")
 
 
-def folded(line: str, indent: int) -> str:
+def wrapped(line: str, indent: int) -> str:
     """`line` in as many lines as the terminal's width asks for, the later ones behind `indent` spaces."""
     width = shutil.get_terminal_size((_WIDE, 24)).columns
     fill = textwrap.TextWrapper(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET
-from covsearch.cli.shown import folded, say, warn
+from covsearch.cli.shown import say, warn, wrapped
 from covsearch.cli.train_aligner import train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError, UsageError
@@ -32,8 +32,8 @@ _SHOWN = (
     click.option("--epochs", type=int, help="1 to 1,000,000 [by --preset]."),
     click.option("--lr", "learning_rate", type=float, help="Learning rate, between 0 and 1 [by --preset]."),
     click.option("--seed", type=int, help="0 to 4,294,967,295 [0]."),
-    click.option("--steps", type=int, help="Of --aligner [3000]."),
-    click.option("--minutes", type=float, help="Of --aligner, instead of steps."),
+    click.option("--steps", type=int, hidden=True),
+    click.option("--minutes", type=float, help="Of --aligner, instead of --steps 3000."),
 )
 # each is a key of --set too; these spellings came first
 _CHOICES = (
@@ -154,11 +154,11 @@ def train_command(
 
 
 def _hear(line: str) -> None:
-    say(folded(line, 10))
+    say(wrapped(line, 10))
 
 
 def _print(result: dict[str, Any], as_json: bool) -> None:
-    lines = (folded(f"{name:26}{_told(value)}", 26) for name, value in result.items())
+    lines = (wrapped(f"{name:26}{_told(value)}", 26) for name, value in result.items())
     click.echo(json.dumps(result) if as_json else "\n".join(lines))
 
 

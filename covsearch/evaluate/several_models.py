@@ -83,5 +83,6 @@ def evaluate_models(
     **options
         As for `evaluate_pairs`, whose errors are raised.
     """
-    found = [evaluate_pairs(dataset_dir, model, workspace, **options) for model in models or [None]]
+    asked: Sequence[Path | None] = models or [None]
+    found = [evaluate_pairs(dataset_dir, model, workspace, **options) for model in asked]
     return ModelsReport(tuple({report.model: report for report in found}.values()))

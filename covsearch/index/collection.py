@@ -20,7 +20,7 @@ from covsearch.index.generation import Generation
 from covsearch.index.head import Head, load_head, save_head
 from covsearch.index.manifest import MEND
 from covsearch.index.mapped import map_matrix
-from covsearch.index.searched import Searched, build_searched, is_flat, read_searched
+from covsearch.index.searched import SearchedVectors, build_searched, is_flat, read_searched
 
 _UNIT = 1e-3  # allowed deviation of a vector's length from 1
 _BLOCK = 65_536  # vectors in float64 at once
@@ -34,12 +34,12 @@ class Collection:
     ----------
     pids : tuple of str
         PIDs in natural order.
-    flat : Searched
+    flat : SearchedVectors
         Their vectors and the head; of many vectors it is no flat index.
     """
 
     pids: tuple[str, ...]
-    flat: Searched
+    flat: SearchedVectors
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -87,7 +87,7 @@ def write_collection(
     vectors: NDArray[np.float32],
     head: Head,
     *,
-    before: Searched | None = None,
+    before: SearchedVectors | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
     """Write ids, vectors, head and FAISS index of one generation into `folder`.
@@ -125,10 +125,10 @@ def read_collection(generation: Generation) -> Collection:
         When a file cannot be read or does not fit the others.
     """
     pids = _read_ids(generation.folder / "ids.json", generation.manifest.count)
-    return Collection(pids, read_vectors(generation))
+    return Collection(pids, read_searched_vectors(generation))
 
 
-def read_vectors(generation: Generation) -> Searched:
+def read_searched_vectors(generation: Generation) -> SearchedVectors:
     """The vectors, head and FAISS index alone; raises as :func:`read_collection`."""
     manifest, folder = generation.manifest, generation.folder
     dim = manifest.dim if manifest.foreign else EMBEDDING_DIM

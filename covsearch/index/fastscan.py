@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.errors import ArtefactError
-from covsearch.index.flat import augmented, one_thread, question_of, ranked
+from covsearch.index.flat import augmented_query, augmented_rows, one_thread, ranked
 from covsearch.index.head import Head
 from covsearch.ranking.nearest import Ranking, checked_query
 
@@ -103,7 +103,7 @@ class FastScanIndex:
 
     def _candidates(self, u: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
         """Rows of the `wanted` largest inner products by their codes, ascending."""
-        question = _pad(question_of(u, self.head)[None])
+        question = _pad(augmented_query(u, self.head)[None])
         with one_thread():
             _, rows = self._index.search(question, wanted)
         return np.sort(rows[0][rows[0] >= 0])  # as they lie on the disk
@@ -200,7 +200,7 @@ def _errors(rows: NDArray[np.float32], decoded: NDArray[np.float32]) -> NDArray[
 
 
 def _augmented_rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
-    return _pad(augmented(vectors, head))
+    return _pad(augmented_rows(vectors, head))
 
 
 def _pad(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -87,7 +87,7 @@ class FlatIndex:
         ArtefactError
             With the first row that is another one.
         """
-        expected = augmented(self.vectors, self.head)  # (n, D + 1)
+        expected = augmented_rows(self.vectors, self.head)  # (n, D + 1)
         stored = np.empty_like(expected)  # given, as without it FAISS answers in tensors once its torch helpers are in
         self._index.reconstruct_n(0, len(self), stored)
         # the last number is a sum, which another processor may round otherwise
@@ -109,7 +109,7 @@ class FlatIndex:
             A row that is not ranked: the query's own.
         """
         u = checked_query(u, k, self.vectors.shape[1])
-        question = question_of(u, self.head)
+        question = augmented_query(u, self.head)
         own = float((self.head.alpha * np.square(u, dtype=np.float64)).sum())
         error = self._error * (float(np.linalg.norm(question[:-1])) * self._longest + self._heaviest)
         wanted = min(k + MARGIN + 1, len(self))
@@ -136,8 +136,8 @@ class FlatIndex:
         return ranked(rows, self.head.distances(u, self.vectors[rows]), k)
 
 
-def question_of(u: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
-    """``[2 α∘u, −1]``, (D + 1,): its inner product with a row of :func:`augmented` orders as the head does.
+def augmented_query(u: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+    """``[2 α∘u, −1]``, (D + 1,): its inner product with a row of :func:`augmented_rows` orders as the head does.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def one_thread() -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def augmented(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+def augmented_rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
     """``[v, Σ α v²]`` of every row, (n, D + 1)."""
     weighted = (np.square(vectors, dtype=np.float64) * head.alpha).sum(axis=1)
     with np.errstate(over="ignore"):
@@ -182,9 +182,9 @@ def augmented(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
 
 
 def _indexed(vectors: NDArray[np.float32], head: Head) -> Any:
-    """A new index of :func:`augmented`."""
+    """A new index of :func:`augmented_rows`."""
     index = faiss.IndexFlatIP(vectors.shape[1] + 1)
-    index.add(augmented(vectors, head))
+    index.add(augmented_rows(vectors, head))
     return index
 
 

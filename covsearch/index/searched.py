@@ -23,7 +23,7 @@ FLAT_LIMIT = 300_000
 """Vectors up to which the index is flat: about where a query for 1,000 candidates takes FastScan as long."""
 
 
-class Searched(Protocol):
+class SearchedVectors(Protocol):
     """Vectors (N, D) under a head, and the FAISS index that finds the nearest."""
 
     vectors: NDArray[np.float32]
@@ -48,15 +48,15 @@ class Searched(Protocol):
 
 
 def build_searched(
-    vectors: NDArray[np.float32], head: Head, before: Searched | None = None, limit: int | None = None
-) -> Searched:
+    vectors: NDArray[np.float32], head: Head, before: SearchedVectors | None = None, limit: int | None = None
+) -> SearchedVectors:
     """An index of `vectors`: flat up to `limit` of them.
 
     Parameters
     ----------
     vectors : NDArray[float32], shape (N, D)
     head : Head
-    before : Searched, optional
+    before : SearchedVectors, optional
         Of the rows that these were made from by adding and removing; what it learned may be kept.
     limit : int, optional
         By default :data:`FLAT_LIMIT`.
@@ -83,7 +83,7 @@ def is_flat(recipe: Mapping[str, Any], dim: int) -> bool:
     raise ArtefactError(f"this covsearch searches {expected}; index has {dict(recipe)}: {MEND}")
 
 
-def read_searched(path: Path, recipe: Mapping[str, Any], vectors: NDArray[np.float32], head: Head) -> Searched:
+def read_searched(path: Path, recipe: Mapping[str, Any], vectors: NDArray[np.float32], head: Head) -> SearchedVectors:
     """Read what ``serialize`` wrote.
 
     Parameters

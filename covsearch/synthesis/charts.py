@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from covsearch.guard.files import RefusedError, as_text
 from covsearch.synthesis.chords import NOTHING, parse_chord
 from covsearch.synthesis.invented import Rows, accompaniment, melody, notes_of, scale
-from covsearch.synthesis.readings import LONGEST, Reading, Row, checked
+from covsearch.synthesis.readings import LONGEST, Row, SongReading, checked_song
 from covsearch.synthesis.song import MELODY, NO_CHORD, SECOND, Song
 
 BEAT_SECONDS = (0.1, 3.0)
@@ -73,14 +73,14 @@ def is_chart(data: bytes) -> bool:
     return data.startswith(b"# title:")
 
 
-def chart_reading(name: str, data: bytes, row: Row) -> Reading:
+def chart_reading(name: str, data: bytes, row: Row) -> SongReading:
     """A chord chart; see :data:`~covsearch.synthesis.readings.Reader`."""
     chart = read_chart(data)
     same = row.get("title_norm", "") if row.get("note") == COVERS else ""
     seed = same or row.get("recording_key") or name
     titles = tuple(dict.fromkeys(title for title in (row.get("title", ""), chart.title) if title))
     song = chart_song(name, chart, zlib.crc32(seed.encode("utf-8", "surrogatepass")))
-    return Reading(checked(song), titles, same, row.get("recording_key", ""), invented=True)
+    return SongReading(checked_song(song), titles, same, row.get("recording_key", ""), invented=True)
 
 
 def read_chart(data: bytes) -> Chart:

@@ -14,7 +14,7 @@ from covsearch.synthesis.archive import Archive
 from covsearch.synthesis.charts import chart_reading, is_chart
 from covsearch.synthesis.musicxml import MAX_BYTES
 from covsearch.synthesis.notated import abc_reading, musicxml_reading
-from covsearch.synthesis.readings import Reader, Reading, Row
+from covsearch.synthesis.readings import Reader, Row, SongReading
 from covsearch.synthesis.suffixes import MUSICXML_SUFFIXES
 
 _AT_ONCE = 64  # files that are in memory together
@@ -50,12 +50,12 @@ FORMATS: Mapping[str, Format] = {
 
 def read_archive(
     archive: Archive, workers: int = 2, progress: Progress = silent
-) -> tuple[list[Reading], list[tuple[str, str]]]:
+) -> tuple[list[SongReading], list[tuple[str, str]]]:
     """Every song of a source of MusicXML scores, ABC tunes or chord charts.
 
     Returns
     -------
-    (list of Reading, list of (str, str))
+    (list of SongReading, list of (str, str))
         What was read, by name; the files that were not, and why.
 
     Raises
@@ -64,7 +64,7 @@ def read_archive(
         When no file is of a known format.
     """
     table, names = archive.table(), [name for name in archive.names if _format(name)]
-    read: list[Reading] = []
+    read: list[SongReading] = []
     refused: list[tuple[str, str]] = []
     if names:
         with ProcessPoolExecutor(workers) as pool:
@@ -73,7 +73,7 @@ def read_archive(
                 refused += [(name, data) for name, data in some if isinstance(data, str)]
                 jobs = [(name, data, _row(table, name)) for name, data in some if isinstance(data, bytes)]
                 for (name, _, _), found in zip(jobs, pool.map(_try_one, jobs, chunksize=4), strict=True):
-                    read += [found] if isinstance(found, Reading) else []
+                    read += [found] if isinstance(found, SongReading) else []
                     refused += [(name, found)] if isinstance(found, str) else []
                 progress(f"reading {archive.name}", min(first + _AT_ONCE, len(names)), len(names))
     if not read and not refused:
@@ -108,7 +108,7 @@ def _bytes(archive: Archive, name: str) -> Iterator[bytes | str]:
         yield data
 
 
-def _try_one(job: tuple[str, bytes, Row]) -> Reading | str:
+def _try_one(job: tuple[str, bytes, Row]) -> SongReading | str:
     name, data, row = job
     found = _format(name)
     try:

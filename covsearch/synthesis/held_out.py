@@ -18,7 +18,7 @@ BUNDLED = Path(__file__).with_name("held_out.json")
 _ARTICLES = re.compile(r"^(the|a|an) | (the|a|an)$")
 
 
-class HeldOut:
+class HeldOutSongs:
     """Works that are held out.
 
     Parameters
@@ -50,7 +50,7 @@ def plain_title(title: str) -> str:
 
 
 @cache
-def sample_held_out() -> HeldOut:
+def sample_held_out() -> HeldOutSongs:
     """The validation and test works of the bundled sample.
 
     Raises
@@ -61,4 +61,4 @@ def sample_held_out() -> HeldOut:
     if not BUNDLED.is_file():
         raise NotFoundError(f"{BUNDLED} is not there: reinstall covsearch")
     said = json.loads(BUNDLED.read_text(encoding="utf-8"))
-    return HeldOut(said["titles"], [[ord(pitch) for pitch in melody] for melody in said["melodies"].values()])
+    return HeldOutSongs(said["titles"], [[ord(pitch) for pitch in melody] for melody in said["melodies"].values()])

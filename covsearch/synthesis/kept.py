@@ -12,14 +12,14 @@ import numpy as np
 
 from covsearch import durable
 from covsearch.synthesis.archive import Archive
-from covsearch.synthesis.readings import Reading
+from covsearch.synthesis.readings import SongReading
 from covsearch.synthesis.song import Notes, Song
 
 VERSION = 2
 """Raise it when readers read something else: files of other versions are not read."""
 _NOTES = ("start", "length", "pitch", "velocity", "layer")
 
-Read = tuple[list[Reading], list[tuple[str, str]]]
+Read = tuple[list[SongReading], list[tuple[str, str]]]
 
 
 def kept_file(folder: Path, archive: Archive) -> Path:
@@ -60,12 +60,12 @@ def read_kept(path: Path) -> Read | None:
         return None
 
 
-def _readings(about: list[dict[str, Any]], arrays: dict[str, Any]) -> list[Reading]:
+def _readings(about: list[dict[str, Any]], arrays: dict[str, Any]) -> list[SongReading]:
     found, note, step = [], 0, 0
     for one in about:
         notes = Notes(*(arrays[name][note : note + one["notes"]] for name in _NOTES))
         chords = arrays["chords"][step : step + one["steps"]]
         song = Song(one["name"], one["steps"], one["beat"], one["bar"], notes, chords)
-        found.append(Reading(song, tuple(one["titles"]), one["work"], one["recording"], one["invented"]))
+        found.append(SongReading(song, tuple(one["titles"]), one["work"], one["recording"], one["invented"]))
         note, step = note + one["notes"], step + one["steps"]
     return found

@@ -13,7 +13,7 @@ from covsearch.synthesis.abc_notation import read_abc
 from covsearch.synthesis.chords import NOTHING, estimate_chords
 from covsearch.synthesis.invented import accompaniment, notes_of
 from covsearch.synthesis.partwise import Score, read_score
-from covsearch.synthesis.readings import Reading, Row, checked
+from covsearch.synthesis.readings import Row, SongReading, checked_song
 from covsearch.synthesis.song import HIGH, LOW, MELODY, SECOND, SPLIT_PITCH, STEPS_A_BEAT, Song, on_grid
 
 SLOWEST, FASTEST = 40.0, 240.0  # quarter notes a minute
@@ -22,19 +22,21 @@ _FEWEST_SYMBOLS = 4  # chord symbols of a lead sheet
 _LOUDNESS = 0.8
 
 
-def musicxml_reading(name: str, data: bytes, row: Row) -> Reading:
+def musicxml_reading(name: str, data: bytes, row: Row) -> SongReading:
     """A MusicXML score; see :data:`~covsearch.synthesis.readings.Reader`."""
     score = read_score(data)
     titles = (row.get("title", ""), *score.titles, PurePosixPath(name).stem.replace("_", " "))
-    return Reading(checked(score_song(name, score)), tuple(dict.fromkeys(title for title in titles if title)))
+    return SongReading(checked_song(score_song(name, score)), tuple(dict.fromkeys(title for title in titles if title)))
 
 
-def abc_reading(name: str, data: bytes, row: Row) -> Reading:
+def abc_reading(name: str, data: bytes, row: Row) -> SongReading:
     """An ABC tune of one or several voices; see :data:`~covsearch.synthesis.readings.Reader`."""
     score = read_abc(data)
     titles = (row.get("title", ""), row.get("tune", ""), *score.titles)
     work = row.get("tune_norm", "")
-    return Reading(checked(score_song(name, score)), tuple(dict.fromkeys(title for title in titles if title)), work)
+    return SongReading(
+        checked_song(score_song(name, score)), tuple(dict.fromkeys(title for title in titles if title)), work
+    )
 
 
 def score_song(name: str, score: Score) -> Song:

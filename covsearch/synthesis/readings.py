@@ -15,7 +15,7 @@ SHORTEST, LONGEST = 64, 12_000  # steps: four bars to half an hour
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class SongReading:
     """One song of a source.
 
     Attributes
@@ -50,12 +50,12 @@ class Reading:
 
 
 Row = Mapping[str, str]
-Reader = Callable[[str, bytes, Row], Reading]
+Reader = Callable[[str, bytes, Row], SongReading]
 """``reader(name, data, row)``: a file's path inside its source, its bytes, and what the source's table says of it.
 Raises RefusedError."""
 
 
-def checked(song: Song) -> Song:
+def checked_song(song: Song) -> Song:
     """The song, if there is enough of it and not too much.
 
     Raises
@@ -69,6 +69,6 @@ def checked(song: Song) -> Song:
     return song
 
 
-def renamed(reading: Reading, name: str) -> Reading:
+def renamed(reading: SongReading, name: str) -> SongReading:
     """The same with another name of its song."""
     return replace(reading, song=replace(reading.song, name=name))

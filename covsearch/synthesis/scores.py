@@ -13,7 +13,7 @@ from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.progress import Progress, silent
 from covsearch.synthesis.chords import estimate_chords
 from covsearch.synthesis.corpus import FOLDERS, load
-from covsearch.synthesis.held_out import HeldOut
+from covsearch.synthesis.held_out import HeldOutSongs
 from covsearch.synthesis.setting import Setting, base_tempo
 from covsearch.synthesis.song import HIGH, LOW, MELODY, STEPS_A_BEAT, Song, on_grid
 
@@ -81,7 +81,7 @@ def without_held_out(settings: Sequence[Setting], held_out: set[str]) -> list[Se
         Source ids.
     """
     withheld = [setting for setting in settings if setting.source_id in held_out]
-    known = HeldOut([title for one in withheld for title in one.titles], [one.pitches for one in withheld])
+    known = HeldOutSongs([title for one in withheld for title in one.titles], [one.pitches for one in withheld])
     return [
         setting
         for setting in settings

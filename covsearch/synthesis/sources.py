@@ -16,7 +16,7 @@ from covsearch.synthesis.held_out import sample_held_out
 from covsearch.synthesis.kept import kept_file, read_kept, write_kept
 from covsearch.synthesis.licence import MUSIC21, UNSAID, folder_licence, licence_of
 from covsearch.synthesis.midi import has_midi, read_midi_folder
-from covsearch.synthesis.readings import Reading
+from covsearch.synthesis.readings import SongReading
 from covsearch.synthesis.recorded import Recording, read_recordings, recordings_of
 from covsearch.synthesis.scores import corpus_songs
 from covsearch.synthesis.works import works_of
@@ -139,7 +139,7 @@ def _midi_collection(path: Path, progress: Progress) -> SongCollection:
     if not songs:
         first, reason = refused[0]
         raise NotFoundError(f"{path}: none of {len(refused)} MIDI files can be read; the first, {first}: {reason}")
-    files = [(path / song.name, Reading(song, ())) for song in songs]
+    files = [(path / song.name, SongReading(song, ())) for song in songs]
     kept, held = _allowed(files)
     maker = CoverMaker([one.song for one in kept])
     return SongCollection(path.resolve().name, maker, (*refused, *held), licence=folder_licence(path))
@@ -163,7 +163,7 @@ def _archive_collection(path: Path, cache: Path, progress: Progress) -> SongColl
     return SongCollection(archive.name, CoverMaker(songs), (*left, *held), again, licence)
 
 
-def _allowed(files: Sequence[tuple[Path, Reading]]) -> tuple[list[Reading], list[tuple[Path, str]]]:
+def _allowed(files: Sequence[tuple[Path, SongReading]]) -> tuple[list[SongReading], list[tuple[Path, str]]]:
     """What is no work that models are judged by, and the rest with the reason."""
     held_out = sample_held_out()
     reasons = [held_out.reason(one.titles, one.melody) for _, one in files]

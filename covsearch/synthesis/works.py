@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from covsearch.synthesis.melodies import alike
-from covsearch.synthesis.readings import Reading
+from covsearch.synthesis.readings import SongReading
 from covsearch.synthesis.song import Song
 
 _SOME_OF_IT = 0.1
 _SAME_TUNE = 0.5  # of the shorter melody's runs of seven intervals; fewer may be a common opening
 
 
-def works_of(readings: Sequence[Reading]) -> tuple[list[Song], int]:
+def works_of(readings: Sequence[SongReading]) -> tuple[list[Song], int]:
     """One song a work, its other versions with it; a recording that is there twice is kept once.
 
     Parameters
     ----------
-    readings : sequence of Reading
+    readings : sequence of SongReading
 
     Returns
     -------
@@ -36,7 +36,7 @@ def works_of(readings: Sequence[Reading]) -> tuple[list[Song], int]:
     return [replace(first, versions=tuple(others)) for first, *others in members.values()], len(readings) - len(kept)
 
 
-def _once(readings: Sequence[Reading]) -> list[Reading]:
+def _once(readings: Sequence[SongReading]) -> list[SongReading]:
     seen: set[str] = set()
     found = []
     for reading in readings:
@@ -46,7 +46,7 @@ def _once(readings: Sequence[Reading]) -> list[Reading]:
     return found
 
 
-def _said(readings: Sequence[Reading]) -> Iterator[tuple[int, int]]:
+def _said(readings: Sequence[SongReading]) -> Iterator[tuple[int, int]]:
     """Pairs that are said to be one work; where melodies have next to nothing in common, only a name is shared."""
     members: dict[str, list[int]] = {}
     for k, one in enumerate(readings):

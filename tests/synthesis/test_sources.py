@@ -110,10 +110,10 @@ def test_a_table_beside_the_charts_says_what_is_one_recording_and_one_work(tmp_p
 
 def test_a_song_that_models_are_judged_by_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from covsearch.synthesis import sources
-    from covsearch.synthesis.held_out import HeldOut
+    from covsearch.synthesis.held_out import HeldOutSongs
 
     melody = musicxml_reading("a.mxl", lead_sheet(1), {}).melody
-    monkeypatch.setattr(sources, "sample_held_out", lambda: HeldOut(["Song 2"], [melody]))
+    monkeypatch.setattr(sources, "sample_held_out", lambda: HeldOutSongs(["Song 2"], [melody]))
     found = opened(archive(tmp_path / "a.zip", {f"{k}.mxl": lead_sheet(k) for k in range(3)}), tmp_path / "cache")
     assert [song.name for song in found.maker.songs] == ["0.mxl"]
     assert [(file.name, reason.split()[2]) for file, reason in found.refused] == [

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 
 from covsearch.synthesis.cover import CoverMaker
-from covsearch.synthesis.held_out import HeldOut, plain_title, sample_held_out
-from covsearch.synthesis.readings import Reading
+from covsearch.synthesis.held_out import HeldOutSongs, plain_title, sample_held_out
+from covsearch.synthesis.readings import SongReading
 from covsearch.synthesis.scores import held_out_ids
 from covsearch.synthesis.works import works_of
 from tests.songs import make_song
 
 
-def reading(seed: int, transposed: int = 0, name: str = "", **said: str) -> Reading:
+def reading(seed: int, transposed: int = 0, name: str = "", **said: str) -> SongReading:
     song = make_song(seed, transposed)
-    return Reading(replace(song, name=name or f"{seed}+{transposed}"), (f"title {seed}",), **said)  # type: ignore[arg-type]
+    return SongReading(replace(song, name=name or f"{seed}+{transposed}"), (f"title {seed}",), **said)  # type: ignore[arg-type]
 
 
 def test_the_same_tune_in_another_key_is_another_version() -> None:
@@ -57,11 +57,11 @@ def test_titles_are_compared_without_case_accents_and_articles() -> None:
 
 def test_a_title_or_a_quarter_of_the_melody_is_held_out() -> None:
     one, other = reading(1), reading(2)
-    held_out = HeldOut(["The Title"], [one.melody])
+    held_out = HeldOutSongs(["The Title"], [one.melody])
     assert held_out.reason(["Title"], other.melody) == "has the title of a work that models are judged by"
     assert held_out.reason(["Another"], reading(1, 4).melody) == "has the melody of a work that models are judged by"
     assert held_out.reason(["Another"], other.melody) == ""
-    assert HeldOut([""], []).reason([""], one.melody) == ""
+    assert HeldOutSongs([""], []).reason([""], one.melody) == ""
 
 
 def test_the_samples_works_are_held_out_by_what_is_bundled() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from covsearch import __version__
 from covsearch.db.write import write_catalogue
-from covsearch.index.collection import read_vectors, write_collection
+from covsearch.index.collection import read_searched_vectors, write_collection
 from covsearch.index.collection_calibration import write_collection_calibration
 from covsearch.index.generation import Generation, follow_current, read_generation
 from covsearch.index.manifest import FORMAT, Manifest
 from covsearch.index.parts import write_part
 from covsearch.index.publish import draft
-from covsearch.index.searched import Searched, is_flat
+from covsearch.index.searched import SearchedVectors, is_flat
 from covsearch.store.protocols import Contents
 from covsearch.workspace import Workspace
 
@@ -34,11 +34,11 @@ def write_generation(workspace: Workspace, contents: Contents) -> Generation:
         return new.publish(_manifest(contents, recipe))
 
 
-def _learned_before(workspace: Workspace) -> Searched | None:
+def _learned_before(workspace: Workspace) -> SearchedVectors | None:
     """The vectors of the current generation, where their index has learned something."""
     current = read_generation(workspace, *follow_current(workspace))
     flat = is_flat(current.manifest.recipe, current.manifest.dim)
-    return None if flat else read_vectors(current)
+    return None if flat else read_searched_vectors(current)
 
 
 def write_model(folder: Path, files: Mapping[str, bytes]) -> None:
