@@ -36,11 +36,12 @@ def answers_of(generation: Generation) -> Answers:
     for path, stored in generation.manifest.files.items():
         assert digest(generation.workspace.home / path) == stored, path
     searcher = Searcher(open_state(generation, ["windows"]))
-    pids = searcher.collection.pids
+    pids = searcher.collection.names
     answers: Answers = {"pids": pids, "model": generation.manifest.model, "works": generation.manifest.works}
     answers["metadata"] = searcher.catalogue.get(pids)
     answers["origins"] = searcher.catalogue.origins(pids)
     chroma = searcher.chroma
+    assert chroma is not None
     answers["chroma"] = [(chroma.track(row).tobytes(), rate) for row, rate in enumerate(chroma.rates.tolist())]
     answers["found"] = [found.performance for found in searcher.catalogue.find("a", 1000)]
     for pid in pids:
