@@ -69,7 +69,7 @@ def _stage_and_switch(url: str, contents: Contents, base: Pin | None) -> Pin:
         vectors, parts = contents.vectors, contents.parts
         every = range(len(vectors))
         digests = [digest_of(recording(vectors[row], parts, row)) for row in every]
-        stage_recordings(connection, stage, digests, (recording(vectors[row], parts, row) for row in every))
+        stage_recordings(connection, stage, digests, lambda row: recording(vectors[row], parts, row))
         try:
             return Pin(url, switch(connection, url, contents, digests, base))
         except (UnicodeEncodeError, OverflowError) as e:
@@ -84,15 +84,15 @@ def switch(
     base: Pin | None,
 ) -> int:
     """The one transaction; the number of the generation that it makes current."""
-    files = _files(contents)
+    files, mine = _files(contents), Merged(contents.performances, contents.origins, digests)
+    merged, rows = mine, rows_of(mine.performances, mine.origins, mine.recordings)  # while nobody waits
     with connection.begin():
         before = connection.scalar(text("SELECT generation FROM current FOR UPDATE"))
         generation = int(connection.scalar(text("SELECT coalesce(max(id), 0) FROM generations")) or 0) + 1
         look_at(connection, before or 0)
-        merged = Merged(contents.performances, contents.origins, digests)
         if base is not None and before is not None and before != base.generation:
-            merged = merge(connection, base, before, merged)
-        rows = rows_of(merged.performances, merged.origins, merged.recordings)
+            merged = merge(connection, base, before, mine, rows)
+            rows = rows_of(merged.performances, merged.origins, merged.recordings)
         numbers = write_rows(connection, rows, generation)
         write_works(connection, works_of(merged.performances), generation)
         check_staged(connection, numbers, without_password(url))
