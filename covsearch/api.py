@@ -133,13 +133,13 @@ class Index:
         """
         return self._searcher().query_vector(vector, model=model, top=top)
 
-    def compare(self, a: str | Path, b: str | Path) -> Comparison:
+    def compare(self, a: str | Path, b: str | Path, *, frame_rate: float | None = None) -> Comparison:
         """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
         from covsearch.compare import compare, compare_in
 
-        if isinstance(a, str) and isinstance(b, str) and a in self and b in self:
+        if isinstance(a, str) and isinstance(b, str) and frame_rate is None and a in self and b in self:
             return compare_in(self._searcher(None), a, b)
-        return compare(self.workspace, str(a), str(b))
+        return compare(self.workspace, str(a), str(b), frame_rate)
 
     def audio(self, id_: str) -> Path | None:
         """The audio file of a performance; None where it was indexed from something else, or is not there any more.

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from covsearch import plots
 from covsearch.counting import counted
-from covsearch.dataset.frame_rate import DATACOS_RATE
+from covsearch.dataset.frame_rate import DATACOS_RATE, check_frame_rate
 from covsearch.dataset.ids import as_file_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.decision import word
 from covsearch.errors import NotFoundError, UsageError
+from covsearch.features.audio import is_audio
 from covsearch.features.frames import means_of
 from covsearch.index.chroma import Chroma
 from covsearch.index.windows import Passage, chamfer, passages
@@ -24,6 +25,7 @@ from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
 from covsearch.stages import SPAN
 from covsearch.store import store_of
+from covsearch.synthesis.suffixes import is_notation
 from covsearch.workspace import Workspace, expanded, is_file
 
 if TYPE_CHECKING:
@@ -171,7 +173,7 @@ class Comparison:
         return draw(self, Path() if path is None else Path(path))
 
 
-def compare(workspace: Workspace, a: str, b: str) -> Comparison:
+def compare(workspace: Workspace, a: str, b: str, frame_rate: float | None = None) -> Comparison:
     """Compare two performances of the workspace's index.
 
     Parameters
@@ -180,19 +182,28 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     a, b : str
         Ids, or ``collection:id`` where several collections have the id; or paths of audio or HDF5 files, which need not
         be in an index. What the index has is no file.
+    frame_rate : float, optional
+        Frames/s of the HDF5 files; by default what each declares.
 
     Raises
     ------
     NotFoundError
         When there is no index, or no such performance or file.
     UsageError
-        When `a` is `b`, or several collections have one of them.
+        When `a` is `b`, or several collections have one of them; for a frame rate where no HDF5 file is named, or one
+        that cannot be.
     ArtefactError
         When the index is damaged.
     """
+    if frame_rate is not None:
+        check_frame_rate(frame_rate)
     searcher = _opened(workspace)
-    if searcher is None or any(_is_file(searcher, side) for side in (a, b)):
-        return _compare_files(workspace, searcher, a, b)
+    in_files = [side for side in (a, b) if searcher is None or _is_file(searcher, side)]
+    if frame_rate is not None and not any(map(_declares, in_files)):
+        raise UsageError("--frame-rate is of an HDF5 file: neither of the two is one. Leave it out")
+    if in_files:
+        return _compare_files(workspace, searcher, a, b, frame_rate)
+    assert searcher is not None
     return compare_in(searcher, a, b)
 
 
@@ -243,7 +254,14 @@ def _is_file(searcher: Searcher, asked: str) -> bool:
     return searcher.catalogue.resolve(asked) is None and is_file(asked)
 
 
-def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
+def _declares(file: str) -> bool:
+    """Whether its frame rate can be said: that of a recording is known, and notes have none."""
+    return not (is_audio(Path(file)) or is_notation(Path(file)))
+
+
+def _compare_files(
+    workspace: Workspace, searcher: Searcher | None, a: str, b: str, frame_rate: float | None
+) -> Comparison:
     """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
     if searcher is not None and searcher.chroma is None:
         searcher = None  # foreign vectors: no model of theirs hears files
@@ -257,7 +275,8 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
 
     def side(asked: str) -> Side:
         if searcher is None or _is_file(searcher, asked):
-            return side_of_file(expanded(asked), checkpoint, workspace.cache, index_rate)
+            rate = frame_rate if _declares(asked) else None
+            return side_of_file(expanded(asked), checkpoint, workspace.cache, index_rate, rate)
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)

@@ -125,7 +125,7 @@ def build_index(
         When another build is running in the workspace; and what reading the dataset and the model raises.
     """
     # torch comes with these; importing the module must not cost it
-    from covsearch.embedding import embed_store, embed_windows
+    from covsearch.embedding import embed_cached, embed_windows
     from covsearch.features.pack import pack_cached
     from covsearch.models import bundled_checkpoint, load_checkpoint
 
@@ -147,7 +147,7 @@ def build_index(
         generation = publish(
             workspace,
             store.pids,
-            embed_store(checkpoint, store, progress),
+            embed_cached(checkpoint, store, progress),
             Head(checkpoint.alpha, checkpoint.beta),
             tracks.applied(dataset.performances) if tracks else dataset.performances,
             model_files=read_model(checkpoint.folder, checkpoint.fingerprint),
@@ -204,6 +204,7 @@ def publish(
     source: Path | None = None,
     locked: bool = False,
     base: State | None = None,
+    grown: bool = False,
 ) -> State:
     """Make vectors and metadata the workspace's current generation, in one step and for good.
 
@@ -241,6 +242,8 @@ def publish(
         Whether the caller is the writer already: :meth:`covsearch.store.protocols.Publisher.writing`.
     base : State, optional
         The state that all of this is a change of: :meth:`covsearch.store.protocols.Publisher.publish`.
+    grown : bool
+        Whether these are the current state's rows, some taken away and others added.
 
     Raises
     ------
@@ -272,6 +275,7 @@ def publish(
         frame_rate,
         str(source.absolute()) if source else None,
         calibration if isinstance(calibration, CollectionCalibration) else None,
+        grown,
     )
     store = store_of(workspace)
     with nullcontext() if locked else store.writing():

@@ -133,6 +133,7 @@ def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) ->
         source=Path(manifest.source) if manifest.source else None,
         locked=True,
         base=before,
+        grown=True,
     )
 
 

@@ -247,6 +247,7 @@ class Searcher:
             decided.threshold,
             self.calibration is not None,
             searched,
+            exact=self.segments is not None or self.collection.exact,
         )
 
 

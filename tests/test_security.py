@@ -39,7 +39,7 @@ LIMITS = {
     "corrections": f"{log.MAX_BYTES / MIB:g} MiB, {log.MAX_VALUES:,} values a line, "
     f"{correction.MAX_APART:,} pairs held apart at once",
     "foreign vectors": f"{vectors.MAX_BYTES / GIB:g} GiB, {vectors.MAX_SEGMENTS:,} vectors of {vectors.MIN_DIM} to "
-    f"{vectors.MAX_DIM:,} numbers, {tracks_csv.MAX_ROWS:,} tracks",
+    f"{vectors.MAX_DIM:,} numbers, {vectors.MAX_TRACKS:,} tracks",
     "`split.json`": f"{splits.MAX_BYTES / MIB:g} MiB, {splits.MAX_WORKS:,} values",
     "`pairs.csv`": f"{pairs.MAX_BYTES / MIB:g} MiB",
     "weights": f"{checkpoint.MAX_WEIGHT_BYTES / MIB:g} MiB, a header of {tensors.MAX_HEADER_BYTES / MIB:g} MiB "

@@ -41,6 +41,7 @@ COMMANDS = {
     "query": ("query", "query", "Rank the collection as covers of one performance."),
     "remove": ("update", "remove", "Remove performances from the index."),
     "reproduce": ("reproduce", "reproduce_command", "Repeat the report on a collection, as one page."),
+    "score": ("score", "score", "Judge anybody's distances or vectors; compare systems."),
     "serve": ("serve", "serve", "Serve a page and an API over the index."),
     "setlist": ("setlist", "setlist_command", "Say what is played in a long recording, and when."),
     "stats": ("stats", "stats", "Say what is in the workspace."),

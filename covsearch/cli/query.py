@@ -33,6 +33,7 @@ _SPARE = ("Distance", "WID", "Query ↔ match", "Listed", "Year", "Similarity", 
 COSINE_ALONE = "the cosine alone says no probability: works of too few tracks are known to fit it"
 FITTED_HERE = " · fitted on the collection's own works"
 _HYPHEN = re.compile(r"^-(?=[^\W\d_].)")  # before a word
+APPROXIMATE = "the collection is large, so the search is approximate: a near match may be missed"
 UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
@@ -188,7 +189,8 @@ def _show(result: QueryResult) -> None:
     judged = (">Similarity", ">Query ↔ match") if by_windows else (">Cosine",) if by_cosine else (">Distance",)
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">Probability", "Cover", "Listed", *judged)
     ordered = f"{WINDOW_CAPTION}\n" if by_windows else ""
-    caption = f"{ordered}{CAPTION.replace('✓', mark('✓'))}\n{_meaning(result)}"
+    limits = "" if result.exact else f"\n{APPROXIMATE}"
+    caption = f"{ordered}{CAPTION.replace('✓', mark('✓'))}\n{_meaning(result)}{limits}"
     console.print(table(columns, (_row(match) for match in result), caption=caption, spare=_SPARE))
 
 

@@ -56,6 +56,8 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
         yield "collection", f"{name}: {counted(performances, 'performance')} of {counted(works, 'work')}"
     yield "cover pairs", f"{found.cover_pairs:,}"
     yield from _model(found)
+    if not found.exact:
+        yield "search", "approximate: the vectors are too many to look at all of them; a near one may be missed"
     for name, size in found.bytes_of.items():
         yield name, f"{size / 1e6:,.1f} MB{' (current)' if name == found.generation else ''}"
 

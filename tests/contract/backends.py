@@ -15,5 +15,7 @@ def in_postgres(folder: Path) -> Workspace:
     return Workspace(folder, database(str(folder)))
 
 
-BACKENDS: Mapping[str, Callable[[Path], Workspace]] = {"local": Workspace, "postgres": in_postgres}
+FASTSCAN = "local, FastScan"
+"""The local one as it is of many vectors; :func:`tests.contract.conftest.workspace` makes few ones do."""
+BACKENDS: Mapping[str, Callable[[Path], Workspace]] = {"local": Workspace, FASTSCAN: Workspace, "postgres": in_postgres}
 """Name -> makes a workspace, with an empty store or with the one that was made in this folder before."""

@@ -19,7 +19,7 @@ api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of th
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 PHONE = {"width": 360, "height": 740}
-WAIT = 60_000  # ms; a busy machine is slow, not wrong
+WAIT = 600_000  # ms; a busy machine is slow, not wrong
 
 
 @pytest.fixture(scope="module")
