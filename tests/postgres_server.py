@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -92,6 +93,7 @@ def _started(package: Path) -> str:
     atexit.register(_stop, process, home, os.getpid())
     url = f"postgresql://covsearch:{PASSWORD}@127.0.0.1:{port}/postgres"
     _wait(url, process, home / "log")
+    os.environ["COVSEARCH_TEST_POSTGRES"] = url  # for processes that a test starts
     return url
 
 
@@ -114,8 +116,8 @@ def _stop(process: subprocess.Popen[bytes], home: Path, owner: int) -> None:
     if os.getpid() != owner:  # a fork of the process that started it
         return
     if process.poll() is None:
-        process.terminate()
-        process.wait(30)
+        process.send_signal(signal.SIGINT)  # without waiting for connections
+        process.wait(300)
     shutil.rmtree(home, ignore_errors=True)
 
 

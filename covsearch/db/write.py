@@ -73,7 +73,7 @@ def write_catalogue(
 
 
 def _fill(connection: Connection, performances: Sequence[Performance], origins: Mapping[str, Origin]) -> None:
-    names, works = names_of(performances), works_of(performances)
+    names, works = names_of(performances), named_works(performances)
     sources = _sources(names, origins)
     titled = ({"collection": c, "wid": w, "title": t, "artist": a} for (c, w), (t, a) in works.items())
     _insert(connection, WorkRow, titled)
@@ -96,7 +96,7 @@ def _insert(connection: Connection, table: type[Base], rows: Iterable[dict[str, 
         connection.execute(insert(table), values)
 
 
-def works_of(performances: Iterable[Performance]) -> dict[tuple[str, str], tuple[str, str]]:
+def named_works(performances: Iterable[Performance]) -> dict[tuple[str, str], tuple[str, str]]:
     """Title and artist of each collection's WID: the first that is not empty."""
     works: dict[tuple[str, str], tuple[str, str]] = {}
     for p in performances:

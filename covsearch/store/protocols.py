@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from covsearch.corrections.log import NOTHING, Log
+from covsearch.store.contents import Contents as Contents
 
 if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
     import numpy as np
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
     from covsearch.index.calibration import Calibration
     from covsearch.index.collection_calibration import CollectionCalibration
     from covsearch.index.head import Head
-    from covsearch.index.part import Part
     from covsearch.progress import Progress
     from covsearch.ranking.nearest import Ranking
     from covsearch.store.checked import Verified
@@ -277,56 +277,6 @@ class Opened:
     catalogue: Catalogue
     parts: Mapping[str, Blobs]
     corrections: Log = NOTHING
-
-
-@dataclass(frozen=True, eq=False)
-class Contents:
-    """What is published: checked, named and in natural order already, by :func:`covsearch.indexing.publish`.
-
-    Attributes
-    ----------
-    names : sequence of str
-        N names, all different.
-    performances : sequence of Performance
-        Their metadata, with the ids that they have in their own collections.
-    vectors : NDArray[float32], shape (N, D)
-        Finite, of unit length.
-    parts : mapping
-        By name; of the same rows.
-    origins : mapping
-        What a name was indexed from, where that is known.
-    head : Head
-    model_files : mapping of str to bytes
-        The checkpoint by the names of its files: weights, configuration, and the calibration if there is one. Empty of
-        foreign vectors, and then `features` and `frame_rate` are None.
-    model : str
-        Its fingerprint.
-    features : FeatureConfig or None
-    subset : str
-    frame_rate : float or None
-    source : str or None
-        As :class:`Facts` has them.
-    calibration : CollectionCalibration or None
-        Of foreign vectors, where there is one.
-    grown : bool
-        Whether these are the rows of the current state, some taken away and others added: what a back end learned of
-        those, it may keep.
-    """
-
-    names: Sequence[str]
-    performances: Sequence[Performance]
-    vectors: NDArray[np.float32]
-    parts: Mapping[str, Part]
-    origins: Mapping[str, Origin]
-    head: Head
-    model_files: Mapping[str, bytes]
-    model: str
-    features: FeatureConfig | None
-    subset: str
-    frame_rate: float | None
-    source: str | None
-    calibration: CollectionCalibration | None = None
-    grown: bool = False
 
 
 class Publisher(Protocol):

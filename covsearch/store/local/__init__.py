@@ -94,9 +94,9 @@ class LocalStore:
 
     def verify(self, progress: Progress) -> tuple[Verified, ...]:
         """Every generation, the current one first, read and compared."""
-        from covsearch.store.local.verify import verify
+        from covsearch.store.local.verify import verify_folder
 
-        return verify(self.workspace, progress)
+        return verify_folder(self.workspace, progress)
 
     def tidy(self) -> None:
         """Remove what dead builds left."""

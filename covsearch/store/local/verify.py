@@ -19,7 +19,7 @@ from covsearch.store.local.agreement import agreements
 from covsearch.workspace import Workspace
 
 
-def verify(workspace: Workspace, progress: Progress) -> tuple[Verified, ...]:
+def verify_folder(workspace: Workspace, progress: Progress) -> tuple[Verified, ...]:
     """Compare everything with its checksums and with each other; every generation, the current one first.
 
     The manifest of the current generation is compared with the checksum in ``CURRENT``; that of another one, which

@@ -21,7 +21,7 @@ from covsearch.store.postgres.catalogue import PostgresCatalogue
 from covsearch.store.postgres.link import engine_of, told
 from covsearch.store.postgres.look import Look
 from covsearch.store.postgres.pin import Pin, name_of
-from covsearch.store.postgres.publish import publish
+from covsearch.store.postgres.publish import publish_to_database
 from covsearch.store.postgres.state import PostgresState, open_state
 from covsearch.store.postgres.tidy import tidy
 from covsearch.store.protocols import Contents, Opened, State
@@ -83,7 +83,7 @@ class PostgresStore:
 
     def publish(self, contents: Contents, base: State | None = None) -> PostgresState:
         """Make a new generation and switch to it; where others did since `base`, on top of theirs."""
-        pin = publish(self._url, contents, base.pin if isinstance(base, PostgresState) else None)
+        pin = publish_to_database(self._url, contents, base.pin if isinstance(base, PostgresState) else None)
         self.tidy()
         return PostgresState(pin)
 
@@ -101,9 +101,9 @@ class PostgresStore:
 
     def verify(self, progress: Progress) -> tuple[Verified, ...]:
         """Every generation, the current one first, compared with its digests."""
-        from covsearch.store.postgres.verify import verify
+        from covsearch.store.postgres.verify import verify_database
 
-        return verify(self._url, progress)
+        return verify_database(self._url, progress)
 
     def tidy(self) -> None:
         """Remove old generations that nobody reads, and what dead writers left."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from covsearch import __version__
 from covsearch.config import to_toml
-from covsearch.db.write import works_of
+from covsearch.db.write import named_works
 from covsearch.errors import ArtefactError
 from covsearch.guard.urls import without_password
 from covsearch.index.collection import check_vectors
@@ -24,17 +24,17 @@ from covsearch.index.head import head_bytes
 from covsearch.index.manifest import FORMAT, Manifest, StoredFile
 from covsearch.store.postgres.link import TidiedAwayError, told
 from covsearch.store.postgres.pin import Pin, hold
-from covsearch.store.postgres.rebase import Merged, merge
+from covsearch.store.postgres.rebase import Merged, rebase
 from covsearch.store.postgres.recordings import check_staged, digest_of, recording, stage_recordings, staging
 from covsearch.store.postgres.rows import Row, digest_of_rows, rows_of
 from covsearch.store.postgres.state import CALIBRATION_FILE, HEAD, MODEL
-from covsearch.store.postgres.write import ROWS, check_written, describe, look_at, write_rows, write_works
+from covsearch.store.postgres.write import ROWS, check_written, describe, see_generation, write_rows, write_works
 from covsearch.store.protocols import Contents
 
 _TRIES = 3  # a recording that was there may be tidied away before it is used again: then it is sent
 
 
-def publish(url: str, contents: Contents, base: Pin | None) -> Pin:
+def publish_to_database(url: str, contents: Contents, base: Pin | None) -> Pin:
     """Publish `contents`; the new generation, held.
 
     Parameters
@@ -69,7 +69,7 @@ def _stage_and_switch(url: str, contents: Contents, base: Pin | None) -> Pin:
         vectors, parts = contents.vectors, contents.parts
         every = range(len(vectors))
         digests = [digest_of(recording(vectors[row], parts, row)) for row in every]
-        stage_recordings(connection, stage, digests, (recording(vectors[row], parts, row) for row in every))
+        stage_recordings(connection, stage, digests, lambda row: recording(vectors[row], parts, row))
         try:
             return Pin(url, switch(connection, url, contents, digests, base))
         except (UnicodeEncodeError, OverflowError) as e:
@@ -84,17 +84,17 @@ def switch(
     base: Pin | None,
 ) -> int:
     """The one transaction; the number of the generation that it makes current."""
-    files = _files(contents)
+    files, mine = _files(contents), Merged(contents.performances, contents.origins, digests)
+    merged, rows = mine, rows_of(mine.performances, mine.origins, mine.recordings)  # while nobody waits
     with connection.begin():
         before = connection.scalar(text("SELECT generation FROM current FOR UPDATE"))
         generation = int(connection.scalar(text("SELECT coalesce(max(id), 0) FROM generations")) or 0) + 1
-        look_at(connection, before or 0)
-        merged = Merged(contents.performances, contents.origins, digests)
+        see_generation(connection, before or 0)
         if base is not None and before is not None and before != base.generation:
-            merged = merge(connection, base, before, merged)
-        rows = rows_of(merged.performances, merged.origins, merged.recordings)
+            merged = rebase(connection, base, before, mine, rows)
+            rows = rows_of(merged.performances, merged.origins, merged.recordings)
         numbers = write_rows(connection, rows, generation)
-        write_works(connection, works_of(merged.performances), generation)
+        write_works(connection, named_works(merged.performances), generation)
         check_staged(connection, numbers, without_password(url))
         manifest = _manifest(contents, merged, rows, files)
         describe(connection, generation, manifest, files)
@@ -121,7 +121,7 @@ def _manifest(contents: Contents, merged: Merged, rows: Sequence[Row], files: Ma
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         subset=contents.subset,
         count=len(rows),
-        works=len(works_of(merged.performances)),
+        works=len(named_works(merged.performances)),
         dim=contents.head.dim,
         model=contents.model,
         features=contents.features,

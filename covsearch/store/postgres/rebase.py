@@ -22,7 +22,7 @@ from covsearch.index.manifest import parse_manifest
 from covsearch.store.postgres.catalogue import PostgresCatalogue
 from covsearch.store.postgres.link import raw
 from covsearch.store.postgres.pin import Pin
-from covsearch.store.postgres.rows import Key, rows_of
+from covsearch.store.postgres.rows import Key, Row
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Shown:
             yield session
 
 
-def merge(connection: Connection, base: Pin, newest: int, mine: Merged) -> Merged:
+def rebase(connection: Connection, base: Pin, newest: int, mine: Merged, own_rows: Sequence[Row]) -> Merged:
     """What `mine` changed of `base`, applied to the newest generation, which the views show.
 
     Parameters
@@ -74,6 +74,8 @@ def merge(connection: Connection, base: Pin, newest: int, mine: Merged) -> Merge
     base : Pin
     newest : int
     mine : Merged
+    own_rows : sequence of Row
+        Its rows.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def merge(connection: Connection, base: Pin, newest: int, mine: Merged) -> Merge
     if (manifest.model, manifest.parts) != (base.manifest.model, base.manifest.parts):
         raise CovsearchError("the index was built again meanwhile; nothing was published: run the command again")
     before, now = _owns(base), _owns(theirs)
-    rows = {row.key: row for row in rows_of(mine.performances, mine.origins, mine.recordings)}
+    rows = {row.key: row for row in own_rows}
     changed = {key for key, row in rows.items() if before.get(key) != row.own}
     gone = before.keys() - rows.keys()
     for key in sorted(changed | gone):

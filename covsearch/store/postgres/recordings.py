@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -51,18 +50,28 @@ def staging(url: str) -> Iterator[tuple[Connection, int]]:
 
 
 def stage_recordings(
-    connection: Connection, stage: int, made: Sequence[bytes], rows: Iterator[Sequence[bytes | None]]
+    connection: Connection, stage: int, made: Sequence[bytes], recorded: Callable[[int], Sequence[bytes | None]]
 ) -> None:
-    """Send the recordings with the digests `made` that the server has not; nothing shows them to readers yet."""
-    driver, digests = raw(connection), iter(made)
+    """Send the recordings that the server has not; nothing shows them to readers yet.
+
+    Parameters
+    ----------
+    connection : Connection
+    stage : int
+    made : sequence of bytes
+        Digests of all.
+    recorded : callable
+        The columns of one, by its place in `made`.
+    """
+    driver = raw(connection)
     names = ", ".join(COLUMNS)
     values = ", ".join(["%b"] * len(COLUMNS))
     insert = f"INSERT INTO recordings (digest, stage, {names}) VALUES (%b, {stage:d}, {values}) ON CONFLICT DO NOTHING"
-    while batch := list(islice(digests, _BATCH)):
-        content = list(islice(rows, len(batch)))
+    for start in range(0, len(made), _BATCH):
+        batch = list(made[start : start + _BATCH])
         known = driver.execute("SELECT digest FROM recordings WHERE digest = ANY(%b)", [batch], binary=True)
         there = {bytes(digest) for (digest,) in known}
-        new = [(digest, *row) for digest, row in zip(batch, content, strict=True) if digest not in there]
+        new = [(one, *recorded(row)) for row, one in enumerate(batch, start) if one not in there]
         with driver.cursor() as cursor:
             cursor.executemany(insert.encode(), new)
         driver.commit()

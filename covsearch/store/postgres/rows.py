@@ -11,7 +11,7 @@ from typing import Any
 from covsearch.dataset.names import names_of
 from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
-from covsearch.db.write import file_rows, match_rows, performance_row, source_of, text_row, works_of
+from covsearch.db.write import file_rows, match_rows, named_works, performance_row, source_of, text_row
 from covsearch.store.postgres.catalogue import keys_column, tokens_column, words_column
 
 Key = tuple[str, str]
@@ -54,7 +54,7 @@ def rows_of(
     performances: Sequence[Performance], origins: Mapping[str, Origin], recordings: Sequence[bytes]
 ) -> list[Row]:
     """The rows of `performances`, in natural order; `recordings` are the digests of their vectors and parts."""
-    works = works_of(performances)
+    works = named_works(performances)
     names = names_of(performances)
     rows = []
     for performance, name, digest in zip(performances, names, recordings, strict=True):

@@ -46,17 +46,17 @@ class PostgresState:
 
     @property
     def manifest(self) -> Manifest:
-        """As the local store writes it; its files are those of :func:`files_of`, and all rows together."""
+        """As the local store writes it; its files are those of :func:`pinned_files`, and all rows together."""
         return self.pin.manifest
 
     def model_files(self) -> dict[str, bytes]:
         """The model as it was published; empty of foreign vectors."""
-        files = {name: data for name, data in files_of(self.pin).items() if name.startswith(MODEL)}
+        files = {name: data for name, data in pinned_files(self.pin).items() if name.startswith(MODEL)}
         return {name.removeprefix(MODEL): data for name, data in files.items()}
 
     def calibration(self) -> Calibration | CollectionCalibration | None:
         """Of the model, or of foreign vectors; None where there is none."""
-        foreign, files = self.manifest.foreign, files_of(self.pin)
+        foreign, files = self.manifest.foreign, pinned_files(self.pin)
         name = CALIBRATION_FILE if foreign else f"{MODEL}{CALIBRATION}"
         if name not in files:
             return None
@@ -70,7 +70,7 @@ class PostgresState:
         return found
 
 
-def files_of(pin: Pin) -> dict[str, bytes]:
+def pinned_files(pin: Pin) -> dict[str, bytes]:
     """The small files of a generation: head, calibration, the model's; compared with their digests.
 
     Raises
@@ -91,7 +91,7 @@ def files_of(pin: Pin) -> dict[str, bytes]:
 
 def head_of(pin: Pin) -> Head:
     """The head of the model that made the vectors."""
-    return read_head(files_of(pin)[HEAD], Path(pin.name) / HEAD, pin.manifest.dim)
+    return read_head(pinned_files(pin)[HEAD], Path(pin.name) / HEAD, pin.manifest.dim)
 
 
 def open_state(pin: Pin, parts: Iterable[str] | None = ()) -> Opened:

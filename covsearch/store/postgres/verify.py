@@ -16,15 +16,15 @@ from covsearch.progress import Progress
 from covsearch.store.checked import PREVIOUS, PUBLISHED, Check, Verified, check_ids, check_model
 from covsearch.store.postgres.link import engine_of, told
 from covsearch.store.postgres.pin import Pin, name_of, newest
-from covsearch.store.postgres.state import PostgresState, files_of, open_state
+from covsearch.store.postgres.state import PostgresState, open_state, pinned_files
 from covsearch.store.postgres.tables import DIGEST
-from covsearch.store.postgres.write import ROWS, shown
+from covsearch.store.postgres.write import ROWS, shown_digest
 
 _STEP = 500  # performances whose parts are looked at together
 _OF_GENERATION = "FROM performance_text t JOIN recordings r ON r.id = t.recording"
 
 
-def verify(url: str, progress: Progress) -> tuple[Verified, ...]:
+def verify_database(url: str, progress: Progress) -> tuple[Verified, ...]:
     """Every generation, the current one first; one that is removed meanwhile is left out.
 
     Raises
@@ -61,7 +61,7 @@ def _checks(pin: Pin) -> Iterator[Check]:
         _check_rows(connection, pin)
     yield Check("rows of performances: as many as published, and of the same digest", pin.manifest.files[ROWS].size)
     yield Check("recordings: every byte, by the digest of each", check_recordings(pin))
-    for name, data in files_of(pin).items():
+    for name, data in pinned_files(pin).items():
         yield Check(name, len(data))
     opened = open_state(pin, None)
     names = list(opened.vectors.names)
@@ -97,7 +97,7 @@ def _named(what: str) -> Iterator[None]:
 def _check_rows(connection: Connection, pin: Pin) -> None:
     """Every row's digest again from its columns, and all of them together as the manifest has them."""
     expected = pin.manifest.files[ROWS]
-    if shown(connection) != (expected.size, expected.sha256):
+    if shown_digest(connection) != (expected.size, expected.sha256):
         raise ArtefactError(f"{pin.name}: rows of performances are not those that were published; {MEND}")
     wrong = "sha256(own || convert_to(words, 'UTF8')) <> whole"
     query = f"SELECT pid FROM performances JOIN performance_text USING (id) WHERE {wrong} LIMIT 1"

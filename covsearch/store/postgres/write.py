@@ -30,7 +30,7 @@ ROWS = "performances"
 """What the manifest calls all rows of performances together."""
 
 
-def look_at(connection: Connection, generation: int) -> None:
+def see_generation(connection: Connection, generation: int) -> None:
     """Let the views show a generation until the transaction ends."""
     values = {"name": PINNED, "value": str(generation)}
     connection.execute(text("SELECT set_config(:name, :value, true)"), values)
@@ -140,8 +140,8 @@ def check_written(connection: Connection, generation: int, manifest: Manifest, p
     ------
     ArtefactError
     """
-    look_at(connection, generation)
-    came = shown(connection)
+    see_generation(connection, generation)
+    came = shown_digest(connection)
     expected = manifest.files[ROWS]
     if came != (expected.size, expected.sha256):
         raise ArtefactError(
@@ -149,7 +149,7 @@ def check_written(connection: Connection, generation: int, manifest: Manifest, p
         )
 
 
-def shown(connection: Connection) -> tuple[int, str]:
+def shown_digest(connection: Connection) -> tuple[int, str]:
     """How many performances the views show, and the digest of all their rows."""
     query = "SELECT count(*), encode(sha256(coalesce(string_agg(whole, ''::bytea ORDER BY whole), '')), 'hex')"
     row = connection.execute(text(f"{query} FROM performance_text")).one()
