@@ -194,7 +194,7 @@ class Index:
         Parameters
         ----------
         recording : str, Path, array or mapping
-            A file or what :meth:`listen` gave; or chroma of shape (T, 12), by feature name where the model sees several.
+            A file or what :meth:`listen` gave; or chroma of shape (T, 12), by feature name if the model sees several.
         frame_rate : float, optional
             Frames/s; an array needs it, and a file that declares none.
         progress : Progress

@@ -70,6 +70,8 @@ class Comparison:
         As the search aligns its best candidates, in the key in which they fit best.
     rates : (float, float)
         Frames/s of either performance in `alignment`.
+    chroma : (NDArray[float32], NDArray[float32]), shapes (L, F) and (M, F)
+        Of either, as played, at these rates.
     similarity : float or None
         Chamfer similarity of their windows; None where the index has none.
     passages : tuple of Passage
@@ -89,6 +91,7 @@ class Comparison:
     distance: float
     alignment: Alignment
     rates: tuple[float, float]
+    chroma: tuple[NDArray[np.float32], NDArray[np.float32]]
     similarity: float | None
     passages: tuple[Passage, ...]
     generation: str
@@ -267,6 +270,7 @@ def _judged(
         distance=match.distance,
         alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
         rates=rates,
+        chroma=(frames_a, frames_b),
         similarity=chamfer(windows[0].vectors, windows[1].vectors) if windows else None,
         passages=passages(*windows) if windows else (),
         generation=generation.name,
@@ -319,6 +323,7 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
         distance=judged.distance,
         alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
         rates=rates,
+        chroma=(frames_a, frames_b),
         similarity=None,
         passages=(),
         generation=searcher.generation.name if searcher else "",

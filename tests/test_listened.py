@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.collections.music import write_music
 
 import covsearch
 from covsearch.errors import UsageError
 from covsearch.workspace import Workspace
+from tests.collections.music import write_music
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,10 @@ def test_nothing_is_kept_where_it_must_not_be(tmp_path: Path) -> None:
     assert {path for path in index.workspace.cache.rglob("*") if path.is_file()} == kept
     assert asked
     index.listen(music / "one.mp3")
-    assert len([path for path in index.workspace.cache.rglob("*.npy") if path.is_file()]) == len(
-        [path for path in kept if path.suffix == ".npy"]
-    ) + 1
+    assert (
+        len([path for path in index.workspace.cache.rglob("*.npy") if path.is_file()])
+        == len([path for path in kept if path.suffix == ".npy"]) + 1
+    )
 
 
 def test_decoding_ends_when_nobody_waits(made: tuple[Path, covsearch.Index]) -> None:

@@ -18,10 +18,18 @@ from covsearch.workspace import Workspace
     help="Clients must send this as a bearer token or as the password [COVSEARCH_TOKEN].",
     envvar="COVSEARCH_TOKEN",
 )
+@click.option("--edit", is_flag=True, help="Take files to ask with, and corrections of groups.")
 @click.option("--open", "browser", is_flag=True, help="Open the page in a browser.")
 @click.pass_obj
 def serve(
-    workspace: Workspace, /, host: str, port: int, names: tuple[str, ...], token: str | None, browser: bool
+    workspace: Workspace,
+    /,
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    token: str | None,
+    edit: bool,
+    browser: bool,
 ) -> None:
     """Serve a page and an API over the index.
 
@@ -29,6 +37,7 @@ def serve(
 
     \b
     covsearch serve --open
+    covsearch serve --edit --open
     covsearch serve --host 0.0.0.0 --name music.example.org --token SECRET
     """
     try:
@@ -41,6 +50,7 @@ def serve(
         port,
         names=names,
         token=token,
+        edit=edit,
         browser=browser,
         say=say,
     )

@@ -16,16 +16,18 @@ from starlette.exceptions import HTTPException
 from covsearch import __version__
 from covsearch.api import Index
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
-from covsearch.web import pages, routes, sound
+from covsearch.web import pages, routes, setlists, sound, uploads, waiting
 from covsearch.web.asking import LEFT
 from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
 from covsearch.web.guards import Guards
+from covsearch.web.jobs import Jobs
 from covsearch.web.metrics import Metrics
 from covsearch.web.options import Options
+from covsearch.web.receive import Room, UploadError
 from covsearch.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
-_STATUS = ((UsageError, 400), (NotFoundError, 404), (ArtefactError, 500), (BusyError, 503))
+_STATUS = ((UsageError, 400), (NotFoundError, 404), (UploadError, 422), (ArtefactError, 500), (BusyError, 503))
 
 
 def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
@@ -43,12 +45,15 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
     """
     options = options or Options()
     gate, metrics, index = Gate(options.workers, options.waiting), Metrics(), Index(workspace)
+    jobs = Jobs(Gate(1, options.long_waiting))
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await gate.run(lambda: len(index))
         yield
+        jobs.close()
         gate.close()
+        jobs.gate.close()
 
     app = FastAPI(
         title="covsearch",
@@ -60,9 +65,10 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
         lifespan=life,
     )
     app.state.index, app.state.gate, app.state.metrics = index, gate, metrics
-    app.include_router(routes.router)
-    app.include_router(sound.router)
-    app.include_router(pages.router)
+    app.state.options, app.state.jobs = options, jobs
+    app.state.room = Room(options.uploads, options.uploads_bytes)
+    for part in (routes, sound, waiting, uploads, setlists, pages):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(Exception, _failed)
     for kind in (CovsearchError, HTTPException, RequestValidationError):

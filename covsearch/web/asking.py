@@ -27,8 +27,15 @@ def index_of(request: Request) -> Index:
     return index
 
 
-async def asked(request: Request, work: Callable[[], T]) -> T:
+async def asked(request: Request, work: Callable[[], T], gate: Gate | None = None) -> T:
     """What `work` returns, from the pool; a client that leaves before it began takes it out of the queue.
+
+    Parameters
+    ----------
+    request : Request
+    work : callable
+    gate : Gate, optional
+        Another pool than the server's for questions.
 
     Raises
     ------
@@ -37,7 +44,8 @@ async def asked(request: Request, work: Callable[[], T]) -> T:
     HTTPException
         When the client left; nobody reads it.
     """
-    running, gone = asyncio.ensure_future(gate_of(request).run(work)), asyncio.ensure_future(_left(request))
+    running = asyncio.ensure_future((gate or gate_of(request)).run(work))
+    gone = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():

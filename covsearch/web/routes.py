@@ -35,8 +35,7 @@ async def api_compare(request: Request, a: Id, b: Other, picture: bool = False) 
     """Set two performances side by side; with `picture` the cross-similarity, too, as bytes in base 64, row by row."""
 
     def told() -> dict[str, Any]:
-        found = index_of(request).compare(known(request, a), known(request, b))
-        return {**found.to_dict(), **({"picture": drawing.picture(found)} if picture else {})}
+        return drawing.told(index_of(request).compare(known(request, a), known(request, b)), picture)
 
     return await asked(request, told)
 

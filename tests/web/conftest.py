@@ -13,6 +13,7 @@ import pytest
 from collection import write_collection
 from published import WEIGHTS, config_text, made_up_calibration, model_folder, publish, publish_dataset
 
+import covsearch
 from covsearch.config import FeatureConfig, fingerprint
 from covsearch.index.calibration import write_calibration
 from covsearch.web.options import Options
@@ -58,6 +59,20 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     write_calibration(model_folder(workspace.home / "models" / "made-up"), made_up_calibration(model=own))
     publish_dataset(workspace, write_collection(folder / "toy"), windows=True)
     return workspace
+
+
+@pytest.fixture(scope="session")
+def toy_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight melodies of three versions, as files; P_4 is in ``da-tacos_toy_subset_hpcp/W_2_hpcp/P_4_hpcp.h5``."""
+    return write_collection(tmp_path_factory.mktemp("edit") / "toy")
+
+
+@pytest.fixture(scope="session")
+def editable(toy_files: Path) -> Iterator[httpx.Client]:
+    """A server that takes files, of an index by the bundled model."""
+    covsearch.build(toy_files, home=toy_files.parent / "home")
+    with serving(Workspace(toy_files.parent / "home"), edit=True) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
