@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from covsearch.corrections.log import read_log
 from covsearch.counting import counted
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from covsearch.answers import QueryResult
     from covsearch.compare import Comparison
+    from covsearch.correcting import Corrections
     from covsearch.dataset.performance import Performance
     from covsearch.db.found import Found
     from covsearch.groups import Groups
@@ -218,8 +220,15 @@ class Index:
 
         return find_groups(self._searcher(), alarms, progress)
 
+    @property
+    def corrections(self) -> Corrections:
+        """What was said of the works; see :class:`covsearch.correcting.Corrections`."""
+        from covsearch.correcting import Corrections
+
+        return Corrections(self._store, self.groups)
+
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances by title or artist; see :meth:`covsearch.store.protocols.Catalogue.find`."""
+        """Performances by title, artist or album; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
 
     def versions(self, work: str) -> list[str]:
@@ -356,7 +365,12 @@ class Index:
             return None
         current, looked, searcher = opened
         enough = windows is False or (looked and windows is None) or searcher.windows is not None
-        return searcher if enough and current == self._store.current() else None
+        if not enough or current != self._store.current():
+            return None
+        if (said := self._store.corrections()) != searcher.corrections.text:
+            searcher = searcher.corrected(read_log(said))
+            self._opened = (current, looked, searcher)
+        return searcher
 
     def _searcher(self, windows: bool | None = False) -> Searcher:
         """The newest generation, opened once; with windows if `windows` is true, and if it is None where there are."""

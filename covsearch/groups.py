@@ -11,6 +11,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.corrections.ruling import ruling
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.links import Links, find_links
 from covsearch.progress import Progress, silent
@@ -29,10 +30,10 @@ class Member:
     Attributes
     ----------
     performance : Performance
-    nearest : str
-        The member that it is most surely linked to.
-    probability : float
-        Cover probability of these two, as a query tells it of a search of this size.
+    nearest : str or None
+        The member that it is most like; None where it was aligned with no other, as it may be of an accepted group.
+    cover_probability : float or None
+        Of these two, as a query tells it of a search of this size.
     links : int
         Members that it is linked to.
     same_as : str or None
@@ -40,8 +41,8 @@ class Member:
     """
 
     performance: Performance
-    nearest: str
-    probability: float
+    nearest: str | None
+    cover_probability: float | None
     links: int
     same_as: str | None
 
@@ -52,7 +53,7 @@ class Member:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, ready for JSON."""
-        own = {name: getattr(self, name) for name in ("kind", "nearest", "probability", "links", "same_as")}
+        own = {name: getattr(self, name) for name in ("kind", "nearest", "cover_probability", "links", "same_as")}
         return {**self.performance.to_dict(), **own}
 
 
@@ -64,9 +65,12 @@ class Group:
     ----------
     members : tuple of Member
         At least two, in the order of the index.
+    accepted : bool
+        Whether corrections say that all members are of one work.
     """
 
     members: tuple[Member, ...]
+    accepted: bool = False
 
     @property
     def name(self) -> str:
@@ -80,7 +84,7 @@ class Group:
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """Works that the metadata list the members under, that of most members first; unknown ones not among them."""
+        """Works that metadata and corrections list the members under, that of most first; unknown ones are left out."""
         works = Counter(m.performance.wid for m in self.members if m.performance.wid is not None)
         return tuple(work for work, _ in works.most_common())
 
@@ -91,24 +95,29 @@ class Group:
         return f"{sum(member.links for member in self.members) // 2} of {size * (size - 1) // 2}"
 
     @property
-    def probability(self) -> float:
-        """The least of its members'."""
-        return min(member.probability for member in self.members)
+    def cover_probability(self) -> float | None:
+        """The least of its members'; None where one has none."""
+        every = [member.cover_probability for member in self.members]
+        known = [probability for probability in every if probability is not None]
+        return min(known) if len(known) == len(every) else None
 
     @property
     def why(self) -> str:
         """What holds it together, in words."""
-        return f"{self.linked} pairs linked, every member with at least {self.probability:.3f}"
+        least = self.cover_probability
+        told = f"{self.linked} pairs linked" + ("" if least is None else f", every member with at least {least:.3f}")
+        return f"accepted; {told}" if self.accepted else told
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, ready for JSON."""
         plain = {"group": self.name, "versions": self.versions, "listed": list(self.listed), "why": self.why}
-        return {**plain, "members": [member.to_dict() for member in self.members]}
+        told = {"accepted": self.accepted, "cover_probability": self.cover_probability}
+        return {**plain, **told, "members": [member.to_dict() for member in self.members]}
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Groups beside the metadata; only pairs with both works known count.
+    """Groups beside the metadata, as corrected; only pairs with both works known count.
 
     Attributes
     ----------
@@ -145,6 +154,8 @@ class Groups(Sequence[Group]):
     agreement : Agreement
     generation, model : str
         What was looked through.
+    ignored : tuple of str
+        Full names, ``collection:id``, of performances that corrections name and the index has not.
     """
 
     groups: tuple[Group, ...]
@@ -153,6 +164,7 @@ class Groups(Sequence[Group]):
     agreement: Agreement
     generation: str
     model: str
+    ignored: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -176,11 +188,12 @@ class Groups(Sequence[Group]):
         """Everything as plain values, ready for JSON."""
         plain = ("performances", "grouped", "alarms", "generation", "model")
         settings = {name: getattr(self, name) for name in plain}
-        return {"groups": [g.to_dict() for g in self], "agreement": self.agreement.to_dict(), **settings}
+        groups, ignored = [group.to_dict() for group in self], list(self.ignored)
+        return {"groups": groups, "agreement": self.agreement.to_dict(), **settings, "ignored": ignored}
 
 
 def find_groups(searcher: Searcher, alarms: float = ALARMS, progress: Progress = silent) -> Groups:
-    """Find all works in an index.
+    """Find all works in an index: what the music shows, and what corrections say, which is certain.
 
     Parameters
     ----------
@@ -198,16 +211,24 @@ def find_groups(searcher: Searcher, alarms: float = ALARMS, progress: Progress =
     """
     scope = Scope(searcher.collection, searcher.chroma, None, searcher.calibration)
     links = find_links(scope, alarms, progress)
-    label = cliques(links.count, links.a, links.b, links.evidence)
+    said = ruling(searcher.catalogue, searcher.corrections)
+    rows = searcher.collection.rows
+    accepted = np.full(links.count, -1)
+    for place, together in enumerate(said.together):
+        accepted[[rows[name] for name in together]] = place
+    apart = ((rows[said.together[one][0]], rows[said.together[other][0]]) for one, other in said.apart)
+    label = cliques(links.count, links.a, links.b, links.evidence, together=accepted, apart=apart)
     names = list(searcher.collection.names)
     performances = searcher.performances(names)
     generation = searcher.generation
-    groups = _groups(label, links, performances)
+    groups = _groups(label, links, performances, accepted)
     agreement = _agreement(label.tolist(), performances)
-    return Groups(groups, len(names), alarms, agreement, generation.name, generation.manifest.model)
+    return Groups(groups, len(names), alarms, agreement, generation.name, generation.manifest.model, said.ignored)
 
 
-def _groups(label: NDArray[np.int64], links: Links, performances: Sequence[Performance]) -> tuple[Group, ...]:
+def _groups(
+    label: NDArray[np.int64], links: Links, performances: Sequence[Performance], accepted: NDArray[np.int64]
+) -> tuple[Group, ...]:
     """Those of at least two members, the largest first."""
     rows: dict[int, list[int]] = {}
     for row, group in enumerate(label.tolist()):
@@ -217,7 +238,10 @@ def _groups(label: NDArray[np.int64], links: Links, performances: Sequence[Perfo
         for row in (int(links.a[place]), int(links.b[place])):
             pairs.setdefault(row, []).append(place)
     found = [
-        Group(tuple(_member(row, pairs[row], links, performances) for row in some))
+        Group(
+            tuple(_member(row, pairs.get(row, []), links, performances) for row in some),
+            bool(accepted[some[0]] >= 0 and (accepted[some] == accepted[some[0]]).all()),
+        )
         for some in rows.values()
         if len(some) > 1
     ]
@@ -226,6 +250,8 @@ def _groups(label: NDArray[np.int64], links: Links, performances: Sequence[Perfo
 
 def _member(row: int, pairs: list[int], links: Links, performances: Sequence[Performance]) -> Member:
     """A performance by its pairs with other members."""
+    if not pairs:
+        return Member(performances[row], None, None, 0, None)
     best = max(pairs, key=lambda place: float(links.probability[place]))
     others = {place: int(links.a[place] + links.b[place]) - row for place in pairs}
     same = [others[place] for place in pairs if links.same[place] and others[place] < row]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os.path
 import re
 from typing import TYPE_CHECKING, cast
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     import numpy as np
     from numpy.typing import NDArray
 
+    from covsearch.corrections.log import Log
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
     from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened, SegmentBlobs
@@ -42,6 +44,8 @@ class Searcher:
     ----------
     generation : State
     catalogue : Catalogue
+    corrections : Log
+        That the works in `catalogue` follow.
     collection : VectorStore
     chroma : ChromaBlobs or None
         None of foreign vectors.
@@ -57,6 +61,7 @@ class Searcher:
     def __init__(self, opened: Opened) -> None:
         self.generation = opened.state
         self.catalogue = opened.catalogue
+        self.corrections = opened.corrections
         self.collection = opened.vectors
         self.chroma = cast("ChromaBlobs | None", opened.parts.get("chroma"))
         self.segments = cast("SegmentBlobs | None", opened.parts.get("segments"))
@@ -64,6 +69,14 @@ class Searcher:
         self.calibration = self.generation.calibration()
         self.checkpoint: Checkpoint | None = None
         self._judged: tuple[object, tuple[Ranked, str]] | None = None
+
+    def corrected(self, log: Log) -> Searcher:
+        """The same generation with the works of other corrections; nothing is read again."""
+        from covsearch.corrections.catalogue import corrected
+
+        made = copy.copy(self)
+        made.catalogue, made.corrections = corrected(self.catalogue, log), log
+        return made
 
     def query(
         self, pid: str, top: int = 10, candidates: int | None = None, *, rerank: str | None = None

@@ -64,7 +64,7 @@ class Stats:
             "subset": m.subset,
             "frame_rate": m.frame_rate,
             "performances": m.count,
-            "works": m.works,
+            "works": sum(self.works.values()),
             "collections": {name: {"performances": n, "works": w} for name, (n, w) in self.collections.items()},
             "works_of_one_performance": self.alone,
             "cover_pairs": self.cover_pairs,

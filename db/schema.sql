@@ -23,6 +23,7 @@ CREATE TABLE performances (
     wid VARCHAR,
     title VARCHAR NOT NULL,
     artist VARCHAR NOT NULL,
+    album VARCHAR NOT NULL,
     year INTEGER,
     instrumental BOOLEAN,
     artist_mbid VARCHAR,
@@ -54,7 +55,7 @@ CREATE TABLE musicbrainz_matches (
 );
 
 CREATE VIRTUAL TABLE performance_text USING fts5(
-    title, artist, work_title, work_artist, content='', tokenize='ascii'
+    title, artist, work_title, work_artist, album, content='', tokenize='ascii'
 );
 
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;

@@ -10,59 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from collection import melody
+from melodies import COUNT, NAMES, calibrated, chroma, publish_melodies
 from numpy.typing import NDArray
 from published import (
-    FINGERPRINT,
     made_up_calibration,
-    make_performances,
-    model_folder,
     publish,
-    random_head,
     unit_vectors,
 )
 
-from covsearch import indexing, links
+from covsearch import links
 from covsearch.api import Index
 from covsearch.cli import cli
-from covsearch.config import FeatureConfig
-from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
 from covsearch.errors import UsageError
-from covsearch.features.slow import quantised
-from covsearch.index.calibration import Calibration, write_calibration
-from covsearch.index.chroma import Chroma
-from covsearch.index.generation import read_model
 from covsearch.index.head import Head
 from covsearch.links import Links, find_links
 from covsearch.ranking.same_recording import same_recording
 from covsearch.stages import BLOCK, COARSE_SPAN, SPAN, Scope, align_with
 from covsearch.store import in_memory
 from covsearch.workspace import Workspace
-
-WORKS, VERSIONS = 5, 3
-COUNT = WORKS * VERSIONS + 1
-NAMES = [f"P_{n}" for n in range(1, COUNT + 1)]
-
-
-def tracks() -> list[NDArray[np.float32]]:
-    """Three versions of five melodies, in other keys and lengths, and the first one again."""
-    made = []
-    for work in range(WORKS):
-        song = melody(work)
-        made += [song, np.roll(song, 3, axis=1)[:210], np.roll(song, 7, axis=1)[25:]]
-    return [*made, made[0]]
-
-
-def chroma() -> Chroma:
-    frames = [quantised(track) for track in tracks()]
-    first = np.cumsum([0, *map(len, frames)], dtype=np.int64)
-    return Chroma(np.concatenate(frames), first, np.full(COUNT, SLOW_RATE))
-
-
-def calibrated() -> Calibration:
-    """Of a head that says little."""
-    made = made_up_calibration()
-    return replace(made, coarse=replace(made.coarse, head=0.01), fine=replace(made.fine, head=0.01))
 
 
 def scope(order: NDArray[np.int64] | None = None) -> Scope:
@@ -165,28 +130,7 @@ def test_what_cannot_be_aligned_is_refused() -> None:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """The melodies as an index; the last performance of the last work is listed with the first work's."""
-    made = Workspace(tmp_path)
-    performances = make_performances(np.random.default_rng(0), COUNT)
-    performances["P_15"] = replace(performances["P_15"], wid="W_1")
-    performances["P_16"] = replace(performances["P_16"], wid=None)
-    model = model_folder(tmp_path / "models" / "made-up")
-    write_calibration(model, calibrated())
-    rng = np.random.default_rng(0)
-    indexing.publish(
-        made,
-        NAMES,
-        unit_vectors(rng, COUNT),
-        random_head(rng, signed=False),
-        performances,
-        model_files=read_model(model, FINGERPRINT),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
-        subset="generated",
-        frame_rate=DATACOS_RATE,
-        parts={"chroma": chroma()},
-    )
-    return made
+    return publish_melodies(tmp_path)
 
 
 def test_groups_are_the_melodies_and_say_where_the_metadata_differ(workspace: Workspace) -> None:
@@ -197,7 +141,7 @@ def test_groups_are_the_melodies_and_say_where_the_metadata_differ(workspace: Wo
     assert (first.name, first.versions, first.listed) == ("P_1", 3, ("W_1",))
     assert [(m.kind, m.same_as) for m in first.members] == [("version", None)] * 3 + [("same recording", "P_1")]
     assert first.members[0].nearest == "P_16"
-    assert first.members[0].probability == 1
+    assert first.members[0].cover_probability == 1
     assert found.agreement.agreed == 3 * 4 + 1
     assert found.agreement.not_found == (("P_1", "P_15"), ("P_2", "P_15"), ("P_3", "P_15"))
     assert found.agreement.not_listed == (("P_13", "P_15"), ("P_14", "P_15"))
@@ -214,7 +158,9 @@ def test_the_command_prints_a_table_json_and_csv(workspace: Workspace, tmp_path:
     assert "6 of 6       1.0000" in next(line for line in shown.splitlines() if line.startswith(" P_1 "))
     assert "pairs found, not listed: 2 (P_13 and P_15, P_14 and P_15)" in shown
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    assert [row["id"] for row in rows if row["group"] == "P_1"] == ["P_1", "P_2", "P_3", "P_16"]
+    assert list(rows[0]) == ["group", "pid", "title", "artist", "cover_probability", "kind", "found"]
+    assert [row["found"] for row in rows] == [row["group"] for row in rows]
+    assert [row["pid"] for row in rows if row["group"] == "P_1"] == ["P_1", "P_2", "P_3", "P_16"]
     assert [row["kind"] for row in rows].count("same recording") == 1
     told = json.loads(run.invoke(cli, [*ask, "--json"], catch_exceptions=False).stdout)
     assert told == json.loads(json.dumps(Index(workspace).groups(0.05).to_dict()))

@@ -62,7 +62,7 @@ def build_index_command(
     covsearch build-index da-tacos --model models/mine --windows --strict
     covsearch build-index --metadata tracks.csv
 
-    The CSV of --metadata has a header line with id and any of work, title, artist, year. It goes before what the
+    The CSV of --metadata has a header line with id and any of work, title, artist, year, album. It goes before what the
     collection says. Ids that are not in the collection are counted; with --strict they are an error.
 
     \b

@@ -15,7 +15,7 @@ MODEL = click.option("--model", type=PATH, help="Checkpoint folder [the bundled 
 FRAME_RATE = click.option(
     "--frame-rate", type=float, help="Frames a second of the files [as declared or known, or 86.13]."
 )
-METADATA = click.option("--metadata", type=PATH, help="CSV of ids, works, titles, artists and years.")
+METADATA = click.option("--metadata", type=PATH, help="CSV of ids, works, titles, artists, years, albums.")
 SEED = click.option(
     "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Of draws and the bootstrap."
 )

@@ -123,7 +123,7 @@ class _Words(click.Command):
 @click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
 @click.pass_obj
 def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Find performances whose title or artist, or whose work's, have all WORDS; the last may be cut short.
+    """Find performances whose title, artist, album or work has all WORDS; the last may be cut short.
 
     \b
     covsearch find o haupt
@@ -137,7 +137,7 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     text = " ".join(words)
     hits = api.Index(workspace).find(text, limit)
     if not hits:
-        raise NotFoundError(f"no title or artist in the index has the words {text!r}; try fewer of them")
+        raise NotFoundError(f"no title, artist or album in the index has the words {text!r}; try fewer of them")
     if as_json:
         click.echo(json.dumps({"text": text, "limit": limit, "hits": [hit.to_dict() for hit in hits]}, indent=2))
         return

@@ -45,7 +45,7 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}{rate}"
     yield (
         "performances",
-        f"{m.count:,} of {counted(m.works, 'work')}, {found.alone:,} with one performance only",
+        f"{m.count:,} of {counted(sum(found.works.values()), 'work')}, {found.alone:,} with one performance only",
     )
     for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
         yield "collection", f"{name}: {counted(performances, 'performance')} of {counted(works, 'work')}"

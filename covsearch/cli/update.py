@@ -38,7 +38,7 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
 
     Nothing is trained, and nothing else in the index changes. PATHS are folders and files. Of audio, the id is the path
     from its collection's folder: a folder that was indexed before, else the folder given, or the one a file is in.
-    Titles, artists, years and works come from tags.
+    Titles, artists, albums, years and works come from tags.
 
     Feature files are called as Da-TACOS calls them, since that says
     of which work and performance they are; a model that sees several features needs one file each. Titles come from

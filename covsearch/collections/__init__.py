@@ -7,7 +7,7 @@
     pool       files    -> answers of worker processes, one file lost where a worker dies
     worker     file     -> tags, checksum of its sound, chroma in the cache; within limits
     content    file     -> checksum of its sound, without its tags
-    tags       file     -> title, artist, year, MusicBrainz ids
+    tags       file     -> title, artist, album, year, MusicBrainz ids
     audio      folder   -> AudioFolder, a :class:`~covsearch.dataset.source.Source`
     given      paths    -> whichever source they are
     extract    folder   -> HDF5 files in Da-TACOS's layout

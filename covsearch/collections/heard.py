@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,4 +140,6 @@ def _read(path: Path) -> Iterator[Heard]:
 
 
 def _heard(values: dict[str, Any]) -> Heard:
-    return Heard(**{**values, "tags": Tags(**values["tags"])})
+    heard = Heard(**{**values, "tags": Tags(**values["tags"])})
+    whole = heard.refused or "album" in values["tags"]
+    return heard if whole else replace(heard, size=-1)  # of a version that knew no albums: only the tags are read again

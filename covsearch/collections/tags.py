@@ -1,4 +1,4 @@
-"""What an audio file says of itself: title, artist, year, length, and its ids in MusicBrainz."""
+"""What an audio file says of itself: title, artist, album, year, length, and its ids in MusicBrainz."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tags:
 
     Attributes
     ----------
-    title, artist : str
+    title, artist, album : str
         Empty where unknown.
     year : int or None
     length_ms : int or None
@@ -37,12 +37,15 @@ class Tags:
     length_ms: int | None = None
     work: str = ""
     recording: str = ""
+    album: str = ""
 
     def performance(self, id_: str) -> Performance:
         """The performance that a file with these tags is; without a title it is called as the file."""
         matches = (MusicBrainzMatch(self.recording, self.length_ms),) if self.recording else ()
         title = self.title or PurePosixPath(id_).stem
-        return Performance(id_, self.work or None, title, self.artist, year=self.year, matches=matches)
+        return Performance(
+            id_, self.work or None, title, self.artist, year=self.year, matches=matches, album=self.album
+        )
 
 
 def read_tags(path: Path) -> Tags:
@@ -68,6 +71,7 @@ def read_tags(path: Path) -> Tags:
         round(1000 * length) if length and 0 < length < 10**6 else None,
         _first(other, _WORK),
         _first(other, _RECORDING) or _ufid(other),
+        _text(found.album),
     )
 
 

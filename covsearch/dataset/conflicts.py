@@ -9,7 +9,7 @@ from covsearch.dataset.origin import Origin
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.source import Source
 
-_OWN = ("title", "artist", "year", "instrumental", "artist_mbid", "matches")
+_OWN = ("title", "artist", "album", "year", "instrumental", "artist_mbid", "matches")
 _WORKS = ("work_title", "work_artist")
 
 

@@ -44,6 +44,8 @@ class Performance:
         MusicBrainz identifier of the performing artist.
     matches : tuple of MusicBrainzMatch
         Recordings in MusicBrainz; often empty.
+    album : str
+        Empty where unknown.
     collection : str
         Name of the collection that an index has it of; empty where it is of none yet. What an index answers has
         ``name:id`` for `pid` and `wid` where these alone would not be clear (:mod:`covsearch.dataset.names`), so this
@@ -60,6 +62,7 @@ class Performance:
     instrumental: bool | None = None
     artist_mbid: str | None = None
     matches: tuple[MusicBrainzMatch, ...] = ()
+    album: str = ""
     collection: str = field(default="", compare=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A CSV that says which works, titles, artists and years performances have: for collections that say it nowhere else.
+"""A CSV that says which works, titles, artists, years and albums performances have: for what says it nowhere else.
 
-Columns are ``id``, and any of ``work``, ``title``, ``artist`` and ``year``, in any order, below a header line. A column
-that is in the file speaks for every id in it, with an empty cell too: an empty work is an unknown one.
+Columns are ``id``, and any of ``work``, ``title``, ``artist``, ``year`` and ``album``, in any order, below a header
+line. A column that is in the file speaks for every id in it, with an empty cell too: an empty work is an unknown one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from covsearch.dataset.texts import clean
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.guard.files import RefusedError, read_bytes
 
-ID, WORK, TITLE, ARTIST, YEAR = COLUMNS = ("id", "work", "title", "artist", "year")
+ID, WORK, TITLE, ARTIST, YEAR, ALBUM = COLUMNS = ("id", "work", "title", "artist", "year", "album")
 MAX_ROWS = 500_000  # each takes some 500 bytes when it is read
 _YEAR = re.compile(r"([0-9]{1,4})(\.0)?", re.ASCII)  # 1969.0 is what tables write that have an empty year elsewhere
 
@@ -75,7 +75,9 @@ class Tracks:
         said = self.rows.get(performance.pid)
         if said is None:
             return performance
-        told: dict[str, Any] = {name: getattr(said, name) for name in (TITLE, ARTIST, YEAR) if name in self.columns}
+        told: dict[str, Any] = {
+            name: getattr(said, name) for name in (TITLE, ARTIST, YEAR, ALBUM) if name in self.columns
+        }
         if WORK in self.columns and said.wid != performance.wid:
             told |= {"wid": said.wid, "work_title": "", "work_artist": ""}  # these were the other work's
         return replace(performance, **told)
@@ -168,7 +170,9 @@ def _track(line: int, cells: Mapping[str, str]) -> Performance:
             raise RefusedError(f"{where}: {cell[:80]!r} is no id: {ID_RULE}")
         if column == YEAR and cell and not _YEAR.fullmatch(cell):
             raise RefusedError(f"{where}: expected a year like 1969 or nothing, not {cell[:80]!r}")
-    texts = {column: _cleaned(cells.get(column, ""), f"line {line}, column {column}") for column in (TITLE, ARTIST)}
+    texts = {
+        column: _cleaned(cells.get(column, ""), f"line {line}, column {column}") for column in (TITLE, ARTIST, ALBUM)
+    }
     year = cells.get(YEAR, "").partition(".")[0]
     return Performance(
         cells[ID],
@@ -176,6 +180,7 @@ def _track(line: int, cells: Mapping[str, str]) -> Performance:
         texts[TITLE],
         texts[ARTIST],
         year=int(year) if year else None,
+        album=texts[ALBUM],
     )
 
 

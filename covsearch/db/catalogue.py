@@ -40,6 +40,7 @@ _COLUMNS = select(
     PerformanceRow.year,
     PerformanceRow.instrumental,
     PerformanceRow.artist_mbid,
+    PerformanceRow.album,
 ).outerjoin(PerformanceRow.work)
 _MATCHES = select(MusicBrainzRow.performance_id, MusicBrainzRow.mbid, MusicBrainzRow.length_ms).order_by(
     MusicBrainzRow.performance_id, MusicBrainzRow.position
@@ -213,7 +214,7 @@ class SqliteCatalogue:
         return tuple(name for pid in near for name in called[pid])[:n]
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
+        """Performances whose title, artist, album or work has all words of `text`, the best first.
 
         Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
         A text without a letter is looked for as it is. Nothing in `text` is an operator.
@@ -264,9 +265,12 @@ def _performances(session: Session, rows: Sequence[Sequence[Any]]) -> list[Perfo
             matches.setdefault(id_, []).append(MusicBrainzMatch(mbid, length_ms))
     return [
         Performance(
-            pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid, tuple(matches.get(id_, ())), own
+            *(pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid),
+            matches=tuple(matches.get(id_, ())),
+            album=album,
+            collection=own,
         )
-        for id_, own, pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid, *_ in rows
+        for id_, own, pid, wid, title, artist, work_title, work_artist, year, instrumental, mbid, album, *_ in rows
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, MetaData, String, Table, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SCHEMA = 5  # PRAGMA user_version; raised with every change below
+SCHEMA = 6  # PRAGMA user_version; raised with every change below
 
 
 class Base(DeclarativeBase):
@@ -51,6 +51,7 @@ class PerformanceRow(Base):
     )
     title: Mapped[str] = mapped_column(comment="empty where unknown")
     artist: Mapped[str] = mapped_column(comment="performing artist; empty where unknown")
+    album: Mapped[str] = mapped_column(comment="empty where unknown")
     year: Mapped[int | None] = mapped_column(comment="release year; NULL where unknown or unreleased")
     instrumental: Mapped[bool | None] = mapped_column(comment="1, 0, or NULL where unknown")
     artist_mbid: Mapped[str | None] = mapped_column(comment="MusicBrainz identifier of the artist")
@@ -86,7 +87,7 @@ class FeatureFileRow(Base):
 
 # covsearch.dataset.words splits and folds texts, so the tokenizer has only to split at blanks: "ascii" takes every
 # character beyond ASCII for a part of a word
-TEXT_COLUMNS = ("title", "artist", "work_title", "work_artist")
+TEXT_COLUMNS = ("title", "artist", "work_title", "work_artist", "album")
 CREATE_TEXT_INDEX = f"""CREATE VIRTUAL TABLE performance_text USING fts5(
 \t{", ".join(TEXT_COLUMNS)}, content='', tokenize='ascii'
 )"""

@@ -132,6 +132,7 @@ def _performance(row: int, p: Performance, source: int | None) -> dict[str, Any]
         "wid": p.wid,
         "title": p.title,
         "artist": p.artist,
+        "album": p.album,
         "year": p.year,
         "instrumental": p.instrumental,
         "artist_mbid": p.artist_mbid,
@@ -147,5 +148,6 @@ def _musicbrainz(performances: Iterable[Performance]) -> Iterable[dict[str, Any]
 
 
 def _text(row: int, p: Performance, work: tuple[str, str]) -> dict[str, Any]:
-    texts = {"title": p.title, "artist": p.artist, "work_title": work[0], "work_artist": work[1]}
+    of_work = {"work_title": work[0], "work_artist": work[1]}
+    texts = {"title": p.title, "artist": p.artist, **of_work, "album": p.album}
     return {"rowid": row, **{column: " ".join(words_of(text)) for column, text in texts.items()}}

@@ -25,7 +25,13 @@ _UNIT = 2**20  # evidence is summed in whole numbers, so that the order of pairs
 
 
 def cliques(
-    count: int, a: ArrayLike, b: ArrayLike, evidence: ArrayLike, *, works: ArrayLike | None = None
+    count: int,
+    a: ArrayLike,
+    b: ArrayLike,
+    evidence: ArrayLike,
+    *,
+    together: ArrayLike | None = None,
+    apart: Iterable[tuple[int, int]] = (),
 ) -> NDArray[np.int64]:
     """Join rows to groups; the result does not depend on the order of the pairs.
 
@@ -40,8 +46,10 @@ def cliques(
         Pairs of rows, each pair once, in either order.
     evidence : array_like of float, shape (P,)
         That they belong together: :data:`LINK` and more is a link, 0 says nothing, NaN is refused.
-    works : array_like of int, shape (N,), optional
-        Rows with the same number from 0 on are together and never with those of another number; -1 leaves a row free.
+    together : array_like of int, shape (N,), optional
+        Rows with the same number from 0 on are together, whatever the evidence; -1 leaves a row free.
+    apart : iterable of (int, int)
+        Pairs of rows that are never in one group.
 
     Returns
     -------
@@ -51,17 +59,19 @@ def cliques(
     Raises
     ------
     UsageError
-        When the arrays do not fit together, a pair comes twice or is of one row, or evidence is NaN.
+        When the arrays do not fit together, a pair comes twice or is of one row, evidence is NaN, or rows are both
+        together and apart.
     """
     first, second, weight = _checked(count, a, b, evidence)
-    fixed = np.full(count, -1) if works is None else np.asarray(works, np.int64)
+    fixed = np.full(count, -1) if together is None else np.asarray(together, np.int64)
     if fixed.shape != (count,):
-        raise UsageError(f"expected {count} works, one a row, not {fixed.shape}")
+        raise UsageError(f"expected {count} numbers of works, one a row, not {fixed.shape}")
     told = np.zeros(count, dtype=np.bool_)
     link = weight >= LINK * _UNIT
     told[first[link]] = told[second[link]] = told[fixed >= 0] = True
     kept = told[first] & told[second]
-    joining = _Joining(fixed, zip(first[kept].tolist(), second[kept].tolist(), weight[kept].tolist(), strict=True))
+    pairs = zip(first[kept].tolist(), second[kept].tolist(), weight[kept].tolist(), strict=True)
+    joining = _Joining(fixed, pairs, _held_apart(count, fixed, apart))
     joining.run()
     found = np.arange(count)
     for rows in joining.rows.values():
@@ -97,13 +107,18 @@ class _Joining:
     Parameters
     ----------
     works : NDArray[int64], shape (N,)
+        As :func:`cliques` takes `together`.
     pairs : iterable of (int, int, int)
         Two rows and their evidence in units.
+    apart : mapping of int to set of int
+        Rows with which a row is never joined, both ways.
     """
 
-    def __init__(self, works: NDArray[np.int64], pairs: Iterable[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, works: NDArray[np.int64], pairs: Iterable[tuple[int, int, int]], apart: dict[int, set[int]]
+    ) -> None:
         self.rows: dict[int, list[int]] = {row: [row] for row in range(len(works))}
-        self._work: dict[int, int] = dict(enumerate(works.tolist()))
+        self._work, self._apart = works.tolist(), apart
         # of each group, what is known of its pairs with others: their sum, their number, the strongest
         self._with: dict[int, dict[int, tuple[int, int, int]]] = {row: {} for row in self.rows}
         self._best: list[tuple[float, int, int, int, int]] = []
@@ -114,7 +129,7 @@ class _Joining:
     def run(self) -> None:
         """Join the rows of each work, then whatever belongs together."""
         together: dict[int, int] = {}
-        for row, work in list(self._work.items()):
+        for row, work in enumerate(self._work):
             if work >= 0:
                 together[work] = self._join(together[work], row) if work in together else row
         for group in list(self.rows):
@@ -138,22 +153,38 @@ class _Joining:
             self._with[group][new] = values
         self._with[new] = known
         self.rows[new] = self.rows.pop(one) + self.rows.pop(other)
-        self._work[new] = max(self._work.pop(one), self._work.pop(other))
+        if held := self._apart.pop(one, set()) | self._apart.pop(other, set()):
+            self._apart[new] = held
+            for group in held:
+                self._apart[group] = (self._apart[group] - {one, other}) | {new}
         return new
 
     def _offer(self, group: int, *, higher: bool = False) -> None:
         """Put forward the groups that `group` may be joined with; with `higher` only those of higher numbers."""
-        rows, work = self.rows[group], self._work[group]
+        rows, apart = self.rows[group], self._apart.get(group, ())
         for other, (total, known, strongest) in self._with[group].items():
             if strongest < LINK * _UNIT or (higher and other < group):
                 continue
-            if work >= 0 and self._work[other] >= 0:  # two works; rows of one are together already
+            if other in apart:
                 continue
             pairs = len(rows) * len(self.rows[other])
             mean = (total + int(APART * _UNIT) * (pairs - known)) / pairs
             if mean >= MEAN * _UNIT:
                 low, high = sorted((min(rows), min(self.rows[other])))
                 heapq.heappush(self._best, (-mean, low, high, group, other))
+
+
+def _held_apart(count: int, together: NDArray[np.int64], apart: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
+    """The pairs, both ways."""
+    held: dict[int, set[int]] = {}
+    for one, other in apart:
+        if not (0 <= one < count and 0 <= other < count) or one == other:
+            raise UsageError(f"rows held apart must be two different ones from 0 to {count - 1}")
+        if together[one] == together[other] >= 0:
+            raise UsageError(f"rows {one} and {other} are both together and apart")
+        held.setdefault(one, set()).add(other)
+        held.setdefault(other, set()).add(one)
+    return held
 
 
 def _checked(

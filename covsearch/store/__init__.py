@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 def store_of(workspace: Workspace) -> Publisher:
-    """The back end that holds the index of `workspace`: its own files."""
+    """The back end that holds the index of `workspace`, its own files; works are as its corrections have them."""
+    from covsearch.store.corrected import CorrectedStore
     from covsearch.store.local import LocalStore
 
-    return LocalStore(workspace)
+    return CorrectedStore(LocalStore(workspace))
 
 
 def in_memory(names: Sequence[str], vectors: NDArray[np.float32], head: Head) -> VectorStore:

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from covsearch.corrections.log import NOTHING, Log
+
 if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
     import numpy as np
     from numpy.typing import NDArray
@@ -109,7 +111,7 @@ class Catalogue(Protocol):
         """Up to `n` names that `text` may have meant, the likeliest first."""
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances whose title or artist, or whose work's, have all words of `text`, the best first.
+        """Performances whose title, artist, album or work has all words of `text`, the best first.
 
         Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
         A text without a letter is looked for as it is. Nothing in `text` is an operator.
@@ -253,12 +255,15 @@ class Opened:
     parts : mapping
         Those that were asked for, by name, of the same rows as the vectors; of foreign vectors all that there are.
         ``chroma`` is a :class:`ChromaBlobs`, ``segments`` is :class:`SegmentBlobs`.
+    corrections : Log
+        That the works in `catalogue` follow (:mod:`covsearch.store.corrected`).
     """
 
     state: State
     vectors: VectorStore
     catalogue: Catalogue
     parts: Mapping[str, Blobs]
+    corrections: Log = NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -361,6 +366,22 @@ class Publisher(Protocol):
         ------
         ArtefactError
             When a value cannot be stored.
+        """
+
+    def corrections(self) -> str:
+        """The document of corrections (:mod:`covsearch.corrections.log`), which is of no state; empty before the first.
+
+        Raises
+        ------
+        ArtefactError
+            When it is no text, or larger than such a document may be.
+        """
+
+    def amend(self, change: Callable[[str], str]) -> None:
+        """Replace the document of corrections by what `change` makes of it, in one step and for good.
+
+        Whoever amends at the same time waits, and `change` sees what the one before wrote; so nothing is lost. Where
+        `change` raises, the document stays as it was. A writer of states is not waited for.
         """
 
     def sizes(self) -> Mapping[str, int]:

@@ -46,7 +46,7 @@ async def api_find(
     q: Annotated[str, Query(max_length=300, description="Words.", openapi_examples=example("o haupt"))],
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> list[dict[str, Any]]:
-    """Performances by title or artist."""
+    """Performances by title, artist or album."""
     found = await asked(request, lambda: index_of(request).find(q, limit))
     return [one.to_dict() for one in found]
 

@@ -26,7 +26,7 @@ ON_AN_INDEX = [
     ("query P_22 --candidates 9", 2, "candidates are what windows or alignment order; the head"),
     ("query P_22 --rerank windows", 3, "the index (gen-0001) has no windows: run `covsearch build-index --windows`"),
     ("query --file no/such.h5", 3, "no/such.h5: expected an audio file or an HDF5 feature file, there is none"),
-    ("find zzz", 3, "no title or artist in the index has the words 'zzz'; try fewer of them"),
+    ("find zzz", 3, "no title, artist or album in the index has the words 'zzz'; try fewer of them"),
     ("find love --limit 0", 2, "at least 1 hit must be asked for, not 0"),
     ("find", 2, "Missing argument 'WORDS...'"),
     ("compare P_1 P_99", 3, "no performance P_99 in the index: did you mean P_39 or"),

@@ -151,6 +151,24 @@ def test_half_a_line_of_a_killed_run_costs_nothing(music: Path, cache: Path, rea
     assert len(reads) == 4
 
 
+def test_a_cache_that_knows_no_albums_yet_is_read_again_and_nothing_decoded(
+    music: Path, cache: Path, reads: list[str]
+) -> None:
+    found = open_audio(music, cache)
+    before, count = decoded(cache), len(reads)
+    for ledger in (chroma_folder(cache) / "folders").iterdir():
+        ledger.write_text(ledger.read_text().replace(',"album":""', ""))
+    tag(music / "one.mp3", TIT2="Ein Lied", TALB="Das Album")
+    again = open_audio(music, cache)
+    assert again.performances["one.mp3"].album == "Das Album"
+    assert again.performances.keys() == found.performances.keys()
+    assert len(reads) == 2 * count
+    assert not [line for line in reads[count:] if line.endswith("True")]
+    assert decoded(cache) == before
+    open_audio(music, cache)
+    assert len(reads) == 2 * count
+
+
 def test_a_damaged_cache_is_said_and_not_believed(music: Path, cache: Path) -> None:
     found = open_audio(music, cache)
     path = chroma_file(found.cache, found.heard["one.mp3"].content)

@@ -20,10 +20,11 @@ def tags(folder: Path, **frames: str) -> Tags:
 
 def test_every_tag_that_is_kept(tmp_path: Path) -> None:
     ids = {"MusicBrainz Work Id": "w-1", "MusicBrainz Track Id": "r-1"}
-    found = tags(tmp_path, TIT2="Title", TPE1="Artist", TDRC="1969-05-01", **ids)
-    assert found == Tags("Title", "Artist", 1969, found.length_ms, "w-1", "r-1")
+    found = tags(tmp_path, TIT2="Title", TPE1="Artist", TALB="Album", TDRC="1969-05-01", **ids)
+    assert found == Tags("Title", "Artist", 1969, found.length_ms, "w-1", "r-1", "Album")
     match = MusicBrainzMatch("r-1", found.length_ms)
-    assert found.performance("a/b.mp3") == Performance("a/b.mp3", "w-1", "Title", "Artist", year=1969, matches=(match,))
+    made = Performance("a/b.mp3", "w-1", "Title", "Artist", year=1969, matches=(match,), album="Album")
+    assert found.performance("a/b.mp3") == made
 
 
 def test_the_recording_as_id3_says_it(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from covsearch.store.protocols import Contents
 from covsearch.workspace import Workspace
 
 ODD = (
-    Performance("P_1", "W_1", "Señorita", "Björk", "Señorita", "Writer", 1999, True, "artist-1", collection="one"),
+    Performance("P_1", "W_1", "Señorita", "Björk", "Señorita", "Writer", 1999, True, "artist-1", (), "Début", "one"),
     Performance("P_2", "W_1", "Another señorita", "Singer", "Señorita", "Writer", collection="one"),
     Performance("P_10", "W: 2", 'Say "OR" NOT', "100% *", "", "", 0, False, None, collection="one"),
     Performance(

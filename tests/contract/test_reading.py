@@ -175,6 +175,7 @@ def test_an_id_or_a_full_name_is_resolved(workspace: Workspace, store: Publisher
         ("or not", {"P_10"}),
         ("say OR train", set()),
         ("tra", {"two:P_1"}),
+        ("debut bjork", {"one:P_1"}),
         ("ain", set()),
         ("", set()),
         ('"* -', set()),

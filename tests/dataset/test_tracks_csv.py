@@ -53,6 +53,13 @@ def test_what_it_names_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     )
 
 
+def test_albums(tmp_path: Path) -> None:
+    there = {"a": Performance("a", None, "A", album="Old"), "b": Performance("b", None, album="Old")}
+    told = read(tmp_path, "album,id\nAbbey &amp; Road,a\n,b\n").applied(there)
+    assert told == {"a": Performance("a", None, "A", album="Abbey & Road"), "b": Performance("b", None)}
+    assert read(tmp_path, "id,title\na,A\n").applied(there)["a"].album == "Old"
+
+
 def test_ids_that_are_not_there_are_told(tmp_path: Path) -> None:
     tracks = read(tmp_path, "id\nz 1\na\ny\n")
     assert tracks.not_in(["a", "b"]) == ("z 1", "y")

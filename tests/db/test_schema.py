@@ -31,7 +31,7 @@ def test_a_built_database_has_the_schema_that_the_file_says(tmp_path: Path) -> N
     read.executescript(SCHEMA.read_text(encoding="utf-8"))
     assert objects(built) == objects(read)
     version = "PRAGMA user_version"
-    assert built.execute(version).fetchone() == read.execute(version).fetchone() == (5,)
+    assert built.execute(version).fetchone() == read.execute(version).fetchone() == (6,)
     built.close()
     read.close()
 

@@ -67,7 +67,7 @@ def test_another_schema_is_refused(database: Path) -> None:
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     with pytest.raises(
-        ArtefactError, match=r"has schema 9, this covsearch reads schema 5: run `covsearch build-index`"
+        ArtefactError, match=r"has schema 9, this covsearch reads schema 6: run `covsearch build-index`"
     ):
         ReadOnlyDatabase(database)
 

@@ -14,14 +14,15 @@ from covsearch.errors import UsageError
 from covsearch.ranking.cliques import APART, LINK, MEAN, cliques, components
 
 Pairs = dict[tuple[int, int], float]
+Apart = list[tuple[int, int]]
 
 
-def grouped(count: int, pairs: Pairs, works: list[int] | None = None) -> list[int]:
+def grouped(count: int, pairs: Pairs, works: list[int] | None = None, apart: Apart | None = None) -> list[int]:
     a, b = ([pair[side] for pair in pairs] for side in (0, 1))
-    return cliques(count, a, b, list(pairs.values()), works=works).tolist()
+    return cliques(count, a, b, list(pairs.values()), together=works, apart=apart or []).tolist()
 
 
-def slowly(count: int, pairs: Pairs, works: list[int] | None = None) -> list[int]:
+def slowly(count: int, pairs: Pairs, works: list[int] | None = None, apart: Apart | None = None) -> list[int]:
     """The same from the definition: all pairs of groups are looked at again after every step."""
     works = works or [-1] * count
     known = {frozenset(pair): min(max(value, -1.0), 2.0) for pair, value in pairs.items()}
@@ -30,7 +31,7 @@ def slowly(count: int, pairs: Pairs, works: list[int] | None = None) -> list[int
     while True:
         best: tuple[float, int, int] | None = None
         for one, other in itertools.combinations(sorted(groups), 2):
-            if max(works[row] for row in one) >= 0 and max(works[row] for row in other) >= 0:
+            if any({a, b} in map(set, apart or []) for a, b in itertools.product(one, other)):
                 continue
             values = [known.get(frozenset(pair), APART) for pair in itertools.product(one, other)]
             mean = sum(values) / len(values)
@@ -49,28 +50,30 @@ EVIDENCE = st.integers(-24, 40).map(lambda n: n / 16)
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> tuple[int, Pairs, list[int] | None]:
+def problems(draw: st.DrawFn) -> tuple[int, Pairs, list[int] | None, Apart]:
     count = draw(st.integers(1, 9))
     every = list(itertools.combinations(range(count), 2))
     pairs = draw(st.dictionaries(st.sampled_from(every), EVIDENCE) if every else st.just({}))
     works = draw(st.none() | st.lists(st.integers(-1, 2), min_size=count, max_size=count))
-    return count, pairs, works
+    free = [(a, b) for a, b in every if works is None or works[a] != works[b] or works[a] < 0]
+    return count, pairs, works, draw(st.lists(st.sampled_from(free), max_size=4) if free else st.just([]))
 
 
 @given(problems())
-def test_equals_the_oracle(problem: tuple[int, Pairs, list[int] | None]) -> None:
+def test_equals_the_oracle(problem: tuple[int, Pairs, list[int] | None, Apart]) -> None:
     assert grouped(*problem) == slowly(*problem)
 
 
 @given(problems(), st.randoms(use_true_random=False))
 def test_the_order_of_pairs_and_of_their_rows_changes_nothing(
-    problem: tuple[int, Pairs, list[int] | None], random: np.random.Generator
+    problem: tuple[int, Pairs, list[int] | None, Apart], random: np.random.Generator
 ) -> None:
-    count, pairs, works = problem
+    count, pairs, works, apart = problem
     items = list(pairs.items())
     random.shuffle(items)  # type: ignore[arg-type]
     turned = {(b, a) if (a + b) % 2 else (a, b): value for (a, b), value in items}
-    assert grouped(count, turned, works) == grouped(count, pairs, works)
+    swapped = [(b, a) for a, b in reversed(apart)]
+    assert grouped(count, turned, works, swapped) == grouped(count, pairs, works, apart)
 
 
 def test_the_numbers_of_rows_change_nothing_but_names() -> None:
@@ -126,11 +129,21 @@ def test_nothing_at_all() -> None:
     assert grouped(3, {}) == [0, 1, 2]
 
 
-def test_rows_of_one_work_are_together_and_of_two_never() -> None:
+def test_rows_of_one_work_are_together_and_rows_held_apart_never() -> None:
     strong = clique(range(4), 2.0)
-    assert grouped(4, strong, [0, 1, -1, -1])[:2] == [0, 1]
+    assert grouped(4, strong, [0, 1, -1, -1], [(0, 1)])[:2] == [0, 1]
     assert grouped(4, {}, [5, -1, 5, -1]) == [0, 1, 0, 3]
-    assert grouped(4, strong, [7, 7, 8, 8]) == [0, 0, 2, 2]
+    assert grouped(4, strong, [7, 7, 8, 8], [(1, 3)]) == [0, 0, 2, 2]
+    assert grouped(4, strong, [7, 7, 8, 8]) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"),
+    [((0, 1), "both together and apart"), ((2, 2), "two different ones"), ((0, 3), "from 0 to 2")],
+)
+def test_what_cannot_be_held_apart_is_refused(apart: tuple[int, int], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        grouped(3, {}, [0, 0, -1], [apart])
 
 
 def test_a_free_row_joins_a_known_work() -> None:
@@ -154,7 +167,7 @@ def test_what_cannot_be_is_refused(a: list[int], b: list[int], evidence: list[fl
 
 def test_as_many_works_as_rows_are_needed() -> None:
     with pytest.raises(UsageError, match="one a row"):
-        cliques(3, [0], [1], [1.0], works=[0, 1])
+        cliques(3, [0], [1], [1.0], together=[0, 1])
 
 
 def test_components_hang_together_by_any_pair() -> None:

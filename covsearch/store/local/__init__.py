@@ -22,6 +22,7 @@ from covsearch.index.manifest import MEND
 from covsearch.index.parts import NEEDED, read_parts
 from covsearch.index.publish import builder_lock, remove_orphans
 from covsearch.index.verified import check_content
+from covsearch.store.local.corrections import amend_corrections, read_corrections
 from covsearch.store.protocols import Opened
 from covsearch.workspace import Workspace, bytes_below
 
@@ -66,6 +67,14 @@ class LocalStore:
         from covsearch.store.local.write import write_generation
 
         return write_generation(self.workspace, contents)
+
+    def corrections(self) -> str:
+        """What ``db/corrections.jsonl`` has."""
+        return read_corrections(self.workspace)
+
+    def amend(self, change: Callable[[str], str]) -> None:
+        """Replace ``db/corrections.jsonl`` under a lock of its own."""
+        amend_corrections(self.workspace, change)
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk of every generation, its database with it."""
