@@ -5,6 +5,7 @@ What is heavy (torch, FAISS, SQL) is imported when a method needs it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -123,16 +124,8 @@ class Index:
         ----------
         vector : NDArray[float32], shape (D,)
             Of unit length, as :func:`covsearch.embed` gives it; of the dimension of the index, 128 of models of ours.
-        model : str
-            Fingerprint of the model that made it; of foreign vectors the name of their file.
-        top : int
-
-        Raises
-        ------
-        UsageError
-            When the vector is not of unit length.
-        ArtefactError
-            When it is another model's, is not finite or has another shape.
+        model, top
+            As for :meth:`covsearch.search.Searcher.query_vector`, whose errors it raises.
         """
         return self._searcher().query_vector(vector, model=model, top=top)
 
@@ -166,11 +159,6 @@ class Index:
 
     def audio(self, id_: str) -> Path | None:
         """The audio file of a performance; None where it was indexed from something else, or is not there any more.
-
-        Parameters
-        ----------
-        id_ : str
-            As the index calls it.
 
         Raises
         ------
@@ -219,6 +207,12 @@ class Index:
         from covsearch.groups import find_groups
 
         return find_groups(self._searcher(), alarms, progress)
+
+    @property
+    def state(self) -> str:
+        """Another text whenever another generation or other corrections hold: for who keeps what was answered."""
+        said = self._store.corrections().encode()
+        return f"{self._store.current()}-{hashlib.sha256(said).hexdigest()[:12]}"
 
     @property
     def corrections(self) -> Corrections:
@@ -276,15 +270,8 @@ class Index:
         from covsearch.update import add_performances
 
         found = [expanded(path) for path in paths]
-        return add_performances(
-            self.workspace,
-            found,
-            subset=subset,
-            strict=strict,
-            frame_rate=frame_rate,
-            metadata=expanded(metadata),
-            progress=progress,
-        )
+        wanted: dict[str, Any] = {"subset": subset, "frame_rate": frame_rate, "metadata": expanded(metadata)}
+        return add_performances(self.workspace, found, strict=strict, progress=progress, **wanted)
 
     def update(
         self,

@@ -210,7 +210,9 @@ def find_groups(searcher: Searcher, alarms: float = ALARMS, progress: Progress =
         When the index is damaged.
     """
     scope = Scope(searcher.collection, searcher.chroma, None, searcher.calibration)
-    links = find_links(scope, alarms, progress)
+    if alarms not in searcher.links:
+        searcher.links[alarms] = find_links(scope, alarms, progress)
+    links = searcher.links[alarms]
     said = ruling(searcher.catalogue, searcher.corrections)
     rows = searcher.collection.rows
     accepted = np.full(links.count, -1)

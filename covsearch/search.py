@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no a
     from numpy.typing import NDArray
 
     from covsearch.corrections.log import Log
+    from covsearch.links import Links
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
     from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened, SegmentBlobs
@@ -56,6 +57,8 @@ class Searcher:
     calibration : Calibration, CollectionCalibration or None
     checkpoint : Checkpoint or None
         The index's model, once a query from outside has read it.
+    links : dict
+        By share of false alarms, once groups were looked for; corrections change none.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -68,6 +71,7 @@ class Searcher:
         self.windows: Blobs | None = opened.parts.get("windows")
         self.calibration = self.generation.calibration()
         self.checkpoint: Checkpoint | None = None
+        self.links: dict[float, Links] = {}
         self._judged: tuple[object, tuple[Ranked, str]] | None = None
 
     def corrected(self, log: Log) -> Searcher:
