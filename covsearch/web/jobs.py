@@ -50,7 +50,7 @@ class Job:
         unseen = 0.0 if self._looking else time.monotonic() - self._seen
         if self._stopped or unseen > self.patience:
             raise StoppedError
-        self.told = (stage, done, total)
+        self.told = (stage, int(done), int(total))  # of numpy, it may be
 
     def stop(self) -> None:
         """Let the work end where it next tells its progress."""

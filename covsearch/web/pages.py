@@ -17,6 +17,7 @@ from covsearch.web.answer import as_file, event, of_index, shown
 from covsearch.web.asking import asked, gate_of, index_of, known
 from covsearch.web.receive import options_of
 from covsearch.web.rendering import page, piece
+from covsearch.web.timeline import timeline
 from covsearch.web.view import View
 
 router = APIRouter(include_in_schema=False)
@@ -99,7 +100,7 @@ async def work_page(request: Request, wid: str) -> Response:
     if not versions:
         return page("problem.html", 404, title="Not Found", detail=f"no work is called {wid!r} here")
     versions.sort(key=lambda one: (one["year"] is None, one["year"] or 0, one["title"]))
-    return page("work.html", wid=wid, versions=versions)
+    return page("work.html", wid=wid, versions=versions, years=timeline(versions))
 
 
 @router.get("/health")

@@ -140,6 +140,7 @@ def test_the_description_is_whole_and_has_examples_that_work(page: httpx.Client)
     assert set(told["info"]) >= {"title", "version"}
     assert set(told["paths"]) == {
         *("/api/query", "/api/compare", "/api/find", "/api/performances/{id}", "/api/stats", "/api/setlist"),
+        *("/api/groups", "/api/corrections"),
         *("/healthz", "/readyz", "/metrics", "/audio/{id}"),
     }
     for reference in references(told):
