@@ -77,5 +77,5 @@ def as_file(found: QueryResult, view: View) -> Response:
 
 
 def event(name: str, data: str) -> str:
-    """One server-sent event; its data may have several lines."""
-    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in data.splitlines()) + "\n"
+    """One server-sent event; its data may have several lines, and are never without one, else browsers pass over it."""
+    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in data.splitlines() or [""]) + "\n"

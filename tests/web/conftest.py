@@ -95,3 +95,15 @@ def small(tmp_path: Path) -> Workspace:
     """Six performances without a calibration."""
     publish(Workspace(tmp_path), 6)
     return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    """A browser; of one module, as its event loop would be in the way of others."""
+    from web.browsing import CHROMIUM, api
+
+    with api.sync_playwright() as driver:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from web.browsing import WAIT, Tab, api, needs_chromium
 from web.conftest import serving
 
 import covsearch
 from covsearch.workspace import Workspace
 from tests.collections.music import write_music
 
-api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra 'dev'")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+pytestmark = needs_chromium
 PHONE = {"width": 360, "height": 740}
-WAIT = 60_000  # ms; a busy machine is slow, not wrong
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[api.Browser]:
-    with api.sync_playwright() as driver:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-class Tab:
-    """A page, what it complained of, and the hosts that it asked."""
-
-    def __init__(self, browser: api.Browser, url: str, **context: object) -> None:
-        self.context = browser.new_context(base_url=url, **context)
-        self.context.set_default_timeout(WAIT)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.hosts: set[str] = set()
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type != "log" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
 
 @pytest.fixture
 def tab(chromium: api.Browser, page: httpx.Client) -> Iterator[Tab]:
     tab = Tab(chromium, str(page.base_url))
     yield tab
-    tab.context.close()
-    assert tab.complaints == []
+    tab.close()
     assert tab.hosts == {f"127.0.0.1:{page.base_url.port}"}
 
 

@@ -104,7 +104,7 @@ def test_while_they_are_found_the_page_waits_and_the_api_says_so(
     (events,) = re.findall(r'data-events="(/progress/groups/[^"]+)"', shown)
     assert "Aligning" in shown
     go.set()
-    assert own.get(events).text.endswith("event: done\n\n")
+    assert own.get(events).text.endswith("event: done\ndata: \n\n")
     assert len(own.get("/api/groups").json()["groups"]) == 8
 
 
