@@ -44,7 +44,8 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
         When nothing was built in this workspace.
     """
     options = options or Options()
-    gate, metrics, index = Gate(options.workers, options.waiting), Metrics(), Index(workspace)
+    metrics, index = Metrics(), Index(workspace)
+    gate, aligning = (Gate(options.workers, options.waiting) for _ in range(2))
     jobs = Jobs(Gate(1, options.long_waiting))
 
     @asynccontextmanager
@@ -53,6 +54,7 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
         yield
         jobs.close()
         gate.close()
+        aligning.close()
         jobs.gate.close()
 
     app = FastAPI(
@@ -65,7 +67,7 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
         lifespan=life,
     )
     app.state.index, app.state.gate, app.state.metrics = index, gate, metrics
-    app.state.options, app.state.jobs = options, jobs
+    app.state.aligning, app.state.options, app.state.jobs = aligning, options, jobs
     app.state.room = Room(options.uploads, options.uploads_bytes)
     for part in (routes, sound, waiting, uploads, setlists, works, corrections, pages):
         app.include_router(part.router)

@@ -16,9 +16,20 @@ LEFT = 499  # as nginx calls it
 
 
 def gate_of(request: Request) -> Gate:
-    """The server's pool."""
+    """The pool of quick questions."""
     gate: Gate = request.app.state.gate
     return gate
+
+
+def aligning(request: Request) -> Gate:
+    """The pool of questions that take a second: those that take none do not wait behind them."""
+    gate: Gate = request.app.state.aligning
+    return gate
+
+
+def inside(request: Request) -> int:
+    """Questions that are answered or wait."""
+    return gate_of(request).inside + aligning(request).inside
 
 
 def index_of(request: Request) -> Index:
@@ -35,7 +46,7 @@ async def asked(request: Request, work: Callable[[], T], gate: Gate | None = Non
     request : Request
     work : callable
     gate : Gate, optional
-        Another pool than the server's for questions.
+        Another pool than that of quick questions.
 
     Raises
     ------

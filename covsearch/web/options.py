@@ -21,9 +21,9 @@ class Options:
     token : str or None
         What a client must send as ``Authorization: Bearer TOKEN``; None lets everybody in.
     workers : int
-        Questions answered at once.
+        Questions answered at once: so many quick ones, and so many that are aligned.
     waiting : int
-        Questions that may wait; a further one is told to come back (503).
+        Questions of either kind that may wait; a further one is told to come back (503).
     per_second, burst : float
         Requests that one client may send, in the long run and at once; more are told to come back (429).
     edit : bool
@@ -44,7 +44,7 @@ class Options:
     hosts: frozenset[str] = LOCAL
     token: str | None = None
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    waiting: int = 32
+    waiting: int = 64
     per_second: float = 50.0
     burst: float = 200.0
     edit: bool = False

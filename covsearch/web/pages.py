@@ -14,7 +14,7 @@ from covsearch.compare import Comparison
 from covsearch.errors import CovsearchError
 from covsearch.ranking import COSINE
 from covsearch.web.answer import as_file, event, of_index, shown
-from covsearch.web.asking import asked, gate_of, index_of, known
+from covsearch.web.asking import aligning, asked, index_of, inside, known
 from covsearch.web.receive import options_of
 from covsearch.web.rendering import page, piece
 from covsearch.web.timeline import timeline
@@ -53,7 +53,8 @@ async def find_page(request: Request, q: Annotated[str, Query(max_length=300)] =
 async def performance_page(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """One performance and its covers: the vectors' candidates at once, the aligned answer with `whole` or by events."""
     settled = view.whole or view.format != "html"
-    found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"))
+    gate = aligning(request) if settled else None
+    found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"), gate)
     if view.format != "html":
         return as_file(found, view)
     settled = settled or not found.calibrated or found.rerank == COSINE
@@ -67,7 +68,7 @@ async def events(request: Request, id: str, view: Annotated[View, Query()]) -> R
     async def stream() -> AsyncIterator[str]:
         yield event("aligning", "")
         try:  # in the pool itself: the response hears when the client leaves
-            found = await gate_of(request).run(lambda: _ask(request, id, view.top, None))
+            found = await aligning(request).run(lambda: _ask(request, id, view.top, None))
             yield event("answer", piece("answer.html", **_shown(found, view), settled=True))
         except CovsearchError as e:
             yield event("problem", str(e))
@@ -86,7 +87,7 @@ async def compare_page(
         found = index.compare(known(request, a), known(request, b))
         return found, all(index.audio(pid) for pid in (found.a.pid, found.b.pid))
 
-    found, both = await asked(request, told)
+    found, both = await asked(request, told, aligning(request))
     name = quote(found.a.pid, safe="")
     data, back = f"/api/compare?a={name}&b=", f"/performances/{name}"
     return page("compare.html", found=found, data=data, back=back, there=(both, both))
@@ -107,7 +108,7 @@ async def work_page(request: Request, wid: str) -> Response:
 async def health_page(request: Request) -> Response:
     """What is in the index, and by which model."""
     found = await asked(request, index_of(request).stats)
-    return page("health.html", stats=found.to_dict(), inside=gate_of(request).inside)
+    return page("health.html", stats=found.to_dict(), inside=inside(request))
 
 
 def _ask(request: Request, id_: str, top: int, stage: str | None) -> QueryResult:

@@ -16,7 +16,7 @@ from covsearch.listened import Listened
 from covsearch.progress import Progress
 from covsearch.web import picture as drawing
 from covsearch.web.answer import Question, as_file, event, shown
-from covsearch.web.asking import asked, gate_of, index_of, known
+from covsearch.web.asking import aligning, asked, index_of, known
 from covsearch.web.described import FAILURES, FORM
 from covsearch.web.jobs import StoppedError
 from covsearch.web.receive import Received, receive
@@ -53,7 +53,8 @@ async def upload_page(request: Request, key: str, view: Annotated[View, Query()]
         return waiting(key, job)
     listened, index = listened_of(request, key), index_of(request)
     settled = view.whole or view.format != "html"
-    found = await asked(request, lambda: index.query(listened, top=view.top, rerank=None if settled else "head"))
+    stage, gate = (None, aligning(request)) if settled else ("head", None)
+    found = await asked(request, lambda: index.query(listened, top=view.top, rerank=stage), gate)
     if view.format != "html":
         return as_file(found, view)
     return page(
@@ -72,7 +73,7 @@ async def upload_events(request: Request, key: str, view: Annotated[View, Query(
     async def stream() -> AsyncIterator[str]:
         yield event("aligning", "")
         try:
-            found = await gate_of(request).run(lambda: index.query(listened, top=view.top))
+            found = await aligning(request).run(lambda: index.query(listened, top=view.top))
             yield event("answer", piece("answer.html", **shown(found, view, _question(key, listened)), settled=True))
         except CovsearchError as e:
             yield event("problem", str(e))
@@ -84,7 +85,7 @@ async def upload_events(request: Request, key: str, view: Annotated[View, Query(
 async def upload_compare(request: Request, key: str, b: Annotated[str, Query(max_length=600)]) -> Response:
     """Why an upload is held for a cover of a performance, or not."""
     listened, index = listened_of(request, key), index_of(request)
-    found = await asked(request, lambda: index.compare(listened, known(request, b)))
+    found = await asked(request, lambda: index.compare(listened, known(request, b)), aligning(request))
     address, there = f"/api/uploads/{key}/compare?b=", (False, index.audio(found.b.pid) is not None)
     return page("compare.html", found=found, data=address, back=f"/uploads/{key}", there=there)
 
@@ -95,7 +96,9 @@ async def api_upload_compare(
 ) -> dict[str, Any]:
     """An upload beside a performance, as ``/api/compare``."""
     listened, index = listened_of(request, key), index_of(request)
-    return await asked(request, lambda: drawing.told(index.compare(listened, known(request, b)), picture))
+    return await asked(
+        request, lambda: drawing.told(index.compare(listened, known(request, b)), picture), aligning(request)
+    )
 
 
 @router.post("/api/query", tags=["search"], openapi_extra=FORM)

@@ -47,10 +47,10 @@ def test_from_a_title_to_the_evidence(tab: Tab) -> None:
     )
     row.get_by_role("link", name="Why: Song 2, version 3").click()
     page.wait_for_url("**/compare?*")
-    api.expect(page.locator("canvas")).to_have_attribute("data-drawn", "1", timeout=WAIT)
+    api.expect(page.locator("#matrix")).to_have_attribute("data-drawn", "1", timeout=WAIT)
     red, dark = page.evaluate(
         """() => {
-            const canvas = document.querySelector("canvas");
+            const canvas = document.getElementById("matrix");
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             let red = 0, dark = 0;
             for (let i = 0; i < data.length; i += 4) {
@@ -62,7 +62,7 @@ def test_from_a_title_to_the_evidence(tab: Tab) -> None:
     )
     assert red > 500
     assert dark > 1000
-    page.locator("canvas").hover(position={"x": 1, "y": 1})
+    page.locator("#matrix").hover(position={"x": 1, "y": 1})
     assert page.locator("#at").inner_text().startswith("A 0:00, B 1:3")
 
 
@@ -148,9 +148,9 @@ def test_a_click_plays_and_the_keys_switch(chromium: api.Browser, player: httpx.
     tab = Tab(chromium, str(player.base_url))
     page = tab.page
     page.goto("/compare?a=Album/two.flac&b=Album/two%20again.wav")
-    api.expect(page.locator("canvas")).to_have_attribute("data-drawn", "1", timeout=WAIT)
+    api.expect(page.locator("#matrix")).to_have_attribute("data-drawn", "1", timeout=WAIT)
     first, second = (page.locator(f"#sound-{side}") for side in "ab")
-    page.locator("canvas").click(position={"x": 200, "y": 100})
+    page.locator("#matrix").click(position={"x": 200, "y": 100})
     api.expect(first).to_have_js_property("paused", False, timeout=WAIT)
     at = first.evaluate("sound => sound.currentTime")
     page.keyboard.press("b")
