@@ -167,11 +167,30 @@ async def _before(stream: AsyncIterator[bytes], end: float, idle: float) -> Asyn
         yield piece
 
 
+class _Parser(MultiPartParser):
+    """Refuses a form that does not end, and closes what it began."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        """The last boundary has come."""
+        self.ended = True
+
+    async def parse(self) -> FormData:
+        """The whole form."""
+        form = await super().parse()
+        if not self.ended:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it does not end.")
+        return form
+
+
 async def _form(request: Request, counted: _Counted) -> FormData:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise HTTPException(415, "expected a form with a file: send it as multipart/form-data, in the field 'file'")
     pieces = counted.pieces()
-    parser = MultiPartParser(request.headers, pieces, max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES)
+    parser = _Parser(request.headers, pieces, max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES)
     try:
         return await parser.parse()
     except MultiPartException as e:
