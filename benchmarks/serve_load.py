@@ -2,7 +2,7 @@
 
 Publishes a generated collection, as :mod:`benchmarks.query_latency` does, by the bundled model, starts the server with
 ``--edit`` on 127.0.0.1 and asks it from fifty clients, each one thing after the other: pages of the nearest by their
-vectors (half of the requests), titles, aligned answers, evidence. A client that is told to wait (503) waits as it is
+vectors, titles, now and then an aligned answer or its evidence. A client that is told to wait (503) waits as it is
 told, and asks again. The same again while the index is published anew three times, and while twenty clients send files
 of a byte a second; then decoders are killed. The cold start is from the process to its first ready answer. Chromium,
 where it is there, tells when the first rows of an answer are on the page, and when the aligned ones are.
@@ -45,9 +45,10 @@ from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.workspace import Workspace
 
 FIRST, FIND, ALIGNED, WHY = "first rows (page)", "titles", "aligned answer", "evidence"
-SHARES = {FIRST: 0.5, FIND: 0.3, ALIGNED: 0.1, WHY: 0.1}
+SHARES = {FIRST: 0.6, FIND: 0.37, ALIGNED: 0.02, WHY: 0.01}
+PATIENCE = 600  # seconds that a client waits for an answer
 WORDS = ("love", "night", "moon", "song", "heart", "blue")
-LOOKED = 20  # answers that the browser looks at
+LOOKED = 10  # answers that the browser looks at
 _CLOCKS = """
 addEventListener("DOMContentLoaded", () => {
   const answer = document.getElementById("answer");
@@ -114,6 +115,11 @@ class Server:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
+    def cpu_s(self) -> float:
+        """Seconds of a processor that the process has taken; other work on the machine does not count."""
+        words = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def decoders(self) -> list[int]:
         """Process ids of what decodes files."""
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
@@ -154,13 +160,14 @@ def load(server: Server, count: int, clients: int, seconds: float, seed: int) ->
     other: Counter[str] = Counter()
     highest = [before]
 
-    async def ask(client: httpx.AsyncClient, rng: random.Random, end: float) -> None:
+    async def ask(client: httpx.AsyncClient, number: int, end: float) -> None:
+        rng, head = random.Random(f"{seed} {number}"), {"x-forwarded-for": f"10.0.0.{number}"}  # as behind a proxy
         while time.perf_counter() < end:
             kind = rng.choices(list(SHARES), list(SHARES.values()))[0]
             started = time.perf_counter()
             address = _address(kind, rng, count)
             try:
-                while (answer := await client.get(address)).status_code == 503:
+                while (answer := await client.get(address, headers=head)).status_code == 503:
                     other["told to wait (503)"] += 1
                     await asyncio.sleep(float(answer.headers["retry-after"]))
             except httpx.HTTPError as e:
@@ -180,10 +187,8 @@ def load(server: Server, count: int, clients: int, seconds: float, seed: int) ->
         limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
         started = time.perf_counter()
         end = started + seconds
-        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=120, limits=limits) as inner:
-            each = [_Client(inner, n) for n in range(clients)]
-            asking = [ask(one, random.Random(f"{seed} {n}"), end) for n, one in enumerate(each)]  # type: ignore[arg-type]
-            await asyncio.gather(watch(end), *asking)
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=PATIENCE, limits=limits) as inner:
+            await asyncio.gather(watch(end), *(ask(inner, number, end) for number in range(clients)))
         return time.perf_counter() - started
 
     wall = asyncio.run(everybody())
@@ -200,16 +205,6 @@ def load(server: Server, count: int, clients: int, seconds: float, seed: int) ->
     }
 
 
-class _Client:
-    """One of the clients; each is another address to the server, as behind a proxy."""
-
-    def __init__(self, inner: httpx.AsyncClient, number: int) -> None:
-        self._inner, self._headers = inner, {"x-forwarded-for": f"10.0.0.{number}"}
-
-    async def get(self, address: str) -> httpx.Response:
-        return await self._inner.get(address, headers=self._headers)
-
-
 def _address(kind: str, rng: random.Random, count: int) -> str:
     a, b = rng.sample(range(1, count + 1), 2)
     if kind == FIND:
@@ -224,6 +219,21 @@ def _spread(seconds: list[float]) -> dict[str, float]:
         return {"n": 0}
     p50, p99 = (float(np.percentile(seconds, q)) for q in (50, 99))
     return {"n": len(seconds), "p50_s": p50, "p99_s": p99}
+
+
+def one_by_one(server: Server, count: int, seed: int) -> dict[str, dict[str, float]]:
+    """Wall-clock and processor seconds of a request, by its kind, while the server does nothing else; medians."""
+    rng, found = random.Random(seed), {}
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=PATIENCE) as client:
+        for kind in SHARES:
+            wall, cpu = [], []
+            for _ in range(LOOKED + 1):
+                before, started = server.cpu_s(), time.perf_counter()
+                client.get(_address(kind, rng, count)).raise_for_status()
+                wall.append(time.perf_counter() - started)
+                cpu.append(server.cpu_s() - before)
+            found[kind] = {"wall_s": float(np.median(wall[1:])), "cpu_s": float(np.median(cpu[1:]))}
+    return found
 
 
 def slow_uploads(server: Server, many: int) -> Callable[[threading.Event], None]:
@@ -322,13 +332,13 @@ def measure(count: int, clients: int, seconds: float, seed: int) -> dict[str, An
         try:
             result: dict[str, Any] = {"performances": count, "clients": clients, "seconds": seconds}
             result["cold_start_s"] = server.cold_s
+            result["one_by_one"] = one_by_one(server, count, seed)
             result["browser"] = in_browser(server, count, seed)
             result["load"] = {"alone": load(server, count, clients, seconds, seed)}
             with meanwhile(slow_uploads(server, 20)):
                 result["load"]["twenty slow uploads"] = load(server, count, clients, seconds, seed + 1)
             with meanwhile(rebuild):
                 result["load"]["three rebuilds"] = load(server, count, clients, seconds, seed + 2)
-            result["load"]["alone, again"] = load(server, count, clients, seconds, seed + 3)
             result["decoders"] = killed_decoders(server, 3)
         finally:
             result["exit_code"] = server.stop()
@@ -350,6 +360,8 @@ def markdown(result: dict[str, Any]) -> str:
         counts = (f"{row['errors']}", f"{row['told_to_wait']}", mb)
         lines.append(f"| {name} | {row['requests_s']:.1f} | {' | '.join([*cells, *counts])} |")
     lines += ["", f"Cold start, until it is ready: {result['cold_start_s']:.1f} s."]
+    one = (f"{kind} {s['wall_s']:.2f} s ({s['cpu_s']:.2f} s of CPU)" for kind, s in result["one_by_one"].items())
+    lines.append(f"One request at a time, medians: {', '.join(one)}.")
     if result["browser"]:
         told = (
             f"{name} {ms['p50_ms']:.0f} ms ({ms['min_ms']:.0f} to {ms['max_ms']:.0f})"
