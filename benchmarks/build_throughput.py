@@ -5,10 +5,12 @@ Three figures on generated data of real size (18,000 frames at 86 frames/s a per
 - embedding from the packed store at T = 2,000 and F = 24, beside the same batches one after the other with
   torch's own threads;
 - packing a tree of HDF5 files, beside a plain loop of h5py in one process that does the same arithmetic;
-- a whole ``covsearch build-index`` of 15,000 performances: minutes, peak resident memory of all its processes, and the
-  size of the index.
+- a whole collection of 15,000 performances, by the bundled model: ``covsearch build-index`` the first time, again, and
+  after one file changed, then ``covsearch eval-retrieval``. Seconds, processor seconds and peak resident memory of all
+  processes of each, and the size of the index with and without its chroma.
 
-Run as ``python -m benchmarks.build_throughput``; the last takes minutes, ``--performances 0`` leaves it out.
+Run as ``python -m benchmarks.build_throughput``. The last takes long, and is written after every step; a count of 0
+leaves a figure out.
 """
 
 from __future__ import annotations
@@ -16,22 +18,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.provenance import provenance, write_result
+from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.features.frames import align_pitch_origin, block_means, unit_norm
@@ -43,29 +45,39 @@ if TYPE_CHECKING:  # reading processes import this module again and need no torc
 
 FULL_LENGTH = 18_000  # frames at 86.13 frames/s; the benchmark subset's mean is 18,124
 BOTH = FeatureConfig("hpcp+crema", 2000)
-COMMAND = "python -m benchmarks.build_throughput"
 
 
 def main() -> None:
-    """Measure, print and write ``benchmarks/results/build_throughput.json``."""
+    """Measure, print and write ``benchmarks/results/build_throughput.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--embed", type=int, default=1024, help="performances in the embedding figure")
-    parser.add_argument("--pack", type=int, default=512, help="performances in the packing figure")
-    parser.add_argument("--performances", type=int, default=15_000, help="performances of the whole build; 0 skips it")
+    parser.add_argument("--embed", type=int, default=1024, help="performances in the embedding figure [1024]")
+    parser.add_argument("--pack", type=int, default=512, help="performances in the packing figure [512]")
+    parser.add_argument("--performances", type=int, default=15_000, help="of the whole collection [15000]")
+    parser.add_argument(
+        "--align",
+        choices=("candidates", "all", "none"),
+        default="candidates",
+        help="what eval-retrieval aligns [candidates]",
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scratch", type=Path, help="folder for generated files [a temporary one]")
+    parser.add_argument("--out", type=Path, default=RESULTS / "build_throughput.json")
     args = parser.parse_args()
-    result: dict[str, Any] = {"provenance": provenance(COMMAND, args.seed)}
+    command = shlex.join(["python", "-m", "benchmarks.build_throughput", *sys.argv[1:]])
+    result: dict[str, Any] = {"provenance": provenance(command, args.seed)}
     with tempfile.TemporaryDirectory(dir=args.scratch) as name:
         folder = Path(name)
-        checkpoint = untrained(folder / "model", args.seed)
-        result["embedding"] = embedding(folder / "store", checkpoint, args.embed, args.rounds, args.seed)
-        result["packing"] = packing(folder, args.pack, args.rounds, args.seed)
+        if args.embed:
+            checkpoint = untrained(folder / "model", args.seed)
+            result["embedding"] = embedding(folder / "store", checkpoint, args.embed, args.rounds, args.seed)
+        if args.pack:
+            result["packing"] = packing(folder, args.pack, args.rounds, args.seed)
         if args.performances:
-            result["build"] = whole_build(folder, args.performances, args.seed)
-    show(result)
-    write_result("build_throughput", result)
+            for whole in whole_collection(folder, args.performances, args.seed, args.align):
+                result["whole"] = whole
+                write_table(args.out, result, markdown(result))  # after every step: the next takes long
+    write_table(args.out, result, markdown(result))
 
 
 def untrained(folder: Path, seed: int) -> Checkpoint:
@@ -135,26 +147,37 @@ def music(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.flo
 
 
 def write_tree(root: Path, n: int, seed: int, distinct: int) -> Path:
-    """`n` performances of 13 to a work in the per-feature layout; `distinct` recordings, the rest hard links.
+    """`n` performances of 13 to a work in the per-feature layout, with metadata; `distinct` recordings, the rest links.
 
     The files carry no label, as links share it; every link is read, inflated and hashed like a file of its own.
     """
     rng = np.random.default_rng(seed)
     sources: list[dict[str, Path]] = []
+    metadata: dict[str, dict[str, dict[str, str]]] = {}
     for i in range(n):
         wid, pid = f"W_{i // 13 + 1}", f"P_{i + 1}"
+        about = {"work_title": f"Song {wid}", "perf_title": f"Song {wid}", "perf_artist": f"Singer {pid}"}
+        metadata.setdefault(wid, {})[pid] = {**about, "release_year": str(1930 + i % 90)}
         paths = {f: root / f"da-tacos_generated_subset_{f}" / f"{wid}_{f}" / f"{pid}_{f}.h5" for f in BOTH.names}
         for path in paths.values():
             path.parent.mkdir(parents=True, exist_ok=True)
         if i < distinct:
-            for path, (name, values) in zip(paths.values(), zip(BOTH.names, music(rng), strict=True), strict=True):
-                with h5py.File(path, "w") as f:
-                    f.create_dataset(name, data=values, chunks=(1365, 12), compression=9, shuffle=True)
+            write_files(paths, rng)
             sources.append(paths)
         else:
             for feature, path in paths.items():
                 os.link(sources[i % distinct][feature], path)
+    folder = root / "da-tacos_metadata"
+    folder.mkdir()
+    (folder / "da-tacos_generated_subset_metadata.json").write_text(json.dumps(metadata))
     return root
+
+
+def write_files(paths: Mapping[str, Path], rng: np.random.Generator) -> None:
+    """One generated recording, a file a feature."""
+    for path, (name, values) in zip(paths.values(), zip(BOTH.names, music(rng), strict=True), strict=True):
+        with h5py.File(path, "w") as f:
+            f.create_dataset(name, data=values, chunks=(1365, 12), compression=9, shuffle=True)
 
 
 def plain_loop(root: Path, out: Path) -> None:
@@ -189,38 +212,62 @@ def packing(folder: Path, n: int, rounds: int, seed: int) -> dict[str, Any]:
     }
 
 
-def whole_build(folder: Path, n: int, seed: int) -> dict[str, Any]:
-    """Minutes and peak memory of ``covsearch build-index`` in a process of its own."""
-    root = write_tree(folder / "collection", n, seed, distinct=200)
-    home = folder / "home"
-    command = [sys.executable, "-m", "covsearch", "--home", str(home), "build-index", "--json"]
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [*command, "--dataset", str(root), "--model", str(folder / "model")], stdout=subprocess.PIPE, text=True
-    ) as process:
+def whole_collection(folder: Path, n: int, seed: int, align: str) -> Iterator[dict[str, Any]]:
+    """Build the index three times and judge the search once, each in a process of its own; told after every step."""
+    root, home = write_tree(folder / "collection", n, seed, distinct=min(n, 200)), folder / "home"
+    build = ["build-index", "--dataset", str(root)]
+    told: dict[str, Any] = {"performances": n, "frames": FULL_LENGTH, "steps": []}
+    for name in ("build-index", "again", "after one file changed"):
+        if name == "after one file changed":
+            change_one(root, seed)
+        told["steps"].append({"step": name, **measured(home, *build)})
+        sizes = {"index_mb": ("index/gen-*/**/*", "db/*"), "chroma_mb": ("index/gen-*/chroma*",)}
+        generations = len(list(home.glob("index/gen-*")))
+        told |= {what: megabytes(home, *globs) / generations for what, globs in sizes.items()}
+        told["cache_mb"] = megabytes(home, "cache/**/*")
+        yield told
+    told["steps"].append({"step": f"eval-retrieval --align {align}", **measured(home, *judge(root, align))})
+    yield told
+
+
+def judge(root: Path, align: str) -> list[str]:
+    """The command that judges the search of a collection."""
+    return ["eval-retrieval", "--dataset", str(root), "--align", align]
+
+
+def change_one(root: Path, seed: int) -> None:
+    """Put another recording in the place of the first performance's; the files that are linked to it stay."""
+    paths = {f: next(root.glob(f"da-tacos_generated_subset_{f}/*/P_1_{f}.h5")) for f in BOTH.names}
+    for path in paths.values():
+        path.unlink()
+    write_files(paths, np.random.default_rng([seed, 1]))
+
+
+def measured(home: Path, *command: str) -> dict[str, Any]:
+    """Run a covsearch command with --json: its seconds, those of the processor, and its peak memory."""
+    whole = [sys.executable, "-m", "covsearch", "--home", str(home), *command, "--json"]
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    with subprocess.Popen(whole, stdout=subprocess.DEVNULL) as process:
         peak, parent = watch(process)
-        assert process.stdout is not None
-        report = json.loads(process.stdout.read())
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode:
+        raise RuntimeError(f"{shlex.join(whole)} ended with {process.returncode}")
     return {
-        "performances": n,
-        "frames": FULL_LENGTH,
-        "width": BOTH.width,
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
         "peak_rss_mb_all_processes": round(peak / 2**20),
         "peak_rss_mb_main_process": round(parent / 2**20),
-        "store_mb": megabytes(home, "cache/*/*"),
-        "index_mb": megabytes(home, "index/gen-*/**/*") + megabytes(home, "db/*"),
-        "chroma_mb": megabytes(home, "index/gen-*/chroma*"),
-        "report": report,
+        "load_1min": round(os.getloadavg()[0], 2),
     }
 
 
-def megabytes(home: Path, pattern: str) -> int:
+def megabytes(home: Path, *patterns: str) -> float:
     """Sizes of the files of a workspace that match, together."""
-    return round(sum(path.stat().st_size for path in home.glob(pattern)) / 2**20)
+    found = (path for pattern in patterns for path in home.glob(pattern))
+    return sum(path.stat().st_size for path in found if path.is_file()) / 2**20
 
 
-def watch(process: subprocess.Popen[str]) -> tuple[int, int]:
+def watch(process: subprocess.Popen[Any]) -> tuple[int, int]:
     """Highest sum of resident memory over a process and its descendants, and the highest of itself, in bytes.
 
     Sampled every 0.1 s; pages that processes share are counted for each, so the sum errs on the high side.
@@ -260,28 +307,41 @@ def figures(values: list[float]) -> dict[str, float]:
     }
 
 
-def show(result: dict[str, Any]) -> None:
-    """Print the figures as a table."""
-    table = Table("figure", "covsearch", "plain", "ratio")
-    e, p = result["embedding"], result["packing"]
-    table.add_row(
-        f"embedding, T={e['frames']}, F={e['width']} (performances/s)",
-        f"{e['per_second']['median']:.0f}",
-        f"{e['plain_per_second']['median']:.0f}",
-        f"{e['ratio']['median']:.2f}",
-    )
-    table.add_row(
-        f"packing {p['performances']} x {p['frames']} frames (s)",
-        f"{p['seconds']['median']:.2f}",
-        f"{p['plain_seconds']['median']:.2f}",
-        f"{p['ratio']['median']:.2f}",
-    )
-    if b := result.get("build"):
-        table.add_row(f"build-index of {b['performances']} (s)", f"{b['seconds']:.0f}", "", "")
-        table.add_row("  peak resident memory, all processes (MB)", f"{b['peak_rss_mb_all_processes']}", "", "")
-        table.add_row("  index (MB)", f"{b['index_mb']}", "", "")
-        table.add_row("    of it chroma (MB)", f"{b['chroma_mb']}", "", "")
-    Console().print(table)
+def markdown(result: dict[str, Any]) -> str:
+    """The figures as tables."""
+    lines = []
+    if "embedding" in result or "packing" in result:
+        lines = ["| figure | covsearch | plain | ratio |", "|---|---:|---:|---:|"]
+    if e := result.get("embedding"):
+        ours, plain, ratio = (e[key]["median"] for key in ("per_second", "plain_per_second", "ratio"))
+        lines.append(
+            f"| embedding, T={e['frames']}, F={e['width']}: a second | {ours:.0f} | {plain:.0f} | {ratio:.2f} |"
+        )
+    if p := result.get("packing"):
+        ours, plain, ratio = (p[key]["median"] for key in ("seconds", "plain_seconds", "ratio"))
+        lines.append(
+            f"| packing {p['performances']} x {p['frames']:,} frames: s | {ours:.2f} | {plain:.2f} | {ratio:.2f} |"
+        )
+    if w := result.get("whole"):
+        lines += [
+            "",
+            f"{w['performances']:,} performances of {w['frames']:,} frames, of which at most 200 are distinct. A "
+            f"generation of the index takes {w['index_mb']:.0f} MB, {w['index_mb'] - w['chroma_mb']:.0f} MB without "
+            f"its chroma; what was packed of the files, {w['cache_mb']:.0f} MB. {os.cpu_count()} cores; the load is at "
+            "the end of a step, ours with it.",
+            "",
+            "| step | s | CPU s | peak MB | of it the main process | load |",
+            "|---|---:|---:|---:|---:|---:|",
+            *map(step_row, w["steps"]),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def step_row(one: dict[str, Any]) -> str:
+    """A step as a row of the table."""
+    taken = f"{one['seconds']:.0f} | {one['cpu_seconds']:.0f}"
+    peak = f"{one['peak_rss_mb_all_processes']} | {one['peak_rss_mb_main_process']}"
+    return f"| {one['step']} | {taken} | {peak} | {one['load_1min']:.1f} |"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.provenance import RESULTS
-from benchmarks.studies.hybrid_study.report import holm
+from covsearch.evaluate.significance import holm
 
 SYSTEMS = {
     "invariant, covers, aligned": "**starter weights, as `covsearch query` answers**",

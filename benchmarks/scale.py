@@ -31,7 +31,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.distractors import distractors
 from covsearch.evaluate.protocol import read_trained_on, searched
-from covsearch.evaluate.retrieval import Ranks, rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import Ranks, rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_search import CascadeDistances, ask, slow_chroma_of
 from covsearch.evaluate.retrieval_systems import embedded, head_distances
 from covsearch.features.pack import pack_cached

@@ -48,7 +48,7 @@ FIRST, FIND, ALIGNED, WHY = "first rows (page)", "titles", "aligned answer", "ev
 SHARES = {FIRST: 0.6, FIND: 0.37, ALIGNED: 0.02, WHY: 0.01}
 PATIENCE = 600  # seconds that a client waits for an answer
 WORDS = ("love", "night", "moon", "song", "heart", "blue")
-LOOKED = 10  # answers that the browser looks at
+LOOKED = 5  # answers that the browser looks at
 _CLOCKS = """
 addEventListener("DOMContentLoaded", () => {
   const answer = document.getElementById("answer");
@@ -96,6 +96,8 @@ class Server:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when the server is stopped
         self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=self._log)
         while not (found := re.search(r"http://\S+", self._said())):
+            if self.process.poll() is not None:
+                raise SystemExit(f"the server ended: {self._said()}")
             time.sleep(0.01)
         self.url = found[0]
         while not self._ready():

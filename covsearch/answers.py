@@ -121,6 +121,8 @@ class QueryResult(Sequence[Match]):
         What was asked with, for a query by files.
     frame_rate : float or None
         Frames/s at which files or an array were read.
+    exact : bool
+        Whether the nearest were proven to be the nearest; in a collection of more than 300,000 a few may be missed.
     """
 
     query: Performance | None
@@ -134,6 +136,7 @@ class QueryResult(Sequence[Match]):
     searched: int
     files: tuple[str, ...] = ()
     frame_rate: float | None = None
+    exact: bool = True
 
     def __len__(self) -> int:
         return len(self.matches)
@@ -181,6 +184,7 @@ class QueryResult(Sequence[Match]):
             "threshold": self.threshold,
             "calibrated": self.calibrated,
             "searched": self.searched,
+            "exact": self.exact,
             "frame_rate": self.frame_rate,
             "generation": self.generation,
             "model": self.model,

@@ -17,7 +17,7 @@ from covsearch.errors import CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.ranking import WINDOWS
 from covsearch.store import store_of
-from covsearch.workspace import Workspace, expanded, find_workspace
+from covsearch.workspace import Workspace, expanded, find_workspace, is_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,7 +100,7 @@ class Index:
         """
         wanted: dict[str, Any] = {"top": top, "candidates": candidates, "rerank": rerank}
         windows = rerank == WINDOWS
-        if isinstance(asked, str) and (not expanded(asked).is_file() or asked in self):
+        if isinstance(asked, str) and (not is_file(asked) or asked in self):
             if frame_rate is not None:
                 raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
             return self._searcher(windows).query(asked, **wanted)
@@ -147,15 +147,15 @@ class Index:
         cache = self.workspace.cache if keep else None
         return self._outside(False, listen_to_files, [expanded(file)], cache=cache, frame_rate=frame_rate, **more)
 
-    def compare(self, a: str | Path | Listened, b: str | Path) -> Comparison:
+    def compare(self, a: str | Path | Listened, b: str | Path, *, frame_rate: float | None = None) -> Comparison:
         """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
         from covsearch.compare import compare, compare_in, compare_listened
 
         if not isinstance(a, (str, Path)):
             return self._outside(None, compare_listened, a, b=str(b))
-        if isinstance(a, str) and isinstance(b, str) and a in self and b in self:
+        if isinstance(a, str) and isinstance(b, str) and frame_rate is None and a in self and b in self:
             return compare_in(self._searcher(None), a, b)
-        return compare(self.workspace, str(a), str(b))
+        return compare(self.workspace, str(a), str(b), frame_rate)
 
     def audio(self, id_: str) -> Path | None:
         """The audio file of a performance; None where it was indexed from something else, or is not there any more.

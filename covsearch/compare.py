@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from covsearch import plots
 from covsearch.counting import counted
-from covsearch.dataset.frame_rate import DATACOS_RATE
+from covsearch.dataset.frame_rate import DATACOS_RATE, check_frame_rate
 from covsearch.dataset.ids import as_file_name
 from covsearch.dataset.performance import Performance, same_work
 from covsearch.decision import word
 from covsearch.errors import NotFoundError, UsageError
+from covsearch.features.audio import is_audio
 from covsearch.features.frames import means_of
 from covsearch.features.slow import slow_chroma
 from covsearch.index.chroma import Chroma
@@ -25,7 +26,8 @@ from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
 from covsearch.stages import SPAN
 from covsearch.store import store_of
-from covsearch.workspace import Workspace, expanded
+from covsearch.synthesis.suffixes import is_notation
+from covsearch.workspace import Workspace, expanded, is_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,7 +181,7 @@ class Comparison:
         return draw(self, Path() if path is None else Path(path))
 
 
-def compare(workspace: Workspace, a: str, b: str) -> Comparison:
+def compare(workspace: Workspace, a: str, b: str, frame_rate: float | None = None) -> Comparison:
     """Compare two performances of the workspace's index.
 
     Parameters
@@ -188,19 +190,28 @@ def compare(workspace: Workspace, a: str, b: str) -> Comparison:
     a, b : str
         Ids, or ``collection:id`` where several collections have the id; or paths of audio or HDF5 files, which need not
         be in an index. What the index has is no file.
+    frame_rate : float, optional
+        Frames/s of the HDF5 files; by default what each declares.
 
     Raises
     ------
     NotFoundError
         When there is no index, or no such performance or file.
     UsageError
-        When `a` is `b`, or several collections have one of them.
+        When `a` is `b`, or several collections have one of them; for a frame rate where no HDF5 file is named, or one
+        that cannot be.
     ArtefactError
         When the index is damaged.
     """
+    if frame_rate is not None:
+        check_frame_rate(frame_rate)
     searcher = _opened(workspace)
-    if searcher is None or any(_is_file(searcher, side) for side in (a, b)):
-        return _compare_files(workspace, searcher, a, b)
+    in_files = [side for side in (a, b) if searcher is None or _is_file(searcher, side)]
+    if frame_rate is not None and not any(map(_declares, in_files)):
+        raise UsageError("--frame-rate is of an HDF5 file: neither of the two is one. Leave it out")
+    if in_files:
+        return _compare_files(workspace, searcher, a, b, frame_rate)
+    assert searcher is not None
     return compare_in(searcher, a, b)
 
 
@@ -288,14 +299,21 @@ def _opened(workspace: Workspace) -> Searcher | None:
 
 
 def _is_file(searcher: Searcher, asked: str) -> bool:
-    return searcher.catalogue.resolve(asked) is None and expanded(asked).is_file()
+    return searcher.catalogue.resolve(asked) is None and is_file(asked)
 
 
-def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: str) -> Comparison:
+def _declares(file: str) -> bool:
+    """Whether its frame rate can be said: that of a recording is known, and notes have none."""
+    return not (is_audio(Path(file)) or is_notation(Path(file)))
+
+
+def _compare_files(
+    workspace: Workspace, searcher: Searcher | None, a: str, b: str, frame_rate: float | None
+) -> Comparison:
     """Compare a file with another one, or with a performance of the index, by the index's model or the bundled one."""
     if searcher is not None and searcher.chroma is None:
         searcher = None  # foreign vectors: no model of theirs hears files
-    if searcher is None and not all(expanded(asked).is_file() for asked in (a, b)):
+    if searcher is None and not all(is_file(asked) for asked in (a, b)):
         own = store_of(workspace).current()  # raises: without an index, there are only files
         raise UsageError(f"comparing needs chroma, and the index ({own}) has only foreign vectors: name two files")
     from covsearch.sides import judge_sides, model_of, side_of_file, side_of_index  # torch: two ids do without
@@ -305,7 +323,8 @@ def _compare_files(workspace: Workspace, searcher: Searcher | None, a: str, b: s
 
     def side(asked: str) -> Side:
         if searcher is None or _is_file(searcher, asked):
-            return side_of_file(expanded(asked), checkpoint, workspace.cache, index_rate)
+            rate = frame_rate if _declares(asked) else None
+            return side_of_file(expanded(asked), checkpoint, workspace.cache, index_rate, rate)
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)

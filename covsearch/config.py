@@ -206,9 +206,12 @@ class TrainConfig:
     mask_frames : bool
         Drop single frames, blur stretches and silence pitch classes of every track each time it is seen.
     synthesize : str
-        Where the covers that are synthesised come from, joined by `` + ``: folders of MIDI files by name, ``music21``;
+        Where the covers that are synthesised come from, joined by `` + ``: folders and archives of songs, ``music21``;
         empty for none (:mod:`covsearch.synthesis`). Each batch then is of one kind of music, the collection's own
         training works being one (:class:`covsearch.training.mixture.MixedBatches`); not for the loss ``pairs``.
+    start : str
+        Folder of the checkpoint whose weights the training begins with, or ``bundled`` for the package's own; empty
+        for fresh ones.
     epoch_steps : int
         Batches an epoch, when covers are synthesised: they never end.
     cover_frames : int
@@ -247,6 +250,7 @@ class TrainConfig:
     vary_time: bool = False
     mask_frames: bool = False
     synthesize: str = ""
+    start: str = ""
     epoch_steps: int = 100
     cover_frames: int = 280
     first_hardness: float = 0.1

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
@@ -16,6 +15,7 @@ from covsearch.errors import NotFoundError, UsageError
 from covsearch.groups import ALARMS, Groups
 from covsearch.progress import Progress, silent
 from covsearch.search import unknown_pid
+from covsearch.workspace import expanded
 
 if TYPE_CHECKING:
     from covsearch.store.protocols import Catalogue, Publisher
@@ -45,6 +45,9 @@ class Corrections(Sequence[Correction]):
 
     def __len__(self) -> int:
         return len(self._log().holding)
+
+    def __iter__(self) -> Iterator[Correction]:
+        return iter(self._said())  # read once
 
     @overload
     def __getitem__(self, at: int) -> Correction: ...
@@ -158,7 +161,7 @@ class Corrections(Sequence[Correction]):
         UsageError
             When it contradicts a correction that holds.
         """
-        table = read_table(Path(path))
+        table = read_table(expanded(path))
         catalogue, named = self._named(table.ids)
         name = dict(zip(table.ids, named, strict=True)).__getitem__
         together = [tuple(map(name, ids)) for ids in table.together]
@@ -241,18 +244,16 @@ class Corrections(Sequence[Correction]):
         full = full_names(catalogue, sorted(names))
         said = [tuple(map(full.__getitem__, ids)) for ids in together]
         held = [[tuple(map(full.__getitem__, side)) for side in sides] for sides in apart]
+        own = {id_: name for name, id_ in full.items()}
         made: list[Correction] = []
 
+        def called(id_: str) -> str:
+            return own.get(id_) or called_in(catalogue, [id_]).get(id_, id_)
+
         def change(text: str) -> str:
-            log = read_log(text)
-            called = called_in(catalogue, sorted({*full.values(), *(id_ for c in log.holding for id_ in c.ids)}))
-            after = log.correct(kind, said, held, partial(_name, called))
+            after = read_log(text).correct(kind, said, held, called)
             made[:] = after.said[-1:]
             return after.text
 
         self._store.amend(change)
-        return self._called(made)[0]
-
-
-def _name(called: dict[str, str], id_: str) -> str:
-    return called.get(id_, id_)
+        return made[0].called(called)

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import UsageError
 from covsearch.features.frames import pad, prepare
+from covsearch.features.known import keep_known, key_of, read_known
 from covsearch.features.store import FrameStore
 from covsearch.features.windows import Cuts, WindowRecipe, cut
 from covsearch.models import Checkpoint, Siamese
@@ -195,6 +197,20 @@ def embed_store(checkpoint: Checkpoint, store: FrameStore, progress: Progress = 
     """
     _check_config(checkpoint, store)
     return _embed_all(checkpoint.model, store.lengths.tolist(), store.frames, "embedding", progress)
+
+
+def embed_cached(checkpoint: Checkpoint, store: FrameStore, progress: Progress = silent) -> NDArray[np.float32]:
+    """:func:`embed_store` of what the model has not embedded yet; the other vectors are kept beside the store.
+
+    Parameters, result and errors are those of :func:`embed_store`.
+    """
+    _check_config(checkpoint, store)
+    known = read_known(store.folder, checkpoint.fingerprint)
+    new = tuple(entry for entry in store.entries if key_of(entry) not in known)
+    if new:
+        known |= zip(map(key_of, new), embed_store(checkpoint, replace(store, entries=new), progress), strict=True)
+        keep_known(store, checkpoint.fingerprint, known)
+    return np.stack([known[key_of(entry)] for entry in store.entries])
 
 
 def embed_windows(

@@ -125,7 +125,7 @@ def build_index(
         When another build is running in the workspace; and what reading the dataset and the model raises.
     """
     # torch comes with these; importing the module must not cost it
-    from covsearch.embedding import embed_store, embed_windows
+    from covsearch.embedding import embed_cached, embed_windows
     from covsearch.features.pack import pack_cached
     from covsearch.models import bundled_checkpoint, load_checkpoint
 
@@ -147,7 +147,7 @@ def build_index(
         generation = publish(
             workspace,
             store.pids,
-            embed_store(checkpoint, store, progress),
+            embed_cached(checkpoint, store, progress),
             Head(checkpoint.alpha, checkpoint.beta),
             tracks.applied(dataset.performances) if tracks else dataset.performances,
             model_files=read_model(checkpoint.folder, checkpoint.fingerprint),
@@ -203,6 +203,7 @@ def publish(
     origins: Mapping[str, Origin] | None = None,
     source: Path | None = None,
     locked: bool = False,
+    grown: bool = False,
 ) -> State:
     """Make vectors and metadata the workspace's current generation, in one step and for good.
 
@@ -238,6 +239,8 @@ def publish(
         Folder of the dataset; None for the bundled sample.
     locked : bool
         Whether the caller is the writer already: :meth:`covsearch.store.protocols.Publisher.writing`.
+    grown : bool
+        Whether these are the current state's rows, some taken away and others added.
 
     Raises
     ------
@@ -269,6 +272,7 @@ def publish(
         frame_rate,
         str(source.absolute()) if source else None,
         calibration if isinstance(calibration, CollectionCalibration) else None,
+        grown,
     )
     store = store_of(workspace)
     with nullcontext() if locked else store.writing():

@@ -5,7 +5,7 @@ Every function takes arrays and the path of a ``.png`` or ``.svg`` file, draws, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,14 +131,13 @@ def length_histogram(lengths: NDArray[np.int64], path: Path, *, frame_rate: floa
     return save(figure, path)
 
 
-def learning_curve(
-    train: NDArray[np.float64], validation: NDArray[np.float64], path: Path, *, quantity: str, best_epoch: int
-) -> Path:
-    """Loss or accuracy of an epoch on training and validation pairs (report, Figures 5 and 6).
+def learning_curve(history: Sequence[Mapping[str, float]], path: Path, *, quantity: str, best_epoch: int) -> Path:
+    """Loss or accuracy of an epoch on training and validation pairs (report, Figures 5, 6, 8 and 9).
 
     Parameters
     ----------
-    train, validation : NDArray[float64], shape (epochs,)
+    history : sequence of mapping
+        Of every epoch ``train_loss``, ``validation_accuracy`` and the like.
     path : Path
     quantity : str
         ``loss`` or ``accuracy``: the label of the y axis.
@@ -146,11 +145,12 @@ def learning_curve(
         1-based; the epoch whose weights were kept.
     """
     figure, (ax,) = subplots()
-    epochs = np.arange(1, len(train) + 1)
-    for values, name, colour in ((train, "training", COLOURS[0]), (validation, "validation", COLOURS[1])):
+    epochs = np.arange(1, len(history) + 1)
+    for part, name, colour in (("train", "training", COLOURS[0]), ("validation", "validation", COLOURS[1])):
+        values = np.array([epoch[f"{part}_{quantity}"] for epoch in history])
         ax.plot(epochs, values, color=colour, label=name, marker="." if len(epochs) < 30 else None)
     ax.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
-    ax.set(xlabel="epoch", ylabel=quantity, xlim=(0.5, len(train) + 0.5))
+    ax.set(xlabel="epoch", ylabel=quantity, xlim=(0.5, len(history) + 0.5))
     ax.legend(frameon=False)
     return save(figure, path)
 

@@ -132,6 +132,7 @@ def publish_rows(workspace: Workspace, before: State, head: Head, rows: Rows) ->
         origins=rows.origins,
         source=Path(manifest.source) if manifest.source else None,
         locked=True,
+        grown=True,
     )
 
 

@@ -262,6 +262,7 @@ class Searcher:
             decided.threshold,
             self.calibration is not None,
             searched,
+            exact=self.segments is not None or self.collection.exact,
         )
 
 

@@ -58,7 +58,9 @@ def side_of_index(searcher: Searcher, name: str) -> Side:
     return Side(searcher.catalogue.get([name])[name], searcher.collection.take([row])[0], chroma)
 
 
-def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path, index_rate: float) -> Side:
+def side_of_file(
+    path: Path, checkpoint: Checkpoint, cache: Path, index_rate: float, frame_rate: float | None = None
+) -> Side:
     """A performance in a file of audio or of notes, or in an HDF5 file with all features of the model.
 
     Parameters
@@ -69,6 +71,8 @@ def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path, index_rate: fl
         The workspace's, for decoded audio.
     index_rate : float
         Of the files of the index, frames/s; without an index Da-TACOS's.
+    frame_rate : float, optional
+        Of an HDF5 file, frames/s, a possible one; by default what it declares.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def side_of_file(path: Path, checkpoint: Checkpoint, cache: Path, index_rate: fl
         When the model does not hear audio, or a feature file says no frame rate and cannot be, or need not be, of the
         one assumed of it.
     """
-    heard = hear_performance(checkpoint, [path], cache, index_rate=index_rate)
+    heard = hear_performance(checkpoint, [path], cache, frame_rate, index_rate)
     frames, slow_rate = slow_chroma(heard.chroma, checkpoint.config.features.names, heard.rate)
     own = Chroma(frames, np.array([0, len(frames)]), np.array([slow_rate]))
     return Side(heard.tags.performance(path.name), embed_chroma(checkpoint, heard.chroma, heard.rate), own)

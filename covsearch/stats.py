@@ -31,6 +31,8 @@ class Stats:
         Of foreign vectors; None with one vector a track, and of a model of ours.
     bytes_of : dict
         Bytes on disk of every generation by its name, its database with it; and of ``cache``.
+    exact : bool
+        Whether queries look at all vectors, or in a large collection only at likely ones.
     """
 
     home: str
@@ -41,6 +43,7 @@ class Stats:
     windows: int | None
     segments: int | None
     bytes_of: dict[str, int]
+    exact: bool = True
 
     @property
     def cover_pairs(self) -> int:
@@ -72,6 +75,7 @@ class Stats:
             "model": m.model,
             "features": m.features and asdict(m.features),
             "dim": m.dim,
+            "exact": self.exact,
             "windows": self.windows,
             "window_recipe": m.windows and asdict(m.windows),
             "segments": self.segments,
@@ -101,6 +105,7 @@ def read_stats(workspace: Workspace) -> Stats:
             _count(opened, "windows"),
             _count(opened, "segments"),
             {**store.sizes(), "cache": bytes_below(workspace.cache)},
+            "segments" in opened.parts or opened.vectors.exact,
         )
 
     return store.read(look, None)  # inside, as builds may remove the generation while it is looked at

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from covsearch import plots
 from covsearch.aligner_config import AlignerConfig, AlignerTraining
 from covsearch.calibrate import CalibrationReport, calibrate
@@ -65,14 +63,12 @@ class TrainedModel:
         MissingExtraError
             Without matplotlib.
         """
-        history, best = self.trained.report.history, self.trained.report.best_epoch
-        drawn = []
-        for quantity in ("loss", "accuracy"):
-            train = np.array([getattr(epoch, f"train_{quantity}") for epoch in history])
-            validation = np.array([getattr(epoch, f"validation_{quantity}") for epoch in history])
-            path = self.folder / f"{quantity}.png"
-            drawn.append(plots.learning_curve(train, validation, path, quantity=quantity, best_epoch=best))
-        return drawn
+        report = self.trained.report
+        history, best = [vars(epoch) for epoch in report.history], report.best_epoch
+        return [
+            plots.learning_curve(history, self.folder / f"{quantity}.png", quantity=quantity, best_epoch=best)
+            for quantity in ("loss", "accuracy")
+        ]
 
 
 def train_model(

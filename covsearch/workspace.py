@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import overload
 
 import platformdirs
 
-from covsearch.errors import UsageError
+from covsearch.errors import NotFoundError, UsageError
 
 NO_HOME = "this user has no home folder (HOME is not set): set COVSEARCH_HOME to a folder that you can write"
 
@@ -61,8 +62,33 @@ def expanded(path: None) -> None: ...
 @overload
 def expanded(path: str | os.PathLike[str]) -> Path: ...
 def expanded(path: str | os.PathLike[str] | None) -> Path | None:
-    """`path` with ``~`` as a user's home folder; as it is where there is no such user, as in an id or a title."""
-    return None if path is None else Path(os.path.expanduser(path))  # noqa: PTH111, Path's own fails there
+    """`path` with ``~`` as a user's home folder; as it is where there is no such user.
+
+    Raises
+    ------
+    UsageError
+        For an empty text, which is no folder, where ``Path("")`` is the current one.
+    NotFoundError
+        When nothing can be called so: a name in it is too long, or has a NUL.
+    """
+    if path is None:
+        return None
+    if not os.fspath(path):
+        raise UsageError("expected a file or folder, got an empty text")
+    found = Path(os.path.expanduser(path))  # noqa: PTH111, Path's own fails there
+    try:
+        found.lstat()
+    except ValueError as e:
+        raise NotFoundError(f"{str(found)[:80]!r} is not there: {e}") from e
+    except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            raise NotFoundError(f"{str(found)[:80]}… is not there: its name is too long for a file") from e
+    return found
+
+
+def is_file(text: str) -> bool:
+    """Whether `text`, which may be an id or a title, is a file; whatever it is, no error."""
+    return os.path.isfile(os.path.expanduser(text))  # noqa: PTH111, PTH113, as above
 
 
 def find_workspace(home: Path | None = None) -> Workspace:

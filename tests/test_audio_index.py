@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from features.audio.sounds import write
@@ -225,6 +226,11 @@ def test_extracted_features_are_a_collection(made: tuple[Path, Path], tmp_path: 
     chroma, _ = dataset.chroma("P_3", ["hpcp"])
     assert np.array_equal(chroma["hpcp"], read_audio_chroma(made[0] / "one.mp3", hop=512, tuned=False).chroma)
     assert len(chroma["hpcp"]) == pytest.approx(SECONDS * DATACOS_RATE, abs=20)
+    with h5py.File(next(out.rglob("P_3_hpcp.h5"))) as file:
+        kind = h5py.h5a.open(file.id, b"label").get_type()
+        assert file.attrs["label"] == b"W_3"
+        # what PyTables, and so acoss, reads as text; Da-TACOS's files have it so
+        assert (kind.get_cset(), kind.is_variable_str()) == (h5py.h5t.CSET_UTF8, False)
     again = extract_folder(made[0], out)
     assert (again.extracted, again.kept) == (0, 3)
 

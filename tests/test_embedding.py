@@ -96,15 +96,15 @@ def test_two_embeddings_that_overlap_leave_torchs_threads_as_they_were(
     both_began, first_ended = threading.Barrier(2), threading.Event()
 
     def first() -> None:
-        embed_store(checkpoint, store, lambda _, done, total: both_began.wait(60) if done == total else None)
+        embed_store(checkpoint, store, lambda _, done, total: both_began.wait(600) if done == total else None)
 
     def second() -> None:
         embed_store(
-            checkpoint, store, lambda _, done, total: both_began.wait(60) if done < total else wait(first_ended)
+            checkpoint, store, lambda _, done, total: both_began.wait(600) if done < total else wait(first_ended)
         )
 
     def wait(event: threading.Event) -> None:
-        assert event.wait(60)
+        assert event.wait(600)
 
     with ThreadPoolExecutor(2) as pool:
         begun = [pool.submit(first), pool.submit(second)]

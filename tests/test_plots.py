@@ -110,3 +110,15 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"drawing figures needs the extra 'plots'.*covsearch\[plots\]"):
         plots.subplots()
+
+
+def test_learning_curves_are_those_of_the_history(drawn: list[Any]) -> None:
+    history = [{"train_loss": 3.0 - k, "validation_loss": 4.0 - k, "train_accuracy": 0.5 + k / 9} for k in range(3)]
+    plots.learning_curve(history, Path("a.png"), quantity="loss", best_epoch=2)
+    (ax,) = drawn[0].axes
+    training, validation, kept = ax.lines
+    assert training.get_xydata().tolist() == [[1, 3], [2, 2], [3, 1]]
+    assert validation.get_xydata().tolist() == [[1, 4], [2, 3], [3, 2]]
+    assert set(kept.get_xdata()) == {2}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "validation", "kept: epoch 2"]
+    assert ax.get_ylabel() == "loss"

@@ -9,6 +9,7 @@ import pytest
 
 from covsearch import config
 from covsearch.collections import tags, worker
+from covsearch.corrections import correction, log, table
 from covsearch.dataset import chunks, hdf5, metadata, pairs, splits, texts, tracks_csv, vectors
 from covsearch.features.audio import mono, read
 from covsearch.guard import tensors
@@ -34,8 +35,11 @@ LIMITS = {
     f"{texts.MAX_TEXT:,} characters a field",
     "CSV of tracks": f"{tracks_csv.MAX_BYTES / MIB:g} MiB, {tracks_csv.MAX_ROWS:,} tracks, "
     f"{texts.MAX_TEXT:,} characters a cell",
+    "CSV of groups": f"{table.MAX_BYTES / MIB:g} MiB, {table.MAX_ROWS:,} rows",
+    "corrections": f"{log.MAX_BYTES / MIB:g} MiB, {log.MAX_VALUES:,} values a line, "
+    f"{correction.MAX_APART:,} pairs held apart at once",
     "foreign vectors": f"{vectors.MAX_BYTES / GIB:g} GiB, {vectors.MAX_SEGMENTS:,} vectors of {vectors.MIN_DIM} to "
-    f"{vectors.MAX_DIM:,} numbers, {tracks_csv.MAX_ROWS:,} tracks",
+    f"{vectors.MAX_DIM:,} numbers, {vectors.MAX_TRACKS:,} tracks",
     "`split.json`": f"{splits.MAX_BYTES / MIB:g} MiB, {splits.MAX_WORKS:,} values",
     "`pairs.csv`": f"{pairs.MAX_BYTES / MIB:g} MiB",
     "weights": f"{checkpoint.MAX_WEIGHT_BYTES / MIB:g} MiB, a header of {tensors.MAX_HEADER_BYTES / MIB:g} MiB "

@@ -6,16 +6,19 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from published import publish
 
+import covsearch
 from covsearch import workspace as places
+from covsearch.api import Index
 from covsearch.dataset.sample import sample_root
 from covsearch.doctor import diagnose
-from covsearch.errors import UsageError
-from covsearch.workspace import Workspace, expanded, find_workspace, user_cache
+from covsearch.errors import CovsearchError, NotFoundError, UsageError
+from covsearch.workspace import Workspace, expanded, find_workspace, is_file, user_cache
 
 NO_HOME = "this user has no home folder .* set COVSEARCH_HOME to a folder that you can write"
 
@@ -91,6 +94,57 @@ def test_an_empty_option_is_no_folder() -> None:
     done = run("--home", "", "stats")
     assert done.returncode == 2
     assert b"Invalid value for '--home': expected a folder, got an empty text" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["update", "groups read", "setlist", "extract"])
+def test_an_empty_argument_is_no_folder(command: str, tmp_path: Path) -> None:
+    done = run("--home", str(tmp_path), *command.split(), "")
+    assert (done.returncode, b"got an empty text" in done.stderr) == (2, True)
+
+
+def test_an_empty_path_is_refused() -> None:
+    with pytest.raises(UsageError, match="expected a file or folder, got an empty text"):
+        expanded("")
+    assert expanded(Path()) == Path()
+    assert expanded(None) is None
+
+
+@pytest.mark.parametrize(("text", "why"), [("x" * 256, "too long for a file"), ("a\0b", "is not there: embedded null")])
+def test_a_path_that_cannot_be_is_not_there(text: str, why: str) -> None:
+    with pytest.raises(NotFoundError, match=why):
+        expanded(text)
+    assert not is_file(text)
+    assert expanded("x" * 255) == Path("x" * 255)
+
+
+def test_a_long_name_is_an_error_of_ours_wherever_it_is_said(tmp_path: Path) -> None:
+    publish(Workspace(tmp_path))
+    index, long = Index(Workspace(tmp_path)), "x" * 300
+    asked: list[Callable[[], object]] = [
+        lambda: index.query(long),
+        lambda: index.query("ab" * 200 + ".mp3"),
+        lambda: index.query(Path(long)),
+        lambda: index.query([long]),
+        lambda: index.compare(long, "P_1"),
+        lambda: index.compare("P_1", long),
+        lambda: index.setlist(long),
+        lambda: index.add(long),
+        lambda: index.add("P_1", metadata=long),
+        lambda: index.add(vectors=long),
+        lambda: index.update(long),
+        lambda: index.corrections.read(long),
+        lambda: index.corrections.accept(long, "P_1"),
+        lambda: index.audio(long),
+        lambda: index[long],
+        lambda: index.remove(long),
+        lambda: covsearch.build(long, home=tmp_path / "other"),
+        lambda: covsearch.open(long),
+    ]
+    for ask in asked:
+        with pytest.raises(CovsearchError):
+            ask()
+    assert long not in index
+    assert index.find(long) == []
 
 
 def test_a_workspace_whose_path_is_not_utf8_answers(tmp_path: Path) -> None:

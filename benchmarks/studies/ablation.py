@@ -30,7 +30,7 @@ from benchmarks.studies.training_choices import aucs, fit, packed, training_pair
 from covsearch.config import ModelConfig, TrainConfig
 from covsearch.dataset.pairs import Pairs
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
-from covsearch.evaluate.retrieval import rank_covers
+from covsearch.evaluate.ranks import rank_covers
 from covsearch.features.store import FrameStore
 from covsearch.models import BRANCHES, Siamese
 from covsearch.training.batches import training_batches

@@ -30,7 +30,7 @@ from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.bootstrap import bootstrap_means, percentile_interval
 from covsearch.evaluate.metrics import auc
-from covsearch.evaluate.retrieval import Distances, rank_covers
+from covsearch.evaluate.ranks import Distances, rank_covers
 from covsearch.evaluate.search_fit import fit_fusion
 from covsearch.progress import stderr_progress
 from covsearch.ranking.fusion import Fusion

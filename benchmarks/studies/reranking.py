@@ -23,7 +23,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store, embed_windows
 from covsearch.evaluate.protocol import read_trained_on, searched
-from covsearch.evaluate.retrieval import Distances, rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import Distances, rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_systems import head_distances
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack_cached

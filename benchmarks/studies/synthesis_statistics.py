@@ -33,7 +33,7 @@ from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
-from covsearch.evaluate.retrieval import rank_covers
+from covsearch.evaluate.ranks import rank_covers
 from covsearch.evaluate.retrieval_baselines import FTM, fourier_magnitude, vector_distances
 from covsearch.features.frames import prepare
 from covsearch.synthesis import CoverMaker

@@ -18,6 +18,7 @@ import click
 
 from covsearch import __version__
 from covsearch.cli.limits import check_address_space, out_of_memory
+from covsearch.cli.options import NamedPath
 from covsearch.cli.shown import shown
 from covsearch.errors import CovsearchError
 from covsearch.workspace import find_workspace
@@ -39,6 +40,7 @@ COMMANDS = {
     "query": ("query", "query", "Rank the collection as covers of one performance."),
     "remove": ("update", "remove", "Remove performances from the index."),
     "reproduce": ("reproduce", "reproduce_command", "Repeat the report on a collection, as one page."),
+    "score": ("score", "score", "Judge anybody's distances or vectors; compare systems."),
     "serve": ("serve", "serve", "Serve a page and an API over the index."),
     "setlist": ("setlist", "setlist_command", "Say what is played in a long recording, and when."),
     "stats": ("stats", "stats", "Say what is in the workspace."),
@@ -106,16 +108,8 @@ class Commands(click.Group):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
-class _Folder(click.Path):
-    """A folder that need not be there; an empty text is none, where ``Path("")`` is the current one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse an empty text."""
-        return super().convert(value, param, ctx) if value else self.fail("expected a folder, got an empty text")
-
-
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--home", type=_Folder(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
+@click.option("--home", type=NamedPath(path_type=Path, file_okay=False), help="Workspace folder [COVSEARCH_HOME].")
 @click.version_option(__version__, prog_name="covsearch")
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None) -> None:

@@ -18,6 +18,7 @@ from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
+    from covsearch.config import FeatureConfig
     from covsearch.dataset.datacos import Skipped
     from covsearch.foreign import ForeignReport
     from covsearch.indexing import BuildReport
@@ -119,13 +120,18 @@ def _foreign_summary(report: ForeignReport) -> str:
 
 def _summary(report: BuildReport) -> str:
     seen = report.features
-    features = f"{seen.features}, {_rate(report)}at most {seen.frames:,} frames, key {seen.key}"
+    features = f"{seen.features}, {_rate(report)}at most {seen.frames:,} frames, {key_in_words(seen)}"
     lines = [
         f"Indexed {counted(report.performances, 'performance')} of {counted(report.works, 'work')}{_windows(report)} "
         f"in {report.seconds:.1f} s.",
-        f"{report.generation} · subset {report.subset} · model {report.model} · {features}",
+        f"{report.generation} · collection {report.subset} · model {report.model} · {features}",
     ]
     return "\n".join([*lines, *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])
+
+
+def key_in_words(features: FeatureConfig) -> str:
+    """In which key the model sees a performance."""
+    return {"played": "in the key as played", "normalised": "all in one key"}[features.key]
 
 
 def unused_lines(ids: Sequence[str]) -> list[str]:

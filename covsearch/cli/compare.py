@@ -23,10 +23,13 @@ _LISTED = 5  # pairs of windows that are shown
 @click.command()
 @click.argument("a", shell_complete=complete_id)
 @click.argument("b", shell_complete=complete_id)
+@click.option("--frame-rate", type=float, help="Frames a second of the HDF5 files [as they declare].")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, the aligned path in seconds.")
 @click.pass_obj
-def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_json: bool) -> None:
+def compare_command(
+    workspace: Workspace, a: str, b: str, frame_rate: float | None, plot: Path | None, as_json: bool
+) -> None:
     """Say how likely A and B are covers, in which keys they are, and where they run together.
 
     Each is a performance of the index, or an audio or HDF5 file that need not be in any index. The cover probability
@@ -53,7 +56,7 @@ def compare_command(workspace: Workspace, a: str, b: str, plot: Path | None, as_
         plots.subplots()  # without matplotlib, stop before the work instead of after it
     a, b = (named_or_file(workspace, side) for side in (a, b))
     with working("comparing", True):
-        found = compare(workspace, a, b)
+        found = compare(workspace, a, b, frame_rate)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:

@@ -8,18 +8,24 @@ from typing import Any
 
 import click
 
-from covsearch.cli.options import DATASET, FRAME_RATE, MODEL, PATH, REPORT_AS_JSON, SEED, SUBSET
+from covsearch.cli.options import DATASET, FRAME_RATE, PATH, REPORT_AS_JSON, SEED, SUBSET
 from covsearch.cli.reports import evaluated
 from covsearch.cli.shown import warn
 from covsearch.dataset.splits import PARTS
+from covsearch.evaluate.cliques import PROTOCOLS
 from covsearch.evaluate.detection_report import SIZES, evaluate_detection, read_sizes
-from covsearch.evaluate.figures import draw_detection, draw_pairs, draw_retrieval
-from covsearch.evaluate.held_out import evaluate_pairs
+from covsearch.evaluate.figures import draw_detection, draw_models, draw_retrieval
 from covsearch.evaluate.protocol import KINDS
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, RETRIEVAL_BASELINES
 from covsearch.evaluate.retrieval_report import evaluate_retrieval
 from covsearch.evaluate.retrieval_search import ALIGNED, CANDIDATES
+from covsearch.evaluate.several_models import evaluate_models
 from covsearch.workspace import Workspace
+
+
+def _models(first: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    told = f"Checkpoint folder; repeatable, {first} [the bundled weights]."
+    return click.option("--model", "models", type=PATH, multiple=True, help=told)
 
 
 def _plot(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -30,41 +36,42 @@ def _plot(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @click.command("eval-pairs")
 @DATASET
 @SUBSET
-@MODEL
+@_models("a row and a curve each")
 @FRAME_RATE
 @click.option("--pairs", type=click.Choice(KINDS), default="balanced", show_default=True, help="Which held-out pairs.")
 @SEED
 @REPORT_AS_JSON
-@_plot("roc.png", "probabilities.png")
+@_plot("MODEL_roc.png", "MODEL_probabilities.png")
 @click.pass_obj
 def eval_pairs(
-    workspace: Workspace, /, dataset: Path | None, model: Path | None, as_json: bool, plot: Path | None, **options: Any
+    workspace: Workspace,
+    /,
+    dataset: Path | None,
+    models: tuple[Path, ...],
+    as_json: bool,
+    plot: Path | None,
+    **options: Any,
 ) -> None:
     """Accuracy and AUC on pairs that training never saw, beside baselines.
 
     The collection a model was trained on is judged on its test works only; any other collection is zero-shot.
     `balanced` is half covers, half non-covers; `all` is every pair. The 95 % intervals come from resampling works.
     Of a calibrated model accuracy is also told at its own threshold, with the expected calibration error (ECE, at even
-    odds) before and after.
+    odds) before and after. Of several models JSON is a list.
 
     \b
     covsearch eval-pairs
     covsearch eval-pairs --pairs all --plot figures
+    covsearch eval-pairs --model models/mine --model models/other --plot figures
     covsearch eval-pairs --dataset da-tacos --subset benchmark --model models/mine --json
     """
-    evaluated(evaluate_pairs, draw_pairs, as_json, plot, dataset, model, workspace, **options)
+    evaluated(evaluate_models, draw_models, as_json, plot, dataset, models, workspace, **options)
 
 
 @click.command("eval-retrieval")
 @DATASET
 @SUBSET
-@click.option(
-    "--model",
-    "models",
-    type=PATH,
-    multiple=True,
-    help="Checkpoint folder; repeatable, differences are to the first [the bundled weights].",
-)
+@_models("differences are to the first")
 @click.option("--part", type=click.Choice(PARTS), help="Works of the models' own collection [test].")
 @click.option(
     "--align",
@@ -73,6 +80,7 @@ def eval_pairs(
     show_default=True,
     help="What a calibrated model's search aligns: as `covsearch query` does, all pairs, or nothing.",
 )
+@click.option("--protocol", type=click.Choice(sorted(PROTOCOLS)), help="Refuse works that are not this benchmark's.")
 @click.option(
     "--baseline",
     "baselines",
@@ -112,6 +120,7 @@ def eval_retrieval(
     covsearch eval-retrieval --align all --baseline Qmax
     covsearch eval-retrieval --model models/mine --model models/other --baseline Qmax
     covsearch eval-retrieval --dataset da-tacos --subset benchmark --model models/mine --json
+    covsearch eval-retrieval --dataset da-tacos --subset benchmark --protocol datacos --align candidates
     """
     evaluated(evaluate_retrieval, draw_retrieval, as_json, plot, dataset, models, workspace, **options)
 
@@ -133,7 +142,7 @@ def eval_retrieval(
     "sources",
     multiple=True,
     metavar="FOLDER",
-    help="MIDI files, or music21, to synthesise tracks from that fill larger collections; repeatable.",
+    help="Songs, as of train --synthesize, to synthesise tracks from that fill larger collections; repeatable.",
 )
 @SEED
 @REPORT_AS_JSON

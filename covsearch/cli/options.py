@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from covsearch.config import MAX_SEED
 
-PATH = click.Path(path_type=Path)
+
+class NamedPath(click.Path):
+    """A path that need not be there; an empty text is none, where ``Path("")`` is the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty text."""
+        what = "a file or folder" if self.file_okay else "a folder"
+        return super().convert(value, param, ctx) if value else self.fail(f"expected {what}, got an empty text")
+
+
+PATH = NamedPath(path_type=Path)
 DATASET = click.option("--dataset", type=PATH, help="Da-TACOS folder [the bundled sample].")
 SUBSET = click.option("--subset", help="Which subset, when the folder holds several.")
 MODEL = click.option("--model", type=PATH, help="Checkpoint folder [the bundled weights].")

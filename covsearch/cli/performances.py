@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from covsearch.api import Index
 from covsearch.cli.shown import say
 from covsearch.dataset.performance import Performance
-from covsearch.workspace import Workspace, expanded
+from covsearch.workspace import Workspace, is_file
 
 
 def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
@@ -33,7 +33,7 @@ def named(index: Index, text: str) -> str:
 
 def named_or_file(workspace: Workspace, text: str) -> str:
     """`text` itself where it is a file, else the id that it means."""
-    return text if expanded(text).is_file() else named(Index(workspace), text)
+    return text if is_file(text) else named(Index(workspace), text)
 
 
 def working(what: str, needed: object) -> AbstractContextManager[object]:

@@ -18,7 +18,7 @@ from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.ranking import COSINE, RERANKS, WINDOWS
-from covsearch.workspace import Workspace, expanded
+from covsearch.workspace import Workspace, is_file
 
 if TYPE_CHECKING:
     from covsearch.answers import Match, QueryResult
@@ -32,6 +32,7 @@ _SPARE = ("Distance", "WID", "Query ↔ match", "Listed", "Year", "Similarity", 
 COSINE_ALONE = "the cosine alone says no probability: works of too few tracks are known to fit it"
 FITTED_HERE = " · fitted on the collection's own works"
 _HYPHEN = re.compile(r"^-(?=[^\W\d_].)")  # before a word
+APPROXIMATE = "the collection is large, so the search is approximate: a near match may be missed"
 UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 
 
@@ -94,7 +95,7 @@ def query(
         raise UsageError("expected a performance id (like P_22), a file, or --file, one of them")
     if as_json and as_csv:
         raise UsageError("expected --json or --csv, not both")
-    by_file = bool(files) or expanded(str(asked)).is_file()
+    by_file = bool(files) or is_file(str(asked))
     if not by_file and frame_rate is not None:
         raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)
@@ -185,7 +186,8 @@ def _show(result: QueryResult) -> None:
     judged = (">Similarity", ">Query ↔ match") if by_windows else (">Cosine",) if by_cosine else (">Distance",)
     columns = (">Rank", ">PID", ">WID", "Title", "Artist", ">Year", ">Probability", "Cover", "Listed", *judged)
     ordered = f"{WINDOW_CAPTION}\n" if by_windows else ""
-    caption = f"{ordered}{CAPTION.replace('✓', mark('✓'))}\n{_meaning(result)}"
+    limits = "" if result.exact else f"\n{APPROXIMATE}"
+    caption = f"{ordered}{CAPTION.replace('✓', mark('✓'))}\n{_meaning(result)}{limits}"
     console.print(table(columns, (_row(match) for match in result), caption=caption, spare=_SPARE))
 
 

@@ -44,7 +44,7 @@ class Report(Protocol):
     def notes(self) -> Sequence[str]:
         """What a reader of the numbers must know."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any] | list[dict[str, Any]]:
         """Everything, ready for :func:`json.dumps`."""
 
 

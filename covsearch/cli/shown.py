@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
+
 import click
+
+_WIDE = 110  # where there is no terminal, and COLUMNS says nothing
 
 
 def shown(text: str) -> str:
@@ -18,3 +23,12 @@ def say(line: str) -> None:
 def warn(line: str) -> None:
     """The same, as a warning."""
     say(f"Warning: {line}")
+
+
+def wrapped(line: str, indent: int) -> str:
+    """`line` in as many lines as the terminal's width asks for, the later ones behind `indent` spaces."""
+    width = shutil.get_terminal_size((_WIDE, 24)).columns
+    fill = textwrap.TextWrapper(
+        width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False, expand_tabs=False
+    ).fill
+    return fill(line) if len(line) > width else line

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.cli.build import key_in_words
 from covsearch.counting import counted
 from covsearch.workspace import Workspace
 
@@ -42,7 +43,7 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     yield "workspace", found.home
     yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
     rate = "" if m.frame_rate is None else f", {m.frame_rate:.2f} frames/s"
-    yield "dataset", f"{m.source or 'the bundled sample'}, subset {m.subset}{rate}"
+    yield "dataset", f"{m.source or 'the bundled sample'}, collection {m.subset}{rate}"
     yield (
         "performances",
         f"{m.count:,} of {counted(sum(found.works.values()), 'work')}, {found.alone:,} with one performance only",
@@ -51,6 +52,8 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
         yield "collection", f"{name}: {counted(performances, 'performance')} of {counted(works, 'work')}"
     yield "cover pairs", f"{found.cover_pairs:,}"
     yield from _model(found)
+    if not found.exact:
+        yield "search", "approximate: the vectors are too many to look at all of them; a near one may be missed"
     for name, size in found.bytes_of.items():
         yield name, f"{size / 1e6:,.1f} MB{' (current)' if name == found.generation else ''}"
 
@@ -62,7 +65,7 @@ def _model(found: Stats) -> Iterator[tuple[str, str]]:
         yield "vectors", f"foreign ({m.model}), of {m.dim:,} numbers{several}; ranked by cosine"
         return
     rate = f", {f.rate:.2f} frames/s" if f.rate else ""
-    yield "model", f"{m.model} sees {f.features}{rate}, at most {f.frames:,} frames, key {f.key}"
+    yield "model", f"{m.model} sees {f.features}{rate}, at most {f.frames:,} frames, {key_in_words(f)}"
     yield "windows", _windows(found)
 
 

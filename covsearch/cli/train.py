@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET
-from covsearch.cli.shown import say, warn
+from covsearch.cli.shown import say, warn, wrapped
 from covsearch.cli.train_aligner import train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError, UsageError
@@ -32,8 +32,8 @@ _SHOWN = (
     click.option("--epochs", type=int, help="1 to 1,000,000 [by --preset]."),
     click.option("--lr", "learning_rate", type=float, help="Learning rate, between 0 and 1 [by --preset]."),
     click.option("--seed", type=int, help="0 to 4,294,967,295 [0]."),
-    click.option("--steps", type=int, help="Of --aligner [3000]."),
-    click.option("--minutes", type=float, help="Of --aligner, instead of steps."),
+    click.option("--steps", type=int, hidden=True),
+    click.option("--minutes", type=float, help="Of --aligner, instead of --steps 3000."),
 )
 # each is a key of --set too; these spellings came first
 _CHOICES = (
@@ -89,8 +89,10 @@ _EPILOG = "\n\n".join(
     "--synthesize",
     "sources",
     multiple=True,
-    help="Train on covers made of the songs in this folder of MIDI files, or of music21's corpus: music21; repeatable.",
+    help="Train on covers made of the songs in this folder of MIDI files; in this zip archive or folder of MusicXML "
+    "scores, ABC tunes or chord charts; or in music21's corpus: music21. Repeatable.",
 )
+@click.option("--from", "start", metavar="FOLDER", help="Begin with a checkpoint's weights, or bundled [fresh ones].")
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @click.option("--aligner", is_flag=True, help="Train the learned aligner instead of a branch; needs --synthesize.")
 @_choices
@@ -108,6 +110,7 @@ def train_command(
     out: Path | None,
     preset: str,
     sources: tuple[str, ...],
+    start: str | None,
     aligner: bool,
     strict: bool,
     plot: bool | None,
@@ -124,11 +127,12 @@ def train_command(
     \b
     covsearch train --out models/mine
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
-    covsearch train --preset invariant --synthesize POP909/ --synthesize music21
+    covsearch train --preset invariant --synthesize POP909/ --synthesize lieder.zip --synthesize music21
     covsearch train --dataset da-tacos --set split=pairs --seed 3
     covsearch train --aligner --synthesize POP909/ --minutes 60
     """
-    said = {**explicit, **read_choices(settings), **({"synthesize": JOIN.join(sources)} if sources else {})}
+    songs = {"synthesize": JOIN.join(sources)} if sources else {}
+    said = {**explicit, **({"start": start} if start else {}), **read_choices(settings), **songs}
     if aligner:
         with stderr_progress() as progress:
             return _print(train_aligner_command(workspace, out, said, progress, warn), as_json)
@@ -142,15 +146,20 @@ def train_command(
     from covsearch.trained import train_model
 
     with stderr_progress() as progress:
-        model = train_model(source, config, training, workspace, out, progress, warn, say)
+        model = train_model(source, config, training, workspace, out, progress, warn, _hear)
     if model.uncalibrated:
         click.echo(f"not calibrated: {model.uncalibrated}", err=True)
     _draw(model, plot)
     return _print(model.to_dict(), as_json)
 
 
+def _hear(line: str) -> None:
+    say(wrapped(line, 10))
+
+
 def _print(result: dict[str, Any], as_json: bool) -> None:
-    click.echo(json.dumps(result) if as_json else "\n".join(f"{name:26}{_told(v)}" for name, v in result.items()))
+    lines = (wrapped(f"{name:26}{_told(value)}", 26) for name, value in result.items())
+    click.echo(json.dumps(result) if as_json else "\n".join(lines))
 
 
 def _told(value: object) -> str:

@@ -29,7 +29,9 @@ def write_hpcp(path: Path, chroma: NDArray[np.float32], label: str, track_id: st
         file.create_dataset(
             "hpcp", data=chroma.astype(np.float32), shuffle=True, compression="gzip", compression_opts=9
         )
-        file.attrs["label"] = np.bytes_(label)
-        file.attrs["track_id"] = np.bytes_(track_id)
+        for name, text in (("label", label), ("track_id", track_id)):
+            # fixed length and UTF-8, as Da-TACOS's own: PyTables, and so acoss, reads other strings as bytes
+            raw = text.encode()
+            file.attrs.create(name, raw, dtype=h5py.string_dtype("utf-8", len(raw)))
         file.attrs["frame_rate"] = frame_rate
     draft.replace(path)

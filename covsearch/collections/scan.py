@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.dataset.ids import MAX_ID, is_id
-from covsearch.dataset.layout import Skipped
+from covsearch.dataset.layout import Skipped, listed
 from covsearch.features.audio import is_audio
 
 MAX_DEPTH = 32  # folders below the first
@@ -65,15 +65,7 @@ def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile],
 
 
 def _scan(folder: Path, root: Path, depth: int, found: list[AudioFile], skipped: list[Skipped]) -> None:
-    try:
-        with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-    except OSError as e:
-        skipped.append(Skipped(_shown(folder, root), f"cannot be listed: {e.strerror}"))
-        return
-    for entry in listed:
-        if entry.name.startswith("."):
-            continue
+    for entry in listed(folder, _shown(folder, root), skipped):
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             if depth < MAX_DEPTH:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from covsearch.corrections.log import Log
-from covsearch.corrections.works import Works, works_of
+from covsearch.corrections.works import CorrectedWorks, corrected_works
 
 if TYPE_CHECKING:
     from covsearch.dataset.origin import Origin
@@ -32,9 +32,9 @@ class CorrectedCatalogue:
         self.listed, self.log = listed, log
 
     @cached_property
-    def works(self) -> Works:
+    def works(self) -> CorrectedWorks:
         """What the corrections change."""
-        return works_of(self.listed, self.log)
+        return corrected_works(self.listed, self.log)
 
     def __len__(self) -> int:
         return len(self.listed)

@@ -17,7 +17,7 @@ from covsearch.corrections.correction import Correction, Ids, check, correction_
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.guard.documents import parse_json
 
-MAX_BYTES = 16_000_000
+MAX_BYTES = 16 * 2**20
 MAX_VALUES = 1_000_000  # of one line
 _FIRST = {"covsearch": "corrections", "format": 1}
 

@@ -21,11 +21,11 @@ from covsearch.guard.files import RefusedError, read_bytes
 GROUP, PID, FOUND = "group", "pid", "found"
 COLUMNS = (GROUP, PID, "title", "artist", "cover_probability", "kind", FOUND)
 """``group`` is there to be edited; ``found`` says which group it was."""
-MAX_BYTES, MAX_ROWS = 64_000_000, 500_000
+MAX_BYTES, MAX_ROWS = 64 * 2**20, 500_000
 
 
 @dataclass(frozen=True)
-class Table:
+class GroupTable:
     """What a table says.
 
     Attributes
@@ -42,7 +42,7 @@ class Table:
     apart: tuple[tuple[Ids, ...], ...]
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> GroupTable:
     """Read an edited CSV of groups: UTF-8, with or without a byte order mark, cells separated by commas.
 
     Needs the columns ``group`` and ``pid``. Without ``found`` nothing is held apart.
@@ -62,7 +62,7 @@ def read_table(path: Path) -> Table:
         raise ArtefactError(f"{path}: {e}") from e
 
 
-def _table(rows: dict[str, tuple[str, str]]) -> Table:
+def _table(rows: dict[str, tuple[str, str]]) -> GroupTable:
     """What rows say: id -> the group it is in, the group it was found in; either may be empty."""
     groups: dict[str, list[str]] = {}
     found: dict[str, dict[str, list[str]]] = {}
@@ -75,7 +75,7 @@ def _table(rows: dict[str, tuple[str, str]]) -> Table:
     apart = tuple(tuple(map(tuple, parts.values())) for parts in found.values() if len(parts) > 1)
     if not together and not apart:
         raise RefusedError("says nothing: expected two performances in one group, or one out of the group it was in")
-    return Table(tuple(rows), together, apart)
+    return GroupTable(tuple(rows), together, apart)
 
 
 def _text(path: Path) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Works:
+class CorrectedWorks:
     """What corrections change of the works of a catalogue.
 
     Attributes
@@ -55,7 +55,7 @@ class Works:
         return replace(performance, wid=work, work_title=title, work_artist=artist)
 
 
-def works_of(catalogue: Catalogue, log: Log) -> Works:
+def corrected_works(catalogue: Catalogue, log: Log) -> CorrectedWorks:
     """The works that corrections change.
 
     Parameters
@@ -67,7 +67,7 @@ def works_of(catalogue: Catalogue, log: Log) -> Works:
     said = ruling(catalogue, log)
     named = [name for names in said.together for name in names]
     if not named:
-        return Works()
+        return CorrectedWorks()
     listed: dict[str, Ids] = {}
     for performance in catalogue.get(named).values():
         if performance.wid is not None and performance.wid not in listed:
@@ -123,7 +123,7 @@ class _Joined:
         return one
 
 
-def _named(catalogue: Catalogue, joined: _Joined, before: Mapping[str, Performance]) -> Works:
+def _named(catalogue: Catalogue, joined: _Joined, before: Mapping[str, Performance]) -> CorrectedWorks:
     """Works with names: a listed work's goes to the set with most of its members, of two listed works to the larger."""
     sets = {place: tuple(sorted(names, key=natural_key)) for place, names in enumerate(joined.sets) if names}
     order = sorted(sets, key=lambda place: natural_key(sets[place][0]))
@@ -149,7 +149,7 @@ def _named(catalogue: Catalogue, joined: _Joined, before: Mapping[str, Performan
                 next((text for p in of_it if (text := getattr(p, what))), "") for what in ("work_title", "work_artist")
             )
     now = {wid: work[sets[place][0]] for wid, place in heir.items()}
-    return Works(work, members, titles, {wid: name for wid, name in now.items() if name}, before)
+    return CorrectedWorks(work, members, titles, {wid: name for wid, name in now.items() if name}, before)
 
 
 def _made_up(catalogue: Catalogue, first: str) -> str:

@@ -24,6 +24,7 @@ from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.ids import PID, WID
 
 SINGLE_FILES = "single_files"
+HIDDEN = (".", "__MACOSX")  # how names begin that are passed over
 MAX_DEPTH = 3  # root / what the user made / doubled by unzipping / feature folder
 _SUBSET = r"(?:da-tacos_)?(?P<subset>[A-Za-z0-9][A-Za-z0-9_.-]*?)_subset_"
 FOLDER = re.compile(rf"{_SUBSET}(?P<what>{'|'.join(CHROMA)}|{SINGLE_FILES})")
@@ -178,20 +179,22 @@ def _why_not(entry: os.DirEntry[str]) -> str:
 
 def _listed(folder: Path | str, root: Path, skipped: list[Skipped]) -> Iterator[os.DirEntry[str]]:
     """Entries of a folder by name, without hidden ones and without links that leave `root`."""
-    try:
-        with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-    except OSError as e:
-        skipped.append(Skipped(relative(folder, root), f"cannot be listed: {e.strerror}"))
-        return
-    for entry in listed:
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
+    for entry in listed(folder, relative(folder, root), skipped):
         refusal = _refusal(entry, root) if entry.is_symlink() else None
         if refusal:
             skipped.append(Skipped(relative(entry.path, root), refusal))
             continue
         yield entry
+
+
+def listed(folder: Path | str, name: str, skipped: list[Skipped]) -> list[os.DirEntry[str]]:
+    """Entries of a folder by name, without hidden ones; a folder that cannot be listed is skipped, as `name`."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((e for e in entries if not e.name.startswith(HIDDEN)), key=lambda entry: entry.name)
+    except OSError as e:
+        skipped.append(Skipped(name, f"cannot be listed: {e.strerror}"))
+        return []
 
 
 def _refusal(link: os.DirEntry[str], root: Path) -> str | None:

@@ -102,7 +102,7 @@ def read_tracks(path: Path) -> Tracks:
     if not path.exists():
         raise NotFoundError(f"{path} is not there; expected a CSV with the columns {', '.join(COLUMNS)}")
     try:
-        lines = _lines(_text(path))
+        lines = csv_lines(csv_text(path))
         header = next(lines, None)
         if header is None:
             raise RefusedError(f"is empty; expected a header line with {ID} and any of {', '.join(COLUMNS[1:])}")
@@ -112,7 +112,8 @@ def read_tracks(path: Path) -> Tracks:
         raise ArtefactError(f"{path}: {e}") from e
 
 
-def _text(path: Path) -> str:
+def csv_text(path: Path) -> str:
+    """The whole of a CSV file as text; refused when it is too large or not UTF-8."""
     data = read_bytes(path, MAX_BYTES)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise RefusedError("is UTF-16; save it as UTF-8")
@@ -122,7 +123,7 @@ def _text(path: Path) -> str:
         raise RefusedError(f"line {data.count(10, 0, e.start) + 1} is not UTF-8; save the file as UTF-8") from e
 
 
-def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+def csv_lines(text: str) -> Iterator[tuple[int, list[str]]]:
     """Number of the first line and cells of every row that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     while True:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.ids import ID_RULE, in_words, is_id
 from covsearch.dataset.layout import Skipped
-from covsearch.dataset.tracks_csv import MAX_ROWS, Tracks
+from covsearch.dataset.tracks_csv import Tracks
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.guard.arrays import read_floats, read_npy, read_npz
 from covsearch.guard.documents import parse_json
@@ -28,6 +28,7 @@ from covsearch.guard.files import RefusedError
 
 MAX_BYTES = 2**31
 MAX_SEGMENTS = 10_000_000
+MAX_TRACKS = 1_000_000  # each takes some 2 kB while the index is built
 MIN_DIM, MAX_DIM = 2, 4096
 _BLOCK = 4096  # rows that are float64 at a time
 _Read = tuple[NDArray[Any], Any]  # vectors; ids as they are there, or None
@@ -86,7 +87,7 @@ def read_vectors(path: Path, tracks: Tracks | None = None, *, strict: bool = Fal
         rows = _rows(found)
         if own is None and tracks is None:
             raise UsageError(f"{path} has no ids: name a CSV with --metadata, one line for each row")
-        ids = _ids(own) if own is not None else list(tracks.rows) if tracks else []
+        ids = as_ids(own) if own is not None else list(tracks.rows) if tracks else []
         if len(ids) != len(found):
             where = "ids" if own is not None or tracks is None else f"ids in {tracks.path}"
             raise RefusedError(f"has {len(found):,} rows of vectors and {len(ids):,} {where}; expected one each")
@@ -112,7 +113,7 @@ def _safetensors(path: Path) -> _Read:
     vectors, texts = read_floats(path, "vectors", MAX_BYTES)
     if "ids" not in texts:
         return vectors, None
-    ids = parse_json(texts["ids"], MAX_ROWS)
+    ids = parse_json(texts["ids"], MAX_TRACKS)
     if not isinstance(ids, list):
         raise RefusedError("the ids in its header must be a JSON array")
     return vectors, ids
@@ -135,7 +136,7 @@ def _rows(vectors: NDArray[Any]) -> NDArray[Any]:
     return rows
 
 
-def _ids(own: Any) -> list[str]:
+def as_ids(own: Any) -> list[str]:
     """Ids as texts; integers are taken too."""
     if isinstance(own, np.ndarray) and (own.ndim != 1 or own.dtype.kind not in "iuUS"):
         raise RefusedError(f"expected ids as texts or integers of the shape (N,), not {own.dtype} {own.shape}")
@@ -154,8 +155,8 @@ def _grouped(ids: Sequence[str], rows: NDArray[Any]) -> ForeignVectors:
     """Rows of one id together, without tracks that have a vector without a direction."""
     numbers: dict[str, int] = {}
     track = np.array([numbers.setdefault(id_, len(numbers)) for id_ in ids], dtype=np.int64)
-    if len(numbers) > MAX_ROWS:
-        raise RefusedError(f"has {len(numbers):,} tracks; at most {MAX_ROWS:,} are read")
+    if len(numbers) > MAX_TRACKS:
+        raise RefusedError(f"has {len(numbers):,} tracks; at most {MAX_TRACKS:,} are read")
     unit, finite, some = _normalised(rows)
     names = list(numbers)
     order = np.argsort(track, kind="stable")

@@ -36,7 +36,7 @@ _LEAST_SCORE = 0.5  # for no match at all, which would be infinitely far: half o
 
 @dataclass(frozen=True, eq=False)
 class Alignments:
-    """The scores of all pairs; as a function, the :data:`~covsearch.evaluate.retrieval.Distances` they make.
+    """The scores of all pairs; as a function, the :data:`~covsearch.evaluate.ranks.Distances` they make.
 
     Attributes
     ----------

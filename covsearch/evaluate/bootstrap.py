@@ -204,10 +204,40 @@ def bootstrap_means(
     sums = {name: np.bincount(codes, weights=some) for name, some in values.items()}
 
     def once(rng: np.random.Generator) -> dict[str, float]:
-        count = np.bincount(rng.integers(len(queries), size=len(queries)), minlength=len(queries))
+        count = _drawn(rng, len(queries))
         return {name: float(count @ total / (count @ queries)) for name, total in sums.items()}
 
     return replicated(once, replicates=replicates, seed=seed)
+
+
+def bootstrap_medians(
+    values: NDArray[np.float64], work: NDArray[np.int64], *, replicates: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Medians over queries, (R,), when works are drawn as :func:`bootstrap_means` draws them.
+
+    Parameters
+    ----------
+    values : NDArray[float64], shape (Q,)
+    work : NDArray[int64], shape (Q,)
+        The work of each query.
+    replicates : int
+        R, at least 1.
+    seed : int
+    """
+    order = np.argsort(values, kind="stable")
+    ascending, codes = values[order], np.unique(work, return_inverse=True)[1][order]
+
+    def once(rng: np.random.Generator) -> dict[str, float]:
+        upto = np.cumsum(_drawn(rng, int(codes.max()) + 1)[codes])  # queries drawn among the lowest so many
+        low, high = np.searchsorted(upto, [(upto[-1] - 1) // 2, upto[-1] // 2], side="right")
+        return {"median": float((ascending[low] + ascending[high]) / 2)}
+
+    return replicated(once, replicates=replicates, seed=seed)["median"]
+
+
+def _drawn(rng: np.random.Generator, works: int) -> NDArray[np.int64]:
+    """How often each work is drawn when as many are drawn as there are, (W,)."""
+    return np.bincount(rng.integers(works, size=works), minlength=works)
 
 
 class WorkWeights:

@@ -53,7 +53,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of queries, with its 95 % interval."""
+    """A share of queries, or another figure over them, with its 95 % interval."""
 
     value: float
     ci: Interval
@@ -163,12 +163,16 @@ def detected_at(present: Answers, absent: Answers, alarms: float) -> float:
     alarms : float
         In [0, 1].
     """
+    return float((present.right & (present.probability > threshold_at(absent, alarms))).mean())
+
+
+def threshold_at(absent: Answers, alarms: float) -> float:
+    """The lowest threshold that a share of at most `alarms` of the absent passes; what is above it passes."""
     if not 0 <= alarms <= 1:
         raise UsageError(f"the share of false alarms must lie in [0, 1], not {alarms:g}")
     descending = np.sort(absent.probability)[::-1]
     allowed = math.floor(alarms * len(descending) + 1e-9)
-    threshold = descending[allowed] if allowed < len(descending) else -np.inf
-    return float((present.right & (present.probability > threshold)).mean())
+    return float(descending[allowed]) if allowed < len(descending) else -math.inf
 
 
 def told_and_so(answers: Sequence[Answers], bins: int = BINS) -> Reliability:

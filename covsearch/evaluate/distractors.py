@@ -96,6 +96,23 @@ def distractors(
     return _read(folder, count)
 
 
+def songs_of(first: int, count: int, songs: int, seed: int) -> list[int]:
+    """Which song each distractor is a cover of: round after round, all songs in another order.
+
+    Parameters
+    ----------
+    first, count : int
+        Of the distractors asked about: the number of the first, and how many.
+    songs : int
+        How many songs there are.
+    seed : int
+        Of the distractors.
+    """
+    rounds, places = np.divmod(np.arange(first, first + count), songs)
+    orders = {n: np.random.default_rng([seed, 1, n]).permutation(songs) for n in np.unique(rounds).tolist()}
+    return [int(orders[n][place]) for n, place in zip(rounds.tolist(), places.tolist(), strict=True)]
+
+
 def _key(songs: Sequence[Song], seed: int) -> str:
     """A hash of all that decides which tracks are made, but for the model."""
     digest = hashlib.sha256(f"{RECIPE} {seed} {HARDNESS} {CHUNK}".encode())
@@ -134,10 +151,8 @@ def _append(file: BinaryIO, values: NDArray[Any]) -> None:
 
 
 def _tracks(maker: CoverMaker, seed: int, chunk: int) -> list[NDArray[np.float32]]:
-    """The covers of one chunk, the same whatever was made before: round after round, all songs in another order."""
-    rounds, places = np.divmod(np.arange(chunk * CHUNK, (chunk + 1) * CHUNK), len(maker))
-    orders = {n: np.random.default_rng([seed, 1, n]).permutation(len(maker)) for n in np.unique(rounds).tolist()}
-    which = [int(orders[n][place]) for n, place in zip(rounds.tolist(), places.tolist(), strict=True)]
+    """The covers of one chunk, the same whatever was made before."""
+    which = songs_of(chunk * CHUNK, CHUNK, len(maker), seed)
     batch, lengths = maker.make(which, np.random.default_rng([seed, 2, chunk]), hardness=HARDNESS)
     return [track[:length] for track, length in zip(batch, lengths.tolist(), strict=True)]
 

@@ -15,7 +15,9 @@ from covsearch.evaluate.detection import Rate
 from covsearch.evaluate.detection_report import DetectionReport
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import THRESHOLD
+from covsearch.evaluate.pairs import PairReport
 from covsearch.evaluate.retrieval_report import RetrievalReport
+from covsearch.evaluate.several_models import ModelsReport
 
 
 def draw_pairs(report: PairsReport, folder: Path, prefix: str = "", suffix: str = ".png") -> list[Path]:
@@ -39,18 +41,37 @@ def draw_pairs(report: PairsReport, folder: Path, prefix: str = "", suffix: str 
     MissingExtraError
         Without matplotlib.
     """
-    title = f"{report.subset}, {report.protocol}, {report.kind} pairs"
-    curves = [(f"{s.name}: AUC {s.auc:.3f} {s.ci:.3f}", s.roc.false_alarms, s.roc.found) for s in report.systems]
     return [
-        plots.roc_curves(curves, folder / f"{prefix}roc{suffix}", title=title),
-        plots.probability_histogram(
-            report.probability,
-            report.label,
-            folder / f"{prefix}probabilities{suffix}",
-            title=title,
-            threshold=THRESHOLD,
-        ),
+        _draw_roc([report], report.systems, folder / f"{prefix}roc{suffix}"),
+        _draw_probabilities(report, folder / f"{prefix}probabilities{suffix}"),
     ]
+
+
+def draw_models(several: ModelsReport, folder: Path) -> list[Path]:
+    """Draw one ROC of all models and baselines, and the probabilities of each model, as :func:`draw_pairs` does.
+
+    Every file is called after its models, so that it never takes the place of another model's.
+    """
+    reports = several.reports
+    names = "_".join(report.model for report in reports)
+    return [
+        _draw_roc(reports, several.rows, folder / f"{names}_roc.png"),
+        *(_draw_probabilities(report, folder / f"{report.model}_probabilities.png") for report in reports),
+    ]
+
+
+def _draw_roc(reports: Sequence[PairsReport], systems: Sequence[PairReport], path: Path) -> Path:
+    curves = [(f"{s.name}: AUC {s.auc:.3f} {s.ci:.3f}", s.roc.false_alarms, s.roc.found) for s in systems]
+    return plots.roc_curves(curves, path, title=" / ".join(dict.fromkeys(map(_judged_on, reports))))
+
+
+def _draw_probabilities(report: PairsReport, path: Path) -> Path:
+    p, label, title = report.probability, report.label, _judged_on(report)
+    return plots.probability_histogram(p, label, path, title=title, threshold=THRESHOLD)
+
+
+def _judged_on(report: PairsReport) -> str:
+    return f"{report.subset}, {report.protocol}, {report.kind} pairs"
 
 
 def diagrams(score: CalibrationScore) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,8 @@ class PairsReport:
         What a reader of the numbers must know.
     calibrated : CalibratedPairs or None
         How the model's calibration does; None where it has none.
+    which : str
+        A checksum of the ids of both sides of every pair: two models with the same were judged on the same pairs.
     """
 
     model: str
@@ -93,6 +97,7 @@ class PairsReport:
     redrawn: int
     notes: tuple[str, ...]
     calibrated: CalibratedPairs | None = None
+    which: str = ""
 
     @property
     def covers(self) -> int:
@@ -109,16 +114,25 @@ class PairsReport:
     @property
     def heading(self) -> str:
         """What was judged, in a line; of a calibrated model another one: what calibrating does."""
-        text = (
+        return "\n".join(filter(None, [self.judged_on, self.told_of_calibrating]))
+
+    @property
+    def judged_on(self) -> str:
+        """The pairs, in a line."""
+        return (
             f"{self.subset}, {self.protocol}: {counted(self.covers, 'cover')}, "
             f"{counted(len(self.label) - self.covers, 'non-cover')} "
             f"of {counted(self.performances, 'performance')}, {counted(self.works, 'work')}"
         )
+
+    @property
+    def told_of_calibrating(self) -> str:
+        """What calibrating does, in a line; empty where the model is not calibrated."""
         if self.calibrated is None:
-            return text
+            return ""
         usual, own, score = self.systems[0].accuracy, self.calibrated.accuracy, self.calibrated.score
         accuracy = f"accuracy {usual:.3f} at 0.5, {own:.3f} at the calibrated {score.threshold:.3f}"
-        return f"{text}\n{accuracy}; ECE {score.before.ece:.3f}, calibrated {score.after.ece:.3f}"
+        return f"{accuracy}; ECE {score.before.ece:.3f}, calibrated {score.after.ece:.3f}"
 
     @property
     def caption(self) -> str:
@@ -238,7 +252,14 @@ def evaluate_pairs(
             *([] if calibration else [f"p is not calibrated: `covsearch calibrate --model {checkpoint.folder}`"]),
         ),
         calibrated=_calibrated(calibration, systems[0], held_out.pairs, works, seed) if calibration else None,
+        which=_which(held_out.pairs, store.pids),
     )
+
+
+def _which(pairs: Pairs, pids: Sequence[str]) -> str:
+    """A checksum of the ids of both sides of every pair."""
+    sides = [[pids[row] for row in side.tolist()] for side in (pairs.a, pairs.b)]
+    return hashlib.sha256(json.dumps(sides).encode()).hexdigest()
 
 
 def _calibrated(

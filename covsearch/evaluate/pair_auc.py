@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from covsearch.evaluate.retrieval import BLOCK, Distances, checked
+from covsearch.evaluate.ranks import BLOCK, Distances, checked
 from covsearch.progress import Progress, silent
 
 
@@ -34,7 +34,7 @@ def pair_auc(
         Asked for `block` performances at a time, all N of them.
     work : array_like of str or int, shape (N,)
     covers : NDArray[float64], shape (P,)
-        The distances of all cover pairs, as :attr:`covsearch.evaluate.retrieval.Ranks.distance` has them.
+        The distances of all cover pairs, as :attr:`covsearch.evaluate.ranks.Ranks.distance` has them.
     block : int
     stage : str
         What `progress` is told, after every block.

@@ -22,7 +22,7 @@ from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import UsageError
 from covsearch.evaluate.alignment import QMAX, alignable
 from covsearch.evaluate.baselines import MEAN_CHROMA, RANDOM, key_invariant_distance, mean_chroma, unit_rows
-from covsearch.evaluate.retrieval import Distances
+from covsearch.evaluate.ranks import Distances
 from covsearch.features.frames import means_of, repeated, unit_norm
 from covsearch.progress import Progress, silent
 

@@ -13,6 +13,7 @@ from covsearch.dataset.performance import Performance
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import ArtefactError
 from covsearch.evaluate.bootstrap import REPLICATES, Interval, drawn_how
+from covsearch.evaluate.cliques import check_protocol
 from covsearch.evaluate.protocol import Searched, assumed_rate, read_trained_on, searched_by_all, skipped_note
 from covsearch.evaluate.retrieval_baselines import DEFAULT_BASELINES, find_retrieval_baselines
 from covsearch.evaluate.retrieval_search import CANDIDATES, model_systems
@@ -121,6 +122,7 @@ def evaluate_retrieval(
     part: str | None = None,
     keep: Callable[[Performance], bool] | None = None,
     align: str = CANDIDATES,
+    protocol: str | None = None,
     baselines: Sequence[str] = DEFAULT_BASELINES,
     frame_rate: float | None = None,
     scale: int | None = None,
@@ -149,6 +151,9 @@ def evaluate_retrieval(
     align : str
         What a calibrated model's search aligns, in a row of its own beside that of its head: ``candidates``, as
         ``covsearch query`` does, ``all`` pairs, or ``none`` for the head alone.
+    protocol : str, optional
+        A key of :data:`~covsearch.evaluate.cliques.PROTOCOLS` that the works must be, before any file is read and
+        after it.
     baselines : sequence of str
         Keys of :data:`~covsearch.evaluate.retrieval_baselines.RETRIEVAL_BASELINES`; by default those that need no
         extra. They hear the first of the first model's features.
@@ -173,16 +178,18 @@ def evaluate_retrieval(
     ArtefactError
         When checkpoints and dataset do not belong together, or one is damaged.
     UsageError
-        When nothing in the collection has a cover, or an option cannot be.
+        When nothing in the collection has a cover, works are not the protocol's, or an option cannot be.
     """
     methods = find_retrieval_baselines(baselines)
     checkpoints = _load(models or [bundled_checkpoint()])
     features = dict.fromkeys(name for one in checkpoints for name in one.config.features.names)
     dataset = open_dataset(dataset_dir or sample_root(), tuple(features), subset=subset, frame_rate=frame_rate)
     found, dataset = searched_by_all(dataset, [read_trained_on(one.folder) for one in checkpoints], part, keep)
+    _check(protocol, dataset.wids_of(tuple(dataset.performances)))
     stores = [pack_cached(workspace.cache, dataset, one.config.features, progress=progress) for one in checkpoints]
     pids = _in_all(stores)
     wids = dataset.wids_of(pids)
+    _check(protocol, wids)
     systems = [
         system
         for one, store in zip(checkpoints, stores, strict=True)
@@ -204,6 +211,7 @@ def evaluate_retrieval(
         seed=seed,
         replicates=replicates,
         notes=(
+            *([f"protocol {protocol}: works and performances are this benchmark's"] if protocol else []),
             *_protocol_notes(checkpoints, found),
             *skipped_note(stores),
             *assumed_rate(dataset, rate_matters),
@@ -215,6 +223,11 @@ def evaluate_retrieval(
 def _load(folders: Sequence[Path]) -> list[Checkpoint]:
     """The checkpoints in `folders`, the same weights once."""
     return list({one.fingerprint: one for one in map(load_checkpoint, folders)}.values())
+
+
+def _check(protocol: str | None, wids: Sequence[str]) -> None:
+    if protocol is not None:
+        check_protocol(protocol, wids)
 
 
 def _in_all(stores: Sequence[FrameStore]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from covsearch.errors import UsageError
 from covsearch.evaluate.alignment import on_disk
-from covsearch.evaluate.retrieval import Distances
+from covsearch.evaluate.ranks import Distances
 from covsearch.evaluate.retrieval_systems import System, disturbed, embedded, head_distances, head_system
 from covsearch.features.store import FrameStore
 from covsearch.index.calibration import Calibration, read_calibration
@@ -85,7 +85,7 @@ def slow_chroma_of(store: FrameStore, pids: Sequence[str], frame_rate: float) ->
 
 
 class CascadeDistances:
-    """:data:`~covsearch.evaluate.retrieval.Distances` that rank as ``covsearch query`` does.
+    """:data:`~covsearch.evaluate.ranks.Distances` that rank as ``covsearch query`` does.
 
     A distance is the negative log likelihood ratio that the search tells. Where it tells several matches the same one,
     the later are farther by the least there is: ranks are exactly the search's. Matches that are alike to the head
@@ -107,11 +107,18 @@ class CascadeDistances:
     def __call__(self, queries: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances (B, N) of queries to the whole collection; of a query to itself 0."""
         for row in queries[~self._known[queries]].tolist():
-            ranked = ask(self._searched, row, len(self._known), self._candidates)
-            ratio = cast("NDArray[np.float64]", ranked.ratio)  # of every search that aligns
-            self._found[row, ranked.ranking.rows] = told_distances(ratio, ranked.ranking.distances)
+            self._found[row] = cascade_row(self._searched, row, self._candidates)
             self._known[row] = True
         return np.array(self._found[queries], dtype=np.float64)
+
+
+def cascade_row(searched: Scope, row: int, candidates: int | None = None) -> NDArray[np.float64]:
+    """Distances (N,) of one performance to the whole collection; see :class:`CascadeDistances`."""
+    found = np.zeros(len(searched.collection))
+    ranked = ask(searched, row, len(found), candidates)
+    ratio = cast("NDArray[np.float64]", ranked.ratio)  # of every search that aligns
+    found[ranked.ranking.rows] = told_distances(ratio, ranked.ranking.distances)
+    return found
 
 
 def ask(searched: Scope, row: int, top: int, candidates: int | None = None) -> Ranked:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from covsearch.dataset.datacos import Dataset
 from covsearch.embedding import embed_store
 from covsearch.evaluate.alignment import align_pairs
-from covsearch.evaluate.retrieval import BLOCK, Distances
+from covsearch.evaluate.ranks import BLOCK, Distances
 from covsearch.evaluate.retrieval_baselines import (
     AlignedBaseline,
     Compare,

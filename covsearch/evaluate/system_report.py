@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from covsearch.evaluate.bootstrap import Interval, bootstrap_means, percentile_interval
 from covsearch.evaluate.pair_auc import pair_auc
-from covsearch.evaluate.retrieval import (
+from covsearch.evaluate.ranks import (
     Distances,
     Ranks,
     RetrievalMetrics,

@@ -5,6 +5,7 @@ A store is a folder::
     frames.f16       every performance's (L, F) frames, float16, one after the other
     slow.u8          every performance's slow chroma (:mod:`covsearch.features.slow`), uint8, in the same order
     entries.jsonl    one line a performance: pid, wid, first frame and frames in both; size, mtime, sha256 of its files
+    vectors-*.npz    what models made of the frames (:mod:`covsearch.features.known`)
     config.toml      the feature configuration and the files' frame rate, so that a store is never read as another
 
 Lines are only ever appended, after their frames: a killed run leaves a store that the next run goes on with.

@@ -7,20 +7,21 @@ for, so that a small file cannot ask for gigabytes.
 from __future__ import annotations
 
 import math
+import os
 import tokenize
 import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from covsearch.guard.documents import parse_json
-from covsearch.guard.files import RefusedError, Snapshot, read_bytes
+from covsearch.guard.files import RefusedError, Snapshot, open_regular, read_bytes
 from covsearch.guard.tensors import MAX_VALUES, read_header
 
 MAX_DIRECTORY_BYTES = 2**20  # of a .npz: some 10,000 arrays
@@ -42,6 +43,22 @@ def read_npy(path: Path, limit: int) -> NDArray[Any]:
     """
     with Snapshot(path, limit) as file:
         return _array(cast("IO[bytes]", file), file.size, "it")
+
+
+def map_npy(path: Path) -> NDArray[Any]:
+    """The array of a ``.npy`` file of any size, mapped from the disk: a value is read when it is looked at.
+
+    Raises
+    ------
+    RefusedError
+        As :func:`read_npy`.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        shape, by_column, dtype = _header(file, os.fstat(file.fileno()).st_size, "it")
+        order: Literal["C", "F"] = "F" if by_column else "C"
+        if not math.prod(shape):
+            return np.empty(shape, dtype, order)
+        return np.memmap(file, dtype, "r", file.tell(), shape, order)
 
 
 def read_npz(path: Path, names: Sequence[str], limit: int) -> dict[str, NDArray[Any]]:
@@ -113,6 +130,16 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> NDArray[Any] | N
 
 def _array(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
     """Read an array from its magic bytes on; `size` is what header and values have together."""
+    shape, by_column, dtype = _header(file, size, what)
+    nbytes = math.prod(shape) * dtype.itemsize
+    data = file.read(nbytes)
+    if len(data) != nbytes:
+        raise RefusedError(f"{what} ends after {len(data):,} of {nbytes:,} bytes")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if by_column else "C")
+
+
+def _header(file: IO[bytes], size: int, what: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type; read up to where the values begin."""
     try:
         version = npy.read_magic(file)
         if version not in _HEADERS:
@@ -130,7 +157,4 @@ def _array(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
     nbytes, begin = math.prod(shape) * dtype.itemsize, file.tell()
     if begin + nbytes != size:
         raise RefusedError(f"{what} has {size - begin:,} bytes for {dtype} {str(shape)[:80]}")
-    data = file.read(nbytes)
-    if len(data) != nbytes:
-        raise RefusedError(f"{what} ends after {len(data):,} of {nbytes:,} bytes")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if by_column else "C")
+    return shape, by_column, dtype

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from covsearch.errors import ArtefactError
 from covsearch.features.slow import restored, slow_rate
 from covsearch.index import offsets
 from covsearch.index.manifest import Manifest
+from covsearch.index.mapped import map_matrix
 from covsearch.index.part import Packed, Part
 
 if TYPE_CHECKING:  # reading an index opens no feature file
@@ -125,15 +124,7 @@ def _open(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.
             if sorted(file.keys()) != ["first", "frames", "rates"]:
                 raise ArtefactError(f"expected first, frames and rates, found {sorted(file.keys())}")
             first, rates = file.get_tensor("first"), file.get_tensor("rates")
-        with path.open("rb") as data:
-            length = int.from_bytes(data.read(8), "little")
-            place = json.loads(data.read(length))["frames"]
-            if place["dtype"] != "U8" or len(place["shape"]) != 2 or not all(place["shape"]):
-                raise ArtefactError(f"expected frames as uint8 (M, F), not {place['dtype']} {place['shape']}")
-            mapped = mmap.mmap(data.fileno(), 0, access=mmap.ACCESS_READ)
-        mapped.madvise(mmap.MADV_RANDOM)  # else the system reads 128 kB around every track of 8 kB
-        begin, end = place["data_offsets"]
-        frames = np.frombuffer(mapped, np.uint8, end - begin, 8 + length + begin).reshape(place["shape"])
+        frames = map_matrix(path, "frames", np.uint8)
     except (SafetensorError, KeyError, ValueError) as e:
         raise ArtefactError(f"expected safetensors: {e}") from e
     return frames, first, rates

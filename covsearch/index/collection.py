@@ -9,20 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from covsearch.config import EMBEDDING_DIM
 from covsearch.errors import ArtefactError
-from covsearch.index.flat import FlatIndex, recipe
 from covsearch.index.generation import Generation
 from covsearch.index.head import Head, load_head, save_head
 from covsearch.index.manifest import MEND
+from covsearch.index.mapped import map_matrix
+from covsearch.index.searched import SearchedVectors, build_searched, is_flat, read_searched
 
 _UNIT = 1e-3  # allowed deviation of a vector's length from 1
+_BLOCK = 65_536  # vectors in float64 at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +34,12 @@ class Collection:
     ----------
     pids : tuple of str
         PIDs in natural order.
-    flat : FlatIndex
-        Their vectors and the head.
+    flat : SearchedVectors
+        Their vectors and the head; of many vectors it is no flat index.
     """
 
     pids: tuple[str, ...]
-    flat: FlatIndex
+    flat: SearchedVectors
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -71,21 +72,48 @@ def check_unit(names: Sequence[str], vectors: NDArray[np.float32]) -> None:
     ArtefactError
         With the name of the first row that is not.
     """
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    wrong = ~(np.abs(lengths - 1) <= _UNIT)  # NaN compares false
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ArtefactError(f"{names[row]}: vector must be finite and of length 1, its length is {lengths[row]:.6g}")
+    for first in range(0, len(vectors), _BLOCK):
+        lengths = np.linalg.norm(vectors[first : first + _BLOCK].astype(np.float64), axis=1)
+        wrong = ~(np.abs(lengths - 1) <= _UNIT)  # NaN compares false
+        if wrong.any():
+            row = int(wrong.argmax())
+            name, length = names[first + row], lengths[row]
+            raise ArtefactError(f"{name}: vector must be finite and of length 1, its length is {length:.6g}")
 
 
-def write_collection(folder: Path, pids: Sequence[str], vectors: NDArray[np.float32], head: Head) -> None:
-    """Write ids, vectors, head and FAISS index of one generation into `folder`."""
+def write_collection(
+    folder: Path,
+    pids: Sequence[str],
+    vectors: NDArray[np.float32],
+    head: Head,
+    *,
+    before: SearchedVectors | None = None,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Write ids, vectors, head and FAISS index of one generation into `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+    pids : sequence of str
+    vectors : NDArray[float32], shape (N, D)
+    head : Head
+    before, limit
+        As for :func:`covsearch.index.searched.build_searched`.
+
+    Returns
+    -------
+    dict
+        What the manifest says of the FAISS index.
+    """
     check_vectors(pids, vectors, head.dim)
     vectors = np.ascontiguousarray(vectors)
     (folder / "ids.json").write_text(json.dumps(list(pids)), encoding="utf-8")
     (folder / "embeddings.safetensors").write_bytes(safetensors.numpy.save({"vectors": vectors}))
     save_head(folder / "head.safetensors", head)
-    (folder / "index.faiss").write_bytes(FlatIndex(vectors, head).serialize())
+    searched = build_searched(vectors, head, before, limit)
+    (folder / "index.faiss").write_bytes(searched.serialize())
+    return searched.recipe
 
 
 def read_collection(generation: Generation) -> Collection:
@@ -96,15 +124,20 @@ def read_collection(generation: Generation) -> Collection:
     ArtefactError
         When a file cannot be read or does not fit the others.
     """
-    manifest = generation.manifest
+    pids = _read_ids(generation.folder / "ids.json", generation.manifest.count)
+    return Collection(pids, read_searched_vectors(generation))
+
+
+def read_searched_vectors(generation: Generation) -> SearchedVectors:
+    """The vectors, head and FAISS index alone; raises as :func:`read_collection`."""
+    manifest, folder = generation.manifest, generation.folder
     dim = manifest.dim if manifest.foreign else EMBEDDING_DIM
-    if (manifest.dim, dict(manifest.recipe)) != (dim, recipe(dim)):
-        came = f"{manifest.dim} dimensions, {dict(manifest.recipe)}"
-        raise ArtefactError(f"this covsearch searches {dim} dimensions, {recipe(dim)}; index has {came}: {MEND}")
-    pids = _read_ids(generation.folder / "ids.json", manifest.count)
-    vectors = _read_vectors(generation.folder / "embeddings.safetensors", manifest.count, dim)
-    head = load_head(generation.folder / "head.safetensors", dim)
-    return Collection(pids, _read_flat(generation.folder / "index.faiss", vectors, head))
+    if manifest.dim != dim:
+        raise ArtefactError(f"this covsearch searches {dim} dimensions, index has {manifest.dim}: {MEND}")
+    read = _read_vectors if is_flat(manifest.recipe, dim) else _map_vectors
+    vectors = read(folder / "embeddings.safetensors", manifest.count, dim)
+    head = load_head(folder / "head.safetensors", dim)
+    return read_searched(folder / "index.faiss", manifest.recipe, vectors, head)
 
 
 def _read_ids(path: Path, count: int) -> tuple[str, ...]:
@@ -135,21 +168,27 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read_vectors(path: Path, count: int, dim: int) -> NDArray[np.float32]:
-    vectors = read_tensors(path).get("vectors")
-    if vectors is None or vectors.dtype != np.float32 or vectors.shape != (count, dim):
-        came = "none" if vectors is None else f"{vectors.dtype} {vectors.shape}"
-        raise ArtefactError(f"{path}: expected float32 ({count}, {dim}), found {came}; {MEND}")
+    vectors = _fitting(path, read_tensors(path).get("vectors"), count, dim)
     if not np.isfinite(vectors).all():
         raise ArtefactError(f"{path}: holds NaN or infinity; {MEND}")
     return vectors
 
 
-def _read_flat(path: Path, vectors: NDArray[np.float32], head: Head) -> FlatIndex:
+def _map_vectors(path: Path, count: int, dim: int) -> NDArray[np.float32]:
+    """The same, mapped from the disk; whether a vector is finite shows when it is looked at."""
     try:
-        with path.open("rb") as file:  # by its bytes: FAISS opens no path that is not UTF-8
-            reader = faiss.PyCallbackIOReader(file.read)  # type: ignore[attr-defined]
-            return FlatIndex(vectors, head, faiss.read_index(reader))
-    except (RuntimeError, OSError) as e:
-        raise ArtefactError(f"{path}: FAISS cannot read it: {str(e).splitlines()[-1]}; {MEND}") from e
+        with safe_open(path, framework="np") as file:  # which checks that the header fits the file
+            there = "vectors" in file.keys()  # noqa: SIM118
+        vectors = map_matrix(path, "vectors", np.float32) if there else None
+    except (SafetensorError, KeyError, ValueError) as e:
+        raise ArtefactError(f"{path}: expected safetensors: {e}; {MEND}") from e
     except ArtefactError as e:
         raise ArtefactError(f"{path}: {e}; {MEND}") from e
+    return _fitting(path, vectors, count, dim)
+
+
+def _fitting(path: Path, vectors: NDArray[Any] | None, count: int, dim: int) -> NDArray[np.float32]:
+    if vectors is None or vectors.dtype != np.float32 or vectors.shape != (count, dim):
+        came = "none" if vectors is None else f"{vectors.dtype} {vectors.shape}"
+        raise ArtefactError(f"{path}: expected float32 ({count}, {dim}), found {came}; {MEND}")
+    return vectors

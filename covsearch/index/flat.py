@@ -56,10 +56,12 @@ class FlatIndex:
         When `index` is not a flat inner-product index of n rows in D + 1 dimensions.
     """
 
+    exact = True
+
     def __init__(self, vectors: NDArray[np.float32], head: Head, index: Any = None) -> None:
         self.vectors = vectors
         self.head = head
-        self._index = _checked(index, vectors.shape) if index is not None else _augmented(vectors, head)
+        self._index = _checked(index, vectors.shape) if index is not None else _indexed(vectors, head)
         self._error = product_error(vectors.shape[1])
         squares = np.einsum("ij,ij->i", vectors, vectors)
         self._longest = float(np.sqrt(squares.max(initial=0.0)))
@@ -67,6 +69,11 @@ class FlatIndex:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        return recipe(self.vectors.shape[1])
 
     def serialize(self) -> bytes:
         """The FAISS index as ``faiss.read_index`` reads it from a file."""
@@ -80,7 +87,7 @@ class FlatIndex:
         ArtefactError
             With the first row that is another one.
         """
-        expected = _rows(self.vectors, self.head)  # (n, D + 1)
+        expected = augmented_rows(self.vectors, self.head)  # (n, D + 1)
         stored = np.empty_like(expected)  # given, as without it FAISS answers in tensors once its torch helpers are in
         self._index.reconstruct_n(0, len(self), stored)
         # the last number is a sum, which another processor may round otherwise
@@ -102,7 +109,7 @@ class FlatIndex:
             A row that is not ranked: the query's own.
         """
         u = checked_query(u, k, self.vectors.shape[1])
-        question = np.concatenate([2 * self.head.alpha * u, [-1.0]]).astype(np.float32)
+        question = augmented_query(u, self.head)
         own = float((self.head.alpha * np.square(u, dtype=np.float64)).sum())
         error = self._error * (float(np.linalg.norm(question[:-1])) * self._longest + self._heaviest)
         wanted = min(k + MARGIN + 1, len(self))
@@ -118,7 +125,7 @@ class FlatIndex:
         """Rows and inner products of the `wanted` largest, descending."""
         if wanted == 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        with _one_thread():
+        with one_thread():
             products, rows = self._index.search(question[None], wanted)
         if (rows < 0).any():
             raise ArtefactError("FAISS found no inner products: the query times the head's weights is not finite")
@@ -126,13 +133,32 @@ class FlatIndex:
 
     def _rerank(self, u: NDArray[np.float32], rows: NDArray[np.int64], k: int, exclude: int | None) -> Ranking:
         rows = rows[rows != exclude] if exclude is not None else rows
-        distances = self.head.distances(u, self.vectors[rows])
-        order = np.lexsort((rows, distances))[:k]
-        return Ranking(rows[order], distances[order])
+        return ranked(rows, self.head.distances(u, self.vectors[rows]), k)
+
+
+def augmented_query(u: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+    """``[2 α∘u, −1]``, (D + 1,): its inner product with a row of :func:`augmented_rows` orders as the head does.
+
+    Raises
+    ------
+    ArtefactError
+        When it is not finite.
+    """
+    with np.errstate(over="ignore"):
+        question = np.concatenate([2 * head.alpha * u, [-1.0]]).astype(np.float32)
+    if not np.isfinite(question).all():
+        raise ArtefactError("the query times the head's weights is not finite in float32; train the model again")
+    return question
+
+
+def ranked(rows: NDArray[np.int64], distances: NDArray[np.float64], k: int) -> Ranking:
+    """The `k` nearest of some rows, equal distances in row order."""
+    order = np.lexsort((rows, distances))[:k]
+    return Ranking(rows[order], distances[order])
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One FAISS thread: for one query, waiting for a second one costs more than it computes.
 
     OpenMP keeps the number once a thread, so what is put back is the caller's own, whatever other threads do.
@@ -145,7 +171,7 @@ def _one_thread() -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def _rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+def augmented_rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
     """``[v, Σ α v²]`` of every row, (n, D + 1)."""
     weighted = (np.square(vectors, dtype=np.float64) * head.alpha).sum(axis=1)
     with np.errstate(over="ignore"):
@@ -155,10 +181,10 @@ def _rows(vectors: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
     return rows
 
 
-def _augmented(vectors: NDArray[np.float32], head: Head) -> Any:
-    """A new index of :func:`_rows`."""
+def _indexed(vectors: NDArray[np.float32], head: Head) -> Any:
+    """A new index of :func:`augmented_rows`."""
     index = faiss.IndexFlatIP(vectors.shape[1] + 1)
-    index.add(_rows(vectors, head))
+    index.add(augmented_rows(vectors, head))
     return index
 
 

@@ -28,7 +28,8 @@ OWN_FILES = {
 }
 """What foreign vectors come without."""
 FILES = {
-    "index.faiss": "FAISS IndexFlatIP over the D + 1 numbers `[v, Σ α v²]` of every performance",
+    "index.faiss": "FAISS IndexFlatIP over the D + 1 numbers `[v, Σ α v²]` of every performance; of more than 300,000 "
+    "an IndexPQFastScan of them, 4 bits for every two numbers",
     "ids.json": "the PIDs as a JSON array, as `collection:PID` where a PID alone is not clear, in natural order: "
     "number i is row i of the other files",
     "embeddings.safetensors": "`vectors`, float32 (N, D), rows of unit length, D = 128 of models of ours; of several "

@@ -44,7 +44,7 @@ FIELDS = {
     "of foreign vectors, whose model is not known",
     "frame_rate": "frames a second of the files that the index was built from, and, unless another rate is named, of "
     "those that it is queried with; the database has those of added performances; null of foreign vectors",
-    "recipe": "kind of the FAISS index",
+    "recipe": "kind of the FAISS index; of FastScan also the mean squared `error` of its codes when they were learned",
     "parts": "what is held of every performance beside its vector, and how it was made: `chroma`; and `windows`, where "
     "there are some, with their `length` and `hop` in frames at `rate` frames a second; of foreign vectors "
     "`segments` or nothing",

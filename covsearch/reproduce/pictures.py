@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from covsearch import plots
 from covsearch.evaluate.metrics import roc
 from covsearch.reproduce.findings import auc_interval
@@ -39,14 +37,6 @@ def draw_architecture(path: Path) -> Path:
         ax.text(x, y, text, ha="center", va="center", bbox=box, fontsize=9)
     ax.text(0.40, 0.47, "shared weights", ha="center", va="center", color=plots.COLOURS[1], fontsize=9)
     return plots.save(figure, path)
-
-
-def draw_curves(one: JudgedRun, quantity: str, path: Path) -> Path:
-    """Figures 5, 6, 8 and 9: `quantity` (``loss`` or ``accuracy``) over the epochs of a run."""
-    train, validation = (
-        np.array([epoch[f"{part}_{quantity}"] for epoch in one.history]) for part in ("train", "validation")
-    )
-    return plots.learning_curve(train, validation, path, quantity=quantity, best_epoch=one.best_epoch)
 
 
 def draw_roc(judged: Sequence[JudgedRun], path: Path, title: str) -> Path:

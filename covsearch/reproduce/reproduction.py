@@ -23,7 +23,7 @@ from covsearch.reproduce import chapters
 from covsearch.reproduce.findings import Difference, difference, runs_of
 from covsearch.reproduce.judged import JudgedRun, judge_run
 from covsearch.reproduce.page import Block, Heading, Picture, html, markdown
-from covsearch.reproduce.pictures import draw_architecture, draw_curves, draw_roc
+from covsearch.reproduce.pictures import draw_architecture, draw_roc
 from covsearch.reproduce.plan import BRANCHES, NAMES, SEEDS, SPLITS, Run, plan
 from covsearch.training.run import run_training
 from covsearch.training.source import TrainingSource
@@ -201,7 +201,8 @@ def _drawn_model(judged: Sequence[JudgedRun], branch: str, out: Path) -> list[Pi
         one = runs_of(judged, branch, split)[0]
         base, said = out / "figures" / one.run.folder, f"({NAMES[branch]}, {NAMES[split]}, seed {one.run.seed})"
         for number, quantity in enumerate(("loss", "accuracy"), first):
-            path = draw_curves(one, quantity, base.with_name(f"{base.name}-{quantity}.png"))
+            path = base.with_name(f"{base.name}-{quantity}.png")
+            plots.learning_curve(one.history, path, quantity=quantity, best_epoch=one.best_epoch)
             pictures.append(_picture(out, path, f"Figure {number}: training and validation {quantity} {said}"))
         path = draw_roc([one], base.with_name(f"{base.name}-roc.png"), f"{len(one.label):,} test pairs")
         pictures.append(_picture(out, path, f"Figure {first + 2}: ROC curve {said}"))

@@ -46,6 +46,10 @@ class VectorStore(Protocol):
     def head(self) -> Head:
         """Of the model that made the vectors."""
 
+    @property
+    def exact(self) -> bool:
+        """Whether :meth:`search` is proven to find the nearest rows; else a nearer one may be left out."""
+
     def __len__(self) -> int:
         """N."""
 
@@ -53,10 +57,17 @@ class VectorStore(Protocol):
         """Vectors of some rows, (len(rows), D), in the order of `rows`; to the bit what was published."""
 
     def search(self, vector: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
-        """The `k` nearest rows under the head, exactly: as brute force in float64 ranks them.
+        """The `k` nearest rows under the head.
 
-        A back end that finds candidates in float32 looks at enough of them to prove that no other row belongs among
-        the `k`. Weights of the head may be negative. Equal distances come in row order.
+        Where :attr:`exact` is true they are those that brute force in float64 ranks first: a back end that finds
+        candidates in float32 looks at enough of them to prove that no other row belongs among the `k`.
+
+        Where it is false, of many vectors, the candidates are found by shortened vectors, and nothing is proven of
+        those that were left out: of the true 100 nearest at least 98 are to be found on average, of vectors as the
+        bundled model makes them. Where the candidates are all rows, as for `k` = N, the answer is exact here too.
+
+        Always, what is returned has the head's distances in float64 and is in their order, equal ones in row order.
+        Weights of the head may be negative.
 
         Parameters
         ----------
@@ -295,6 +306,9 @@ class Contents:
         As :class:`Facts` has them.
     calibration : CollectionCalibration or None
         Of foreign vectors, where there is one.
+    grown : bool
+        Whether these are the rows of the current state, some taken away and others added: what a back end learned of
+        those, it may keep.
     """
 
     names: Sequence[str]
@@ -310,6 +324,7 @@ class Contents:
     frame_rate: float | None
     source: str | None
     calibration: CollectionCalibration | None = None
+    grown: bool = False
 
 
 class Publisher(Protocol):

@@ -26,8 +26,21 @@ QUALITIES: dict[str, tuple[int, int, int]] = {
     "dim7": (3, 6, 9),
     "hdim7": (3, 6, 10),
     "sus4(b7)": (5, 7, 10),
+    "sus4(b7,9)": (5, 7, 10),
+    "sus2(b7)": (2, 7, 10),
+    "aug(b7)": (4, 8, 10),
+    "5": (NO_CHORD, 7, NO_CHORD),
+    "5(b7)": (NO_CHORD, 7, 10),
+    "1": (NO_CHORD, NO_CHORD, NO_CHORD),
 }
-_DEGREES = {"1": 0, "b2": 1, "2": 2, "b3": 3, "3": 4, "4": 5, "b5": 6, "5": 7, "#5": 8, "6": 9, "b7": 10, "7": 11}
+_NINTHS = {
+    "9": "7", "11": "7", "13": "7", "maj9": "maj7", "maj11": "maj7", "maj13": "maj7", "min9": "min7", "min11": "min7",
+    "min13": "min7",
+}  # fmt: skip
+_DEGREES = {
+    "1": 0, "b2": 1, "b9": 1, "2": 2, "9": 2, "#9": 3, "b3": 3, "3": 4, "4": 5, "11": 5, "#4": 6, "#11": 6, "b5": 6,
+    "5": 7, "#5": 8, "b6": 8, "b13": 8, "6": 9, "13": 9, "b7": 10, "7": 11,
+}  # fmt: skip
 _LABEL = re.compile(r"([A-G])([#b]*)(?::([^/]+))?(?:/(.+))?")
 NOTHING = (NO_CHORD,) * 5
 _STAY = 2.0  # how much better another chord must fit, in units of one well-fitting beat, to be worth a change
@@ -54,10 +67,19 @@ def parse_chord(label: str) -> tuple[int, int, int, int, int]:
     if not found:
         return NOTHING
     letter, accidentals, quality, bass = found.groups()
-    root = (_ROOTS[letter] + accidentals.count("#") - accidentals.count("b")) % 12
-    tones = QUALITIES.get(quality or "maj", QUALITIES["maj"])
+    root = _ROOTS[letter] + accidentals.count("#") - accidentals.count("b")
+    return chord_of(root, quality or "maj", root + _DEGREES.get(bass or "1", 0))
+
+
+def chord_of(root: int, quality: str, bass: int) -> tuple[int, int, int, int, int]:
+    """Root and bass as pitch classes, modulo 12, and a quality in Harte's syntax as the five pitch classes of a chord.
+
+    A quality that is not known counts as what it is without its tones in brackets, and else as ``maj``.
+    """
+    plain = quality.partition("(")[0]
+    tones = QUALITIES.get(quality) or QUALITIES.get(_NINTHS.get(plain, plain), QUALITIES["maj"])
     third, fifth, seventh = ((root + tone) % 12 if tone != NO_CHORD else NO_CHORD for tone in tones)
-    return root, third, fifth, seventh, (root + _DEGREES.get(bass or "1", 0)) % 12
+    return root % 12, third, fifth, seventh, bass % 12
 
 
 def _templates() -> tuple[NDArray[np.int64], NDArray[np.float64]]:

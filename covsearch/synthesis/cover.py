@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.synthesis.acoustics import add_noise, as_frames, detune, interrupt, reverberate, transpose
 from covsearch.synthesis.arrangement import arrange
 from covsearch.synthesis.form import FOREIGN, play_order, time_map
+from covsearch.synthesis.recorded import Recording, recorded_cover
 from covsearch.synthesis.song import Song
 
 _COMMON = 1.2  # a loud frame's strongest pitch class, as a multiple of the mean frame's: noise is added relative to it
+_RECORDED = 0.5  # of the covers of a song that has a recording
 _OVERSAMPLING = 2  # frames are normalised before they are averaged, as a dataset's are
 
 
@@ -29,10 +31,14 @@ class CoverMaker:
     Parameters
     ----------
     songs : sequence of Song
+    recordings : mapping, optional
+        Real recordings of some songs, by the songs' names. Half of the covers of such a song are stretches of its
+        recording.
     """
 
-    def __init__(self, songs: Sequence[Song]) -> None:
+    def __init__(self, songs: Sequence[Song], recordings: Mapping[str, Recording] | None = None) -> None:
         self.songs = list(songs)
+        self.recordings = dict(recordings or {})
 
     def __len__(self) -> int:
         return len(self.songs)
@@ -81,14 +87,44 @@ class CoverMaker:
         halves = batch[:, :, ::_OVERSAMPLING] + batch[:, :, 1::_OVERSAMPLING]
         slow = np.asarray(np.ascontiguousarray(halves.swapaxes(1, 2)) / _OVERSAMPLING, dtype=np.float32)
         lengths = np.maximum(lengths // _OVERSAMPLING, 1)
+        slow, lengths = self._recorded(slow, lengths, which, up, rng, frames)
         interrupt(slow, lengths, rng)
         slow[np.arange(slow.shape[1])[None] >= lengths[:, None]] = 0
         return slow[:, : lengths.max()], lengths
+
+    def _recorded(
+        self,
+        batch: NDArray[np.float32],
+        lengths: NDArray[np.int64],
+        which: Sequence[int],
+        up: NDArray[np.int64],
+        rng: np.random.Generator,
+        frames: int | None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The batch with some covers of songs that have a recording taken from it; the same batch where none has."""
+        taken = {}
+        for row, i in enumerate(which):
+            recording = self.recordings.get(self.songs[i].name)
+            if recording is not None and rng.random() < _RECORDED:
+                taken[row] = recorded_cover(recording, rng, frames=frames, semitones=int(up[row]))
+        if not taken:
+            return batch, lengths
+        longest = max(batch.shape[1], *map(len, taken.values()))
+        grown = np.zeros((len(batch), longest, 12), dtype=np.float32)
+        grown[:, : batch.shape[1]] = batch
+        lengths = lengths.copy()
+        for row, cover in taken.items():
+            grown[row] = 0
+            grown[row, : len(cover)] = cover
+            lengths[row] = len(cover)
+        return grown, lengths
 
     def _play(
         self, song: Song, rng: np.random.Generator, h: float, longest: int | None
     ) -> tuple[NDArray[np.float32], float]:
         """One cover's energies (L, 12) at the finer frame rate, in its song's key, and the frames of a beat."""
+        if song.versions:
+            song = (song, *song.versions)[rng.integers(1 + len(song.versions))]
         order = play_order(song, rng, h)
         at = time_map(len(order), song.beat, SLOW_RATE * _OVERSAMPLING, longest, rng, h)
         first = int(at[0])

@@ -20,6 +20,7 @@ from covsearch.progress import Progress, silent
 from covsearch.synthesis.chords import NOTHING, estimate_chords, parse_chord
 from covsearch.synthesis.midi_bytes import MAX_BYTES, check_midi
 from covsearch.synthesis.song import HIGH, LOW, MELODY, SECOND, SPLIT_PITCH, STEPS_A_BEAT, Notes, Song, on_grid
+from covsearch.synthesis.suffixes import MIDI_SUFFIXES
 
 BEATS, CHORDS = "beat_midi.txt", "chord_midi.txt"
 MAX_NOTES = 100_000
@@ -40,11 +41,16 @@ def midi_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise NotFoundError(f"{folder}: expected a folder of MIDI files")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".mid", ".midi"} and p.is_file())
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in MIDI_SUFFIXES and p.is_file())
     found = [path for path in found if path.parent.name != "versions"]
     if not found:
         raise NotFoundError(f"{folder}: no .mid or .midi file in it or below")
     return found
+
+
+def has_midi(folder: Path) -> bool:
+    """Whether there is a MIDI file in a folder or below."""
+    return folder.is_dir() and any(p.suffix.lower() in MIDI_SUFFIXES and p.is_file() for p in folder.rglob("*"))
 
 
 def read_midi_folder(

@@ -80,15 +80,24 @@ def _unpacked(data: bytes) -> bytes:
     """The score that the container of an ``.mxl`` names."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            container = _member(packed, _CONTAINER, 2**16)
-            if b"<!" in container.replace(b"<!--", b""):
-                raise RefusedError(f"has a document type in its {_CONTAINER}")
-            roots = [e.get("full-path") for e in ElementTree.fromstring(container).iter() if e.tag.endswith("rootfile")]
-            if not roots or not roots[0]:
-                raise RefusedError(f"names no score in its {_CONTAINER}")
-            return _member(packed, roots[0], MAX_BYTES)
+            return _member(packed, _named_score(_member(packed, _CONTAINER, 2**16), packed.namelist()), MAX_BYTES)
     except (zipfile.BadZipFile, ElementTree.ParseError, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
         raise RefusedError(f"is damaged: {str(e)[:200]}") from e
+
+
+def _named_score(container: bytes, names: list[str]) -> str:
+    """Which score a container names; where it is no XML, the only one there is: some programs leave quotes in it."""
+    if b"<!" in container.replace(b"<!--", b""):
+        raise RefusedError(f"has a document type in its {_CONTAINER}")
+    try:
+        found = [e.get("full-path") for e in ElementTree.fromstring(container).iter() if e.tag.endswith("rootfile")]
+    except ElementTree.ParseError:
+        found = [name for name in names if name != _CONTAINER and name.endswith((".xml", ".musicxml"))]
+        if len(found) != 1:
+            raise
+    if not found or not found[0]:
+        raise RefusedError(f"names no score in its {_CONTAINER}")
+    return found[0]
 
 
 def _member(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:

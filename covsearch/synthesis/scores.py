@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.progress import Progress, silent
 from covsearch.synthesis.chords import estimate_chords
 from covsearch.synthesis.corpus import FOLDERS, load
+from covsearch.synthesis.held_out import HeldOutSongs
 from covsearch.synthesis.setting import Setting, base_tempo
 from covsearch.synthesis.song import HIGH, LOW, MELODY, STEPS_A_BEAT, Song, on_grid
 
-_GRAM = 7  # intervals: of two tunes that have nothing to do with each other, next to none agree
-_TOO_MUCH = 0.25  # of the shorter melody's runs of seven intervals
 _SHORTEST, _LONGEST = 64, 4000  # steps: four bars to a quarter of an hour
 _FEWEST_NOTES = 20
 _BARS = {"6/8": 12, "9/8": 18, "12/8": 24, "3/4": 12, "3/8": 6, "2/4": 8, "4/4": 16, "2/2": 16, "3/2": 24, "6/4": 24}
@@ -83,32 +81,12 @@ def without_held_out(settings: Sequence[Setting], held_out: set[str]) -> list[Se
         Source ids.
     """
     withheld = [setting for setting in settings if setting.source_id in held_out]
-    titles = {title.casefold() for setting in withheld for title in setting.titles}
-    known = [melody_grams(setting.pitches) for setting in withheld]
-    where: dict[tuple[int, ...], list[int]] = {}
-    for k, grams in enumerate(known):
-        for gram in grams:
-            where.setdefault(gram, []).append(k)
-
-    def near(setting: Setting) -> bool:
-        grams = melody_grams(setting.pitches)
-        shared = Counter(k for gram in grams for k in where.get(gram, ()))
-        return any(n > _TOO_MUCH * min(len(grams), len(known[k])) for k, n in shared.items())
-
+    known = HeldOutSongs([title for one in withheld for title in one.titles], [one.pitches for one in withheld])
     return [
         setting
         for setting in settings
-        if setting.source_id not in held_out
-        and not any(title.casefold() in titles for title in setting.titles)
-        and not near(setting)
+        if setting.source_id not in held_out and not known.reason(setting.titles, setting.pitches)
     ]
-
-
-def melody_grams(pitches: Sequence[int]) -> set[tuple[int, ...]]:
-    """Every run of seven intervals of a melody, repeated notes taken once; the same in every key and rhythm."""
-    moving = [pitch for k, pitch in enumerate(pitches) if k == 0 or pitch != pitches[k - 1]]
-    intervals = np.diff(moving).tolist()
-    return {tuple(intervals[k : k + _GRAM]) for k in range(len(intervals) - _GRAM + 1)}
 
 
 def setting_song(setting: Setting) -> Song | None:

@@ -62,6 +62,8 @@ class Song:
     notes : Notes
     chords : NDArray[int8], shape (n, 5)
         Root, third, fifth, seventh and bass as pitch classes, C = 0; -1 where there is none.
+    versions : tuple of Song
+        Other versions of the same composition: covers are made of any.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Song:
     bar: int
     notes: Notes
     chords: NDArray[np.int8]
+    versions: tuple[Song, ...] = ()
 
     def __post_init__(self) -> None:
         notes = self.notes

@@ -1,18 +1,28 @@
-"""What ``covsearch train --synthesize`` names: folders of MIDI files, and music21's corpus."""
+"""What ``covsearch train --synthesize`` names: folders of MIDI files, archives of scores, music21's corpus."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from covsearch.errors import NotFoundError
 from covsearch.progress import Progress, Tell, silent, unheard
+from covsearch.synthesis.archive import Archive
 from covsearch.synthesis.cover import CoverMaker
-from covsearch.synthesis.midi import read_midi_folder
+from covsearch.synthesis.formats import has_songs, read_archive
+from covsearch.synthesis.held_out import sample_held_out
+from covsearch.synthesis.kept import kept_file, read_kept, write_kept
+from covsearch.synthesis.licence import MUSIC21, UNSAID, folder_licence, licence_of
+from covsearch.synthesis.midi import has_midi, read_midi_folder
+from covsearch.synthesis.readings import SongReading
+from covsearch.synthesis.recorded import Recording, read_recordings, recordings_of
 from covsearch.synthesis.scores import corpus_songs
+from covsearch.synthesis.works import works_of
 
 CORPUS = "music21"
+RECORDINGS = ".h5"
 JOIN = " + "  # between the names of sources where they are one text
 
 
@@ -23,15 +33,21 @@ class SongCollection:
     Attributes
     ----------
     name : str
-        ``tunes``, or the folder's name.
+        ``tunes``, or the folder's or archive's name.
     maker : CoverMaker
     refused : tuple of (Path, str)
-        MIDI files that could not be read, and why.
+        Files that could not be read or may not be trained on, and why.
+    again : int
+        Files that are the same recording as another one.
+    licence : str
+        By the words beside the songs.
     """
 
     name: str
     maker: CoverMaker
     refused: tuple[tuple[Path, str], ...] = ()
+    again: int = 0
+    licence: str = UNSAID
 
     @property
     def notes(self) -> int:
@@ -52,7 +68,9 @@ def open_collections(
     Parameters
     ----------
     names : sequence of str
-        Folders of MIDI files, or ``music21`` for its corpus (where no folder is called so).
+        Folders of MIDI files; folders or zip archives of MusicXML scores, ABC tunes or chord charts; ``music21`` for
+        its corpus (where no folder is called so); or ``.h5`` files with NNLS chroma of recordings, which the songs of
+        the other sources get by their files' names.
     cache : Path
         Keeps what takes long to parse.
     progress : Progress
@@ -62,23 +80,92 @@ def open_collections(
     Raises
     ------
     NotFoundError
-        When a folder is missing, or has no MIDI file that can be read.
+        When a source is missing, or has no song that can be read.
+    ArtefactError
+        When an archive is damaged.
     MissingExtraError
         Without the packages of the extra ``scores``.
     """
     found: list[SongCollection] = []
+    recorded = [Path(name) for name in names if Path(name).suffix == RECORDINGS]
+    recordings = {name: one for path in recorded for name, one in read_recordings(path).items()}
     for name in names:
-        if name == CORPUS and not Path(name).is_dir():
-            kinds = corpus_songs(cache, progress)
-            found += [SongCollection(kind, CoverMaker(songs)) for kind, songs in kinds.items()]
+        path = Path(name)
+        if path in recorded:
             continue
-        songs, refused = read_midi_folder(Path(name), progress=progress)
-        if not songs:
-            path, reason = refused[0]
-            raise NotFoundError(f"{name}: none of {len(refused)} MIDI files can be read; the first, {path}: {reason}")
-        found.append(SongCollection(Path(name).resolve().name, CoverMaker(songs), tuple(refused)))
-        if refused:
-            path, reason = refused[0]
-            total = len(songs) + len(refused)
-            tell(f"{name}: {len(refused):,} of {total:,} MIDI files are left out; the first, {path}: {reason}")
-    return found
+        if name == CORPUS and not path.is_dir():
+            kinds = corpus_songs(cache, progress)
+            found += [SongCollection(kind, CoverMaker(songs), licence=MUSIC21) for kind, songs in kinds.items()]
+            continue
+        one = _midi_collection(path, progress) if _is_midi(path) else _archive_collection(path, cache, progress)
+        found.append(one)
+        for line in left_out(name, one, "MIDI files" if _is_midi(path) else "files"):
+            tell(line)
+    return [_hearing(collection, recordings) for collection in found] if recorded else found
+
+
+def _hearing(collection: SongCollection, recordings: Mapping[str, Recording]) -> SongCollection:
+    """A collection whose songs have what recordings there are of them."""
+    songs = collection.maker.songs
+    return replace(collection, maker=CoverMaker(songs, recordings_of([song.name for song in songs], recordings)))
+
+
+def left_out(name: str, collection: SongCollection, files: str = "files") -> list[str]:
+    """How many files of a source were left out, a line for each reason, and the first file with it."""
+    total = len(collection.maker) + sum(len(song.versions) for song in collection.maker.songs)
+    total += len(collection.refused) + collection.again
+    kinds = Counter(_kind(reason) for _, reason in collection.refused)
+    lines = []
+    for kind, count in kinds.most_common():
+        path, reason = next(one for one in collection.refused if _kind(one[1]) == kind)
+        lines.append(f"{name}: {count:,} of {total:,} {files} are left out; the first, {path}: {reason}")
+    if collection.again:
+        lines.append(f"{name}: {collection.again:,} of {total:,} {files} are of recordings that others are of")
+    return lines
+
+
+def _kind(reason: str) -> str:
+    """A reason without its numbers and particulars."""
+    return " ".join(word for word in reason.partition(":")[0].split()[:6] if not any(c.isdigit() for c in word))
+
+
+def _is_midi(path: Path) -> bool:
+    """A folder with MIDI files, whatever is beside them; or one without any song, which is told of as one."""
+    return path.is_dir() and (has_midi(path) or not has_songs(path))
+
+
+def _midi_collection(path: Path, progress: Progress) -> SongCollection:
+    songs, refused = read_midi_folder(path, progress=progress)
+    if not songs:
+        first, reason = refused[0]
+        raise NotFoundError(f"{path}: none of {len(refused)} MIDI files can be read; the first, {first}: {reason}")
+    files = [(path / song.name, SongReading(song, ())) for song in songs]
+    kept, held = _allowed(files)
+    maker = CoverMaker([one.song for one in kept])
+    return SongCollection(path.resolve().name, maker, (*refused, *held), licence=folder_licence(path))
+
+
+def _archive_collection(path: Path, cache: Path, progress: Progress) -> SongCollection:
+    archive = Archive(path)
+    file = kept_file(cache / "songs", archive)
+    read = read_kept(file)
+    if read is None:
+        read = read_archive(archive, progress=progress)
+        write_kept(file, read)
+    readings, refused = read
+    if not readings:
+        first, reason = refused[0]
+        raise NotFoundError(f"{path}: none of {len(refused)} files can be read; the first, {first}: {reason}")
+    kept, held = _allowed([(path / one.song.name, one) for one in readings])
+    songs, again = works_of(kept)
+    left = ((path / name, why) for name, why in refused)
+    licence = licence_of(archive.names, archive.read)
+    return SongCollection(archive.name, CoverMaker(songs), (*left, *held), again, licence)
+
+
+def _allowed(files: Sequence[tuple[Path, SongReading]]) -> tuple[list[SongReading], list[tuple[Path, str]]]:
+    """What is no work that models are judged by, and the rest with the reason."""
+    held_out = sample_held_out()
+    reasons = [held_out.reason(one.titles, one.melody) for _, one in files]
+    kept = [one for (_, one), reason in zip(files, reasons, strict=True) if not reason]
+    return kept, [(path, reason) for (path, _), reason in zip(files, reasons, strict=True) if reason]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -43,6 +43,13 @@ def _trained_on(training: TrainConfig, facts: Mapping[str, Any]) -> str:
     return f"{steps:,} batches of {tracks} tracks: covers synthesised from {training.synthesize}, and {own}"
 
 
+def _rests_on(songs: Sequence[str]) -> str:
+    """Which songs, under which licences, the weights rest on."""
+    if not songs:
+        return ""
+    return "\n".join(["", "## Songs and their licences", "", *(f"- {line}" for line in songs), ""])
+
+
 @dataclass(frozen=True)
 class Trained:
     """A finished training and everything that belongs into its folder.
@@ -58,6 +65,8 @@ class Trained:
         Part -> Pairs over positions in the store.
     split : Split or None
         None for the leaky split by pairs.
+    songs : tuple of str
+        What covers were synthesised from: a line a source, with its licence.
     """
 
     report: TrainReport
@@ -66,6 +75,7 @@ class Trained:
     store: FrameStore
     pairs: Mapping[str, Pairs]
     split: Split | None
+    songs: tuple[str, ...] = ()
 
 
 def write_checkpoint(folder: Path, trained: Trained) -> None:
@@ -144,7 +154,7 @@ in `metrics.jsonl`.
 - The branch sees chroma only: no timbre, no words, no rhythm beyond it.
 - {_INVARIANT if trained.config.branch == "invariant" else _KEY[trained.config.features.key]}
 - Trained on {_trained_on(training, facts)}; expect less on music unlike it.
-
+{_rests_on(trained.songs)}
 ## Choices
 
 ```json

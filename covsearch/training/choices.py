@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
-from covsearch.errors import MissingExtraError, UsageError
+from covsearch.errors import UsageError
 from covsearch.training.presets import configure
 
 _OF_BRANCHES = {
@@ -71,8 +70,6 @@ def chosen(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Train
     UsageError
         As `configure`; for a choice that only other branches have, and for one that only synthesised covers have where
         there are none.
-    MissingExtraError
-        When the loss needs an extra that is not installed.
     """
     config, training = configure(preset, explicit)
     said = [name for name, value in explicit.items() if value is not None]
@@ -86,8 +83,6 @@ def chosen(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Train
             raise UsageError("the preset invariant trains on synthesised covers: name their songs with --synthesize")
         if songs := [name for name in said if name in _OF_SONGS]:
             raise UsageError(f"{songs[0]} is a choice for synthesised covers: name their songs with --synthesize")
-    if training.loss == "supcon" and not _is_there("pytorch_metric_learning"):
-        raise MissingExtraError("training with the loss supcon", "train")
     return config, training
 
 
@@ -96,13 +91,6 @@ def idle(training: TrainConfig, explicit: Mapping[str, Any]) -> Iterator[str]:
     for name, losses in _OF_LOSSES.items():
         if explicit.get(name) is not None and training.loss not in losses:
             yield f"{name} has no effect with the loss {training.loss}, only with {' and '.join(losses)}"
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ValueError:  # imported, and has no spec
-        return False
 
 
 def uses(preset: str) -> str:

@@ -24,9 +24,9 @@ from covsearch import durable
 from covsearch.config import EMBEDDING_DIM, ModelConfig, TrainConfig, to_toml
 from covsearch.dataset.pairs import COVER, Pairs
 from covsearch.embedding import embed_frames
-from covsearch.errors import CovsearchError
+from covsearch.errors import CovsearchError, UsageError
 from covsearch.features.store import FrameStore
-from covsearch.models import Siamese
+from covsearch.models import Siamese, bundled_checkpoint, load_checkpoint
 from covsearch.models.head import pair_loss
 from covsearch.progress import Progress, silent
 from covsearch.training.batches import Batch, Batches, StoredBatches
@@ -34,6 +34,7 @@ from covsearch.training.losses import LOSSES
 from covsearch.training.state import STATE, TrainingState, load_state, save_state
 
 METRICS = "metrics.jsonl"
+BUNDLED = "bundled"
 _EMBED_BATCH = 32
 
 
@@ -114,7 +115,7 @@ def train(
         When the loss is no longer finite.
     """
     torch.manual_seed(training.seed)
-    model = Siamese(config)
+    model = begin(config, training)
     optimizer = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay)
     seen = f"# {len(store)} performances of {store.subset}, {store.lengths.sum()} frames\n"
     key = to_toml(model=config, train=training) + seen
@@ -129,6 +130,29 @@ def train(
         durable.replace_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in state.history))
     model.load_state_dict(state.best)
     return _report(model.eval(), store, pairs, state)
+
+
+def begin(config: ModelConfig, training: TrainConfig) -> Siamese:
+    """A model with the weights that a training begins with: fresh ones, or those of ``training.start``.
+
+    Raises
+    ------
+    UsageError
+        When the checkpoint is of another model.
+    NotFoundError, ArtefactError
+        When it is missing or damaged.
+    """
+    model = Siamese(config)
+    if training.start:
+        folder = bundled_checkpoint() if training.start == BUNDLED else Path(training.start)
+        checkpoint = load_checkpoint(folder)
+        if checkpoint.config != config:
+            odd = [name for name, value in vars(config).items() if getattr(checkpoint.config, name) != value]
+            raise UsageError(
+                f"--from {training.start}: a model of another {', '.join(odd)}; leave --from out, or say the same"
+            )
+        model.load_state_dict(checkpoint.model.state_dict())
+    return model
 
 
 def _epoch(

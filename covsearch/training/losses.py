@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from covsearch.config import TrainConfig
-from covsearch.errors import MissingExtraError
 from covsearch.models.head import WeightedSquaredDistance, pair_loss
 from covsearch.training.batches import Batch
 
@@ -48,11 +46,7 @@ def balanced_loss(scores: Tensor, label: Tensor) -> Tensor:
 
 
 class BatchLoss:
-    """Balanced cross-entropy of the head on all pairs of a batch of works, through to the branch.
-
-    No loss of pytorch-metric-learning is a cross-entropy of pairs: its ``GenericPairLoss`` would only carry this one
-    and the head along, and make them need the extra ``train``.
-    """
+    """Balanced cross-entropy of the head on all pairs of a batch of works, through to the branch."""
 
     def __init__(self, training: TrainConfig) -> None:
         pass
@@ -63,30 +57,47 @@ class BatchLoss:
         return balanced_loss(scores, batch.label), scores
 
 
+def contrastive_loss(vectors: Tensor, works: Tensor, temperature: float) -> Tensor:
+    """The supervised contrastive loss, equation 2 of Khosla et al. (2020): versions are near, and others far.
+
+    A track without a version in the batch is one of the others to all, and has no term of its own.
+
+    Parameters
+    ----------
+    vectors : Tensor, shape (N, D)
+        Of unit length.
+    works : Tensor of int64, shape (N,)
+    temperature : float
+
+    Returns
+    -------
+    Tensor
+        A scalar: the mean over the tracks that have a version; 0 where none has.
+    """
+    similar = vectors @ vectors.T / temperature  # (N, N)
+    itself = torch.eye(len(works), dtype=torch.bool, device=works.device)
+    versions = (works[:, None] == works) & ~itself
+    log_share = similar - similar.masked_fill(itself, -torch.inf).logsumexp(dim=1, keepdim=True)
+    counts = versions.sum(dim=1)
+    terms = -(log_share * versions).sum(dim=1) / counts.clamp(min=1)  # 0 without a version
+    return terms.sum() / (counts > 0).sum().clamp(min=1)
+
+
 class SupConLoss:
-    """Supervised contrastive loss for the branch (Khosla et al. 2020), cross-entropy on all pairs for the head.
+    """Supervised contrastive loss for the branch, cross-entropy on all pairs for the head.
 
     The head learns from detached vectors: it does not pull the branch.
-
-    Raises
-    ------
-    MissingExtraError
-        Without pytorch-metric-learning.
     """
 
     def __init__(self, training: TrainConfig) -> None:
-        try:
-            from pytorch_metric_learning.losses import SupConLoss as Contrastive
-        except ImportError as e:
-            raise MissingExtraError("training with the loss supcon", "train") from e
-        self.contrastive: Any = Contrastive(temperature=training.temperature)
+        self.temperature = training.temperature
 
     def __call__(self, vectors: Tensor, head: WeightedSquaredDistance, batch: Batch) -> tuple[Tensor, Tensor]:
         """See :data:`Loss`."""
         fixed = vectors.detach()
         scores = head(fixed[batch.a], fixed[batch.b])  # (N,)
-        loss: Tensor = self.contrastive(vectors, batch.works) + balanced_loss(scores, batch.label)
-        return loss, scores
+        contrastive = contrastive_loss(vectors, batch.works, self.temperature)
+        return contrastive + balanced_loss(scores, batch.label), scores
 
 
 LOSSES: dict[str, Callable[[TrainConfig], Loss]] = {"pairs": PairLoss, "batch": BatchLoss, "supcon": SupConLoss}

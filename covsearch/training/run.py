@@ -11,15 +11,14 @@ from covsearch.dataset.pairs import Pairs, pairs_by_work, pairs_leaky
 from covsearch.dataset.splits import Split, draw_split, read_split
 from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
-from covsearch.models import Siamese
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.synthesis.sources import open_collections, source_names
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
-from covsearch.training.loop import forget_state, train
+from covsearch.training.loop import begin, forget_state, train
 from covsearch.training.losses import LOSSES
 from covsearch.training.mixture import MixedBatches, check_features
 from covsearch.training.source import TrainingSource, check_unused
-from covsearch.training.told import epoch_line, header, too_few
+from covsearch.training.told import epoch_line, epoch_titles, header, songs_line, too_few
 from covsearch.workspace import Workspace
 
 
@@ -68,7 +67,7 @@ def run_training(
     if training.synthesize:
         check_features(config.features)
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
-    Siamese(config)  # so is a device that PennyLane does not know
+    begin(config, training)  # so is a device that PennyLane does not know, and a checkpoint that does not fit
     dataset = source.open(config.features.names)
     out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
     check_unused(out)
@@ -76,12 +75,13 @@ def run_training(
     store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = pairs_by_part(dataset, store, training)
     batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
-    for line in header(config, training, store, pairs):
+    for line in (*header(config, training, store, pairs), *(f"songs     {one}" for one in map(songs_line, songs))):
         hear(line)
     for line in too_few(training, pairs):
         tell(line)
+    hear(epoch_titles(training))
     report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
-    trained = Trained(report, config, training, store, pairs, split)
+    trained = Trained(report, config, training, store, pairs, split, tuple(map(songs_line, songs)))
     write_checkpoint(out, trained)
     forget_state(out)
     return out, trained

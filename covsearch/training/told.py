@@ -11,7 +11,10 @@ from covsearch.dataset.pairs import Pairs
 
 if TYPE_CHECKING:
     from covsearch.features.store import FrameStore
+    from covsearch.synthesis.sources import SongCollection
     from covsearch.training.loop import EpochMetrics
+
+_TITLES, _WIDTHS = ("loss", "validation", "accuracy", "validation", "left"), (6, 10, 8, 10, 8)
 
 
 def header(config: ModelConfig, training: TrainConfig, store: FrameStore, pairs: Mapping[str, Pairs]) -> Iterator[str]:
@@ -31,6 +34,12 @@ def header(config: ModelConfig, training: TrainConfig, store: FrameStore, pairs:
     )
 
 
+def songs_line(collection: SongCollection) -> str:
+    """What one source of synthesised covers has, and its licence."""
+    works = counted(len(collection.maker), "work")
+    return f"{collection.name}: {works}, {counted(collection.notes, 'note')}; {collection.licence}"
+
+
 def too_few(training: TrainConfig, pairs: Mapping[str, Pairs]) -> Iterator[str]:
     """Of which parts there are fewer pairs than were asked for."""
     for part, some in pairs.items():
@@ -39,15 +48,22 @@ def too_few(training: TrainConfig, pairs: Mapping[str, Pairs]) -> Iterator[str]:
             yield f"{wanted:,} {part} pairs were asked for, the collection has {len(some):,}: half covers, half not"
 
 
+def epoch_titles(training: TrainConfig) -> str:
+    """What the numbers of :func:`epoch_line` are."""
+    return _row(training, "epoch", *_TITLES)
+
+
 def epoch_line(record: EpochMetrics, training: TrainConfig) -> str:
     """One epoch: loss and accuracy of training and validation, and how long the rest will take at this pace."""
-    left = (training.epochs - record.epoch) * record.seconds
-    width = len(str(training.epochs))
-    return (
-        f"epoch {record.epoch:{width}}/{training.epochs}  loss {record.train_loss:.3f} (validation "
-        f"{record.validation_loss:.3f})  accuracy {record.train_accuracy:.3f} ({record.validation_accuracy:.3f})  "
-        f"{_time(left)} left"
-    )
+    values = (record.train_loss, record.validation_loss, record.train_accuracy, record.validation_accuracy)
+    left = _time((training.epochs - record.epoch) * record.seconds)
+    return _row(training, f"{record.epoch}/{training.epochs}", *(f"{value:.3f}" for value in values), left)
+
+
+def _row(training: TrainConfig, epoch: str, *cells: str) -> str:
+    """At most 60 characters up to 999 epochs."""
+    width = max(len("epoch"), len(f"{training.epochs}/{training.epochs}"))
+    return "  ".join([epoch.rjust(width), *map(str.rjust, cells, _WIDTHS)])
 
 
 def _time(seconds: float) -> str:

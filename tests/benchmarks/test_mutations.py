@@ -9,11 +9,16 @@ import pytest
 from benchmarks import mutations
 from benchmarks.mutations import CRASH, OTHER_WHOLE, REFUSED, SILENT, UNCHANGED
 from benchmarks.provenance import RESULTS
+from covsearch.index import searched
 from tests.hostile.workspace import KINDS, POINTER, SWAP, artefacts, build_two, keep
 from tests.hostile.workspace import mutations as all_mutations
 
 
-def test_everything_is_refused_by_name_and_the_harness_sees_what_is_not() -> None:
+@pytest.mark.parametrize("limit", [searched.FLAT_LIMIT, 0])
+def test_everything_is_refused_by_name_and_the_harness_sees_what_is_not(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(searched, "FLAT_LIMIT", limit)  # of 0: FastScan
     result = mutations.measure(flips=2, cuts=1, processes=False, seed=3)
     assert result["mutations"] == len(artefacts()) * 6 == 72
     assert (result["looked_at"], result["not_as_it_should"], result["silent_changes"]) == (144, [], 0)

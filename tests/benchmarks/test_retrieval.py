@@ -14,7 +14,7 @@ from untrained import write_untrained
 from benchmarks import readme_table, retrieval
 from covsearch.evaluate import retrieval_report
 from covsearch.evaluate.bootstrap import Interval
-from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import rank_covers, retrieval_metrics
 from covsearch.evaluate.system_report import Seconds, SystemReport
 from covsearch.index.calibration import write_calibration
 from covsearch.models import load_checkpoint

@@ -48,7 +48,9 @@ def test_the_summary_says_what_is_in_the_index_and_json_lists_everything(
         files[pid]["hpcp"].write_bytes(b"broken")
     lines = command.out(tmp_path / "home", *words).splitlines()
     assert lines[0].startswith("Indexed 17 performances of 6 works in ")
-    assert lines[1] == f"gen-0002 · subset toy · model {fingerprint} · hpcp, at most 120 frames, key played"
+    assert (
+        lines[1] == f"gen-0002 · collection toy · model {fingerprint} · hpcp, at most 120 frames, in the key as played"
+    )
     assert lines[2] == "Skipped 7:"
     assert [line.split(":")[0].strip() for line in lines[3:8]] == [
         f"da-tacos_toy_subset_hpcp/W_{1 + (n - 1) // 3}_hpcp/P_{n}_hpcp.h5" for n in range(1, 6)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import Commands
-from collection import write_collection
+from collection import melody, write_collection, write_feature
 from published import publish, publish_dataset
 
 from covsearch import compare as comparing
@@ -63,3 +63,24 @@ def test_plot_takes_a_file_or_a_folder(
 ) -> None:
     assert command(workspace, "compare", "P_1", "P_2", "--plot", tmp_path / option).err == f"drew {tmp_path / name}\n"
     assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_files_that_declare_no_frame_rate_are_told_theirs(tmp_path: Path, command: Commands) -> None:
+    declared, silent = (
+        [write_feature(tmp_path / name, "toy", "hpcp", "W_1", f"P_{k}", melody(k, 240), rate) for k in (1, 2)]
+        for name, rate in (("declared", 4.0), ("silent", None))
+    )
+    refused = command(tmp_path, "compare", *silent)
+    assert (refused.code, refused.out) == (2, "")
+    assert "say the files' frame rate with --frame-rate" in refused.err
+    told = command.json(tmp_path, "compare", *silent, "--frame-rate", "4")
+    assert told == command.json(tmp_path, "compare", *declared)
+    assert told["distance"] > 0
+
+
+@pytest.mark.parametrize("rate", ["4", "-1"])
+def test_a_frame_rate_of_what_is_in_the_index_is_refused(workspace: Workspace, rate: str, command: Commands) -> None:
+    refused = command(workspace, "compare", "P_1", "P_3", "--frame-rate", rate)
+    assert (refused.code, refused.out) == (2, "")
+    said = {"4": "--frame-rate is of an HDF5 file: neither of the two is one", "-1": "frame rate must be a positive"}
+    assert said[rate] in refused.err

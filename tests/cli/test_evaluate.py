@@ -18,7 +18,7 @@ from covsearch.models import load_checkpoint
 
 TEST = ("W_1", "W_4", "W_6", "W_8")
 FIGURES = {
-    "eval-pairs": ("roc.png", "probabilities.png"),
+    "eval-pairs": ("cnn-*_roc.png", "cnn-*_probabilities.png"),
     "eval-retrieval": ("ranks.png", "recall.png"),
     "eval-detection": ("reliability.png", "sizes.png"),
     "calibrate": ("reliability.png",),
@@ -86,6 +86,43 @@ def test_pairs_of_another_collection_are_zero_shot_and_of_a_leaky_model_leaky(
     assert "held-out pairs (leaky)" in command.out(tmp_path, "eval-pairs", *judged, "--model", leaky)
 
 
+def test_several_models_have_a_row_each_and_a_json_list_and_take_no_figure_of_each_other(
+    judged: list[object], songs: Path, tmp_path: Path, command: Commands
+) -> None:
+    other = write_untrained(tmp_path / "other", songs, test=TEST, seed=1)
+    alone = [command.json(tmp_path, "eval-pairs", *judged[:2], "--model", one) for one in (judged[-1], other)]
+    words = ("eval-pairs", *judged, "--model", other, "--model", other)  # the same weights count once
+    assert command.json(tmp_path, *words) == alone
+    names = [one["model"] for one in alone]
+    table = command(tmp_path, *words, "--plot", tmp_path / "figures")
+    rows = [line for line in table.out.splitlines() if line.split()[:1] and line.split()[0] in names]
+    assert [row.split()[:3] for row in rows] == [
+        [one["model"], f"{one['systems'][0]['accuracy']:.3f}", f"{one['systems'][0]['auc']:.3f}"] for one in alone
+    ]
+    assert table.out.count("mean chroma") == 2  # a row, and the caption
+    assert "training saw no performance of these works" in table.err
+    assert table.err.count("training saw") == 1
+    assert f"{names[1]}: p is not calibrated" in table.err
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        f"{names[0]}_{names[1]}_roc.png",
+        *(f"{name}_probabilities.png" for name in names),
+    }
+
+
+def test_models_that_were_judged_on_different_pairs_are_told_apart(
+    judged: list[object], songs: Path, tmp_path: Path, command: Commands
+) -> None:
+    fewer = write_untrained(tmp_path / "fewer", songs, test=TEST[:2], seed=1)
+    told = command(tmp_path, "eval-pairs", *judged, "--model", fewer)
+    assert told.code == 0
+    names = [load_checkpoint(folder).fingerprint for folder in (judged[-1], fewer)]
+    assert f"{names[0]}: toy, held-out works: 10 covers, 10 non-covers" in told.out
+    assert f"{names[1]}: toy, held-out works: " in told.out
+    firsts = [line.split()[0] for line in told.out.splitlines() if re.search(r" \d\.\d{3} \[", line)]
+    assert firsts == [names[0], "mean", "random", names[1], "mean", "random"]
+    assert "different pairs: their rows cannot be compared" in told.err
+
+
 def test_retrieval_table_on_stdout_and_notes_on_stderr(judged: list[object], tmp_path: Path, command: Commands) -> None:
     result = command(tmp_path, "eval-retrieval", *judged, "--frame-rate", "2.7")
     assert "toy, held-out works: 12 queries in 12 performances of 4 works" in result.out
@@ -150,7 +187,7 @@ def test_plot_draws_the_figures_and_without_matplotlib_stops_before_the_work(
     assert not (tmp_path / "never").exists()
     result = command(home, *words)
     for figure in FIGURES[name]:
-        path = tmp_path / "figures" / figure
+        (path,) = (tmp_path / "figures").glob(figure)
         assert path.read_bytes().startswith(b"\x89PNG")
         assert f"drew {path}" in result.err
 

@@ -16,6 +16,7 @@ from covsearch.errors import ArtefactError
 from covsearch.index.calibration import read_calibration
 from covsearch.models import load_checkpoint
 from tests.hostile.songs import SOUND
+from tests.synthesis.score_files import archive, lead_sheet
 
 QUICK = ["--frames", "256", "--epochs", "1", "--no-plot"]
 
@@ -84,7 +85,6 @@ def test_the_branch_sees_frames_at_its_own_rate_and_curves_are_drawn(tmp_path: P
 def test_hybrids_train_with_every_preset(
     model: str, options: tuple[str, ...], preset: str, tmp_path: Path, command: Commands
 ) -> None:
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     root, out = write_collection(tmp_path / "toy", works=15, frames=60), tmp_path / "mine"
     choices = ["--dataset", str(root), "--out", str(out), "--preset", preset, "--model", model, *options]
     answer = command.json(tmp_path, "train", *choices, *QUICK)
@@ -98,16 +98,19 @@ def test_hybrids_train_with_every_preset(
 
 def test_songs_that_are_left_out_are_told_on_stderr(root: Path, tmp_path: Path, command: Commands) -> None:
     pytest.importorskip("pretty_midi", reason="needs the extra 'scores'")
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     songs = tmp_path / "songs"
     songs.mkdir()
     for k in range(4):
         (songs / f"{k}.mid").write_bytes(SOUND)
     (songs / "5\x1b[2J.mid").write_bytes(b"RIFF")
+    leads = archive(tmp_path / "leads.zip", {f"{k}.mxl": lead_sheet(k) for k in range(3)} | {"LICENSE": "MIT License"})
     choices = ("--preset", "invariant", "--epochs", 1, "--epoch-steps", 1, "--batch-works", 2, "--no-plot", "--json")
-    done = command(tmp_path, "train", "--dataset", root, "--synthesize", songs, *choices)
+    sources = ("--synthesize", songs, "--synthesize", leads)
+    done = command(tmp_path, "train", "--dataset", root, *sources, *choices)
     assert done.code == 0
     (line,) = [line for line in done.err.splitlines() if line.startswith("Warning: ") and "MIDI" in line]
     assert "1 of 5 MIDI files are left out; the first, " in line
     assert "5\N{REPLACEMENT CHARACTER}[2J.mid: is no MIDI file that can be read: does not begin with MThd" in line
-    assert "checkpoint" in json.loads(done.out)
+    card = (Path(json.loads(done.out)["checkpoint"]) / "README.md").read_text(encoding="utf-8")
+    _, told = card.split("## Songs and their licences\n\n")
+    assert told.splitlines()[:2] == ["- songs: 4 works, 128 notes; no licence said", "- leads: 3 works, 422 notes; MIT"]

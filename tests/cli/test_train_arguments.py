@@ -18,7 +18,7 @@ from covsearch.models import BRANCHES
 from covsearch.models.cnn import STRIDE
 from covsearch.training.choices import chosen, read_choices
 from covsearch.training.loop import EpochMetrics
-from covsearch.training.told import epoch_line
+from covsearch.training.told import epoch_line, epoch_titles
 
 # runs the command in a process that may not import torch
 _WITHOUT_TORCH = (
@@ -100,9 +100,21 @@ def test_a_choice_of_the_hybrid_is_taken_with_the_hybrid() -> None:
 
 def test_an_epoch_in_a_line() -> None:
     record = EpochMetrics(9, 0.69314, 0.5, 0.7, 0.61, 1e-3, 100.0)
-    assert epoch_line(record, TrainConfig(epochs=60)) == (
-        "epoch  9/60  loss 0.693 (validation 0.700)  accuracy 0.500 (0.610)  1:25:00 left"
-    )
+    for epochs, titles, line in (
+        (
+            60,
+            "epoch    loss  validation  accuracy  validation      left",
+            " 9/60   0.693       0.700     0.500       0.610   1:25:00",
+        ),
+        (
+            120,
+            "  epoch    loss  validation  accuracy  validation      left",
+            "  9/120   0.693       0.700     0.500       0.610   3:05:00",
+        ),
+    ):
+        assert epoch_titles(TrainConfig(epochs=epochs)) == titles
+        assert epoch_line(record, TrainConfig(epochs=epochs)) == line
+        assert len(line) <= 60
 
 
 def test_a_training_explains_itself(tmp_path: Path) -> None:
@@ -128,8 +140,32 @@ def test_a_training_explains_itself(tmp_path: Path) -> None:
     assert "pairs     train 54, validation 18, test 18, split by works" in said
     assert "training  2 epochs, loss batch, learning rate 0.001 (cosine), seed 0" in said
     assert "Warning: 3,000 train pairs were asked for, the collection has 54: half covers, half not" in said
-    assert [line[:9] for line in said if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
+    titles = said.index("epoch    loss  validation  accuracy  validation      left")
+    assert [line.split()[0] for line in said[titles + 1 :] if line.startswith(" ")] == ["1/2", "2/2"]
     results = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in done.stdout.splitlines())
     assert results["pairs"] == "train 54, validation 18, test 18"
     assert re.fullmatch(r"[01]\.\d{3}", results["test_auc"])
     assert "{" not in done.stdout
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_training_fits_on_narrow_terminals(tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_collection(tmp_path / "toy", works=15, frames=120)
+    options = ["--dataset", str(root), "--out", "mine", "--epochs", "1", "--set", "loss=batch", "--no-plot"]
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["--home", ".", "train", *options], env={"COLUMNS": str(width)})
+    assert done.exit_code == 0, done.output
+    kinds = ("model ", "sees ", "data ", "pairs ", "training ", " ", "epoch")  # no warnings, and no progress
+    said = [line for line in done.stderr.splitlines() if line.startswith(kinds)]
+    training = "training  1 epoch, loss batch, learning rate 0.001 (cosine),"
+    assert said[:-1] == [
+        "model     cnn, masked pooling, head with positive weights",
+        "sees      hpcp, at most 128 frames, key normalised",
+        "data      toy: 45 performances of 15 works",
+        "pairs     train 54, validation 18, test 18, split by works",
+        *([f"{training} seed 0"] if width == 80 else [training, "          seed 0"]),
+        "epoch    loss  validation  accuracy  validation      left",
+    ]
+    assert said[-1].split()[0] == "1/1"
+    assert max(map(len, said)) <= width
+    assert max(map(len, done.stdout.splitlines())) <= width

@@ -107,7 +107,7 @@ def test_a_worker_that_cannot_begin_is_an_error_and_no_refusal(monkeypatch: pyte
 def test_a_worker_ends_when_its_caller_was_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time\nfrom covsearch.collections.pool import _Worker\n"
-        "worker = _Worker()\nworker._begin()\nprint(worker.process.pid, flush=True)\ntime.sleep(60)\n"
+        "worker = _Worker()\nworker._begin()\nprint(worker.process.pid, flush=True)\ntime.sleep(3600)\n"
     )
     caller = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert caller.stdout is not None
@@ -115,7 +115,8 @@ def test_a_worker_ends_when_its_caller_was_killed(tmp_path: Path) -> None:
     caller.kill()
     caller.wait()
     caller.stdout.close()
-    for _ in range(200):
+    deadline = time.monotonic() + 600  # only where it never ends
+    while time.monotonic() < deadline:
         try:
             os.kill(worker, signal.SIG_DFL)
         except ProcessLookupError:

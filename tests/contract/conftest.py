@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from covsearch.index import searched
 from covsearch.store import store_of
 from covsearch.store.protocols import Publisher
 from covsearch.workspace import Workspace
-from tests.contract.backends import BACKENDS
+from tests.contract.backends import BACKENDS, FASTSCAN
 
 
 @pytest.fixture(params=sorted(BACKENDS))
@@ -18,7 +19,9 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def workspace(backend: str, tmp_path: Path) -> Workspace:
+def workspace(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    if backend == FASTSCAN:
+        monkeypatch.setattr(searched, "FLAT_LIMIT", 0)
     return BACKENDS[backend](tmp_path / "store")
 
 

@@ -105,13 +105,20 @@ def check_searches(
     opened: Opened, vectors: np.ndarray, head: Head, rows: list[int], outside: np.ndarray = OUTSIDE
 ) -> None:
     asked = [(vectors[row], exclude) for row in rows for exclude in (None, row)] + [(outside, None)]
+    there = wanted = 0
     for vector, exclude in asked:
         order = rank_all(vector, vectors, head)
         expected = order[order != exclude] if exclude is not None else order
         for k in (1, 10, len(vectors), len(vectors) + 5):
             found = opened.vectors.search(vector, k, exclude=exclude)
-            assert found.rows.tolist() == expected[:k].tolist()
-            np.testing.assert_array_equal(found.distances, head.distances(vector, vectors[expected[:k]]))
+            np.testing.assert_array_equal(found.distances, head.distances(vector, vectors[found.rows]))
+            if opened.vectors.exact or k >= len(vectors):
+                assert found.rows.tolist() == expected[:k].tolist()
+                continue
+            there += len(np.intersect1d(found.rows, expected[:k]))
+            wanted += len(expected[:k])
+            assert found.rows.tolist() == [row for row in expected.tolist() if row in set(found.rows.tolist())]
+    assert there >= 0.98 * wanted
 
 
 def test_a_question_that_cannot_be_is_refused(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_ids_in_a_header_are_json(tmp_path: Path, ids: str, message: str) -> Non
 def test_files_rows_and_tracks_have_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = npz(tmp_path)
     for name, limit, message in (
-        ("MAX_ROWS", 2, "has 3 tracks; at most 2 are read"),
+        ("MAX_TRACKS", 2, "has 3 tracks; at most 2 are read"),
         ("MAX_SEGMENTS", 5, "has 6 vectors; at most 5 are read"),
         ("MAX_BYTES", 300, "bytes; at most 300 are read"),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 from covsearch import plots
 from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import Interval
-from covsearch.evaluate.figures import draw_pairs, draw_retrieval
+from covsearch.evaluate.figures import draw_models, draw_pairs, draw_retrieval
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import roc
 from covsearch.evaluate.pairs import PairReport
-from covsearch.evaluate.retrieval import Ranks, rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import Ranks, rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_report import Judged, RetrievalReport
+from covsearch.evaluate.several_models import ModelsReport
 from covsearch.evaluate.system_report import Seconds, SystemReport
 
 P = np.array([0.1, 0.2, 0.7, 0.6, 0.8, 0.9])
@@ -31,6 +33,22 @@ def system(name: str, score: NDArray[np.float64], accuracy: float | None) -> Pai
 def report() -> PairsReport:
     systems = system("cnn-1", P, 5 / 6), system("mean chroma", -P, None)
     return PairsReport("cnn-1", "hpcp", "toy", "zero-shot", "all", 3, 6, LABEL, P, systems, 0, 10, 0, ())
+
+
+def test_one_roc_has_every_model_and_the_baselines_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Any] = []
+    save = plots.save
+    monkeypatch.setattr(plots, "save", lambda figure, path: (figures.append(figure), save(figure, path))[1])
+    other = replace(report(), model="cnn-2", systems=(system("cnn-2", P[::-1], 0.5), *report().systems[1:]))
+    paths = draw_models(ModelsReport((report(), other)), tmp_path)
+    assert [path.name for path in paths] == [
+        "cnn-1_cnn-2_roc.png",
+        "cnn-1_probabilities.png",
+        "cnn-2_probabilities.png",
+    ]
+    labels = [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()]
+    shown = [f"{name}: AUC 0.889 [0.700, 1.000]" for name in ("cnn-1", "cnn-2", "mean chroma")]
+    assert sorted(labels) == sorted(["chance", *shown])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from covsearch.errors import UsageError
 from covsearch.evaluate.pair_auc import pair_auc
-from covsearch.evaluate.retrieval import rank_covers
+from covsearch.evaluate.ranks import rank_covers
 
 Table = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import FeatureFileError, UsageError
 from covsearch.evaluate import retrieval_baselines as methods
 from covsearch.evaluate.baselines import key_invariant_distance
-from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import rank_covers, retrieval_metrics
 from covsearch.evaluate.retrieval_systems import baseline_systems
 
 COVERS80 = Path(__file__).resolve().parents[3] / "shared" / "data" / "covers80_dev"

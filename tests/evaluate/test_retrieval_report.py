@@ -15,6 +15,7 @@ from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.embedding import embed_files
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.evaluate import cliques
 from covsearch.evaluate.held_out import evaluate_pairs
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
 from covsearch.index.calibration import write_calibration
@@ -230,3 +231,14 @@ def test_a_calibrated_model_is_judged_as_it_searches_unless_told_otherwise(toy: 
     assert [one for one, _ in found["all"]] == [name, f"{name}, all aligned"]
     assert found["none"] == found["all"][:1] == found["candidates"][:1]
     assert found["candidates"][1][1] == found["all"][1][1] == 1 > found["none"][0][1]
+
+
+def test_a_protocol_is_checked_before_a_file_is_read(world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"protocol datacos has .*this has 12 performances \(4 works of 3\)"):
+        evaluate(*world, protocol="datacos", progress=lambda stage, done, total: pytest.fail(f"{stage} began"))
+    monkeypatch.setitem(cliques.PROTOCOLS, "toy", {3: 4})
+    report = evaluate(*world, protocol="toy", baselines=["random"])
+    assert report.notes[0] == "protocol toy: works and performances are this benchmark's"
+    next(world[0].rglob("P_1[0-2]_hpcp.h5")).write_bytes(b"not HDF5")
+    with pytest.raises(UsageError, match=r"this has 11 performances \(3 works of 3, 1 work of 2\)"):
+        evaluate(*world, protocol="toy", baselines=["random"])

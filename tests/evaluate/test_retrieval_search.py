@@ -15,7 +15,7 @@ from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_store
 from covsearch.errors import UsageError
-from covsearch.evaluate.retrieval import rank_covers
+from covsearch.evaluate.ranks import rank_covers
 from covsearch.evaluate.retrieval_search import (
     CascadeDistances,
     fused_distances,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.datacos import open_dataset
 from covsearch.evaluate import retrieval_systems
-from covsearch.evaluate.retrieval import Distances
+from covsearch.evaluate.ranks import Distances
 from covsearch.evaluate.retrieval_baselines import Description, Kept, fourier_magnitude
 from covsearch.evaluate.retrieval_systems import baseline_systems, disturbed, vector_system
 

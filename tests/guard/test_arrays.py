@@ -13,7 +13,7 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covsearch.guard.arrays import read_floats, read_npy, read_npz
+from covsearch.guard.arrays import map_npy, read_floats, read_npy, read_npz
 from covsearch.guard.files import RefusedError
 
 LIMIT = 2**22
@@ -57,6 +57,30 @@ def test_an_array_comes_back(tmp_path: Path, dtype: str, order: Any) -> None:
         found = read_npy(written(tmp_path, npy(array, version=version)), LIMIT)
         assert found.dtype == array.dtype
         np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(3, 5), (0, 5)])
+def test_a_mapped_array_is_the_same_and_cannot_be_written(tmp_path: Path, shape: tuple[int, int], order: Any) -> None:
+    array = np.asarray(np.arange(np.prod(shape)).reshape(shape), dtype=np.float32, order=order)
+    found = map_npy(written(tmp_path, npy(array)))
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)
+    assert isinstance(found, np.memmap) == bool(array.size)
+    assert not (array.size and found.flags.writeable)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (npy(np.arange(4.0))[:-1], "31 bytes for float64"),
+        (npy(np.array([Bomb()]), allow_pickle=True), "has the type object"),
+        (b"PK\3\4 no array", "is no .npy"),
+    ],
+)
+def test_what_is_mapped_is_looked_at_first(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(RefusedError, match=message):
+        map_npy(written(tmp_path, data))
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

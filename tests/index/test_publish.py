@@ -160,7 +160,7 @@ def test_the_lock_of_a_killed_builder_is_free(workspace: Workspace) -> None:
         "import sys, time; from pathlib import Path\n"
         "from covsearch.index.publish import builder_lock; from covsearch.workspace import Workspace\n"
         "with builder_lock(Workspace(Path(sys.argv[1]))):\n"
-        "    print('locked', flush=True); time.sleep(60)\n"
+        "    print('locked', flush=True); time.sleep(3600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(workspace.home)], stdout=subprocess.PIPE) as builder:
         assert builder.stdout is not None

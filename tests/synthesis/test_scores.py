@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from covsearch.dataset.sample import sample_root, sample_split
-from covsearch.synthesis.scores import held_out_ids, melody_grams, setting_song, source_id, without_held_out
+from covsearch.synthesis.melodies import melody_grams
+from covsearch.synthesis.scores import held_out_ids, setting_song, source_id, without_held_out
 from covsearch.synthesis.setting import Setting
 from covsearch.synthesis.song import HIGH, LOW, MELODY
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import torch
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.dataset.pairs import Pairs
-from covsearch.errors import MissingExtraError
 from covsearch.features.store import FrameStore
 from covsearch.models import Siamese
 from covsearch.models.head import WeightedSquaredDistance
 from covsearch.training.batches import Batch, training_batches
 from covsearch.training.loop import train
-from covsearch.training.losses import LOSSES, BatchLoss, PairLoss, SupConLoss, balanced_loss
+from covsearch.training.losses import LOSSES, BatchLoss, PairLoss, SupConLoss, balanced_loss, contrastive_loss
 
 MODEL = ModelConfig(alpha="positive", features=FeatureConfig("hpcp", 256))
 SUPCON = TrainConfig(
@@ -78,14 +76,12 @@ def test_supcon_against_a_loop() -> None:
     p = 1 / (1 + np.exp(-scores))
     label = batch.label.numpy()
     balanced = (-np.log(1 - p[label == 0]).mean() - np.log(p[label == 1]).mean()) / 2
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     loss, got = SupConLoss(SUPCON)(vectors, head, batch)
     assert loss.item() == pytest.approx(np.mean(terms) + balanced, rel=1e-4)
     np.testing.assert_allclose(got.detach().numpy(), scores, atol=1e-5)
 
 
 def test_under_supcon_the_head_does_not_pull_the_branch() -> None:
-    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     vectors, batch = toy_batch()
     head = WeightedSquaredDistance("positive")
     gradients = []
@@ -109,10 +105,28 @@ def test_pair_loss_pulls_both() -> None:
     assert head.beta.grad is not None
 
 
-def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorch_metric_learning.losses", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'covsearch\[train\]'"):
-        SupConLoss(SUPCON)
+@pytest.mark.parametrize("seed", range(3))
+def test_contrastive_loss_is_that_of_pytorch_metric_learning(seed: int) -> None:
+    losses = pytest.importorskip("pytorch_metric_learning.losses", reason="of dev")
+    rng = torch.Generator().manual_seed(seed)
+    works = torch.randint(9, (24,), generator=rng)
+    drawn = torch.nn.functional.normalize(torch.randn(24, 128, generator=rng, dtype=torch.float64), dim=1)
+    ours, theirs = (drawn.clone().requires_grad_() for _ in range(2))
+    loss, expected = contrastive_loss(ours, works, 0.1), losses.SupConLoss(temperature=0.1)(theirs, works)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
+    loss.backward()
+    expected.backward()
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    along = theirs.grad - (theirs.grad * drawn).sum(dim=1, keepdim=True) * drawn  # theirs divides by the length first
+    own = ours.grad - (ours.grad * drawn).sum(dim=1, keepdim=True) * drawn
+    torch.testing.assert_close(own, along)
+
+
+def test_without_versions_there_is_nothing_to_contrast() -> None:
+    vectors, _ = toy_batch()
+    assert contrastive_loss(vectors, torch.arange(5), 0.1).item() == 0
+    assert torch.isfinite(contrastive_loss(vectors, torch.zeros(5, dtype=torch.long), 0.1))
 
 
 def test_every_loss_can_be_configured() -> None:
@@ -186,8 +200,6 @@ def test_frames_are_masked_while_training(store: FrameStore, pairs: dict[str, Pa
 
 @pytest.mark.parametrize("loss", ["batch", "supcon"])
 def test_training_repeats_itself(loss: str, store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path) -> None:
-    if loss == "supcon":
-        pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     training = dataclasses.replace(SUPCON, loss=loss, mask_frames=True)
     first, second = (train(store, pairs, MODEL, training, tmp_path / name) for name in ("a", "b"))
     other = train(store, pairs, MODEL, dataclasses.replace(training, seed=1, epochs=1), tmp_path / "c")
@@ -201,8 +213,6 @@ def test_training_repeats_itself(loss: str, store: FrameStore, pairs: dict[str, 
 def test_it_learns_a_collection_that_can_be_learned(
     loss: str, store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path
 ) -> None:
-    if loss == "supcon":
-        pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'train'")
     longer = dataclasses.replace(SUPCON, loss=loss, epochs=60, learning_rate=5e-4, rotate_keys=False, vary_time=False)
     report = train(store, pairs, MODEL, longer, tmp_path / "run")
     assert report.history[-1].train_loss < 0.6 * report.history[0].train_loss

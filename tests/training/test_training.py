@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.pairs import Pairs, read_pairs
 from covsearch.dataset.splits import read_split
-from covsearch.errors import ArtefactError, UsageError
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.features.store import FrameStore
-from covsearch.models import Siamese, load_checkpoint
+from covsearch.models import Siamese, bundled_checkpoint, load_checkpoint, save_checkpoint
 from covsearch.training import loop
 from covsearch.training.batches import training_batches
 from covsearch.training.card import summary
@@ -180,3 +181,17 @@ def test_presets() -> None:
         configure("report", {"epochs": 0})
     with pytest.raises(UsageError, match=r"unknown choices \['epoch'\]"):
         configure("report", {"epoch": 3})
+
+
+def test_a_training_begins_with_the_weights_that_are_named(tmp_path: Path) -> None:
+    first = Siamese(MODEL)
+    save_checkpoint(tmp_path / "first", first, MODEL)
+    begun = loop.begin(MODEL, replace(QUICK, start=str(tmp_path / "first")))
+    for name, value in weights(first).items():
+        np.testing.assert_array_equal(weights(begun)[name], value, err_msg=name)
+    bundled = load_checkpoint(bundled_checkpoint())
+    assert weights(loop.begin(bundled.config, replace(QUICK, start="bundled"))).keys() == weights(bundled.model).keys()
+    with pytest.raises(UsageError, match="a model of another branch"):
+        loop.begin(replace(MODEL, branch="invariant"), replace(QUICK, start=str(tmp_path / "first")))
+    with pytest.raises(NotFoundError):
+        loop.begin(MODEL, replace(QUICK, start=str(tmp_path / "none")))

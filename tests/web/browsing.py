@@ -10,7 +10,7 @@ import pytest
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra 'dev'")
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-WAIT = 60_000  # ms; a busy machine is slow, not wrong
+WAIT = 600_000  # ms; a busy machine is slow, not wrong
 
 
 class Tab:

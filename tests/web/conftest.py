@@ -36,7 +36,7 @@ def serving(workspace: Workspace, **options: object) -> Iterator[httpx.Client]:
         while not server.started and thread.is_alive():
             time.sleep(0.01)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=600, trust_env=False) as client:
             client.covsearch, client.server = app, server  # type: ignore[attr-defined]
             yield client
         server.should_exit = True

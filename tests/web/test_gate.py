@@ -15,7 +15,7 @@ from covsearch.workspace import Workspace
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(600):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -26,7 +26,7 @@ def run(test: Callable[[Gate, threading.Event], Awaitable[None]]) -> None:
 
     async def whole() -> None:
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(600):
                 await test(gate, go)
         finally:
             go.set()
@@ -103,7 +103,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, list[str]]:
 
     def find(_: api.Index, text: str, limit: int = 20) -> list[object]:
         begun.append(text)
-        go.wait(60)
+        go.wait(600)
         return []
 
     monkeypatch.setattr(api.Index, "find", find)
@@ -124,7 +124,7 @@ def test_a_full_server_says_when_to_come_back_and_forgets_who_left(
     gate = page.covsearch.app.state.gate  # type: ignore[attr-defined]
 
     async def whole() -> None:
-        async with httpx.AsyncClient(base_url=page.base_url, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=page.base_url, timeout=600, trust_env=False) as client:
             first = asyncio.ensure_future(client.get("/api/find?q=first"))
             await until(lambda: begun == ["first"])
             leaves = asyncio.ensure_future(client.get(path))
@@ -167,7 +167,7 @@ def test_quick_questions_do_not_wait_behind_aligned_ones(
     gate = page.covsearch.app.state.aligning  # type: ignore[attr-defined]
 
     async def whole() -> None:
-        async with httpx.AsyncClient(base_url=page.base_url, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=page.base_url, timeout=600, trust_env=False) as client:
             both = [asyncio.ensure_future(client.get("/api/query?id=P_1")) for _ in range(2)]
             await until(lambda: gate.inside == 2 and len(begun) == 1)
             for quick in ("/performances/P_2", "/api/query?id=P_2&rerank=head", "/api/find?q=a", "/"):
@@ -193,7 +193,7 @@ def test_who_leaves_a_stream_is_forgotten(
     gate = page.covsearch.app.state.aligning  # type: ignore[attr-defined]
 
     async def whole() -> None:
-        async with httpx.AsyncClient(base_url=page.base_url, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=page.base_url, timeout=600, trust_env=False) as client:
             first = asyncio.ensure_future(client.get("/api/query?id=P_2"))
             await until(lambda: begun == ["P_2"])
             async with client.stream("GET", "/events/P_1"):

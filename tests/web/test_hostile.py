@@ -138,7 +138,7 @@ REQUESTS = {
 
 def talk(page: httpx.Client, request: bytes) -> tuple[int, bytes, bytes]:
     """Status, headers and body of what comes back."""
-    with socket.create_connection(("127.0.0.1", page.base_url.port), timeout=60) as talking:
+    with socket.create_connection(("127.0.0.1", page.base_url.port), timeout=600) as talking:
         received = b""
         with contextlib.suppress(ConnectionError):  # it answered, and hung up before all was said
             talking.sendall(request)
@@ -177,7 +177,7 @@ def test_a_file_named_like_an_id_is_not_read(page: httpx.Client) -> None:
 
 
 def test_a_request_that_never_ends_holds_no_place(page: httpx.Client) -> None:
-    with socket.create_connection(("127.0.0.1", page.base_url.port), timeout=60) as slow:
+    with socket.create_connection(("127.0.0.1", page.base_url.port), timeout=600) as slow:
         slow.sendall(b"GET /api/query?id=P_1 HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
         assert page.get("/metrics").text.splitlines()[-1] == "covsearch_questions 0"
         assert page.get("/api/query?id=P_1").status_code == 200

@@ -40,11 +40,11 @@ def started(workspace: Workspace, *words: str) -> Iterator[tuple[subprocess.Pope
 
 def test_the_command_serves_until_it_is_told_to_stop(small: Workspace) -> None:
     with started(small) as (running, url):
-        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=600) as client:
             assert client.get("/healthz").json() == {"status": "ok"}
             assert len(client.get("/api/query?id=P_1").json()["matches"]) == 5
         running.send_signal(signal.SIGTERM)
-        assert running.wait(60) in (0, -signal.SIGTERM)
+        assert running.wait(600) in (0, -signal.SIGTERM)
         assert running.stderr
         said = running.stderr.read()
         assert re.search(r"GET /api/query 200 \d\.\d{3} s \d+ bytes", said)
@@ -54,9 +54,9 @@ def test_the_command_serves_until_it_is_told_to_stop(small: Workspace) -> None:
 def test_the_token_may_come_from_the_environment(small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COVSEARCH_TOKEN", "hush")
     with started(small) as (_, url):
-        assert httpx.get(url, trust_env=False, timeout=60).status_code == 401
+        assert httpx.get(url, trust_env=False, timeout=600).status_code == 401
         bearer = {"authorization": "Bearer hush"}
-        assert httpx.get(url, trust_env=False, timeout=60, headers=bearer).status_code == 200
+        assert httpx.get(url, trust_env=False, timeout=600, headers=bearer).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "music.example.org"])
@@ -138,15 +138,15 @@ def test_what_runs_is_finished_when_the_server_stops(
 
     def find(*_: object) -> list[object]:
         begun.set()
-        go.wait(60)
+        go.wait(600)
         return []
 
     monkeypatch.setattr(api.Index, "find", find)
     page, answers = served(small), []
     asking = threading.Thread(target=lambda: answers.append(page.get("/api/find?q=a").status_code))
     asking.start()
-    assert begun.wait(60)
+    assert begun.wait(600)
     page.server.should_exit = True  # type: ignore[attr-defined]
     threading.Timer(0.3, go.set).start()
-    asking.join(60)
+    asking.join(600)
     assert answers == [200]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.studies.hybrid_study.runs import CNN
+from covsearch.evaluate.significance import holm
 
 NOTES = """
 Mean ± standard deviation over seeds [95 % interval of the mean, Student's t]. Within a seed all models have the same
@@ -81,15 +82,6 @@ def _differences(differences: dict[str, Any]) -> list[str]:
 
 def _signed(value: dict[str, float]) -> str:
     return f"{value['mean']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
-
-
-def holm(p: list[float]) -> list[float]:
-    """Holm's step-down adjustment of p values, in their own order (Holm 1979)."""
-    adjusted, worst = [0.0] * len(p), 0.0
-    for rank, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
-        worst = max(worst, min(1.0, (len(p) - rank) * p[i]))
-        adjusted[i] = worst
-    return adjusted
 
 
 def answer(found: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from covsearch.ranking.nearest import Ranking
 
 
 class LocalVectors(Collection):
-    """In memory, searched with FAISS (:mod:`covsearch.index.flat`)."""
+    """In memory, or of many performances on the disk, searched with FAISS (:mod:`covsearch.index.searched`)."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -25,6 +25,11 @@ class LocalVectors(Collection):
         """Of the generation."""
         return self.flat.head
 
+    @property
+    def exact(self) -> bool:
+        """Of a flat index."""
+        return self.flat.exact
+
     def __len__(self) -> int:
         return len(self.pids)
 
@@ -33,5 +38,5 @@ class LocalVectors(Collection):
         return self.flat.vectors[np.asarray(rows, dtype=np.int64)]
 
     def search(self, vector: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
-        """The `k` nearest rows; see :meth:`covsearch.index.flat.FlatIndex.rank`."""
+        """The `k` nearest rows; see :class:`covsearch.index.flat.FlatIndex` and :mod:`covsearch.index.fastscan`."""
         return self.flat.rank(vector, k, exclude=exclude)

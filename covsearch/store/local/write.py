@@ -5,31 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from covsearch import __version__
 from covsearch.db.write import write_catalogue
-from covsearch.index.collection import write_collection
+from covsearch.index.collection import read_searched_vectors, write_collection
 from covsearch.index.collection_calibration import write_collection_calibration
-from covsearch.index.flat import recipe
-from covsearch.index.generation import Generation
+from covsearch.index.generation import Generation, follow_current, read_generation
 from covsearch.index.manifest import FORMAT, Manifest
 from covsearch.index.parts import write_part
 from covsearch.index.publish import draft
+from covsearch.index.searched import SearchedVectors, is_flat
 from covsearch.store.protocols import Contents
 from covsearch.workspace import Workspace
 
 
 def write_generation(workspace: Workspace, contents: Contents) -> Generation:
     """Write `contents` beside what is there and switch to it; the caller holds the lock."""
+    before = _learned_before(workspace) if contents.grown else None
     with draft(workspace) as new:
-        write_collection(new.folder, contents.names, contents.vectors, contents.head)
+        recipe = write_collection(new.folder, contents.names, contents.vectors, contents.head, before=before)
         for name, part in contents.parts.items():
             write_part(new.folder, name, part, contents.names)
         write_catalogue(new.database, contents.performances, contents.origins)
         write_model(new.folder / "model", contents.model_files)
         if contents.calibration is not None:
             write_collection_calibration(new.folder / "model", contents.calibration)
-        return new.publish(_manifest(contents))
+        return new.publish(_manifest(contents, recipe))
+
+
+def _learned_before(workspace: Workspace) -> SearchedVectors | None:
+    """The vectors of the current generation, where their index has learned something."""
+    current = read_generation(workspace, *follow_current(workspace))
+    flat = is_flat(current.manifest.recipe, current.manifest.dim)
+    return None if flat else read_searched_vectors(current)
 
 
 def write_model(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -38,7 +47,7 @@ def write_model(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
-def _manifest(contents: Contents) -> Manifest:
+def _manifest(contents: Contents, recipe: dict[str, Any]) -> Manifest:
     """All but the files, which the draft knows."""
     return Manifest(
         format=FORMAT,
@@ -51,7 +60,7 @@ def _manifest(contents: Contents) -> Manifest:
         model=contents.model,
         features=contents.features,
         frame_rate=contents.frame_rate,
-        recipe=recipe(contents.head.dim),
+        recipe=recipe,
         parts={name: part.settings for name, part in contents.parts.items()},
         source=contents.source,
         files={},

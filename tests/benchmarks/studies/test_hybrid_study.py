@@ -17,7 +17,7 @@ from songs import make_song
 from benchmarks import provenance, readme_table
 from benchmarks.studies.hybrid_study import __main__ as study
 from benchmarks.studies.hybrid_study import summary
-from benchmarks.studies.hybrid_study.report import answer, holm, markdown
+from benchmarks.studies.hybrid_study.report import answer, markdown
 from benchmarks.studies.hybrid_study.runs import CNN, VARIANTS, Material, accuracy, best_threshold, configured
 from benchmarks.studies.hybrid_study.summary import detectable, paired, power, roughness, spread, summarise
 from benchmarks.studies.hybrid_study.synthetic import Recipe, choose_songs, draw_keys, write_collection
@@ -84,11 +84,6 @@ def test_roughness_of_a_zigzag_and_of_the_first_epochs() -> None:
     zigzag = [0.6, 0.7] * 8
     assert roughness(zigzag) == pytest.approx(0.2)  # every bend is twice a step
     assert roughness([5.0, -5.0, 5.0, *zigzag[3:]]) == roughness(zigzag)  # the first three epochs do not count
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.6]) == [1.0, 1.0]
 
 
 @given(st.integers(0, 10**6), st.integers(2, 30))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from published import unit_vectors
 
 from benchmarks.studies.reranking import local_scaling, markdown, rankings, window_distances
-from covsearch.evaluate.retrieval import rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import rank_covers, retrieval_metrics
 from covsearch.index.head import Head
 from covsearch.index.windows import chamfer
 

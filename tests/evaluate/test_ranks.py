@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, label_ranking_average_preci
 
 from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import bootstrap_means, percentile_interval
-from covsearch.evaluate.retrieval import Distances, Ranks, rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import Distances, Ranks, rank_covers, retrieval_metrics
 
 Table = NDArray[np.float64]
 
@@ -140,7 +140,7 @@ def test_equals_scikit_learn_without_ties(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_pytorch_metric_learning_on_vectors(seed: int) -> None:
     torch = pytest.importorskip("torch")
-    calculators = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator", reason="the extra 'train'")
+    calculators = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator", reason="of dev")
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((60, 8))
     work = rng.integers(25, size=60)

@@ -43,6 +43,8 @@ class Ranks:
         At which each of these covers was found.
     collection : int
         N, the query included.
+    nearest_other : NDArray[float64], shape (Q,)
+        Distance of each query's nearest non-cover; infinite where there is none.
     """
 
     query: NDArray[np.int64]
@@ -51,6 +53,7 @@ class Ranks:
     rank: NDArray[np.int64]
     distance: NDArray[np.float64]
     collection: int
+    nearest_other: NDArray[np.float64]
 
     @property
     def start(self) -> NDArray[np.int64]:
@@ -69,10 +72,36 @@ class Ranks:
         sums: NDArray[np.float64] = np.add.reduceat(nth / self.rank, self.start)
         return sums / self.covers
 
+    def normalised_rank(self) -> NDArray[np.float64]:
+        """How far each query's covers stand from the top, (Q,) in [0, 1): 0 is best, chance is about one half.
+
+        With n = N - 1 performances to rank and R covers at the ranks r_i it is (Σ r_i - R (R + 1) / 2) / (n R).
+
+        References
+        ----------
+        Müller, Müller, Squire, Marchand-Maillet, Pun, "Performance evaluation in content-based image retrieval:
+        overview and proposals", Pattern Recognition Letters 22 (2001), the normalised average rank.
+        """
+        sums: NDArray[np.int64] = np.add.reduceat(self.rank, self.start)
+        return (sums / self.covers - (self.covers + 1) / 2) / (self.collection - 1)
+
     def found(self, k: int) -> NDArray[np.int64]:
         """How many of each query's covers are among the first `k`, (Q,)."""
         found: NDArray[np.int64] = np.add.reduceat((self.rank <= k).astype(np.int64), self.start)
         return found
+
+    def take(self, which: NDArray[np.int64]) -> Ranks:
+        """The ranks of the queries at the places `which`, (q,), in that order."""
+        rows = np.concatenate([np.arange(self.start[k], self.start[k] + self.covers[k]) for k in which.tolist()])
+        return Ranks(
+            self.query[which],
+            self.work[which],
+            self.covers[which],
+            self.rank[rows],
+            self.distance[rows],
+            self.collection,
+            self.nearest_other[which],
+        )
 
     def recall_curve(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Every rank k at which recall@k rises, ascending, and the mean recall there; both (K,), ending at 1."""
@@ -126,8 +155,16 @@ def rank_covers(
         rows = checked(distances(some), (len(some), len(codes)))
         found += [_ranks_of_one(row, codes == codes[q], q) for q, row in zip(some.tolist(), rows, strict=True)]
         progress(stage, k + len(some), len(queries))
-    ranks, covers = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Ranks(queries, codes[queries], size[queries] - 1, ranks, covers, len(codes))
+    ranks, covers, others = zip(*found, strict=True)
+    return Ranks(
+        queries,
+        codes[queries],
+        size[queries] - 1,
+        np.concatenate(ranks),
+        np.concatenate(covers),
+        len(codes),
+        np.array(others),
+    )
 
 
 def checked(block: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -147,8 +184,8 @@ def checked(block: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.fl
 
 def _ranks_of_one(
     distance: NDArray[np.float64], same: NDArray[np.bool_], query: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Ranks and distances, both (R,), of the covers of `query`.
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Ranks and distances, both (R,), of the covers of `query`, and the distance of its nearest non-cover.
 
     From the distances (N,) to the collection and which performances are of its work (N,).
     """
@@ -159,7 +196,7 @@ def _ranks_of_one(
     # a non-cover goes before the first cover that is not nearer, and so before all that follow
     before = np.bincount(np.searchsorted(covers, others, side="left"), minlength=len(covers) + 1)
     ranks: NDArray[np.int64] = np.cumsum(before[:-1]) + np.arange(1, len(covers) + 1)
-    return ranks, covers
+    return ranks, covers, float(others.min(initial=np.inf))
 
 
 @dataclass(frozen=True)
@@ -174,6 +211,8 @@ class RetrievalMetrics:
         Mean and median rank of the first cover, from 1.
     mrr : float
         Mean of 1 / rank of the first cover.
+    nar : float
+        Mean normalised average rank, see :meth:`Ranks.normalised_rank`.
     p1, p10 : float
         Share of covers among the first 1 and 10; a query with R < 10 covers has at most R / 10.
     recall : mapping of int to float
@@ -184,6 +223,7 @@ class RetrievalMetrics:
     mr1: float
     median_rank: float
     mrr: float
+    nar: float
     p1: float
     p10: float
     recall: Mapping[int, float]
@@ -202,6 +242,7 @@ def retrieval_metrics(ranks: Ranks) -> RetrievalMetrics:
         mr1=float(ranks.first.mean()),
         median_rank=float(np.median(ranks.first)),
         mrr=float((1 / ranks.first).mean()),
+        nar=float(ranks.normalised_rank().mean()),
         p1=float((ranks.first == 1).mean()),
         p10=float(ranks.found(10).mean() / 10),
         recall={k: float((ranks.found(k) / ranks.covers).mean()) for k in RECALL_AT},

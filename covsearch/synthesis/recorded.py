@@ -1,0 +1,133 @@
+"""Real recordings of songs: a bass and a treble chroma, mixed and changed by chance into what HPCP might show.
+
+What is sung over a chord, drummed and mixed cannot be invented from a chart. NNLS chroma of the recording has it, but
+not HPCP's overtones, noise and compression. These are drawn anew for every cover, over wide ranges, because nobody
+knows them of the next recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.errors import ArtefactError, NotFoundError
+
+Recording = NDArray[np.float32]
+"""(T, 2, 12): bass and treble, from C on, at 2.69 frames/s."""
+
+GROUP = "chroma"
+_TO_C = -3  # columns begin with A
+_SHORTEST, _LONGEST = 60, 6000  # frames: 22 s, 37 minutes
+_SPARE = 1.3  # a slower tempo needs more frames than are wanted
+_TEMPO_SPREAD = 0.1  # standard deviation of log tempo
+_MOST = 10_000  # recordings
+
+
+def read_recordings(path: Path) -> dict[str, Recording]:
+    """NNLS chroma of recordings, by their ids; those too short or too long, or not finite, are left out.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 as ``billboard_chroma.h5`` has it: ``chroma/<id>``, floats (T, 24), bass then treble, each from A on, at
+        2.69 frames/s; the attribute ``frame_rate`` says so.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not there.
+    ArtefactError
+        When it is no such file, or none of its recordings can be used.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise NotFoundError(f"{path} is not there; expected HDF5 with NNLS chroma of recordings")
+    try:
+        with h5py.File(path) as file:
+            rate, group = file.attrs.get("frame_rate"), file.get(GROUP)
+            if not isinstance(group, h5py.Group) or not _is_slow(rate) or len(group) > _MOST:
+                raise ArtefactError(
+                    f"{path}: expected a group {GROUP!r} of at most {_MOST:,} recordings, and a frame_rate of "
+                    f"{SLOW_RATE:.2f}; got {sorted(file)[:5]} and {rate!r}"
+                )
+            found = {name: _read(group, name) for name in group}
+    except OSError as e:
+        raise ArtefactError(f"{path}: cannot be read as HDF5: {e}") from e
+    usable = {name: recording for name, recording in found.items() if recording is not None}
+    if not usable:
+        raise ArtefactError(f"{path}: none of its {len(found)} recordings is (T, 24) floats of 22 s to 37 minutes")
+    return usable
+
+
+def _is_slow(rate: object) -> bool:
+    return isinstance(rate, float | np.floating) and abs(float(rate) / SLOW_RATE - 1) < 0.01
+
+
+def _read(group: Any, name: str) -> Recording | None:
+    import h5py
+
+    link = group.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink):  # another file's, or a place of its own
+        return None
+    data = group[name]
+    if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.ndim != 2 or data.shape[1] != 24:
+        return None
+    if not _SHORTEST <= data.shape[0] <= _LONGEST:
+        return None
+    chroma = data[()].astype(np.float32).reshape(-1, 2, 12)
+    if not np.isfinite(chroma).all() or chroma.min() < 0 or not chroma.any():
+        return None
+    return np.ascontiguousarray(np.roll(chroma, _TO_C, axis=2))
+
+
+def recorded_cover(
+    recording: Recording, rng: np.random.Generator, *, frames: int | None = None, semitones: int = 0
+) -> NDArray[np.float32]:
+    """A stretch of a recording as HPCP might show it.
+
+    Parameters
+    ----------
+    recording : NDArray[float32], shape (T, 2, 12)
+    rng : numpy.random.Generator
+        The same state gives the same stretch.
+    frames : int, optional
+        At most so many; by default the whole.
+    semitones : int
+        How far it is transposed up.
+
+    Returns
+    -------
+    NDArray[float32], shape (L, 12)
+        Unit frames at 2.69 frames/s.
+    """
+    wanted = len(recording) if frames is None else min(len(recording), int(frames * _SPARE))
+    start = int(rng.integers(len(recording) - wanted + 1))
+    bass, treble = recording[start : start + wanted].swapaxes(0, 1)
+    energy = rng.uniform(0.4, 1.3) * treble + rng.uniform(0.1, 1.0) * bass
+    # of every note the third and the fifth harmonic: a fifth and a major third above
+    energy = (
+        energy + rng.uniform(0, 0.35) * np.roll(energy, 7, axis=1) + rng.uniform(0, 0.15) * np.roll(energy, 4, axis=1)
+    )
+    leak = rng.uniform(0, 0.06)
+    energy = (1 - 2 * leak) * energy + leak * (np.roll(energy, 1, axis=1) + np.roll(energy, -1, axis=1))
+    energy = energy * np.exp(rng.normal(0, 0.15, 12))  # the mix favours some pitches
+    energy = energy / (energy.max(axis=1).mean() + 1e-9)
+    energy = energy + rng.uniform(0, 0.12) * rng.standard_exponential(energy.shape) + rng.uniform(0.001, 0.08)
+    energy = energy ** rng.uniform(0.5, 1.1)
+    energy = energy / np.sqrt(np.square(energy).sum(axis=1, keepdims=True))
+    length = max(1, round(len(energy) * float(np.exp(rng.normal(0, _TEMPO_SPREAD)))))
+    at = np.linspace(0, len(energy) - 1, length)
+    columns = [np.interp(at, np.arange(len(energy)), column) for column in np.roll(energy, semitones, axis=1).T]
+    return np.stack(columns, axis=1).astype(np.float32)[:frames]
+
+
+def recordings_of(songs: Iterable[str], recordings: Mapping[str, Recording]) -> dict[str, Recording]:
+    """The recordings of songs, by the songs' names, whose last part without a suffix is the recording's id."""
+    named = {name: recordings.get(PurePosixPath(name).stem) for name in songs}
+    return {name: recording for name, recording in named.items() if recording is not None}
