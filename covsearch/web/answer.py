@@ -19,7 +19,7 @@ COLUMNS = ("rank", "pid", "title", "artist", "year", "cover_probability", "predi
 
 
 @dataclass(frozen=True)
-class Question:
+class Subject:
     """What an answer's page is about, and its addresses.
 
     Attributes
@@ -39,15 +39,15 @@ class Question:
     compare: str
 
 
-def of_index(facts: dict[str, Any]) -> Question:
+def of_index(facts: dict[str, Any]) -> Subject:
     """The question of a performance in the index."""
     name = quote(facts["pid"], safe="")
-    return Question(
+    return Subject(
         facts, f"/performances/{name}", f"/events/{name}", f"/compare?a={name}&b=", f"/api/compare?a={name}&b="
     )
 
 
-def shown(found: QueryResult, view: View, question: Question) -> dict[str, Any]:
+def rows_shown(found: QueryResult, view: View, question: Subject) -> dict[str, Any]:
     """What the answer's template needs: the sentence, and the rows of the view's page."""
     matches = found.to_dicts()
     rows = view.rows(matches)

@@ -13,7 +13,7 @@ from covsearch.answers import QueryResult
 from covsearch.compare import Comparison
 from covsearch.errors import CovsearchError
 from covsearch.ranking import COSINE
-from covsearch.web.answer import as_file, event, of_index, shown
+from covsearch.web.answer import as_file, event, of_index, rows_shown
 from covsearch.web.asking import aligning, asked, index_of, inside, known
 from covsearch.web.receive import options_of
 from covsearch.web.rendering import page, piece
@@ -119,4 +119,4 @@ def _ask(request: Request, id_: str, top: int, stage: str | None) -> QueryResult
 
 def _shown(found: QueryResult, view: View) -> dict[str, Any]:
     assert found.query is not None  # it was asked by an id
-    return shown(found, view, of_index(found.query.to_dict()))
+    return rows_shown(found, view, of_index(found.query.to_dict()))

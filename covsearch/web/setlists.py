@@ -15,7 +15,7 @@ from covsearch.web.asking import index_of
 from covsearch.web.described import FAILURES, FORM
 from covsearch.web.receive import options_of
 from covsearch.web.rendering import page
-from covsearch.web.uploads import Rate, heard, listened_of
+from covsearch.web.uploads import Rate, answer_file, listened_of
 from covsearch.web.waiting import job_of, jobs_of, waiting
 
 router = APIRouter(responses=FAILURES)
@@ -51,7 +51,7 @@ async def api_setlist(request: Request, frame_rate: Rate = None) -> dict[str, An
     def ask(index: Index, listened: Listened) -> dict[str, Any]:
         return index.setlist(listened, progress=silent).to_dict()
 
-    return await heard(request, frame_rate, ask)
+    return await answer_file(request, frame_rate, ask)
 
 
 def _as(format: str, key: str, found: Setlist) -> Response:

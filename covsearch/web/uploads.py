@@ -15,7 +15,7 @@ from covsearch.errors import CovsearchError, UsageError
 from covsearch.listened import Listened
 from covsearch.progress import Progress
 from covsearch.web import picture as drawing
-from covsearch.web.answer import Question, as_file, event, shown
+from covsearch.web.answer import Subject, as_file, event, rows_shown
 from covsearch.web.asking import aligning, asked, index_of, known
 from covsearch.web.described import FAILURES, FORM
 from covsearch.web.jobs import StoppedError
@@ -59,7 +59,7 @@ async def upload_page(request: Request, key: str, view: Annotated[View, Query()]
         return as_file(found, view)
     return page(
         "performance.html",
-        **shown(found, view, _question(key, listened)),
+        **rows_shown(found, view, _question(key, listened)),
         settled=settled or not found.calibrated,
         setlist=f"/uploads/{key}/setlist",
     )
@@ -74,7 +74,9 @@ async def upload_events(request: Request, key: str, view: Annotated[View, Query(
         yield event("aligning", "")
         try:
             found = await aligning(request).run(lambda: index.query(listened, top=view.top))
-            yield event("answer", piece("answer.html", **shown(found, view, _question(key, listened)), settled=True))
+            yield event(
+                "answer", piece("answer.html", **rows_shown(found, view, _question(key, listened)), settled=True)
+            )
         except CovsearchError as e:
             yield event("problem", str(e))
 
@@ -114,10 +116,10 @@ async def api_query_file(
     def ask(index: Index, listened: Listened) -> dict[str, Any]:
         return index.query(listened, top=top, rerank=rerank, candidates=candidates).to_dict()
 
-    return await heard(request, frame_rate, ask)
+    return await answer_file(request, frame_rate, ask)
 
 
-async def heard(request: Request, frame_rate: float | None, ask: Any) -> dict[str, Any]:
+async def answer_file(request: Request, frame_rate: float | None, ask: Any) -> dict[str, Any]:
     """What `ask` says of the index and the file that a request brings; a client that leaves ends it."""
     received, index, left = await receive(request), index_of(request), threading.Event()
 
@@ -167,8 +169,8 @@ def _rate(text: str) -> float | None:
         raise UsageError(f"expected frames a second as a number, not {text[:50]!r}") from None
 
 
-def _question(key: str, listened: Listened) -> Question:
+def _question(key: str, listened: Listened) -> Subject:
     here = f"/uploads/{key}"
-    return Question(
+    return Subject(
         listened.performance.to_dict(), here, f"{here}/events", f"{here}/compare?b=", f"/api{here}/compare?b="
     )
