@@ -107,3 +107,9 @@ def chromium() -> Iterator[object]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
         browser.close()
+
+
+def find_groups(page: httpx.Client) -> None:
+    """Wait until the server has its groups: until then it answers 202."""
+    while page.get("/api/groups").status_code == 202:
+        time.sleep(0.1)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from web.conftest import find_groups
 
 from covsearch import api
 from covsearch.workspace import Workspace
@@ -147,6 +148,7 @@ def test_the_description_is_whole_and_has_examples_that_work(page: httpx.Client)
         place = told
         for name in reference.removeprefix("#/").split("/"):
             place = place[name]
+    find_groups(page)
     operations = [(path, name, one) for path, methods in told["paths"].items() for name, one in methods.items()]
     named = [operation["operationId"] for _, _, operation in operations]
     assert len(set(named)) == len(named)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import httpx
 import pytest
+from web.conftest import find_groups
 
 from covsearch import api
 from covsearch.cli.serve import serve
@@ -37,6 +38,7 @@ def test_it_names_every_address_of_the_description(page: httpx.Client) -> None:
     named = [re.split(r"[?]|P_22$", one)[0] for row in rows for one in re.findall(r"`([^`]+)`", row)]
     assert set(named) == told - {"/api/setlist"} | {"/openapi.json"}
     assert "| POST `/api/setlist` " in TEXT
+    find_groups(page)
     for row in rows:
         for address in re.findall(r"`([^`]+)`", row):
             has = not address.startswith("/audio/")  # features cannot be heard: tests/web/test_sound.py
