@@ -5,6 +5,7 @@ What is heavy (torch, FAISS, SQL) is imported when a method needs it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from covsearch.dataset.performance import Performance
     from covsearch.db.found import Found
     from covsearch.groups import Groups
+    from covsearch.listened import Listened
     from covsearch.refresh import UpdateReport
     from covsearch.search import Searcher
     from covsearch.setlist import Setlist
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from covsearch.update import AddReport, RemoveReport
     from covsearch.verify import Verification
 
-    Asked = str | Path | Sequence[str | Path] | NDArray[Any] | Mapping[str, ArrayLike]
+    Asked = str | Path | Sequence[str | Path] | NDArray[Any] | Mapping[str, ArrayLike] | Listened
 
 T = TypeVar("T")
 
@@ -80,8 +82,8 @@ class Index:
         ----------
         asked : str, Path, sequence of these, array or mapping
             An id in the index; the path of an audio file, or of an HDF5 feature file or several of one performance; or
-            chroma of shape (T, 12), by feature name where the model sees several. A string is an id if the index has
-            it, else a file.
+            chroma of shape (T, 12), by feature name where the model sees several; or what :meth:`listen` gave. A string
+            is an id if the index has it, else a file.
         frame_rate : float, optional
             Frames/s of a file or an array; an array needs it.
         top : int
@@ -102,8 +104,10 @@ class Index:
             if frame_rate is not None:
                 raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
             return self._searcher(windows).query(asked, **wanted)
-        from covsearch.outside import query_chroma, query_files
+        from covsearch.outside import query_chroma, query_files, query_listened
 
+        if hasattr(asked, "question"):
+            return self._outside(windows, query_listened, asked, **wanted)
         if isinstance(asked, (str, Path)):
             asked = [asked]
         if isinstance(asked, Mapping) or hasattr(asked, "__array__"):
@@ -120,34 +124,41 @@ class Index:
         ----------
         vector : NDArray[float32], shape (D,)
             Of unit length, as :func:`covsearch.embed` gives it; of the dimension of the index, 128 of models of ours.
-        model : str
-            Fingerprint of the model that made it; of foreign vectors the name of their file.
-        top : int
-
-        Raises
-        ------
-        UsageError
-            When the vector is not of unit length.
-        ArtefactError
-            When it is another model's, is not finite or has another shape.
+        model, top
+            As for :meth:`covsearch.search.Searcher.query_vector`, whose errors it raises.
         """
         return self._searcher().query_vector(vector, model=model, top=top)
 
-    def compare(self, a: str | Path, b: str | Path, *, frame_rate: float | None = None) -> Comparison:
-        """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
-        from covsearch.compare import compare, compare_in
+    def listen(
+        self,
+        file: str | Path,
+        *,
+        frame_rate: float | None = None,
+        keep: bool = True,
+        **more: Any,
+    ) -> Listened:
+        """Hear a file once, to ask :meth:`query`, :meth:`compare` and :meth:`setlist` with it.
 
+        Decoded audio is kept in the workspace's cache unless `keep` is false. `frame_rate` and `more` are those of
+        :func:`covsearch.outside.listen_to_files`.
+        """
+        from covsearch.outside import listen_to_files
+
+        cache = self.workspace.cache if keep else None
+        return self._outside(False, listen_to_files, [expanded(file)], cache=cache, frame_rate=frame_rate, **more)
+
+    def compare(self, a: str | Path | Listened, b: str | Path, *, frame_rate: float | None = None) -> Comparison:
+        """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
+        from covsearch.compare import compare, compare_in, compare_listened
+
+        if not isinstance(a, (str, Path)):
+            return self._outside(None, compare_listened, a, b=str(b))
         if isinstance(a, str) and isinstance(b, str) and frame_rate is None and a in self and b in self:
             return compare_in(self._searcher(None), a, b)
         return compare(self.workspace, str(a), str(b), frame_rate)
 
     def audio(self, id_: str) -> Path | None:
         """The audio file of a performance; None where it was indexed from something else, or is not there any more.
-
-        Parameters
-        ----------
-        id_ : str
-            As the index calls it.
 
         Raises
         ------
@@ -163,7 +174,7 @@ class Index:
 
     def setlist(
         self,
-        recording: str | Path | ArrayLike | Mapping[str, ArrayLike],
+        recording: str | Path | ArrayLike | Mapping[str, ArrayLike] | Listened,
         *,
         frame_rate: float | None = None,
         progress: Progress = silent,
@@ -173,7 +184,7 @@ class Index:
         Parameters
         ----------
         recording : str, Path, array or mapping
-            A file; or chroma of shape (T, 12), by feature name where the model sees several.
+            A file or what :meth:`listen` gave; or chroma of shape (T, 12), by feature name if the model sees several.
         frame_rate : float, optional
             Frames/s; an array needs it, and a file that declares none.
         progress : Progress
@@ -196,6 +207,12 @@ class Index:
         from covsearch.groups import find_groups
 
         return find_groups(self._searcher(), alarms, progress)
+
+    @property
+    def state(self) -> str:
+        """Another text whenever another generation or other corrections hold: for who keeps what was answered."""
+        said = self._store.corrections().encode()
+        return f"{self._store.current()}-{hashlib.sha256(said).hexdigest()[:12]}"
 
     @property
     def corrections(self) -> Corrections:
@@ -253,15 +270,8 @@ class Index:
         from covsearch.update import add_performances
 
         found = [expanded(path) for path in paths]
-        return add_performances(
-            self.workspace,
-            found,
-            subset=subset,
-            strict=strict,
-            frame_rate=frame_rate,
-            metadata=expanded(metadata),
-            progress=progress,
-        )
+        wanted: dict[str, Any] = {"subset": subset, "frame_rate": frame_rate, "metadata": expanded(metadata)}
+        return add_performances(self.workspace, found, strict=strict, progress=progress, **wanted)
 
     def update(
         self,
@@ -360,7 +370,7 @@ class Index:
             self._opened = (current, windows is None or windows, searcher)
         return searcher
 
-    def _outside(self, windows: bool, ask: Callable[..., T], asked: Any, **wanted: Any) -> T:
+    def _outside(self, windows: bool | None, ask: Callable[..., T], asked: Any, **wanted: Any) -> T:
         """Ask with what the index's own model embeds; that is read from the same generation."""
         while True:
             searcher = self._searcher(windows)

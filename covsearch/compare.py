@@ -18,8 +18,9 @@ from covsearch.decision import word
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.audio import is_audio
 from covsearch.features.frames import means_of
+from covsearch.features.slow import slow_chroma
 from covsearch.index.chroma import Chroma
-from covsearch.index.windows import Passage, chamfer, passages
+from covsearch.index.windows import Passage, Windows, chamfer, passages
 from covsearch.ranking.alignment import ESSENTIA, Alignment, align
 from covsearch.ranking.scores import MOST_FRAMES
 from covsearch.search import Searcher
@@ -29,6 +30,10 @@ from covsearch.synthesis.suffixes import is_notation
 from covsearch.workspace import Workspace, expanded, is_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from covsearch.answers import QueryResult
+    from covsearch.listened import Listened
     from covsearch.sides import Side
 
 FRAMES = MOST_FRAMES  # of a track at most, as in a search; 25 minutes at 2.69 frames/s
@@ -67,6 +72,8 @@ class Comparison:
         As the search aligns its best candidates, in the key in which they fit best.
     rates : (float, float)
         Frames/s of either performance in `alignment`.
+    chroma : (NDArray[float32], NDArray[float32]), shapes (L, F) and (M, F)
+        Of either, as played, at these rates.
     similarity : float or None
         Chamfer similarity of their windows; None where the index has none.
     passages : tuple of Passage
@@ -86,6 +93,7 @@ class Comparison:
     distance: float
     alignment: Alignment
     rates: tuple[float, float]
+    chroma: tuple[NDArray[np.float32], NDArray[np.float32]]
     similarity: float | None
     passages: tuple[Passage, ...]
     generation: str
@@ -212,19 +220,58 @@ def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
     a, b = searcher.named(a), searcher.named(b)
     if a == b:
         raise UsageError(f"expected two performances, got {a} twice")
-    generation = searcher.generation
     if searcher.chroma is None:
-        own = generation.manifest.model
+        own = searcher.generation.manifest.model
         raise UsageError(f"comparing needs chroma, and the index has only foreign vectors ({own}): use `query`")
     rows = [searcher.collection.rows[pid] for pid in (a, b)]
-    performances = searcher.catalogue.get([a, b])
-    result = searcher.judge(a, b)
-    match = result[0]
-    (frames_a, frames_b), rates = _tracks(searcher.chroma.take(rows))
+    performances = searcher.performances([a, b])
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
+    return _judged(searcher, performances, searcher.judge(a, b), searcher.chroma.take(rows), windows)
+
+
+def compare_listened(searcher: Searcher, listened: Listened, b: str) -> Comparison:
+    """Compare a recording that was listened to with a performance of a generation that is open.
+
+    Parameters
+    ----------
+    searcher : Searcher
+    listened : Listened
+    b : str
+        As the index calls it.
+
+    Raises
+    ------
+    NotFoundError
+        When the index has no such performance.
+    UsageError
+        When another model built the index meanwhile.
+    """
+    listened.check(searcher)
+    b, question = searcher.named(b), listened.question
+    assert searcher.chroma is not None  # else there is no model that hears
+    assert question.chroma is not None
+    row = searcher.collection.rows[b]
+    heard = listened.heard
+    frames, rate = slow_chroma(heard.chroma, heard.checkpoint.config.features.names, heard.rate)
+    own = Chroma(frames, np.array([0, len(frames)]), np.array([rate]))
+    windows = [question.windows, searcher.windows.take([row])] if question.windows and searcher.windows else None
+    performances = [listened.performance, *searcher.performances([b])]
+    result = searcher.judge_question(question, b)
+    return _judged(searcher, performances, result, own + searcher.chroma.take([row]), windows)
+
+
+def _judged(
+    searcher: Searcher,
+    performances: Sequence[Performance],
+    result: QueryResult,
+    chroma: Chroma,
+    windows: Sequence[Windows] | None,
+) -> Comparison:
+    match, generation = result[0], searcher.generation
+    (frames_a, frames_b), rates = _tracks(chroma)
     return Comparison(
-        a=performances[a],
-        b=performances[b],
+        a=performances[0],
+        b=performances[1],
         cover_probability=cast(float, match.cover_probability),
         predicted=cast(bool, match.predicted),
         same_recording=match.same_recording,
@@ -234,6 +281,7 @@ def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
         distance=match.distance,
         alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
         rates=rates,
+        chroma=(frames_a, frames_b),
         similarity=chamfer(windows[0].vectors, windows[1].vectors) if windows else None,
         passages=passages(*windows) if windows else (),
         generation=generation.name,
@@ -294,6 +342,7 @@ def _compare_files(
         distance=judged.distance,
         alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
         rates=rates,
+        chroma=(frames_a, frames_b),
         similarity=None,
         passages=(),
         generation=searcher.generation.name if searcher else "",

@@ -156,6 +156,8 @@ class Groups(Sequence[Group]):
         What was looked through.
     ignored : tuple of str
         Full names, ``collection:id``, of performances that corrections name and the index has not.
+    singles : tuple of Performance
+        In no group.
     """
 
     groups: tuple[Group, ...]
@@ -165,6 +167,7 @@ class Groups(Sequence[Group]):
     generation: str
     model: str
     ignored: tuple[str, ...] = ()
+    singles: tuple[Performance, ...] = ()
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -210,7 +213,9 @@ def find_groups(searcher: Searcher, alarms: float = ALARMS, progress: Progress =
         When the index is damaged.
     """
     scope = Scope(searcher.collection, searcher.chroma, None, searcher.calibration)
-    links = find_links(scope, alarms, progress)
+    if alarms not in searcher.links:
+        searcher.links[alarms] = find_links(scope, alarms, progress)
+    links = searcher.links[alarms]
     said = ruling(searcher.catalogue, searcher.corrections)
     rows = searcher.collection.rows
     accepted = np.full(links.count, -1)
@@ -223,7 +228,10 @@ def find_groups(searcher: Searcher, alarms: float = ALARMS, progress: Progress =
     generation = searcher.generation
     groups = _groups(label, links, performances, accepted)
     agreement = _agreement(label.tolist(), performances)
-    return Groups(groups, len(names), alarms, agreement, generation.name, generation.manifest.model, said.ignored)
+    held = {member.performance.pid for group in groups for member in group.members}
+    singles = tuple(performance for performance in performances if performance.pid not in held)
+    model, ignored = generation.manifest.model, said.ignored
+    return Groups(groups, len(names), alarms, agreement, generation.name, model, ignored, singles)
 
 
 def _groups(

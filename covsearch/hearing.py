@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.collections.given import check_for_audio
+from covsearch.collections.pool import Alive, unasked
 from covsearch.collections.recording import read_recording
 from covsearch.collections.tags import Tags
 from covsearch.dataset.chroma import CHROMA
@@ -54,9 +55,10 @@ class HeardOutside:
 def hear_performance(
     checkpoint: Checkpoint,
     paths: Sequence[Path],
-    cache: Path,
+    cache: Path | None,
     frame_rate: float | None = None,
     index_rate: float = DATACOS_RATE,
+    alive: Alive = unasked,
 ) -> HeardOutside:
     """Read one performance's files.
 
@@ -65,12 +67,14 @@ def hear_performance(
     checkpoint : Checkpoint
     paths : sequence of Path
         A file of audio or of notes; or HDF5 files that hold all features of the model, in one file or in several.
-    cache : Path
-        The workspace's, for decoded audio.
+    cache : Path or None
+        The workspace's, for decoded audio; None keeps nothing.
     frame_rate : float, optional
         Frames/s of feature files, a possible one; by default what they or their collection declare.
     index_rate : float
         Of the files of the index that is asked, frames/s; without an index Da-TACOS's.
+    alive : Alive
+        As for :func:`covsearch.collections.pool.answers`, while audio is decoded.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def hear_performance(
     elif any(map(is_audio, paths)):
         check_for_audio(names, frame_rate)
         _check_one(paths, "audio", "all there is to hear")
-        chroma, rate, tags = read_recording(paths[0], cache)
+        chroma, rate, tags = read_recording(paths[0], cache, alive)
     else:
         files = {name: _file_with(name, paths) for name in names}
         rate = _declared_rate(checkpoint, files, index_rate) if frame_rate is None else frame_rate

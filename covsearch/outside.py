@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covsearch.answers import QueryResult
+from covsearch.collections.pool import Alive, unasked
 from covsearch.dataset.frame_rate import check_frame_rate
+from covsearch.dataset.performance import Performance
 from covsearch.errors import NotFoundError, UsageError
+from covsearch.listened import Listened
 from covsearch.search import Searcher
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from covsearch.hearing import HeardOutside
     from covsearch.models import Checkpoint
@@ -56,9 +58,8 @@ def query_files(
         As :meth:`covsearch.search.Searcher.query`, for an impossible frame rate, when the files say none and the
         index's model needs one, when they say two, and when they cannot be of the frame rate assumed of them.
     """
-    question, rate = _embed(searcher, paths, frame_rate, cache)
-    result = searcher.ask(question, top, candidates, rerank=rerank)
-    return replace(result, files=tuple(map(str, paths)), frame_rate=rate)
+    listened = listen_to_files(searcher, paths, cache=cache, frame_rate=frame_rate)
+    return query_listened(searcher, listened, top, candidates=candidates, rerank=rerank)
 
 
 def query_chroma(
@@ -91,20 +92,71 @@ def query_chroma(
     ArtefactError
         When the index's model is damaged.
     """
+    listened = listen_to_chroma(searcher, chroma, frame_rate)
+    return query_listened(searcher, listened, top, candidates=candidates, rerank=rerank)
+
+
+def query_listened(
+    searcher: Searcher,
+    listened: Listened,
+    top: int = 10,
+    *,
+    candidates: int | None = None,
+    rerank: str | None = None,
+) -> QueryResult:
+    """Rank the collection as covers of a recording that was listened to; see :func:`query_files`.
+
+    Raises
+    ------
+    UsageError
+        When another model built the index meanwhile, too.
+    """
+    listened.check(searcher)
+    result = searcher.ask(listened.question, top, candidates, rerank=rerank)
+    return replace(result, files=listened.files, frame_rate=listened.heard.rate)
+
+
+def listen_to_files(
+    searcher: Searcher,
+    paths: Sequence[Path],
+    *,
+    cache: Path | None,
+    frame_rate: float | None = None,
+    name: str | None = None,
+    alive: Alive = unasked,
+) -> Listened:
+    """Read one performance's files and embed it; parameters and errors are those of :func:`query_files`, and:
+
+    Parameters
+    ----------
+    cache : Path or None
+        None keeps no decoded audio.
+    name : str, optional
+        What the recording is called; by default as its file.
+    alive : Alive
+        As for :func:`covsearch.collections.pool.answers`, while audio is decoded.
+    """
+    heard = hear_files(searcher, paths, frame_rate, cache, alive)
+    files = (name,) if name else tuple(map(str, paths))
+    return Listened(heard, _embed_chroma(searcher, heard), heard.tags.performance(name or paths[0].name), files)
+
+
+def listen_to_chroma(
+    searcher: Searcher, chroma: ArrayLike | Mapping[str, ArrayLike], frame_rate: float | None, name: str = "array"
+) -> Listened:
+    """Check and embed one performance's chroma; parameters and errors are those of :func:`query_chroma`."""
     heard = hear_chroma(searcher, chroma, frame_rate)
-    question = _embed_chroma(searcher, heard.checkpoint, heard.chroma, heard.rate)
-    result = searcher.ask(question, top, candidates, rerank=rerank)
-    return replace(result, frame_rate=heard.rate)
+    return Listened(heard, _embed_chroma(searcher, heard), Performance(name, None), ())
 
 
-def _embed(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None, cache: Path) -> tuple[Question, float]:
-    """The question of a performance in files, and the frames/s at which they were read."""
-    heard = hear_files(searcher, paths, frame_rate, cache)
-    return _embed_chroma(searcher, heard.checkpoint, heard.chroma, heard.rate), heard.rate
-
-
-def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | None, cache: Path) -> HeardOutside:
-    """Read one performance's files; parameters and errors are those of :func:`query_files`."""
+def hear_files(
+    searcher: Searcher,
+    paths: Sequence[Path],
+    frame_rate: float | None,
+    cache: Path | None,
+    alive: Alive = unasked,
+) -> HeardOutside:
+    """Read one performance's files; parameters and errors are those of :func:`listen_to_files`."""
     for path in paths:
         if not path.is_file():
             raise NotFoundError(f"{path}: expected an audio file or an HDF5 feature file, there is none")
@@ -113,7 +165,7 @@ def hear_files(searcher: Searcher, paths: Sequence[Path], frame_rate: float | No
     from covsearch.hearing import hear_performance
 
     _, index_rate = searcher.generation.manifest.heard()
-    return hear_performance(_own_checkpoint(searcher), paths, cache, frame_rate, index_rate)
+    return hear_performance(_own_checkpoint(searcher), paths, cache, frame_rate, index_rate, alive)
 
 
 def hear_chroma(
@@ -131,15 +183,14 @@ def hear_chroma(
     return HeardOutside(checkpoint, arrays, rate)
 
 
-def _embed_chroma(
-    searcher: Searcher, checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float
-) -> Question:
+def _embed_chroma(searcher: Searcher, heard: HeardOutside) -> Question:
     from covsearch.embedding import embed_chroma, embed_chroma_windows
     from covsearch.features.frames import seen_rate
     from covsearch.features.slow import restored, slow_chroma
     from covsearch.index.windows import Windows
     from covsearch.stages import Question
 
+    checkpoint, chroma, frame_rate = heard.checkpoint, heard.chroma, heard.rate
     parts = None
     cut = searcher.generation.manifest.windows
     if searcher.windows is not None and cut is not None:

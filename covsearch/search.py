@@ -20,10 +20,13 @@ from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # imported where they are needed: `covsearch find` needs no arrays
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from covsearch.corrections.log import Log
+    from covsearch.links import Links
     from covsearch.models import Checkpoint
     from covsearch.stages import Question, Ranked
     from covsearch.store.protocols import Blobs, Catalogue, ChromaBlobs, Opened, SegmentBlobs
@@ -54,6 +57,8 @@ class Searcher:
     calibration : Calibration, CollectionCalibration or None
     checkpoint : Checkpoint or None
         The index's model, once a query from outside has read it.
+    links : dict
+        By share of false alarms, once groups were looked for; corrections change none.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -66,7 +71,8 @@ class Searcher:
         self.windows: Blobs | None = opened.parts.get("windows")
         self.calibration = self.generation.calibration()
         self.checkpoint: Checkpoint | None = None
-        self._judged: tuple[str, tuple[Ranked, str]] | None = None
+        self.links: dict[float, Links] = {}
+        self._judged: tuple[object, tuple[Ranked, str]] | None = None
 
     def corrected(self, log: Log) -> Searcher:
         """The same generation with the works of other corrections; nothing is read again."""
@@ -115,10 +121,12 @@ class Searcher:
         a, b : str
             Two performances, as :meth:`named` calls them.
         """
-        ranked, by = self._ranked_for(a)
-        place = ranked.ranking.rows.tolist().index(self.collection.rows[b])
         query, match = self.performances([a, b])
-        return self._result(query, [match], ranked.at(place), by)
+        return self._judged_match(a, lambda: self._question(a), query, match)
+
+    def judge_question(self, question: Question, b: str) -> QueryResult:
+        """What :meth:`ask` says by default for a question from outside, of the match `b` alone."""
+        return self._judged_match(question, lambda: question, None, self.performances([b])[0])
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
         """Rank the collection by the head as covers of a vector of the index's model; there is nothing to align.
@@ -194,11 +202,18 @@ class Searcher:
         scope = Scope(self.collection, self.chroma, self.windows, self.calibration, self.segments)
         return STAGES[by](scope, question, top, candidates), by
 
-    def _ranked_for(self, a: str) -> tuple[Ranked, str]:
+    def _judged_match(
+        self, a: object, question: Callable[[], Question], query: Performance | None, match: Performance
+    ) -> QueryResult:
+        ranked, by = self._ranked_for(a, question)
+        place = ranked.ranking.rows.tolist().index(self.collection.rows[match.pid])
+        return self._result(query, [match], ranked.at(place), by)
+
+    def _ranked_for(self, a: object, question: Callable[[], Question]) -> tuple[Ranked, str]:
         """The whole collection ranked for `a`; the last is kept, as whoever judges one pair of `a` judges the next."""
         kept = self._judged  # once: another thread may judge meanwhile
         if kept is None or kept[0] != a:
-            kept = self._judged = (a, self._rank(self._question(a), len(self.collection), None, None))
+            kept = self._judged = (a, self._rank(question(), len(self.collection), None, None))
         return kept[1]
 
     def named(self, pid: str) -> str:

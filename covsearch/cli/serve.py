@@ -19,11 +19,19 @@ from covsearch.workspace import Workspace
     help="Clients must send this as a bearer token or as the password [COVSEARCH_TOKEN].",
     envvar="COVSEARCH_TOKEN",
 )
+@click.option("--edit", is_flag=True, help="Take files to ask with, and corrections of groups.")
 @click.option("--open", "browser", is_flag=True, help="Open the page in a browser.")
 @STORE
 @click.pass_obj
 def serve(
-    workspace: Workspace, /, host: str, port: int, names: tuple[str, ...], token: str | None, browser: bool
+    workspace: Workspace,
+    /,
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    token: str | None,
+    edit: bool,
+    browser: bool,
 ) -> None:
     """Serve a page and an API over the index.
 
@@ -31,6 +39,7 @@ def serve(
 
     \b
     covsearch serve --open
+    covsearch serve --edit --open
     covsearch serve --host 0.0.0.0 --name music.example.org --token SECRET
     """
     try:
@@ -43,6 +52,7 @@ def serve(
         port,
         names=names,
         token=token,
+        edit=edit,
         browser=browser,
         say=say,
     )

@@ -11,7 +11,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,19 @@ Job = Mapping[str, Any]
 _COMMAND = [sys.executable, "-P", "-m", "covsearch.collections.worker"]
 _MAX_LINE = 2**16  # of an answer, which has some hundred bytes
 _SLOW = (-signal.SIGALRM, -signal.SIGXCPU)
+_EVERY = 0.5  # seconds
+
+Alive = Callable[[], None]
+"""Called twice a second while workers read; what it raises ends them."""
 
 
-def answers(jobs: Iterable[Job], workers: int | None = None) -> Iterator[tuple[Job, dict[str, Any]]]:
+def unasked() -> None:
+    """Let the workers go on: the default."""
+
+
+def answers(
+    jobs: Iterable[Job], workers: int | None = None, alive: Alive = unasked
+) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Read files in worker processes.
 
     Parameters
@@ -36,6 +46,7 @@ def answers(jobs: Iterable[Job], workers: int | None = None) -> Iterator[tuple[J
         What :func:`covsearch.collections.worker.answer` takes; taken when a worker is free.
     workers : int, optional
         Processes at most; by default one a core.
+    alive : Alive
 
     Yields
     ------
@@ -57,7 +68,9 @@ def answers(jobs: Iterable[Job], workers: int | None = None) -> Iterator[tuple[J
                 if len(busy) >= (workers or os.cpu_count() or 1):
                     break
             while busy:
-                for key, _ in selector.select():
+                ready = selector.select(_EVERY)
+                alive()
+                for key, _ in ready:
                     worker: _Worker = key.data
                     job, given = worker.job, worker.answer()
                     if given is None:

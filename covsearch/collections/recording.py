@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from covsearch.collections.audio import HPCP, RATE
 from covsearch.collections.heard import chroma_folder, read_cached
-from covsearch.collections.pool import answers
+from covsearch.collections.pool import Alive, answers, unasked
 from covsearch.collections.tags import Tags
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.features.audio import SEARCH_HOP
 
 
-def read_recording(path: Path, cache: Path | None) -> tuple[dict[str, NDArray[np.float32]], float, Tags]:
+def read_recording(
+    path: Path, cache: Path | None, alive: Alive = unasked
+) -> tuple[dict[str, NDArray[np.float32]], float, Tags]:
     """Decode an audio file in a worker process, or take it from the cache, just as a collection's.
 
     Parameters
@@ -27,6 +29,8 @@ def read_recording(path: Path, cache: Path | None) -> tuple[dict[str, NDArray[np
     path : Path
     cache : Path or None
         The workspace's; where there is none, or it cannot be written, nothing is kept.
+    alive : Alive
+        As for :func:`covsearch.collections.pool.answers`.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def read_recording(path: Path, cache: Path | None) -> tuple[dict[str, NDArray[np
         raise ArtefactError(f"{path}: is empty")
     with _writable(None if cache is None else chroma_folder(cache)) as folder:
         job = {"path": str(path.absolute()), "hop": SEARCH_HOP, "chroma": str(folder)}
-        _, told = next(answers([job], 1))
+        _, told = next(answers([job], 1, alive))
         if "refused" in told:
             raise ArtefactError(f"{path}: {told['refused']}")
         return {HPCP: read_cached(folder, told["content"])}, RATE, Tags(**told["tags"])

@@ -19,6 +19,7 @@ from covsearch.features.slow import restored, slow_chroma
 from covsearch.features.sound import LEAST_SECONDS
 from covsearch.hearing import HeardOutside
 from covsearch.index.calibration import Calibration
+from covsearch.listened import Listened
 from covsearch.outside import hear_chroma, hear_files
 from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 def find_setlist(
     searcher: Searcher,
-    asked: Path | ArrayLike | Mapping[str, ArrayLike],
+    asked: Path | ArrayLike | Mapping[str, ArrayLike] | Listened,
     *,
     cache: Path,
     frame_rate: float | None = None,
@@ -53,8 +54,8 @@ def find_setlist(
     Parameters
     ----------
     searcher : Searcher
-    asked : Path, array or mapping
-        A file, or chroma of shape (T, 12), as for :func:`covsearch.outside.query_files` and
+    asked : Path, array, mapping or Listened
+        A file, what was listened to, or chroma of shape (T, 12), as for :func:`covsearch.outside.query_files` and
         :func:`covsearch.outside.query_chroma`.
     cache : Path
         The workspace's, for decoded audio.
@@ -73,7 +74,11 @@ def find_setlist(
         When the array or the frame rate cannot be, or the index has foreign vectors or a model without a calibration.
     """
     scope = scope_of(searcher)
-    if isinstance(asked, Path):
+    file = str(asked) if isinstance(asked, Path) else ""
+    if isinstance(asked, Listened):
+        asked.check(searcher)
+        heard, file = asked.heard, next(iter(asked.files), "")
+    elif isinstance(asked, Path):
         heard = hear_files(searcher, [asked], frame_rate, cache)
     else:
         heard = hear_chroma(searcher, asked, frame_rate)
@@ -83,7 +88,7 @@ def find_setlist(
     entries = [song.entry(scope, performances, rate) for song in songs]
     return Setlist(
         entries=with_gaps(entries, len(stored) / rate),
-        file=str(asked) if isinstance(asked, Path) else "",
+        file=file,
         frame_rate=heard.rate,
         generation=searcher.generation.name,
         model=searcher.generation.manifest.model,

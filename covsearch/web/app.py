@@ -16,16 +16,18 @@ from starlette.exceptions import HTTPException
 from covsearch import __version__
 from covsearch.api import Index
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
-from covsearch.web import pages, routes, sound
+from covsearch.web import corrections, pages, routes, setlists, sound, uploads, waiting, works
 from covsearch.web.asking import LEFT
 from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
 from covsearch.web.guards import Guards
+from covsearch.web.jobs import Jobs
 from covsearch.web.metrics import Metrics
 from covsearch.web.options import Options
+from covsearch.web.receive import Room, UploadError
 from covsearch.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
-_STATUS = ((UsageError, 400), (NotFoundError, 404), (ArtefactError, 500), (BusyError, 503))
+_STATUS = ((UsageError, 400), (NotFoundError, 404), (UploadError, 422), (ArtefactError, 500), (BusyError, 503))
 
 
 def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
@@ -42,13 +44,18 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
         When nothing was built in this workspace.
     """
     options = options or Options()
-    gate, metrics, index = Gate(options.workers, options.waiting), Metrics(), Index(workspace)
+    metrics, index = Metrics(), Index(workspace)
+    gate, aligning = (Gate(options.workers, options.waiting) for _ in range(2))
+    jobs = Jobs(Gate(1, options.long_waiting))
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await gate.run(lambda: len(index))
         yield
+        jobs.close()
         gate.close()
+        aligning.close()
+        jobs.gate.close()
 
     app = FastAPI(
         title="covsearch",
@@ -60,9 +67,10 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
         lifespan=life,
     )
     app.state.index, app.state.gate, app.state.metrics = index, gate, metrics
-    app.include_router(routes.router)
-    app.include_router(sound.router)
-    app.include_router(pages.router)
+    app.state.aligning, app.state.options, app.state.jobs = aligning, options, jobs
+    app.state.room = Room(options.uploads, options.uploads_bytes)
+    for part in (routes, sound, waiting, uploads, setlists, works, corrections, pages):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(Exception, _failed)
     for kind in (CovsearchError, HTTPException, RequestValidationError):

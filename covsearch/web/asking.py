@@ -16,9 +16,20 @@ LEFT = 499  # as nginx calls it
 
 
 def gate_of(request: Request) -> Gate:
-    """The server's pool."""
+    """The pool of quick questions."""
     gate: Gate = request.app.state.gate
     return gate
+
+
+def aligning(request: Request) -> Gate:
+    """The pool of questions that take a second: those that take none do not wait behind them."""
+    gate: Gate = request.app.state.aligning
+    return gate
+
+
+def inside(request: Request) -> int:
+    """Questions that are answered or wait."""
+    return gate_of(request).inside + aligning(request).inside
 
 
 def index_of(request: Request) -> Index:
@@ -27,8 +38,15 @@ def index_of(request: Request) -> Index:
     return index
 
 
-async def asked(request: Request, work: Callable[[], T]) -> T:
+async def asked(request: Request, work: Callable[[], T], gate: Gate | None = None) -> T:
     """What `work` returns, from the pool; a client that leaves before it began takes it out of the queue.
+
+    Parameters
+    ----------
+    request : Request
+    work : callable
+    gate : Gate, optional
+        Another pool than that of quick questions.
 
     Raises
     ------
@@ -37,7 +55,8 @@ async def asked(request: Request, work: Callable[[], T]) -> T:
     HTTPException
         When the client left; nobody reads it.
     """
-    running, gone = asyncio.ensure_future(gate_of(request).run(work)), asyncio.ensure_future(_left(request))
+    running = asyncio.ensure_future((gate or gate_of(request)).run(work))
+    gone = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():

@@ -27,6 +27,22 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
 def example(value: str) -> dict[str, Example]:
     """One example of a parameter, of the bundled sample."""
     return {"of the bundled sample": Example(value=value)}

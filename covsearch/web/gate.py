@@ -43,13 +43,17 @@ class Gate:
         BusyError
             When nothing more may wait.
         """
-        if self.inside >= self._room:
-            raise BusyError
+        self.check()
         loop = asyncio.get_running_loop()
         future = self._pool.submit(work)
         self.inside += 1
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
         return await asyncio.wrap_future(future)
+
+    def check(self) -> None:
+        """Raise BusyError when nothing more may wait."""
+        if self.inside >= self._room:
+            raise BusyError
 
     def close(self) -> None:
         """Let those finish that run, and forget those that wait."""

@@ -50,6 +50,13 @@ class Guards:
             await self.app(scope, receive, send)
             return
         started, sent, status = time.perf_counter(), 0, 500
+        unread = _has_body(scope)
+
+        async def heard() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and bool(message.get("more_body"))
+            return message
 
         async def answer(message: Message) -> None:
             nonlocal sent, status
@@ -57,6 +64,7 @@ class Guards:
                 status = message["status"]
                 known = {name.lower() for name, _ in message["headers"]}
                 extra = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in known]
+                extra += [(b"connection", b"close")] if unread else []  # what still comes is not waited for
                 message = {**message, "headers": [*message["headers"], *extra]}
             elif message["type"] == "http.response.body":
                 sent += len(message.get("body", b""))
@@ -67,7 +75,7 @@ class Guards:
             if refused:
                 await _problem(answer, *refused)
             else:
-                await self.app(scope, receive, answer)
+                await self.app(scope, heard, answer)
         finally:
             seconds = time.perf_counter() - started
             self.metrics.count(status, seconds)
@@ -100,6 +108,11 @@ class Guards:
         if len(self._buckets) > CLIENTS:
             self._buckets.popitem(last=False)
         return left >= 1
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
 def _secret(sent: str) -> bytes:

@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from covsearch import __version__
 from covsearch.answers import QueryResult
 from covsearch.compare import Comparison
 from covsearch.errors import CovsearchError
-from covsearch.plots import clock
 from covsearch.ranking import COSINE
-from covsearch.web.asking import asked, gate_of, index_of, known
+from covsearch.web.answer import as_file, event, of_index, rows_shown
+from covsearch.web.asking import aligning, asked, index_of, inside, known
+from covsearch.web.receive import options_of
+from covsearch.web.rendering import page, piece
+from covsearch.web.timeline import timeline
 from covsearch.web.view import View
 
 router = APIRouter(include_in_schema=False)
-TEMPLATES = Path(__file__).parent / "templates"
-COLUMNS = ("rank", "pid", "title", "artist", "year", "cover_probability", "predicted", "same_recording", "listed")
 FOUND = 50  # performances that a search by words lists
-
-_environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-_environment.filters |= {
-    "clock": clock,
-    "percent": lambda p: "" if p is None else f"{p:.1%}",
-    "quoted": partial(quote, safe=""),
-}
-_environment.globals |= {"version": __version__}
-
-
-def page(name: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
-    """A template filled in; every value is escaped."""
-    return HTMLResponse(_environment.get_template(name).render(**values), status, headers)
 
 
 def problem(request: Request, title: str, detail: str, status: int, headers: Mapping[str, str]) -> HTMLResponse:
@@ -51,7 +33,8 @@ def problem(request: Request, title: str, detail: str, status: int, headers: Map
 async def home_page(request: Request) -> Response:
     """The search box, and what there is to search."""
     found = await asked(request, index_of(request).stats)
-    return page("home.html", stats=found.to_dict())
+    options = options_of(request)
+    return page("home.html", stats=found.to_dict(), edit=options.edit, most=options.upload_bytes)
 
 
 @router.get("/find")
@@ -69,12 +52,13 @@ async def find_page(request: Request, q: Annotated[str, Query(max_length=300)] =
 @router.get("/performances/{id:path}")
 async def performance_page(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """One performance and its covers: the vectors' candidates at once, the aligned answer with `whole` or by events."""
-    settled = view.whole or view.format == "csv"
-    found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"))
-    if view.format == "csv":
-        return _csv(found, view)
+    settled = view.whole or view.format != "html"
+    gate = aligning(request) if settled else None
+    found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"), gate)
+    if view.format != "html":
+        return as_file(found, view)
     settled = settled or not found.calibrated or found.rerank == COSINE
-    return page("performance.html", **_shown(found, view), settled=settled)
+    return page("performance.html", **_shown(found, view), settled=settled, setlist=None)
 
 
 @router.get("/events/{id:path}")
@@ -82,13 +66,12 @@ async def events(request: Request, id: str, view: Annotated[View, Query()]) -> R
     """The aligned answer as a server-sent event: a piece of HTML, or the words of what failed."""
 
     async def stream() -> AsyncIterator[str]:
-        yield "event: aligning\ndata: \n\n"
+        yield event("aligning", "")
         try:  # in the pool itself: the response hears when the client leaves
-            found = await gate_of(request).run(lambda: _ask(request, id, view.top, None))
-            piece = _environment.get_template("answer.html").render(**_shown(found, view), settled=True)
-            yield _event("answer", piece)
+            found = await aligning(request).run(lambda: _ask(request, id, view.top, None))
+            yield event("answer", piece("answer.html", **_shown(found, view), settled=True))
         except CovsearchError as e:
-            yield _event("problem", str(e))
+            yield event("problem", str(e))
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
@@ -104,8 +87,10 @@ async def compare_page(
         found = index.compare(known(request, a), known(request, b))
         return found, all(index.audio(pid) for pid in (found.a.pid, found.b.pid))
 
-    found, there = await asked(request, told)
-    return page("compare.html", found=found, a=a, b=b, there=there)
+    found, both = await asked(request, told, aligning(request))
+    name = quote(found.a.pid, safe="")
+    data, back = f"/api/compare?a={name}&b=", f"/performances/{name}"
+    return page("compare.html", found=found, data=data, back=back, there=(both, both))
 
 
 @router.get("/works/{wid:path}")
@@ -116,14 +101,14 @@ async def work_page(request: Request, wid: str) -> Response:
     if not versions:
         return page("problem.html", 404, title="Not Found", detail=f"no work is called {wid!r} here")
     versions.sort(key=lambda one: (one["year"] is None, one["year"] or 0, one["title"]))
-    return page("work.html", wid=wid, versions=versions)
+    return page("work.html", wid=wid, versions=versions, years=timeline(versions))
 
 
 @router.get("/health")
 async def health_page(request: Request) -> Response:
     """What is in the index, and by which model."""
     found = await asked(request, index_of(request).stats)
-    return page("health.html", stats=found.to_dict(), inside=gate_of(request).inside)
+    return page("health.html", stats=found.to_dict(), inside=inside(request))
 
 
 def _ask(request: Request, id_: str, top: int, stage: str | None) -> QueryResult:
@@ -133,29 +118,5 @@ def _ask(request: Request, id_: str, top: int, stage: str | None) -> QueryResult
 
 
 def _shown(found: QueryResult, view: View) -> dict[str, Any]:
-    """What the answer's template needs: the sentence, and the rows that the view leaves."""
-    matches = found.to_dicts()
-    rows = view.rows(matches)
-    query = found.query.to_dict() if found.query else None
-    compares = found.rerank != COSINE  # foreign vectors have no chroma to compare
-    return {
-        "found": found,
-        "query": query,
-        "rows": rows,
-        "hidden": len(matches) - len(rows),
-        "view": view,
-        "compares": compares,
-    }
-
-
-def _csv(found: QueryResult, view: View) -> Response:
-    text = io.StringIO()
-    rows = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(view.rows(found.to_dicts()))
-    return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": "attachment"})
-
-
-def _event(name: str, data: str) -> str:
-    """One server-sent event; its data may have several lines."""
-    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in data.splitlines()) + "\n"
+    assert found.query is not None  # it was asked by an id
+    return rows_shown(found, view, of_index(found.query.to_dict()))

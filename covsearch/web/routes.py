@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from covsearch.ranking import HEAD
 from covsearch.web import picture as drawing
-from covsearch.web.asking import asked, gate_of, index_of, known
+from covsearch.web.asking import aligning, asked, index_of, inside, known
 from covsearch.web.described import FAILURES, example
 
 router = APIRouter(responses=FAILURES)
@@ -27,7 +28,8 @@ async def api_query(
 ) -> dict[str, Any]:
     """Rank the collection as covers of one of its performances."""
     ask = partial(index_of(request).query, top=top, rerank=rerank, candidates=candidates)
-    return (await asked(request, lambda: ask(known(request, id)))).to_dict()
+    gate = None if rerank == HEAD else aligning(request)
+    return (await asked(request, lambda: ask(known(request, id)), gate)).to_dict()
 
 
 @router.get("/api/compare", tags=["search"])
@@ -35,10 +37,9 @@ async def api_compare(request: Request, a: Id, b: Other, picture: bool = False) 
     """Set two performances side by side; with `picture` the cross-similarity, too, as bytes in base 64, row by row."""
 
     def told() -> dict[str, Any]:
-        found = index_of(request).compare(known(request, a), known(request, b))
-        return {**found.to_dict(), **({"picture": drawing.picture(found)} if picture else {})}
+        return drawing.told(index_of(request).compare(known(request, a), known(request, b)), picture)
 
-    return await asked(request, told)
+    return await asked(request, told, aligning(request))
 
 
 @router.get("/api/find", tags=["collection"])
@@ -81,5 +82,5 @@ async def readyz(request: Request) -> dict[str, Any]:
 @router.get("/metrics", tags=["server"])
 async def metrics(request: Request) -> Response:
     """Requests, seconds and questions, for Prometheus."""
-    text = request.app.state.metrics.text(gate_of(request).inside)
+    text = request.app.state.metrics.text(inside(request))
     return Response(text, media_type="text/plain; version=0.0.4")

@@ -29,6 +29,7 @@ def run(
     *,
     names: Sequence[str] = (),
     token: str | None = None,
+    edit: bool = False,
     browser: bool = False,
     say: Tell,
 ) -> None:
@@ -41,7 +42,7 @@ def run(
         Where to listen; port 0 takes a free one.
     names : sequence of str
         Host names that requests may call, beside `host` and this machine's own.
-    token : str, optional
+    token, edit
         As for :class:`Options`.
     browser : bool
         Open the page.
@@ -60,7 +61,8 @@ def run(
         raise UsageError(
             f"{host} can be reached from other machines: give a --token, or listen on 127.0.0.1 behind a proxy"
         )
-    app = create_app(workspace, Options(frozenset({*LOCAL, called, *map(str.lower, names)}), token))
+    hosts = frozenset({*LOCAL, called, *map(str.lower, names)})
+    app = create_app(workspace, Options(hosts, token, edit=edit))
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     LOG.setLevel(logging.INFO)
     with listening(host, port) as listener:

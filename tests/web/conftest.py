@@ -13,6 +13,7 @@ import pytest
 from collection import write_collection
 from published import WEIGHTS, config_text, made_up_calibration, model_folder, publish, publish_dataset
 
+import covsearch
 from covsearch.config import FeatureConfig, fingerprint
 from covsearch.index.calibration import write_calibration
 from covsearch.web.options import Options
@@ -61,6 +62,20 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
+def toy_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight melodies of three versions, as files; P_4 is in ``da-tacos_toy_subset_hpcp/W_2_hpcp/P_4_hpcp.h5``."""
+    return write_collection(tmp_path_factory.mktemp("edit") / "toy")
+
+
+@pytest.fixture(scope="session")
+def editable(toy_files: Path) -> Iterator[httpx.Client]:
+    """A server that takes files, of an index by the bundled model."""
+    covsearch.build(toy_files, home=toy_files.parent / "home")
+    with serving(Workspace(toy_files.parent / "home"), edit=True) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def page(songs: Workspace) -> Iterator[httpx.Client]:
     with serving(songs) as client:
         yield client
@@ -80,3 +95,21 @@ def small(tmp_path: Path) -> Workspace:
     """Six performances without a calibration."""
     publish(Workspace(tmp_path), 6)
     return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    """A browser; of one module, as its event loop would be in the way of others."""
+    from web.browsing import CHROMIUM, api
+
+    with api.sync_playwright() as driver:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+def find_groups(page: httpx.Client) -> None:
+    """Wait until the server has its groups: until then it answers 202."""
+    while page.get("/api/groups").status_code == 202:
+        time.sleep(0.1)

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from web.browsing import WAIT, Tab, api, needs_chromium
 from web.conftest import serving
 
 import covsearch
 from covsearch.workspace import Workspace
 from tests.collections.music import write_music
 
-api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra 'dev'")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+pytestmark = needs_chromium
 PHONE = {"width": 360, "height": 740}
-WAIT = 600_000  # ms; a busy machine is slow, not wrong
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[api.Browser]:
-    with api.sync_playwright() as driver:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-class Tab:
-    """A page, what it complained of, and the hosts that it asked."""
-
-    def __init__(self, browser: api.Browser, url: str, **context: object) -> None:
-        self.context = browser.new_context(base_url=url, **context)
-        self.context.set_default_timeout(WAIT)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.hosts: set[str] = set()
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type != "log" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
 
 @pytest.fixture
 def tab(chromium: api.Browser, page: httpx.Client) -> Iterator[Tab]:
     tab = Tab(chromium, str(page.base_url))
     yield tab
-    tab.context.close()
-    assert tab.complaints == []
+    tab.close()
     assert tab.hosts == {f"127.0.0.1:{page.base_url.port}"}
 
 
@@ -75,10 +47,10 @@ def test_from_a_title_to_the_evidence(tab: Tab) -> None:
     )
     row.get_by_role("link", name="Why: Song 2, version 3").click()
     page.wait_for_url("**/compare?*")
-    api.expect(page.locator("canvas")).to_have_attribute("data-drawn", "1", timeout=WAIT)
+    api.expect(page.locator("#matrix")).to_have_attribute("data-drawn", "1", timeout=WAIT)
     red, dark = page.evaluate(
         """() => {
-            const canvas = document.querySelector("canvas");
+            const canvas = document.getElementById("matrix");
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             let red = 0, dark = 0;
             for (let i = 0; i < data.length; i += 4) {
@@ -90,7 +62,7 @@ def test_from_a_title_to_the_evidence(tab: Tab) -> None:
     )
     assert red > 500
     assert dark > 1000
-    page.locator("canvas").hover(position={"x": 1, "y": 1})
+    page.locator("#matrix").hover(position={"x": 1, "y": 1})
     assert page.locator("#at").inner_text().startswith("A 0:00, B 1:3")
 
 
@@ -176,9 +148,9 @@ def test_a_click_plays_and_the_keys_switch(chromium: api.Browser, player: httpx.
     tab = Tab(chromium, str(player.base_url))
     page = tab.page
     page.goto("/compare?a=Album/two.flac&b=Album/two%20again.wav")
-    api.expect(page.locator("canvas")).to_have_attribute("data-drawn", "1", timeout=WAIT)
+    api.expect(page.locator("#matrix")).to_have_attribute("data-drawn", "1", timeout=WAIT)
     first, second = (page.locator(f"#sound-{side}") for side in "ab")
-    page.locator("canvas").click(position={"x": 200, "y": 100})
+    page.locator("#matrix").click(position={"x": 200, "y": 100})
     api.expect(first).to_have_js_property("paused", False, timeout=WAIT)
     at = first.evaluate("sound => sound.currentTime")
     page.keyboard.press("b")

@@ -111,7 +111,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, list[str]]:
 
 
 @pytest.mark.parametrize("path", ["/api/find?q=waits", "/find?q=waits"])
-@pytest.mark.parametrize("refused", ["/api/stats", "/", "/events/P_1"])
+@pytest.mark.parametrize("refused", ["/api/stats", "/", "/performances/P_1"])
 def test_a_full_server_says_when_to_come_back_and_forgets_who_left(
     small: Workspace,
     served: Callable[..., httpx.Client],
@@ -130,11 +130,8 @@ def test_a_full_server_says_when_to_come_back_and_forgets_who_left(
             leaves = asyncio.ensure_future(client.get(path))
             await until(lambda: gate.inside == 2)
             answer = await client.get(refused)
-            if refused.startswith("/events"):
-                assert "event: problem\ndata: too many questions at once: ask again in 2 seconds\n" in answer.text
-            else:
-                assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-                assert answer.json()["detail"] == "too many questions at once: ask again in 2 seconds"
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+            assert answer.json()["detail"] == "too many questions at once: ask again in 2 seconds"
             leaves.cancel()
             await until(lambda: gate.inside == 1)
             go.set()
@@ -147,17 +144,58 @@ def test_a_full_server_says_when_to_come_back_and_forgets_who_left(
     assert begun == ["first"]
 
 
-def test_who_leaves_a_stream_is_forgotten(
-    small: Workspace, served: Callable[..., httpx.Client], stuck: tuple[threading.Event, list[str]]
+@pytest.fixture
+def stuck_answers(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, list[str]]:
+    """Aligned answers wait for the event, and are noted when they begin."""
+    go, begun, query = threading.Event(), [], api.Index.query
+
+    def waits(index: api.Index, asked: str, *, rerank: str | None = None, **more: object) -> object:
+        if rerank is None:
+            begun.append(asked)
+            go.wait(60)
+        return query(index, asked, rerank=rerank, **more)
+
+    monkeypatch.setattr(api.Index, "query", waits)
+    return go, begun
+
+
+def test_quick_questions_do_not_wait_behind_aligned_ones(
+    small: Workspace, served: Callable[..., httpx.Client], stuck_answers: tuple[threading.Event, list[str]]
 ) -> None:
-    go, begun = stuck
+    go, begun = stuck_answers
     page = served(small, workers=1, waiting=1)
-    gate = page.covsearch.app.state.gate  # type: ignore[attr-defined]
+    gate = page.covsearch.app.state.aligning  # type: ignore[attr-defined]
 
     async def whole() -> None:
         async with httpx.AsyncClient(base_url=page.base_url, timeout=600, trust_env=False) as client:
-            first = asyncio.ensure_future(client.get("/api/find?q=first"))
-            await until(lambda: begun == ["first"])
+            both = [asyncio.ensure_future(client.get("/api/query?id=P_1")) for _ in range(2)]
+            await until(lambda: gate.inside == 2 and len(begun) == 1)
+            for quick in ("/performances/P_2", "/api/query?id=P_2&rerank=head", "/api/find?q=a", "/"):
+                assert (await client.get(quick)).status_code == 200
+            told = (await client.get("/events/P_1")).text
+            assert "event: problem\ndata: too many questions at once: ask again in 2 seconds\n" in told
+            for slow in ("/api/query?id=P_2", "/performances/P_2?whole=1", "/compare?a=P_1&b=P_2"):
+                assert (await client.get(slow)).status_code == 503
+            go.set()
+            assert [answer.status_code for answer in await asyncio.gather(*both)] == [200, 200]
+
+    try:
+        asyncio.run(whole())
+    finally:
+        go.set()
+
+
+def test_who_leaves_a_stream_is_forgotten(
+    small: Workspace, served: Callable[..., httpx.Client], stuck_answers: tuple[threading.Event, list[str]]
+) -> None:
+    go, begun = stuck_answers
+    page = served(small, workers=1, waiting=1)
+    gate = page.covsearch.app.state.aligning  # type: ignore[attr-defined]
+
+    async def whole() -> None:
+        async with httpx.AsyncClient(base_url=page.base_url, timeout=600, trust_env=False) as client:
+            first = asyncio.ensure_future(client.get("/api/query?id=P_2"))
+            await until(lambda: begun == ["P_2"])
             async with client.stream("GET", "/events/P_1"):
                 await until(lambda: gate.inside == 2)
             await until(lambda: gate.inside == 1)

@@ -111,7 +111,7 @@ REQUESTS = {
     "upgrade": (get("/", "Upgrade: websocket", "Sec-WebSocket-Key: eA==", "Sec-WebSocket-Version: 13"), 200),
     "unknown encoding": (get("/", "Transfer-Encoding: magic"), 400),
     # methods and bodies
-    "POST": (send("POST", "/api/query?id=P_1", b"{}"), 405),
+    "POST": (send("POST", "/api/stats", b"{}"), 405),
     "PUT a file": (send("PUT", "/static/covsearch.js", b"alert(2)"), 405),
     "DELETE": (send("DELETE", "/api/performances/P_1", b""), 405),
     "TRACE": (send("TRACE", "/", b""), 405),
@@ -120,7 +120,7 @@ REQUESTS = {
     "cross-site POST": (send("POST", "/api/query", b"a=b", "Origin: http://evil.example"), 403),
     "form from elsewhere": (send("POST", "/", b"a=b", "Sec-Fetch-Site: cross-site"), 403),
     "preflight": (send("OPTIONS", "/api/query", b"", "Origin: http://evil.example"), 403),
-    "10 MB of JSON": (send("POST", "/api/query", b"[" * 10_000_000, "Content-Type: application/json"), 405),
+    "10 MB of JSON": (send("POST", "/api/query", b"[" * 10_000_000, "Content-Type: application/json"), 403),
     "body of a GET": (send("GET", "/api/stats", b"x" * 100_000), 200),
     "broken chunks": (
         b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nZZ\r\n",

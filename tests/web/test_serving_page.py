@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import httpx
 import pytest
+from web.conftest import find_groups
 
 from covsearch import api
 from covsearch.cli.serve import serve
@@ -35,7 +36,9 @@ def test_it_names_every_address_of_the_description(page: httpx.Client) -> None:
     told = {path.split("{")[0] for path in page.get("/openapi.json").json()["paths"]}
     rows = re.findall(r"^\| (`/.*?) \|", TEXT, re.MULTILINE)
     named = [re.split(r"[?]|P_22$", one)[0] for row in rows for one in re.findall(r"`([^`]+)`", row)]
-    assert set(named) == told | {"/openapi.json"}
+    assert set(named) == told - {"/api/setlist"} | {"/openapi.json"}
+    assert "| POST `/api/setlist` " in TEXT
+    find_groups(page)
     for row in rows:
         for address in re.findall(r"`([^`]+)`", row):
             has = not address.startswith("/audio/")  # features cannot be heard: tests/web/test_sound.py
@@ -47,4 +50,8 @@ def test_its_limits_are_those_of_the_server() -> None:
     assert f"| {options.waiting} |" in TEXT
     assert f"| {options.burst:.0f} at once, {options.per_second:.0f} a second |" in TEXT
     assert f"| {LINE // 1024} KiB |" in TEXT
+    assert f"| {options.upload_bytes // 2**20} MiB |" in TEXT
+    assert f"| {options.upload_seconds:.0f} s, {options.upload_idle:.0f} s |" in TEXT
+    assert f"| {options.uploads}, {options.uploads_bytes // 2**30} GiB |" in TEXT
+    assert f"| {options.long_waiting} |" in TEXT
     assert f"for {GRACE} seconds at most" in TEXT

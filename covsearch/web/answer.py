@@ -1,0 +1,81 @@
+"""An answer as a page, a piece of one, CSV or JSON: the rows that a view leaves, in its order."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+
+from covsearch.answers import QueryResult
+from covsearch.ranking import COSINE
+from covsearch.web.view import View
+
+COLUMNS = ("rank", "pid", "title", "artist", "year", "cover_probability", "predicted", "same_recording", "listed")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an answer's page is about, and its addresses.
+
+    Attributes
+    ----------
+    facts : dict
+        The performance that was asked with, as plain values.
+    here, events : str
+        The page, and where the aligned answer comes as an event.
+    why, compare : str
+        Where a match, whose id follows, is compared with it: for people and for programs.
+    """
+
+    facts: dict[str, Any]
+    here: str
+    events: str
+    why: str
+    compare: str
+
+
+def of_index(facts: dict[str, Any]) -> Subject:
+    """The question of a performance in the index."""
+    name = quote(facts["pid"], safe="")
+    return Subject(
+        facts, f"/performances/{name}", f"/events/{name}", f"/compare?a={name}&b=", f"/api/compare?a={name}&b="
+    )
+
+
+def rows_shown(found: QueryResult, view: View, question: Subject) -> dict[str, Any]:
+    """What the answer's template needs: the sentence, and the rows of the view's page."""
+    matches = found.to_dicts()
+    rows = view.rows(matches)
+    return {
+        "found": found,
+        "question": question,
+        "query": question.facts,
+        "rows": view.paged(rows),
+        "left": len(rows),
+        "hidden": len(matches) - len(rows),
+        "pages": view.pages(len(rows)),
+        "view": view,
+        "compares": found.rerank != COSINE,  # foreign vectors have no chroma to compare
+    }
+
+
+def as_file(found: QueryResult, view: View) -> Response:
+    """The rows that the view leaves, of all its pages, as its format: CSV, or the API's JSON."""
+    rows = view.rows(found.to_dicts())
+    if view.format == "json":
+        return JSONResponse({**found.to_dict(), "matches": rows})
+    text = io.StringIO()
+    lines = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    lines.writeheader()
+    lines.writerows(rows)
+    return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": "attachment"})
+
+
+def event(name: str, data: str) -> str:
+    """One server-sent event; its data may have several lines, and are never without one, else browsers pass over it."""
+    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in data.splitlines() or [""]) + "\n"
