@@ -6,6 +6,7 @@ worker that dies costs nothing: Dask gives its jobs to another one.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from covsearch.errors import CovsearchError, MissingExtraError, UsageError
 
 AHEAD = 1000  # jobs that the scheduler has at once; more only take its memory
 _SECONDS = 30  # to wait for the scheduler, and then for its first worker
-_SCHEMES = ("tcp://", "tls://")
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 _here = threading.local()
 
 
@@ -39,7 +40,7 @@ def connected(scheduler: str) -> Iterator[Any]:
     CovsearchError
         When no scheduler answers there, or it has no worker.
     """
-    if not scheduler.startswith(_SCHEMES):
+    if not _ADDRESS.fullmatch(scheduler):
         raise UsageError(f"expected a scheduler's address like tcp://host:8786 or tls://host:8786, got {scheduler!r}")
     try:
         from distributed import Client

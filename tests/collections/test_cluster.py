@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,36 +14,17 @@ from features.audio.sounds import tones, write
 
 pytest.importorskip("distributed", reason="needs the extra 'dask'")
 
+from benchmarks.ingestion import Cluster, cluster
 from covsearch.collections.extract import extract_folder
 
 FILES = 8
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """The address of a scheduler on 127.0.0.1, and its two workers."""
-    told = tmp_path / "scheduler.json"
-    local = ["--host", "127.0.0.1", "--no-dashboard"]
-    started = [_dask("scheduler", *local, "--port", "0", "--scheduler-file", str(told))]
-    try:
-        started += [
-            _dask("worker", "--scheduler-file", str(told), *local, "--nthreads", "1", "--no-nanny") for _ in range(2)
-        ]
-        until = time.monotonic() + 120
-        while not told.is_file() or not told.read_text():
-            assert time.monotonic() < until, "the scheduler did not start"
-            time.sleep(0.1)
-        yield json.loads(told.read_text())["address"], started[1:]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-
-
-def _dask(*words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "dask", *words]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=quiet, stderr=quiet)
+def started() -> Iterator[Cluster]:
+    """A scheduler on 127.0.0.1, and two workers."""
+    with cluster() as running:
+        yield running
 
 
 def chroma(out: Path) -> dict[str, np.ndarray]:
@@ -59,10 +36,8 @@ def chroma(out: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def test_a_worker_killed_in_the_middle_costs_nothing_and_doubles_nothing(
-    cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
-) -> None:
-    (address, workers), music = cluster, tmp_path / "Music"
+def test_a_worker_killed_in_the_middle_costs_nothing_and_doubles_nothing(started: Cluster, tmp_path: Path) -> None:
+    (address, workers), music = (started.address, started.workers), tmp_path / "Music"
     music.mkdir()
     for number in range(FILES):
         write(music / f"{number}.wav", tones(1.5, number))

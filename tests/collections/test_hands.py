@@ -60,7 +60,9 @@ def test_a_machine_without_the_file_system_says_so_and_writes_nothing(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("address", ["host:8786", "http://host:8786", "inproc://1", ""])
+@pytest.mark.parametrize(
+    "address", ["host:8786", "http://host:8786", "inproc://1", "tcp://", "tcp://host", "tls://host:x", ""]
+)
 def test_an_address_is_tcp_or_tls(address: str) -> None:
     with pytest.raises(
         UsageError, match=r"expected a scheduler's address like tcp://host:8786 or tls://host:8786, got"
