@@ -22,7 +22,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.installed-dev
-	$(BIN)/python -m cogapp -r README.md docs/own-data.md docs/quantum.md docs/score.md index/README.md db/README.md
+	$(BIN)/python -m cogapp -r README.md docs/own-data.md docs/quantum.md docs/scale.md docs/score.md index/README.md db/README.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -19,6 +19,7 @@ from covsearch.training.aligner import check_free, default_folder, train_aligner
 from covsearch.training.card import Trained, summary
 from covsearch.training.run import run_training
 from covsearch.training.source import TrainingSource
+from covsearch.training.together import is_first, is_shared
 from covsearch.workspace import Workspace
 
 
@@ -83,6 +84,8 @@ def train_model(
 ) -> TrainedModel:
     """Train a branch and its head, then calibrate them; parameters and errors are those of :func:`run_training`."""
     folder, trained = run_training(source, config, training, workspace, out, progress, warn, hear)
+    if not is_first():
+        return TrainedModel(folder, trained, None, "another process does it")
     report, reason = None, None
     try:
         report = calibrate(
@@ -117,6 +120,8 @@ def train_and_fit_aligner(
     dict
         The folder, how long it took and the last epoch's figures, ready for JSON.
     """
+    if is_shared():
+        raise UsageError("the aligner is trained by one process: run the command without torchrun")
     out = out or default_folder(workspace, training)
     check_free(out)  # said before minutes of reading, not after
     collections = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 @click.argument("folder", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder for the features.")
 @METADATA
+@click.option("--scheduler", help="Dask scheduler whose workers do the work: tcp://host:8786 (extra 'dask').")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, every skipped file listed.")
-def extract(folder: Path, out: Path, metadata: Path | None, as_json: bool) -> None:
+def extract(folder: Path, out: Path, metadata: Path | None, scheduler: str | None, as_json: bool) -> None:
     """Write HPCP features of a FOLDER of audio as HDF5 files in Da-TACOS's layout, at 86.13 frames a second.
 
     A work that the tags or --metadata do not name becomes a work of its own. Which performance is which file says
-    OUT/NAME_files.csv. Run the command again to go on after an interruption, or with new files.
+    OUT/NAME_files.csv. Run the command again to go on after an interruption, or with new files. A file that cannot be
+    read is listed in OUT/NAME_quarantine.jsonl; it is tried again when it has changed.
 
     \b
     covsearch extract ~/Music --out features/
@@ -36,7 +38,7 @@ def extract(folder: Path, out: Path, metadata: Path | None, as_json: bool) -> No
     from covsearch.collections.extract import extract_folder
 
     with stderr_progress() as progress:
-        report = extract_folder(folder, out, metadata=metadata, progress=progress)
+        report = extract_folder(folder, out, metadata=metadata, scheduler=scheduler, progress=progress)
     click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
 
 

@@ -144,7 +144,11 @@ def train_command(
     for line in idle(training, said):
         warn(line)
     from covsearch.trained import train_model
+    from covsearch.training.together import is_first
 
+    if not is_first():  # of torchrun's processes only the first one speaks
+        train_model(source, config, training, workspace, out)
+        return None
     with stderr_progress() as progress:
         model = train_model(source, config, training, workspace, out, progress, warn, _hear)
     if model.uncalibrated:

@@ -5,6 +5,7 @@
     out/Music_subset_hpcp/W_1_hpcp/P_1_hpcp.h5      HPCP at hop 512, 86.13 frames/s
     out/Music_metadata/Music_subset_metadata.json   titles, artists, years
     out/Music_files.csv                             which file each performance is
+    out/Music_quarantine.jsonl                      which files cannot be read, and why
     out/covsearch.toml                              name and frame rate
 """
 
@@ -14,7 +15,7 @@ import csv
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,13 @@ from typing import Any
 import tomli_w
 
 from covsearch.collections.audio import collection_name
-from covsearch.collections.pool import answers
+from covsearch.collections.hands import Hands, hands
+from covsearch.collections.hdf5 import drop_drafts
+from covsearch.collections.pool import Job
+from covsearch.collections.quarantine import Quarantine
 from covsearch.collections.scan import AudioFile, scan_audio
 from covsearch.collections.tags import Tags
+from covsearch.collections.worker import is_written
 from covsearch.dataset.frame_rate import DATACOS_RATE, DECLARATION
 from covsearch.dataset.layout import Skipped
 from covsearch.dataset.performance import Performance
@@ -67,9 +72,13 @@ def extract_folder(
     *,
     metadata: Path | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress = silent,
 ) -> ExtractReport:
     """Write HPCP of all audio files of a folder. A run that was stopped goes on where it was.
+
+    A file whose worker dies is tried twice more. One that cannot be read is remembered with its reason, and is tried
+    again when it has changed.
 
     Parameters
     ----------
@@ -79,6 +88,9 @@ def extract_folder(
         A CSV of works, titles, artists and years by path, as for :func:`covsearch.indexing.build_index`.
     workers : int, optional
         Processes; by default one a core.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://host:8786``, whose workers do the work. They must see both folders at the
+        same paths.
     progress : Progress
 
     Raises
@@ -87,38 +99,41 @@ def extract_folder(
         When `folder` is not there.
     ArtefactError
         When it has no audio file that can be read, or what an earlier run left in `out` is damaged.
+    UsageError, MissingExtraError, CovsearchError
+        When the scheduler cannot be used, see :func:`covsearch.collections.cluster.connected`; CovsearchError also
+        when nothing can be decoded or written here.
     """
     started = time.perf_counter()
     if not folder.is_dir():
         raise NotFoundError(
             f"{folder} is {'not a folder' if folder.exists() else 'not there'}; expected a folder of audio"
         )
-    root = folder.resolve()
+    root, out = folder.resolve(), out.absolute()
     files, skipped = scan_audio(root)
-    tags, refused = _tags(files, workers, progress)
-    performances = {id_: found.performance(id_) for id_, found in tags.items()}
-    if metadata:
-        performances = read_tracks(metadata).applied(performances)
     name = _NOT_IN_A_NAME.sub("-", collection_name(root)).strip("-.") or "audio"
-    numbers = _numbered(out / f"{name}_files.csv", performances)
-    todo, kept = [], 0
-    for file in files:
-        if file.id in numbers:
-            pid, wid = numbers[file.id]
-            target = _target(out, name, pid, wid)
-            if target.is_file() and target.stat().st_mtime_ns > file.mtime_ns:
-                kept += 1
-            else:
-                names = {"label": wid, "track_id": pid, "hdf5": str(target), "hop": DATASET_HOP}
-                todo.append({"id": file.id, "path": str(file.path), **names})
-    written, failed = _write(todo, workers, progress)
-    left_out = (*skipped, *refused, *failed)
+    listed = out / f"{name}_files.csv"
+    with hands(workers, scheduler) as hand:
+        reader = _Reader(root, files, hand, Quarantine(out / f"{name}_quarantine.jsonl"), skipped, progress)
+        performances = {id_: found.performance(id_) for id_, found in reader.tags().items()}
+        if metadata:
+            performances = read_tracks(metadata).applied(performances)
+        numbers = _numbered(listed, performances)
+        targets = {file.id: _target(out, name, *numbers[file.id]) for file in files if file.id in performances}
+        todo = [file for file in files if file.id in targets and not is_written(targets[file.id], file.mtime_ns)]
+        written = reader.write([_job(file, targets[file.id], *numbers[file.id], listed) for file in todo])
+    kept = len(targets) - len(todo)
     if not written and not kept:
-        first = f"; first {left_out[0].path}: {left_out[0].reason}" if left_out else ""
+        first = f"; first {skipped[0].path}: {skipped[0].reason}" if skipped else ""
         raise ArtefactError(f"{root}: there is no audio file that can be read{first}")
     there = (id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file())
     _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in there})
-    return ExtractReport(written, kept, left_out, str(out.absolute()), time.perf_counter() - started)
+    return ExtractReport(written, kept, tuple(skipped), str(out), time.perf_counter() - started)
+
+
+def _job(file: AudioFile, target: Path, pid: str, wid: str, listed: Path) -> Job:
+    """What a worker is asked to write; it must see what this process wrote."""
+    names = {"label": wid, "track_id": pid, "hdf5": str(target), "hop": DATASET_HOP}
+    return {"id": file.id, "path": str(file.path), "needs": [str(file.path), str(listed)], **names}
 
 
 def _target(out: Path, name: str, pid: str, wid: str) -> Path:
@@ -126,17 +141,45 @@ def _target(out: Path, name: str, pid: str, wid: str) -> Path:
     return out / f"{name}_subset_hpcp" / f"{wid}_hpcp" / f"{pid}_hpcp.h5"
 
 
-def _tags(files: Sequence[AudioFile], workers: int | None, progress: Progress) -> tuple[dict[str, Tags], list[Skipped]]:
-    found: dict[str, Tags] = {}
-    refused = []
-    jobs = ({"id": file.id, "path": str(file.path), "tags": True} for file in files)
-    for done, (job, told) in enumerate(answers(jobs, workers), 1):
-        if "refused" in told:
-            refused.append(Skipped(job["id"], told["refused"]))
-        else:
-            found[job["id"]] = Tags(**told["tags"])
-        progress("reading tags", done, len(files))
-    return found, refused
+@dataclass(frozen=True)
+class _Reader:
+    """Has files read, and puts those that cannot be among `skipped`, and for good ones into the quarantine."""
+
+    root: Path
+    files: Sequence[AudioFile]
+    hand: Hands
+    quarantine: Quarantine
+    skipped: list[Skipped]
+    progress: Progress
+
+    def tags(self) -> dict[str, Tags]:
+        """The tags of all files that are not in quarantine."""
+        held = {file.id: reason for file in self.files if (reason := self.quarantine.reason(file)) is not None}
+        self.skipped.extend(Skipped(id_, reason) for id_, reason in held.items())
+        asked = [file for file in self.files if file.id not in held]
+        needs = [str(self.root)]
+        jobs = [{"id": file.id, "path": str(file.path), "tags": True, "needs": needs} for file in asked]
+        return {job["id"]: Tags(**told["tags"]) for job, told in self._read("reading tags", jobs)}
+
+    def write(self, jobs: Sequence[Job]) -> int:
+        """Write features; of how many files."""
+        return sum(1 for _ in self._read("extracting HPCP", jobs))
+
+    def _read(self, stage: str, jobs: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
+        """The answers of files that could be read."""
+        by_id = {file.id: file for file in self.files}
+        failed = 0
+        for done, (job, told) in enumerate(self.hand(jobs), 1):
+            if "hdf5" in job:
+                drop_drafts(Path(job["hdf5"]))
+            if "refused" in told:
+                failed += 1
+                self.skipped.append(Skipped(job["id"], told["refused"]))
+                if told.get("died") or not told.get("may_pass"):
+                    self.quarantine.add(by_id[job["id"]], told["refused"])
+            else:
+                yield job, told
+            self.progress(f"{stage} · {failed:,} failed" if failed else stage, done, len(jobs))
 
 
 def _numbered(path: Path, performances: Mapping[str, Performance]) -> dict[str, tuple[str, str]]:
@@ -166,17 +209,6 @@ def _numbered(path: Path, performances: Mapping[str, Performance]) -> dict[str, 
         writer.writerows([_COLUMNS, *((pid, wid, id_) for id_, (pid, wid) in numbers.items())])
     draft.replace(path)
     return numbers
-
-
-def _write(todo: Sequence[dict[str, Any]], workers: int | None, progress: Progress) -> tuple[int, list[Skipped]]:
-    """How many files were written, and the others."""
-    failed = []
-    for done, (job, told) in enumerate(answers(todo, workers), 1):
-        if "refused" in told:
-            failed.append(Skipped(job["id"], told["refused"]))
-        note = f" · {len(failed):,} failed" if failed else ""
-        progress(f"extracting HPCP{note}", done, len(todo))
-    return len(todo) - len(failed), failed
 
 
 def _describe(out: Path, name: str, found: Mapping[str, tuple[tuple[str, str], Performance]]) -> None:

@@ -177,6 +177,23 @@ class _Worker:
                     pipe.close()  # type: ignore[union-attr]
 
 
+class Sandbox:
+    """One worker process for one file after another; after a death, the next file gets a new one."""
+
+    def __init__(self) -> None:
+        self._worker = _Worker()
+
+    def read(self, job: Job) -> dict[str, Any]:
+        """The answer to a job, as :func:`answers` yields it; a CovsearchError when no process can be started."""
+        worker, self._worker = self._worker, _Worker()
+        worker.take(job)
+        while (given := worker.answer()) is None:
+            pass  # it only said that it is ready
+        if not given.get("died"):
+            self._worker = worker
+        return given
+
+
 def _why(code: int, job: Job) -> str:
     """What a worker's exit code says of the file."""
     if code in _SLOW:

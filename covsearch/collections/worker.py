@@ -7,6 +7,7 @@ another one (:mod:`covsearch.collections.pool`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -24,6 +25,7 @@ from covsearch.errors import MissingExtraError
 MAX_FILE_BYTES = 4 * 2**30
 MEMORY = 2**30  # bytes of address space beyond what the libraries take themselves
 OUTPUT = 256 * 2**20  # bytes of a file that is written
+_MAY_PASS = {errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT}
 SECONDS, SECONDS_A_MB = 60, 1  # to read a file; a song of 5 MB takes two seconds
 
 
@@ -84,8 +86,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``content``, ``tags``, ``decoded`` (whether it had to be); or ``refused``, why not, with ``may_pass`` where that
-        is no fault of the file; or ``broken``, why nothing can be written.
+        ``decoded`` (whether it had to be), and of a sound in the cache ``content`` and ``tags``; or ``refused``, why
+        not, with ``may_pass`` where that is no fault of the file; or ``broken``, why nothing can be written.
     """
     path = Path(job["path"])
     try:
@@ -107,7 +109,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         return {"refused": f"needs more than {MEMORY // 2**20:,} MiB of memory to decode"}
     except OSError as e:
-        return {"refused": _line(e.strerror or str(e))}
+        passing = {"may_pass": True} if e.errno in _MAY_PASS else {}
+        return {"refused": _line(e.strerror or str(e)), **passing}
     except Exception as e:  # noqa: BLE001 - whatever a decoder raises is about this file alone
         return {"refused": _line(str(e).removeprefix(f"{path}: ") or type(e).__name__)}
 
@@ -181,13 +184,23 @@ def _decoded(path: Path, hop: int, tuned: bool = True) -> Any:
     return read_audio_chroma(path, hop=hop, tuned=tuned).chroma
 
 
+def is_written(target: Path, mtime_ns: int) -> bool:
+    """Whether a file was made of one that had changed at `mtime_ns`."""
+    return target.is_file() and target.stat().st_mtime_ns > mtime_ns
+
+
 def _to_hdf5(path: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """Decode and write, unless a worker that died later has done it."""
     from covsearch.collections.hdf5 import write_hpcp
     from covsearch.features.audio import SAMPLE_RATE
 
+    target = Path(job["hdf5"])
+    if is_written(target, path.stat().st_mtime_ns):
+        return {"decoded": False}
     chroma = _decoded(path, job["hop"], tuned=False)  # as Da-TACOS has it
-    write_hpcp(Path(job["hdf5"]), chroma, job["label"], job["track_id"], SAMPLE_RATE / job["hop"])
-    return {"frames": len(chroma), "tags": asdict(_tags(path))}
+    with _writing(target.parent):
+        write_hpcp(target, chroma, job["label"], job["track_id"], SAMPLE_RATE / job["hop"])
+    return {"decoded": True}
 
 
 def _line(text: str) -> str:

@@ -29,6 +29,7 @@ from covsearch.features.store import FrameStore
 from covsearch.models import Siamese, bundled_checkpoint, load_checkpoint
 from covsearch.models.head import pair_loss
 from covsearch.progress import Progress, silent
+from covsearch.training import together
 from covsearch.training.batches import Batch, Batches, StoredBatches
 from covsearch.training.losses import LOSSES
 from covsearch.training.state import STATE, TrainingState, load_state, save_state
@@ -126,8 +127,9 @@ def train(
         record, validated = _epoch(model, optimizer, made, store, pairs["validation"], training, state, progress)
         _keep(state, record, validated, training.keep)
         hear(record)
-        save_state(folder, key, model, optimizer, state)
-        durable.replace_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in state.history))
+        if together.place()[0] == 0:
+            save_state(folder, key, model, optimizer, state)
+            durable.replace_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in state.history))
     model.load_state_dict(state.best)
     return _report(model.eval(), store, pairs, state)
 
@@ -169,7 +171,7 @@ def _epoch(
     started = time.monotonic()
     epoch = len(state.history) + 1
     rng = np.random.default_rng([training.seed, epoch])
-    torch.manual_seed(int(rng.integers(2**31)))
+    torch.manual_seed(int(rng.integers(2**31)) + together.place()[0])  # each process drops other values
     rate = _learning_rate(training, epoch)
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -179,7 +181,7 @@ def _epoch(
     judged = _averaged(model, state, training.average)
     scores = pair_scores(judged.eval(), store, validation)
     valid_loss = float(pair_loss(torch.from_numpy(scores), torch.from_numpy(validation.label)))
-    valid_accuracy = accuracy_at_half(scores, validation.label)
+    valid_loss, valid_accuracy = together.agreed(valid_loss, accuracy_at_half(scores, validation.label))
     seconds = round(time.monotonic() - started, 3)
     return EpochMetrics(epoch, loss, accuracy, valid_loss, valid_accuracy, rate, seconds), judged
 
@@ -209,7 +211,7 @@ def _train_epoch(
     losses, done, hits, of = 0.0, 0, np.zeros(2), np.zeros(2)
     for batch in batches:
         with torch.autocast("cpu", torch.bfloat16, enabled=training.precision == "bfloat16"):
-            vectors = model.embed(batch.frames, batch.lengths)
+            vectors = together.embed(model, batch.frames, batch.lengths)
         loss, scores = objective(vectors.float(), model.head, batch)
         if not math.isfinite(float(loss.detach())):
             raise CovsearchError(f"the loss became {float(loss.detach())} in epoch {epoch}: lower the learning rate")
@@ -228,6 +230,7 @@ def _step(
     """One step down the gradient; the moving average follows, once it has begun."""
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    together.share_gradients(model)
     if training.clip:
         torch.nn.utils.clip_grad_norm_(model.branch.parameters(), training.clip)
     optimizer.step()

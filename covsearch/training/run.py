@@ -13,6 +13,7 @@ from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.synthesis.sources import open_collections, source_names
+from covsearch.training import together
 from covsearch.training.card import SPLIT, Trained, write_checkpoint
 from covsearch.training.loop import begin, forget_state, train
 from covsearch.training.losses import LOSSES
@@ -68,11 +69,26 @@ def run_training(
         check_features(config.features)
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
     begin(config, training)  # so is a device that PennyLane does not know, and a checkpoint that does not fit
-    dataset = source.open(config.features.names)
-    out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
-    check_unused(out)
-    songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
-    store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
+    with together.joined():
+        return _run(source, config, training, workspace, out, progress, tell, hear)
+
+
+def _run(
+    source: TrainingSource,
+    config: ModelConfig,
+    training: TrainConfig,
+    workspace: Workspace,
+    out: Path | None,
+    progress: Progress,
+    tell: Tell,
+    hear: Tell,
+) -> tuple[Path, Trained]:
+    with together.first_before_others():
+        dataset = source.open(config.features.names)
+        out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
+        check_unused(out)
+        songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
+        store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
     split, pairs = pairs_by_part(dataset, store, training)
     batches = MixedBatches(store, pairs["train"], songs, training) if songs else None
     for line in (*header(config, training, store, pairs), *(f"songs     {one}" for one in map(songs_line, songs))):
@@ -82,8 +98,9 @@ def run_training(
     hear(epoch_titles(training))
     report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
     trained = Trained(report, config, training, store, pairs, split, tuple(map(songs_line, songs)))
-    write_checkpoint(out, trained)
-    forget_state(out)
+    if together.place()[0] == 0:
+        write_checkpoint(out, trained)
+        forget_state(out)
     return out, trained
 
 

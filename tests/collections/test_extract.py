@@ -1,0 +1,124 @@
+"""Extracting a folder with accidents: what is lost, what is written twice, and what is remembered."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from features.audio.sounds import tones, write
+
+from covsearch.collections import hands, pool
+from covsearch.collections.extract import extract_folder
+from covsearch.errors import CovsearchError
+
+# a worker process with an accident that happens once: MARK is there afterwards
+ACCIDENT = """
+import errno, os, signal
+from pathlib import Path
+from covsearch.collections import hdf5, worker
+mark = Path(MARK)
+def once(target):
+    if target.suffix == ".h5" and not mark.exists():
+        mark.touch()
+        return True
+replace = Path.replace
+def die(self, target):
+    if once(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+def full(self, target):
+    if once(target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return replace(self, target)
+Path.replace = WHAT
+worker.main()
+"""
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """Five short recordings and a file that only is called as one."""
+    folder = tmp_path / "Music"
+    folder.mkdir()
+    for number in range(5):
+        write(folder / f"{number}.wav", tones(1.5, number))
+    (folder / "poison.flac").write_bytes(b"fLaC" + bytes(1000))
+    return folder
+
+
+def features(out: Path) -> dict[str, int]:
+    """Every file below the features -> when it was written; each can be read."""
+    found = sorted((out / "Music_subset_hpcp").rglob("*"))
+    for path in found:
+        if path.suffix == ".h5":
+            with h5py.File(path) as file:
+                assert np.isfinite(file["hpcp"][:]).all()
+    return {path.name: path.stat().st_mtime_ns for path in found if path.is_file()}
+
+
+def accident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> Path:
+    mark, script = tmp_path / "happened", tmp_path / "accident.py"
+    script.write_text(ACCIDENT.replace("MARK", repr(str(mark))).replace("WHAT", what))
+    monkeypatch.setattr(pool, "_COMMAND", [sys.executable, "-P", str(script)])
+    return mark
+
+
+def test_a_worker_killed_while_it_writes_costs_nothing(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, out = accident(tmp_path, monkeypatch, "die"), tmp_path / "out"
+    report = extract_folder(short, out, workers=2)
+    assert mark.exists()
+    assert (report.extracted, [skip.path for skip in report.skipped]) == (5, ["poison.flac"])
+    written = features(out)
+    assert list(written) == [f"P_{number}_hpcp.h5" for number in range(1, 6)]  # and no draft
+    again = extract_folder(short, out, workers=2)
+    assert (again.extracted, again.kept, features(out)) == (0, 5, written)
+
+
+def test_a_full_disk_ends_the_run_and_puts_nothing_into_quarantine(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accident(tmp_path, monkeypatch, "full")
+    (short / "poison.flac").unlink()
+    with pytest.raises(CovsearchError, match=r"W_\d_hpcp cannot be written: No space left on device"):
+        extract_folder(short, tmp_path / "out", workers=1)
+    assert not (tmp_path / "out" / "Music_quarantine.jsonl").exists()
+    assert extract_folder(short, tmp_path / "out", workers=1).extracted == 5
+
+
+def test_a_file_in_quarantine_is_tried_again_when_it_has_changed(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def spied(jobs: Any, workers: int | None) -> Any:
+        for job, told in pool.answers(jobs, workers):
+            asked.append(job["id"])
+            yield job, told
+
+    monkeypatch.setattr(hands, "answers", spied)
+    out = tmp_path / "out"
+    first = extract_folder(short, out, workers=1)
+    (line,) = (out / "Music_quarantine.jsonl").read_text().split("\n")[1:-1]
+    assert (json.loads(line)["file"], json.loads(line)["reason"]) == ("poison.flac", first.skipped[0].reason)
+    asked.clear()
+    assert extract_folder(short, out, workers=1).skipped == first.skipped
+    assert "poison.flac" not in asked
+    write(short / "poison.flac", tones(1.5, 9))
+    mended = extract_folder(short, out, workers=1)
+    assert (mended.extracted, mended.kept, mended.skipped) == (1, 5, ())
+
+
+def test_half_a_line_of_a_killed_run_is_no_line(short: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "Music_quarantine.jsonl").write_text('{"file": "0.wav", "size"')
+    assert extract_folder(short, out, workers=1).extracted == 5
+    assert len(extract_folder(short, out, workers=1).skipped) == 1
+    assert len((out / "Music_quarantine.jsonl").read_text().splitlines()) == 2
