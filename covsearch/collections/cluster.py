@@ -65,7 +65,7 @@ def connected(scheduler: str) -> Iterator[Any]:
         yield client
 
 
-def spread(client: Any, jobs: Iterable[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
+def spread_jobs(client: Any, jobs: Iterable[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Read files on a cluster; as :func:`covsearch.collections.pool.answers`, with jobs that may say what they need.
 
     Parameters

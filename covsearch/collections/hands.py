@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from covsearch.collections.cluster import connected, spread
+from covsearch.collections.cluster import connected, spread_jobs
 from covsearch.collections.pool import Job, answers
 
 Hands = Callable[[Iterable[Job]], Iterator[tuple[Job, dict[str, Any]]]]
@@ -35,7 +35,7 @@ def hands(workers: int | None = None, scheduler: str | None = None) -> Iterator[
         yield partial(retried, partial(answers, workers=workers))
     else:
         with connected(scheduler) as client:
-            yield partial(retried, partial(spread, client))
+            yield partial(retried, partial(spread_jobs, client))
 
 
 def retried(hand: Hands, jobs: Iterable[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:

@@ -69,7 +69,7 @@ def run_training(
         check_features(config.features)
     LOSSES[training.loss](training)  # a missing extra is said before hours of packing, not after
     begin(config, training)  # so is a device that PennyLane does not know, and a checkpoint that does not fit
-    with together.joined():
+    with together.as_one():
         return _run(source, config, training, workspace, out, progress, tell, hear)
 
 

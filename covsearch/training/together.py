@@ -37,7 +37,7 @@ def place() -> tuple[int, int]:
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def as_one() -> Iterator[None]:
     """The processes that torchrun started belong together as long as the block lasts; nothing without torchrun."""
     if not is_shared():
         yield

@@ -34,7 +34,7 @@ from covsearch.workspace import Workspace
 from training.test_together import step
 
 folder = Path(sys.argv[1])
-with together.joined():
+with together.as_one():
     rank, world = together.place()
     assert world == 2
     for loss in ("pairs", "batch", "supcon"):

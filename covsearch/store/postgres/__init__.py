@@ -18,7 +18,7 @@ from covsearch.guard.urls import without_password
 from covsearch.progress import Progress
 from covsearch.store.checked import Verified
 from covsearch.store.postgres.catalogue import PostgresCatalogue
-from covsearch.store.postgres.link import engine_of, told
+from covsearch.store.postgres.link import engine_of, server_errors
 from covsearch.store.postgres.look import Look
 from covsearch.store.postgres.pin import Pin, name_of
 from covsearch.store.postgres.publish import publish_to_database
@@ -67,7 +67,7 @@ class PostgresStore:
     def writing(self, *, beside: bool = False) -> Iterator[None]:
         """Hold an advisory lock: alone, or, where `beside` is true, beside others that only change what is there."""
         shared = "_shared" if beside else ""
-        with told(self._url), engine_of(self._url).connect() as connection:
+        with server_errors(self._url), engine_of(self._url).connect() as connection:
             if not connection.scalar(text(f"SELECT pg_try_advisory_lock{shared}({_WRITING})")):
                 raise CovsearchError(f"another build is running in {self.place}: wait until it has ended")
             connection.commit()

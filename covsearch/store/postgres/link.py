@@ -35,7 +35,7 @@ def engine_of(url: str) -> Engine:
     """The one engine of a process for `url`; it keeps no connections."""
 
     def connect() -> psycopg.Connection:
-        with told(url):
+        with server_errors(url):
             made = psycopg.connect(url, connect_timeout=_WAIT, application_name="covsearch")
             made.execute(f"SET search_path TO {SCHEMA}")
             made.commit()
@@ -64,7 +64,7 @@ def has_ended(connection: Connection) -> bool:
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def server_errors(url: str) -> Iterator[None]:
     """Failures of the server or the driver, in one line without a password.
 
     Raises

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from covsearch.corrections.log import read_log
 from covsearch.errors import NotFoundError
 from covsearch.index.parts import PARTS
-from covsearch.store.postgres.link import engine_of, has_ended, told
+from covsearch.store.postgres.link import engine_of, has_ended, server_errors
 from covsearch.store.postgres.pin import close, name_of, newest
 from covsearch.store.postgres.tables import make_tables
 
@@ -28,7 +28,7 @@ class Look:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        with self._lock, told(self._url):
+        with self._lock, server_errors(self._url):
             if self._held and has_ended(self._held[0]):
                 close(self._held)
             if not self._held:

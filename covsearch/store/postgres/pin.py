@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from covsearch.errors import ArtefactError
 from covsearch.guard.urls import without_password
 from covsearch.index.manifest import Manifest, parse_manifest
-from covsearch.store.postgres.link import engine_of, has_ended, nothing_there, told
+from covsearch.store.postgres.link import engine_of, has_ended, nothing_there, server_errors
 from covsearch.store.postgres.tables import PINNED, check_version
 
 READING, STAGING = 711_001, 711_002
@@ -64,7 +64,7 @@ class Pin:
         self._lock = threading.RLock()
         self._held: list[Connection] = []
         weakref.finalize(self, close, self._held)
-        with told(url):
+        with server_errors(url):
             while not self._hold(self._connect(), generation):
                 if generation is not None:
                     raise ArtefactError(f"{without_password(url)}: {name_of(generation)} was removed meanwhile")
@@ -83,7 +83,7 @@ class Pin:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """The same as a connection."""
-        with self._lock, told(self.url):
+        with self._lock, server_errors(self.url):
             if self._held and self._held[0].in_transaction():
                 yield self._held[0]
                 return

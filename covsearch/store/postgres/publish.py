@@ -22,7 +22,7 @@ from covsearch.index.collection import check_vectors
 from covsearch.index.flat import recipe
 from covsearch.index.head import head_bytes
 from covsearch.index.manifest import FORMAT, Manifest, StoredFile
-from covsearch.store.postgres.link import TidiedAwayError, told
+from covsearch.store.postgres.link import TidiedAwayError, server_errors
 from covsearch.store.postgres.pin import Pin, hold
 from covsearch.store.postgres.rebase import Merged, rebase
 from covsearch.store.postgres.recordings import check_staged, digest_of, recording, stage_recordings, staging
@@ -65,7 +65,7 @@ def publish_to_database(url: str, contents: Contents, base: Pin | None) -> Pin:
 
 
 def _stage_and_switch(url: str, contents: Contents, base: Pin | None) -> Pin:
-    with told(url), staging(url) as (connection, stage):
+    with server_errors(url), staging(url) as (connection, stage):
         vectors, parts = contents.vectors, contents.parts
         every = range(len(vectors))
         digests = [digest_of(recording(vectors[row], parts, row)) for row in every]

@@ -12,7 +12,7 @@ from contextlib import suppress
 from sqlalchemy import Connection, text
 
 from covsearch.errors import CovsearchError
-from covsearch.store.postgres.link import engine_of, told
+from covsearch.store.postgres.link import engine_of, server_errors
 from covsearch.store.postgres.pin import READING, STAGING
 from covsearch.store.postgres.tables import PERFORMANCES, WORKS
 
@@ -24,7 +24,7 @@ _STAGES = text("SELECT DISTINCT stage FROM recordings WHERE stage IS NOT NULL")
 def tidy(url: str) -> None:
     """Remove it; a failure is left to the next one that publishes."""
     steps = (_remove_generations, _remove_rows, _remove_recordings, _remove_contents)
-    with suppress(CovsearchError), told(url), engine_of(url).connect() as connection:
+    with suppress(CovsearchError), server_errors(url), engine_of(url).connect() as connection:
         for step in steps:
             with connection.begin():
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('covsearch tidy'))"))

@@ -14,7 +14,7 @@ from covsearch.index.manifest import MEND
 from covsearch.index.parts import PARTS
 from covsearch.progress import Progress
 from covsearch.store.checked import PREVIOUS, PUBLISHED, Check, Verified, check_ids, check_model
-from covsearch.store.postgres.link import engine_of, told
+from covsearch.store.postgres.link import engine_of, server_errors
 from covsearch.store.postgres.pin import Pin, name_of, newest
 from covsearch.store.postgres.state import PostgresState, open_state, pinned_files
 from covsearch.store.postgres.tables import DIGEST
@@ -32,7 +32,7 @@ def verify_database(url: str, progress: Progress) -> tuple[Verified, ...]:
     NotFoundError
         When nothing was published yet.
     """
-    with told(url), engine_of(url).connect() as connection:
+    with server_errors(url), engine_of(url).connect() as connection:
         current, _ = newest(connection, url)
         others = connection.scalars(text("SELECT id FROM generations WHERE id < :id ORDER BY id DESC"), {"id": current})
         numbers = [current, *others]
