@@ -6,6 +6,7 @@ loss is of the whole batch in all of them. Then gradients are summed, and every 
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,16 +39,18 @@ def place() -> tuple[int, int]:
 
 @contextmanager
 def as_one() -> Iterator[None]:
-    """The processes that torchrun started belong together as long as the block lasts; nothing without torchrun."""
+    """The processes that torchrun started belong together, from now to their end; nothing without torchrun.
+
+    All leave the block at once. (Processes that part and join again meet the addresses of the first time.)
+    """
     if not is_shared():
         yield
         return
-    dist.init_process_group("gloo", timeout=_PATIENCE)
-    try:
-        yield
-        dist.barrier()  # the first has written
-    finally:
-        dist.destroy_process_group()
+    if not dist.is_initialized():
+        dist.init_process_group("gloo", timeout=_PATIENCE)
+        atexit.register(dist.destroy_process_group)
+    yield
+    dist.barrier()  # the first has written
 
 
 @contextmanager
