@@ -8,10 +8,11 @@ Vectors are searched in memory, by the same code as those of the local store, so
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from covsearch.errors import CovsearchError
 from covsearch.guard.urls import without_password
@@ -71,7 +72,13 @@ class PostgresStore:
             if not connection.scalar(text(f"SELECT pg_try_advisory_lock{shared}({_WRITING})")):
                 raise CovsearchError(f"another build is running in {self.place}: wait until it has ended")
             connection.commit()
-            yield
+            try:
+                yield
+            finally:  # the server would notice the end of the connection a little later than the next writer comes
+                if not connection.closed and not connection.invalidated:
+                    with suppress(SQLAlchemyError):
+                        connection.scalar(text(f"SELECT pg_advisory_unlock{shared}({_WRITING})"))
+                        connection.commit()
 
     def open_checked(self) -> Opened:
         """The current generation with all its parts, after the server compared every recording with its digest."""
