@@ -192,7 +192,7 @@ def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
     build = partial(covsearch.build, names["collection"], home=tmp_path, model=names["model"])
     index = build()
     asked: list[str] = []
-    original = outside._embed
+    original = outside._own_checkpoint
 
     def overtaken(searcher: Searcher, *rest: Any) -> Any:
         asked.append(searcher.generation.name)
@@ -201,6 +201,6 @@ def test_a_query_by_file_that_builds_overtake_is_answered_from_the_newer_index(
             build()
         return original(searcher, *rest)
 
-    monkeypatch.setattr(outside, "_embed", overtaken)
+    monkeypatch.setattr(outside, "_own_checkpoint", overtaken)
     assert index.query(Path(names["file"])).generation == "gen-0003"
     assert asked == ["gen-0001", "gen-0003"]

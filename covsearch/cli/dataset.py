@@ -9,7 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.cli.options import PATH, SUBSET
+from covsearch.cli.options import PATH, SUBSET, NamedPath
 from covsearch.cli.tables import plain, stdout, table
 from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
@@ -32,7 +32,7 @@ def dataset() -> None:
 @click.option("--frame-rate", type=float, help="Frames a second, for lengths in minutes.")
 @click.option("--strict", is_flag=True, help="Stop at the first thing that would be skipped (exit code 4).")
 @click.option("--check", is_flag=True, help="Read every value, not only the headers.")
-@click.option("--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw Figures 1-3 into this folder.")
+@click.option("--plot", type=NamedPath(path_type=Path, file_okay=False), help="Draw Figures 1-3 into this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def info(
     directory: Path | None,

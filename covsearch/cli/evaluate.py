@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from covsearch.cli.options import DATASET, FRAME_RATE, PATH, REPORT_AS_JSON, SEED, SUBSET
+from covsearch.cli.options import DATASET, FRAME_RATE, PATH, REPORT_AS_JSON, SEED, SUBSET, NamedPath
 from covsearch.cli.reports import evaluated
 from covsearch.cli.shown import warn
 from covsearch.dataset.splits import PARTS
@@ -29,7 +29,7 @@ def _models(first: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def _plot(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    folder = click.Path(path_type=Path, file_okay=False)
+    folder = NamedPath(path_type=Path, file_okay=False)
     return click.option("--plot", type=folder, help=f"Draw {', '.join(names)} here.")
 
 

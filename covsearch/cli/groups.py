@@ -12,7 +12,7 @@ import click
 
 from covsearch import api
 from covsearch.cli.completion import complete_id
-from covsearch.cli.options import PATH, STORE
+from covsearch.cli.options import PATH, STORE, NewFile
 from covsearch.cli.shown import shown
 from covsearch.corrections.table import COLUMNS
 from covsearch.counting import counted
@@ -35,7 +35,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print what was said
 
 @click.group(invoke_without_command=True)
 @ALARMS
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all members as CSV.")
+@click.option("--csv", "csv_file", type=NewFile(), help="Write all members as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @STORE
 @click.pass_context

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from covsearch.cli.options import PATH
+from covsearch.cli.options import PATH, NamedPath
 from covsearch.cli.tables import plain, stdout, table
 from covsearch.describe import DescribedModel, describe_model
 
@@ -21,7 +21,7 @@ def model() -> None:
 @click.argument("checkpoint", type=PATH, required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
-    "--plot", type=click.Path(path_type=Path, file_okay=False), help="Draw the quantum circuit to circuit.png here."
+    "--plot", type=NamedPath(path_type=Path, file_okay=False), help="Draw the quantum circuit to circuit.png here."
 )
 def show(checkpoint: Path | None, as_json: bool, plot: Path | None) -> None:
     """Layers, shapes and parameters of CHECKPOINT [the bundled weights], its calibration, and its quantum circuit.

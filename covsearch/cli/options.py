@@ -23,8 +23,20 @@ class NamedPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty text."""
-        what = "a file or folder" if self.file_okay else "a folder"
+        what = "a folder" if not self.file_okay else "a file or folder" if self.dir_okay else "a file"
         return super().convert(value, param, ctx) if value else self.fail(f"expected {what}, got an empty text")
+
+
+class NewFile(NamedPath):
+    """A file that is written; the folder it is for must be there, which is looked at before anything is computed."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a file in a folder that is not there."""
+        path = super().convert(value, param, ctx)
+        return path if path.parent.is_dir() else self.fail(f"{path}: expected a folder {path.parent}, it is not there")
 
 
 PATH = NamedPath(path_type=Path)

@@ -13,7 +13,7 @@ import click
 
 from covsearch import api
 from covsearch.cli.completion import complete_id
-from covsearch.cli.options import STORE
+from covsearch.cli.options import STORE, NamedPath
 from covsearch.cli.performances import headline, identity, named, working
 from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
@@ -40,7 +40,7 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 @click.command()
 @click.argument("asked", required=False, shell_complete=complete_id)
 @click.option(
-    "--file", "files", type=click.Path(path_type=Path), multiple=True, help="Query by file instead; repeatable."
+    "--file", "files", type=NamedPath(path_type=Path), multiple=True, help="Query by file instead; repeatable."
 )
 @click.option("--frame-rate", type=float, help="Frames a second of an HDF5 file [as it declares].")
 @click.option("--top", default=10, show_default=True, help="Matches to show, 1 to 1,000,000.")

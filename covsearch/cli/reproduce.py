@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from covsearch.cli.options import FRAME_RATE, PATH, SUBSET
+from covsearch.cli.options import FRAME_RATE, PATH, SUBSET, NamedPath
 from covsearch.cli.shown import say
 from covsearch.progress import stderr_progress
 from covsearch.reproduce import reproduce
@@ -18,7 +18,7 @@ from covsearch.workspace import Workspace
 
 @click.command("reproduce")
 @click.argument("directory", metavar="[DIR]", type=PATH, required=False)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the report.")
+@click.option("--out", type=NamedPath(path_type=Path, file_okay=False), required=True, help="Folder of the report.")
 @SUBSET
 @FRAME_RATE
 @click.option("--seeds", type=click.IntRange(1, 100), default=SEEDS, show_default=True, help="Trainings of each model.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch import api, durable
-from covsearch.cli.options import PATH, STORE
+from covsearch.cli.options import PATH, STORE, NewFile
 from covsearch.counting import counted
 from covsearch.progress import patient, stderr_progress
 from covsearch.workspace import Workspace
@@ -29,8 +29,8 @@ _SPARE = ("Tempo", "Key", "End")  # what a narrow terminal does without, the fir
 @click.argument("recording", type=PATH)
 @click.option("--frame-rate", type=float, help="Frames a second of an HDF5 file [as it declares].")
 @click.option("--json", "as_json", is_flag=True, help="Print the setlist as JSON, times in seconds.")
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write it as CSV (RFC 4180).")
-@click.option("--cue", "cue_file", type=click.Path(path_type=Path, dir_okay=False), help="Write it as a CUE sheet.")
+@click.option("--csv", "csv_file", type=NewFile(), help="Write it as CSV (RFC 4180).")
+@click.option("--cue", "cue_file", type=NewFile(), help="Write it as a CUE sheet.")
 @STORE
 @click.pass_obj
 def setlist_command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET
+from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET, NamedPath
 from covsearch.cli.shown import say, warn, wrapped
 from covsearch.cli.train_aligner import train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
@@ -84,7 +84,7 @@ _EPILOG = "\n\n".join(
 @DATASET
 @SUBSET
 @FRAME_RATE
-@click.option("--out", type=click.Path(path_type=Path), help="Checkpoint folder [HOME/models/...].")
+@click.option("--out", type=NamedPath(path_type=Path), help="Checkpoint folder [HOME/models/...].")
 @click.option(
     "--synthesize",
     "sources",
