@@ -1,10 +1,11 @@
 # make demo   a virtual environment, an index of the bundled sample, a query, and the name of a page
 # make test   lint, types, import rules and tests, as CI runs them
+# make nightly  the same, with the tests that take minutes
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test nightly lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/covsearch build-index
@@ -14,6 +15,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest
+
+nightly: $(VENV)/.installed-dev lint
+	COVSEARCH_TEST_NIGHTLY=1 $(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

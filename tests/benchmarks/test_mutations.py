@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from covsearch.index import searched
 from tests.hostile.workspace import KINDS, POINTER, SWAP, artefacts, build_two, keep
 from tests.hostile.workspace import mutations as all_mutations
 
+NIGHTLY = pytest.mark.skipif(not os.environ.get("COVSEARCH_TEST_NIGHTLY"), reason="takes a minute: `make nightly`")
 
-@pytest.mark.parametrize("limit", [searched.FLAT_LIMIT, 0])
+
+@pytest.mark.parametrize("limit", [searched.FLAT_LIMIT, pytest.param(0, marks=NIGHTLY)])
 def test_everything_is_refused_by_name_and_the_harness_sees_what_is_not(
     monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
