@@ -197,6 +197,8 @@ def _notes(said: WorksFile, common: Works) -> list[str]:
 def _distances(found: NDArray[Any], order: list[int] | None, metric: str | None) -> NDArray[Any] | Distances:
     """What is ranked by, rows and columns in `order`."""
     rows = None if order is None or order == list(range(len(found))) else np.array(order)
+    if metric is not None and found.ndim != 2:
+        raise ArtefactError(f"expected vectors of the shape (N, D), one row a performance, got {found.shape}")
     if metric is not None:
         return between(found if rows is None else found[rows], metric)
     if found.ndim != 2 or found.shape[0] != found.shape[1]:

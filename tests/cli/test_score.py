@@ -101,6 +101,8 @@ REFUSED = [
     ("mine_distances.npy", ["--protocol", "datacos"], 2, "1,000 works of 13, 2,000 works of 1); this has 42 perform"),
     ("short.npy", [], 4, "works.csv has 42 lines and"),
     ("nan.npy", [], 4, "nan.npy: row 2, column 5 of the distances is nan: expected finite numbers"),
+    ("flat.npy", [], 4, "flat.npy: expected distances of the shape (N, N), got (42,)"),
+    ("flat.npy", ["--metric", "cosine"], 4, "flat.npy: expected vectors of the shape (N, D), one row a performance"),
     ("text.npy", [], 4, "expected distances as numbers, not <U1"),
     ("twice.npz", [], 4, "has the id P_0 in row 0 and row 1: expected one row a performance"),
 ]
@@ -113,6 +115,7 @@ def test_refused(folder: Path, name: str, more: list[str], code: int, message: s
     np.savez(folder / "v.npz", vectors=vectors(1.0), ids=np.array([*IDS[:-1], "P_99"]))
     np.save(folder / "short.npy", table[:9, :9])
     np.savez(folder / "twice.npz", distances=table[:2, :2], ids=np.array(["P_0", "P_0"]))
+    np.save(folder / "flat.npy", table[0])
     np.save(folder / "text.npy", np.full((42, 42), "x"))
     table[2, 5] = np.nan
     np.save(folder / "nan.npy", table)
