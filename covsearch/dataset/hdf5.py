@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,46 @@ def read_rate(path: Path, root: Path | None = None) -> float | None:
             raise DeclaredRateError(path, str(e)) from e
 
 
+def read_group(
+    path: Path, group: str, width: int, limit: int
+) -> tuple[float | None, dict[str, NDArray[np.float32] | None]]:
+    """Every dataset (T, `width`) of one group of a file, None in place of what is no such dataset or not finite.
+
+    Parameters
+    ----------
+    path : Path
+    group : str
+        Of the root.
+    width : int
+    limit : int
+        At most so many datasets.
+
+    Returns
+    -------
+    (float or None, dict)
+        The frame rate that the file declares, frames/s; name -> NDArray[float32], shape (T, `width`), or None.
+
+    Raises
+    ------
+    FeatureFileError
+        When the file is no HDF5, or has no such group.
+    """
+    with _file(path, None) as (file, nbytes):
+        links = file.id.links
+        there = links.exists(group.encode()) and links.get_info(group.encode()).type == h5l.TYPE_HARD
+        found = file[group] if there else None
+        if not isinstance(found, h5py.Group) or len(found) > limit:
+            raise RefusedError(f"expected a group {group!r} of at most {limit:,} datasets; it has {_some_names(links)}")
+        arrays: dict[str, NDArray[np.float32] | None] = dict.fromkeys(found)
+        for name in arrays:
+            with suppress(RefusedError):
+                dataset = _hard_linked(found, name)
+                values = read_values(stored_layout(dataset, *_shape_and_dtype(dataset, width), nbytes))
+                if values.shape[1] == width and np.isfinite(values).all():
+                    arrays[name] = np.asarray(values, dtype=np.float32)
+        return _rate(file), arrays
+
+
 @contextmanager
 def _opened(
     path: Path, feature: str, pid: str | None, wid: str | None, root: Path | None, frame_rate: float | None
@@ -217,7 +257,7 @@ def _rate(file: Any) -> float | None:
 
 
 def _hard_linked(file: Any, name: str) -> Any:
-    """The low-level handle of the root group's own dataset `name`; links to elsewhere are not followed."""
+    """The low-level handle of a file's or group's own dataset `name`; links to elsewhere are not followed."""
     links = file.id.links
     if not links.exists(name.encode()):
         raise RefusedError(f"has no dataset '{name}'; it has {_some_names(links)}")
@@ -246,7 +286,7 @@ def _some_names(links: Any) -> str:
     return str(sorted(names)) if names else "nothing"
 
 
-def _shape_and_dtype(dataset: Any) -> tuple[tuple[int, int], np.dtype[Any]]:
+def _shape_and_dtype(dataset: Any, width: int = BINS) -> tuple[tuple[int, int], np.dtype[Any]]:
     kind = dataset.get_type()
     dtype = next((np.dtype(name) for ours, name in FLOATS if kind.equal(ours)), None)
     if dtype is None:
@@ -255,9 +295,10 @@ def _shape_and_dtype(dataset: Any) -> tuple[tuple[int, int], np.dtype[Any]]:
     if space.get_simple_extent_type() != h5s.SIMPLE:
         raise RefusedError("holds a scalar or nothing; expected (frames, 12)")
     shape = space.get_simple_extent_dims()
-    if len(shape) != 2 or (shape[0] == BINS) == (shape[1] == BINS):
+    if len(shape) != 2 or (shape[0] == width) == (shape[1] == width):
         raise RefusedError(
-            f"has shape {str(shape)[:60]}; expected (frames, 12) or (12, frames) with frames other than 12"
+            f"has shape {str(shape)[:60]}; expected (frames, {width}) or ({width}, frames) with frames other than "
+            f"{width}"
         )
     if 0 in shape:
         raise RefusedError(f"has shape {shape}: no frames")

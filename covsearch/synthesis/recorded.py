@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.frame_rate import SLOW_RATE
+from covsearch.dataset.hdf5 import read_group
 from covsearch.errors import ArtefactError, NotFoundError
 
 Recording = NDArray[np.float32]
@@ -44,46 +44,19 @@ def read_recordings(path: Path) -> dict[str, Recording]:
     ArtefactError
         When it is no such file, or none of its recordings can be used.
     """
-    import h5py
-
     if not path.is_file():
         raise NotFoundError(f"{path} is not there; expected HDF5 with NNLS chroma of recordings")
-    try:
-        with h5py.File(path) as file:
-            rate, group = file.attrs.get("frame_rate"), file.get(GROUP)
-            if not isinstance(group, h5py.Group) or not _is_slow(rate) or len(group) > _MOST:
-                raise ArtefactError(
-                    f"{path}: expected a group {GROUP!r} of at most {_MOST:,} recordings, and a frame_rate of "
-                    f"{SLOW_RATE:.2f}; got {sorted(file)[:5]} and {rate!r}"
-                )
-            found = {name: _read(group, name) for name in group}
-    except OSError as e:
-        raise ArtefactError(f"{path}: cannot be read as HDF5: {e}") from e
-    usable = {name: recording for name, recording in found.items() if recording is not None}
+    rate, found = read_group(path, GROUP, 24, _MOST)
+    if rate is None or abs(rate / SLOW_RATE - 1) >= 0.01:
+        raise ArtefactError(f"{path}: expected a frame_rate of {SLOW_RATE:.2f}, got {rate}")
+    usable = {
+        name: np.ascontiguousarray(np.roll(chroma.reshape(-1, 2, 12), _TO_C, axis=2))
+        for name, chroma in found.items()
+        if chroma is not None and _SHORTEST <= len(chroma) <= _LONGEST and chroma.min() >= 0 and chroma.any()
+    }
     if not usable:
         raise ArtefactError(f"{path}: none of its {len(found)} recordings is (T, 24) floats of 22 s to 37 minutes")
     return usable
-
-
-def _is_slow(rate: object) -> bool:
-    return isinstance(rate, float | np.floating) and abs(float(rate) / SLOW_RATE - 1) < 0.01
-
-
-def _read(group: Any, name: str) -> Recording | None:
-    import h5py
-
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink):  # another file's, or a place of its own
-        return None
-    data = group[name]
-    if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.ndim != 2 or data.shape[1] != 24:
-        return None
-    if not _SHORTEST <= data.shape[0] <= _LONGEST:
-        return None
-    chroma = data[()].astype(np.float32).reshape(-1, 2, 12)
-    if not np.isfinite(chroma).all() or chroma.min() < 0 or not chroma.any():
-        return None
-    return np.ascontiguousarray(np.roll(chroma, _TO_C, axis=2))
 
 
 def recorded_cover(

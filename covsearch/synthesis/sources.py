@@ -1,4 +1,4 @@
-"""What ``covsearch train --synthesize`` names: folders of MIDI files, archives of scores, music21's corpus."""
+"""What ``covsearch train --synthesize`` names: MIDI folders, archives of scores, music21's corpus, recordings."""
 
 from __future__ import annotations
 
@@ -101,6 +101,8 @@ def open_collections(
         found.append(one)
         for line in left_out(name, one, "MIDI files" if _is_midi(path) else "files"):
             tell(line)
+    if recorded and not found:
+        raise NotFoundError(f"{JOIN.join(names)}: recordings alone are no songs; name the songs that they are of, too")
     return [_hearing(collection, recordings) for collection in found] if recorded else found
 
 

@@ -15,6 +15,7 @@ from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.synthesis import CoverMaker
 from covsearch.synthesis.recorded import read_recordings, recorded_cover, recordings_of
+from covsearch.synthesis.sources import open_collections
 
 
 def write(path: Path, rate: float = SLOW_RATE, **recordings: np.ndarray) -> Path:
@@ -95,3 +96,22 @@ def test_songs_are_called_by_their_recordings() -> None:
         "charts/0003.txt",
         "0004",
     ]
+
+
+def test_what_lies_elsewhere_is_not_opened(tmp_path: Path) -> None:
+    path = write(tmp_path / "some.h5", good=chroma())
+    other = write(tmp_path / "other.h5", secret=chroma())
+    with h5py.File(path, "a") as file:
+        layout = h5py.VirtualLayout(shape=(200, 24), dtype="<f2")
+        layout[:] = h5py.VirtualSource(str(other), "chroma/secret", shape=(200, 24))
+        file["chroma"].create_virtual_dataset("virtual", layout)
+        raw = tmp_path / "raw.bin"
+        raw.write_bytes(chroma().tobytes())
+        file["chroma"].create_dataset("outside", shape=(200, 24), dtype="<f2", external=[(str(raw), 0, 9600)])
+    assert list(read_recordings(path)) == ["good"]
+
+
+def test_recordings_alone_are_no_songs(tmp_path: Path) -> None:
+    path = write(tmp_path / "some.h5", good=chroma())
+    with pytest.raises(NotFoundError, match="recordings alone are no songs"):
+        open_collections([str(path)], tmp_path)
