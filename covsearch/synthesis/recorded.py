@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.dataset.frame_rate import SLOW_RATE
-from covsearch.dataset.hdf5 import read_group
 from covsearch.errors import ArtefactError, NotFoundError
 
 Recording = NDArray[np.float32]
@@ -44,6 +43,8 @@ def read_recordings(path: Path) -> dict[str, Recording]:
     ArtefactError
         When it is no such file, or none of its recordings can be used.
     """
+    from covsearch.dataset.hdf5 import read_group
+
     if not path.is_file():
         raise NotFoundError(f"{path} is not there; expected HDF5 with NNLS chroma of recordings")
     rate, found = read_group(path, GROUP, 24, _MOST)
