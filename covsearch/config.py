@@ -143,6 +143,9 @@ class ModelConfig:
     quantum_device : str
         Of ``hybrid``: ``exact`` computes the circuit's expectations in closed form; anything else is a PennyLane device
         that measures them, ``NAME`` or ``NAME:SHOTS`` (``default.qubit:1000``), far slower.
+    tempi : int
+        How many tempi, from √½ to √2 of its own, a performance is heard at: its vector is the mean. 1 to 9, odd; more
+        than 1 only with masked pooling. A training sees one tempo at a time.
     features : FeatureConfig
         What the branch was made for.
     """
@@ -155,6 +158,7 @@ class ModelConfig:
     q_layers: int = 2
     readout: str = "report"
     quantum_device: str = "exact"
+    tempi: int = 1
     features: FeatureConfig = field(default_factory=FeatureConfig)
 
     def __post_init__(self) -> None:
@@ -164,6 +168,9 @@ class ModelConfig:
         _one_of("readout", self.readout, ("report", "residual"))
         _between("qubits", self.qubits, 2, 10)
         _between("q_layers", self.q_layers, 1, 100)
+        _between("tempi", self.tempi, 1, 9)
+        if self.tempi % 2 == 0 or (self.tempi > 1 and self.pooling == "unmasked"):
+            raise UsageError(f"tempi must be odd, and 1 with unmasked pooling, not {self.tempi}")
         _between("features.frames", self.features.frames, 1, MAX_FRAMES)
         if self.pooling == "unmasked" and self.branch in _CNNS and self.features.frames < CNN_STRIDE:
             raise UsageError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from covsearch.config import ModelConfig, check_branch
@@ -13,6 +14,7 @@ from covsearch.models.cnn import ResidualCNN
 from covsearch.models.head import WeightedSquaredDistance
 from covsearch.models.hybrid import BottleneckCNN, HybridCNN
 from covsearch.models.invariant import InvariantCNN
+from covsearch.models.tempo import ratios, stretched
 
 
 class Branch(Protocol):
@@ -57,10 +59,24 @@ class Siamese(nn.Module):
         super().__init__()
         self.branch = branch_class(config.branch)(config)
         self.head = WeightedSquaredDistance(config.alpha)
+        self.tempi = config.tempi
 
     def embed(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Unit vectors (B, 128) of `frames` (B, T, F) with true `lengths` (B,)."""
-        return cast(Branch, self.branch)(frames, lengths)
+        """Unit vectors (B, 128) of `frames` (B, T, F) with true `lengths` (B,).
+
+        In evaluation mode each is the mean over ``config.tempi`` tempi; a training sees one tempo at a time.
+        """
+        branch = cast(Branch, self.branch)
+        if self.training or self.tempi == 1:
+            return branch(frames, lengths)
+        vectors = [self._at(frames, lengths, ratio) for ratio in ratios(self.tempi)]
+        return F.normalize(torch.stack(vectors).sum(0), dim=1)
+
+    def _at(self, frames: Tensor, lengths: Tensor, ratio: float) -> Tensor:
+        """The branch's vectors (B, 128) of the tracks at another tempo."""
+        frames, lengths = stretched(frames, lengths, ratio)
+        padded = self.batch_frames(lengths.tolist())
+        return cast(Branch, self.branch)(F.pad(frames, (0, 0, 0, padded - frames.shape[1])), lengths)
 
     def batch_frames(self, lengths: Sequence[int]) -> int:
         """To how many frames a batch of tracks of these lengths is padded."""

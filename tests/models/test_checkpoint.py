@@ -50,10 +50,10 @@ def test_fingerprint_tells_weights_and_configuration_apart(folder: Path, tmp_pat
 def test_a_configuration_from_before_a_field_keeps_its_fingerprint(folder: Path) -> None:
     """Else new versions would rename old models, and indexes would no longer know the model they were built with."""
     text = (folder / "config.toml").read_text()
-    older = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("qubits", "readout")))
+    older = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("qubits", "readout", "tempi")))
     (folder / "config.toml").write_text(older)
     first = load_checkpoint(folder)
-    assert (first.config.qubits, first.config.readout) == (7, "report")
+    assert (first.config.qubits, first.config.readout, first.config.tempi) == (7, "report", 1)
     known = tomllib.loads(older)["model"]
     assert sorted(known) == ["alpha", "branch", "features", "norm", "pooling", "q_layers", "quantum_device"]
     hashed = tomli_w.dumps({"model": known}).encode() + (folder / "model.safetensors").read_bytes()

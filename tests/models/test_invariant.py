@@ -19,9 +19,10 @@ from covsearch.models.norm import make_norm
 from covsearch.models.pooling import MomentPooling
 
 
-def model(features: str = "hpcp", norm: str = "batch", pooling: str = "masked") -> Siamese:
+def model(features: str = "hpcp", norm: str = "batch", pooling: str = "masked", tempi: int = 1) -> Siamese:
     torch.manual_seed(0)
-    made = Siamese(ModelConfig("invariant", pooling, norm, features=FeatureConfig(features, 256, 2.69)))
+    config = ModelConfig("invariant", pooling, norm, tempi=tempi, features=FeatureConfig(features, 256, 2.69))
+    made = Siamese(config)
     with torch.no_grad():
         for _ in range(20):  # running statistics as of a trained network, without which all vectors are all but equal
             made.embed(torch.rand(8, 96, 24 if "+" in features else 12), torch.randint(20, 96, (8,)))
@@ -33,6 +34,7 @@ def track(seed: int, length: int, width: int = 12) -> NDArray[np.float16]:
 
 
 MODELS = {(features, norm): model(features, norm) for features in ("hpcp", "hpcp+crema") for norm in ("batch", "group")}
+MODELS["hpcp", "at three tempi"] = model(tempi=3)
 whichever = st.sampled_from(sorted(MODELS))
 lengths = st.integers(1, 120)
 
