@@ -144,8 +144,8 @@ class ModelConfig:
         Of ``hybrid``: ``exact`` computes the circuit's expectations in closed form; anything else is a PennyLane device
         that measures them, ``NAME`` or ``NAME:SHOTS`` (``default.qubit:1000``), far slower.
     tempi : int
-        How many tempi, from √½ to √2 of its own, a performance is heard at: its vector is the mean. 1 to 9, odd; more
-        than 1 only with masked pooling. A training sees one tempo at a time.
+        How many tempi, from 0.90 to 1.11 of its own, a performance is heard at: its vector is the mean. 1 to 9, odd;
+        more than 1 only with masked pooling. A training sees one tempo at a time.
     features : FeatureConfig
         What the branch was made for.
     """

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SPREAD = 0.5  # octaves of tempo to either side
+SPREAD = 0.15  # octaves of tempo to either side: 0.90 to 1.11
 
 
 def ratios(tempi: int) -> tuple[float, ...]:
-    """So many stretches, evenly spread in octaves from √½ to √2; of one, 1."""
+    """So many stretches, evenly spread in octaves from 0.90 to 1.11; of one, 1."""
     if tempi == 1:
         return (1.0,)
     return tuple(float(2 ** (SPREAD * (2 * i / (tempi - 1) - 1))) for i in range(tempi))

@@ -28,7 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # the key-invariant branch on synthesised covers; needs --synthesize: see the bundled weights' card
     "invariant": {
         "branch": "invariant",
-        "tempi": 5,
+        "tempi": 3,
         "rate": SLOW_RATE,
         "frames": 2048,
         "alpha": "positive",

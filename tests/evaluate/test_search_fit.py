@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from covsearch.errors import ArtefactError
-from covsearch.evaluate.search_fit import FALSE_ALARMS, fit_chance, fit_fusion
+from covsearch.evaluate.search_fit import FALSE_ALARMS, fit_chance, fit_fusion, fit_robust_fusion
 from covsearch.ranking.chance import Chance
 
 Array = NDArray[np.float64]
@@ -38,6 +38,26 @@ def test_the_knee_is_where_non_covers_nearly_end(rng: np.random.Generator) -> No
     label = np.repeat([0, 1], [100, 10_000])
     aligned = rng.normal(0, 1, 10_100)
     assert fit_fusion(rng.normal(0, 1, 10_100), aligned, label).knee == np.quantile(aligned[100:], 0.95)
+
+
+@pytest.mark.parametrize(("told", "leans"), [(2.0, True), (0.0, False)])
+def test_the_fit_leans_on_a_head_that_knows_something_while_it_costs_nothing(
+    told: float, leans: bool, rng: np.random.Generator
+) -> None:
+    work = np.repeat(np.arange(40), 2)
+    same = work[:, None] == work
+    noise = rng.normal(size=(2, 80, 80))
+    score, aligned = noise[0] + noise[0].T - told * same, noise[1] + noise[1].T + 6 * same
+    above = np.triu_indices(80, 1)
+    plain = fit_fusion(score[above], aligned[above], (~same[above]).astype(np.int64))
+    robust = fit_robust_fusion(score, aligned, work)
+    assert (robust.head > 1.4 * plain.head) is leans
+    ranked = [f.ratio(score, aligned) for f in (plain, robust)]
+    first = [
+        np.mean([work[np.delete(np.arange(80), i)[np.delete(r[i], i).argmax()]] == work[i] for i in range(80)])
+        for r in ranked
+    ]
+    assert first[1] >= first[0] - 0.02
 
 
 def chance_and_ratios(rng: np.random.Generator, strength: float) -> tuple[Chance, Array, NDArray[np.int64]]:

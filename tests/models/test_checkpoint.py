@@ -50,7 +50,8 @@ def test_fingerprint_tells_weights_and_configuration_apart(folder: Path, tmp_pat
 def test_a_configuration_from_before_a_field_keeps_its_fingerprint(folder: Path) -> None:
     """Else new versions would rename old models, and indexes would no longer know the model they were built with."""
     text = (folder / "config.toml").read_text()
-    older = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("qubits", "readout", "tempi")))
+    later = ("qubits", "readout", "tempi")
+    older = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(later))
     (folder / "config.toml").write_text(older)
     first = load_checkpoint(folder)
     assert (first.config.qubits, first.config.readout, first.config.tempi) == (7, "report", 1)
