@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -112,8 +111,8 @@ def _judge(prepared: Prepared, size: int, args: argparse.Namespace) -> tuple[Siz
 
 def _write(out: Path, reports: list[DetectionReport], runs: list[dict[str, Any]], told: dict[str, Any]) -> None:
     named = [word for name in told["synthesised_from"] for word in ("--synthesize", name)]
-    command = shlex.join(["python", "-m", "benchmarks.detection", *named])
-    write_table(out, {"provenance": provenance(command, told["seed"]), "asked": told, "runs": runs}, markdown(reports))
+    origin = provenance("detection", told["seed"], named)
+    write_table(out, {"provenance": origin, "asked": told, "runs": runs}, markdown(reports))
 
 
 def _read(out: Path, told: dict[str, Any]) -> dict[tuple[str, str], dict[int, tuple[SizeReport, float]]]:

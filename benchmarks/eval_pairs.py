@@ -9,8 +9,6 @@ Run as ``python -m benchmarks.eval_pairs``; writes the JSON and a Markdown table
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -38,8 +36,7 @@ def main() -> None:
             report, seconds = judge(dataset, args.model, kind, args)
             reports.append(report)
             runs.append({**report.to_dict(), "seconds": round(seconds, 2)})
-    command = shlex.join(["python", "-m", "benchmarks.eval_pairs", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "runs": runs}
+    result = {"provenance": provenance("eval_pairs", args.seed), "runs": runs}
     write_table(args.out, result, markdown(reports))
 
 

@@ -16,8 +16,6 @@ each with ``--out models/NAME`` for a ``--model models/NAME`` here, and ``--mode
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,8 +58,7 @@ def main() -> None:
         name = f"{report.subset}, {part}" if part else report.subset
         reports.append((name, report))
         runs.append({"collection": name, **report.to_dict(), "seconds": round(seconds, 2)})
-    command = shlex.join(["python", "-m", "benchmarks.retrieval", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "trained": trained, "runs": runs}
+    result = {"provenance": provenance("retrieval", args.seed), "trained": trained, "runs": runs}
     write_table(args.out, result, markdown(reports, trained))
 
 

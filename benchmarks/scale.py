@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -79,8 +77,7 @@ def main() -> None:
     for dataset in [None, *beside_sample(args.dataset, REAL)]:
         large = among(dataset, checkpoint, args.synthesize, args.count, args.seed)
         runs.append(measure(large, args.whole, args.timed))
-        command = shlex.join(["python", "-m", "benchmarks.scale", *sys.argv[1:]])
-        result = {"provenance": provenance(command, args.seed), "model": checkpoint.fingerprint, "runs": runs}
+        result = {"provenance": provenance("scale", args.seed), "model": checkpoint.fingerprint, "runs": runs}
         write_table(args.out, result, markdown(runs))  # after every collection: the next takes long
 
 

@@ -12,8 +12,6 @@ Run as ``python -m benchmarks.studies.real_chroma --charts billboard_chords.zip 
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +43,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="recordings, evenly spread [60]")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.studies.real_chroma", *sys.argv[1:]])
     rng = np.random.default_rng(args.seed)
     pairs = [pair(*one, rng) for one in charts(args.charts, args.chroma, args.limit)]
     kinds = {"real": [one[0] for one in pairs], "synthesised": [one[1] for one in pairs]}
     result = {
-        "provenance": provenance(command, args.seed),
+        "provenance": provenance("studies.real_chroma", args.seed),
         "recordings": len(pairs),
         "statistics": {name: spread([described(*track) for track in tracks]) for name, tracks in kinds.items()},
         "profiles": {name: profiles(tracks) for name, tracks in kinds.items()},

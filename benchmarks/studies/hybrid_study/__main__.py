@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -54,12 +53,11 @@ def main() -> None:
     if not args.summarise:
         for name, dataset in collections(args):
             study(name, dataset, args)
-    command = shlex.join(["python", "-m", "benchmarks.studies.hybrid_study", *sys.argv[1:]])
     found = finished(args.out)
     if not found:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
     summary = summarise(found)
-    result = {"provenance": provenance(command, 0), **settings, "collections": summary}
+    result = {"provenance": provenance("studies.hybrid_study", 0), **settings, "collections": summary}
     write_table(RESULTS / f"{NAME}.json", result, markdown(result))
 
 
