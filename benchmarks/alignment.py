@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -203,9 +202,8 @@ def main() -> None:
     warm()
     tracks = medleys(args.tracks, args.seed)
     rows = [row for setting in SETTINGS for row in compare_at(*setting, tracks, args.rounds)]
-    command = shlex.join(["python", "-m", "benchmarks.alignment", *sys.argv[1:]])
     result = {
-        "provenance": provenance(command, args.seed),
+        "provenance": provenance("alignment", args.seed),
         "rounds": args.rounds,
         "first_call": first_call(),
         "rows": rows,

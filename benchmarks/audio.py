@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import shlex
 import subprocess
 import sys
 import time
@@ -209,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     mp3 = options.work / "stereo.mp3"
     stereo_mp3(recordings, mp3, options.minutes)
     payload: dict[str, Any] = {
-        "provenance": provenance(shlex.join(["python", "-m", "benchmarks.audio", *(arguments or sys.argv[1:])]), SEED),
+        "provenance": provenance("audio", SEED, arguments),
         "recordings": len(recordings),
         "agreement": agreement(recordings, options.work, SEED),
         "speed": speeds(mp3, options.rounds),

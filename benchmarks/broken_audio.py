@@ -8,17 +8,14 @@ process takes more than 1 GB.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.broken_input import totals
+from benchmarks.broken_input import run_study, totals
 from benchmarks.children import run_child
-from benchmarks.provenance import RESULTS, provenance, write_result
 from tests.hostile.audio import KINDS, READ, Kind
 
 MAX_MB = 1024
@@ -46,7 +43,7 @@ def study(folder: Path, kinds: Mapping[str, Kind]) -> Iterator[dict[str, Any]]:
         }
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
+def summary(rows: Sequence[dict[str, Any]]) -> str:
     """The result as Markdown: one line a kind."""
     found = totals(rows)
     lines = [
@@ -65,19 +62,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 def main() -> int:
     """Run the study, print and write it."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for row in study(Path(folder).resolve(), KINDS):
-            rows.append(row)
-            mark = "" if row["as_expected"] else "  <- NOT AS EXPECTED"
-            print(f"{row['kind']:42} {row['exit_code']} {row['peak_mb']:4} MB  {row['message']}{mark}", flush=True)
-    about = provenance("python -m benchmarks.broken_audio", seed=0)
-    slim = {name: value for name, value in totals(rows).items() if name != "seconds"}
-    write_result("broken_audio", {"provenance": about, **slim})
-    (RESULTS / "broken_audio.md").write_text(summary(rows), encoding="utf-8")
-    print(summary(rows).splitlines()[0])
-    return 0 if all(row["as_expected"] for row in rows) else 1
+    return run_study("broken_audio", __doc__, lambda folder: study(folder, KINDS), summary)
 
 
 if __name__ == "__main__":

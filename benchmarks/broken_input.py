@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +92,29 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Run the study, print and write it."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+def run_study(
+    name: str,
+    about: str,
+    study: Callable[[Path], Iterator[dict[str, Any]]],
+    summary: Callable[[Sequence[dict[str, Any]]], str],
+) -> int:
+    """Run a study that makes a row a kind in a folder, print and write it; 1 when anything was not as expected."""
+    argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for row in study(Path(folder).resolve(), {**SOUND, **BROKEN}):
+        for row in study(Path(folder).resolve()):
             rows.append(row)
             mark = "" if row["as_expected"] else "  <- NOT AS EXPECTED"
             print(f"{row['kind']:42} {row['exit_code']} {row['peak_mb']:4} MB  {row['message']}{mark}", flush=True)
-    about = provenance("python -m benchmarks.broken_input", seed=0)
-    write_result("broken_input", {"provenance": about, **totals(rows)})
-    (RESULTS / "broken_input.md").write_text(summary(rows), encoding="utf-8")
+    write_result(name, {"provenance": provenance(name, 0), **totals(rows)})
+    (RESULTS / f"{name}.md").write_text(summary(rows), encoding="utf-8")
     print(summary(rows).splitlines()[0])
     return 0 if all(row["as_expected"] for row in rows) else 1
+
+
+def main() -> int:
+    """Run the study, print and write it."""
+    return run_study("broken_input", __doc__, lambda folder: study(folder, {**SOUND, **BROKEN}), summary)
 
 
 if __name__ == "__main__":

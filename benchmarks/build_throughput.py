@@ -64,8 +64,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, help="folder for generated files [a temporary one]")
     parser.add_argument("--out", type=Path, default=RESULTS / "build_throughput.json")
     args = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.build_throughput", *sys.argv[1:]])
-    result: dict[str, Any] = {"provenance": provenance(command, args.seed)}
+    result: dict[str, Any] = {"provenance": provenance("build_throughput", args.seed)}
     with tempfile.TemporaryDirectory(dir=args.scratch) as name:
         folder = Path(name)
         if args.embed:

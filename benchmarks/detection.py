@@ -5,8 +5,8 @@ any ``--dataset``). Every performance with a cover is asked for with its covers 
 search that ``covsearch query`` does. Collections larger than these are filled with covers synthesised from the MIDI
 files of ``--synthesize``; without, they are left out.
 
-Run as ``python -m benchmarks.detection --synthesize POP909``; writes the JSON, a Markdown table and the figures beside
-it after every size, and goes on where it was when it is run again.
+Run as ``python -m benchmarks.detection --synthesize POP909``; writes the JSON and a Markdown table beside it after
+every size, and goes on where it was when it is run again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,6 @@ from covsearch.evaluate.detection_report import (
     SizeReport,
     prepare_detection,
 )
-from covsearch.evaluate.figures import draw_detection
 from covsearch.index.calibration import CALIBRATION
 from covsearch.models import bundled_checkpoint
 from covsearch.progress import stderr_progress
@@ -113,9 +111,8 @@ def _judge(prepared: Prepared, size: int, args: argparse.Namespace) -> tuple[Siz
 
 def _write(out: Path, reports: list[DetectionReport], runs: list[dict[str, Any]], told: dict[str, Any]) -> None:
     named = [word for name in told["synthesised_from"] for word in ("--synthesize", name)]
-    command = shlex.join(["python", "-m", "benchmarks.detection", *named])
-    write_table(out, {"provenance": provenance(command, told["seed"]), "asked": told, "runs": runs}, markdown(reports))
-    draw_detection(reports, out.parent, f"{out.stem}_")
+    origin = provenance("detection", told["seed"], named)
+    write_table(out, {"provenance": origin, "asked": told, "runs": runs}, markdown(reports))
 
 
 def _read(out: Path, told: dict[str, Any]) -> dict[tuple[str, str], dict[int, tuple[SizeReport, float]]]:

@@ -3,14 +3,12 @@
 On the works of the bundled sample that training never saw, and zero-shot on real recordings where they are at hand
 (``../shared/data/covers80_dev``, or any ``--dataset``); each once on balanced pairs and once on all.
 
-Run as ``python -m benchmarks.eval_pairs``; writes the JSON, a Markdown table and the figures beside it.
+Run as ``python -m benchmarks.eval_pairs``; writes the JSON and a Markdown table beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from typing import Any
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL, beside_sample
 from covsearch.evaluate.bootstrap import REPLICATES
-from covsearch.evaluate.figures import draw_pairs
 from covsearch.evaluate.held_out import PairsReport, evaluate_pairs
 from covsearch.evaluate.pairs import COLUMNS
 from covsearch.evaluate.protocol import KINDS
@@ -32,7 +29,6 @@ def main() -> None:
     """Judge on every collection, write and print the table."""
     args = _arguments().parse_args()
     datasets = [None, *beside_sample(args.dataset, REAL)]
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     reports: list[PairsReport] = []
     runs: list[dict[str, Any]] = []
     for dataset in datasets:
@@ -40,9 +36,7 @@ def main() -> None:
             report, seconds = judge(dataset, args.model, kind, args)
             reports.append(report)
             runs.append({**report.to_dict(), "seconds": round(seconds, 2)})
-            draw_pairs(report, args.out.parent, f"{args.out.stem}_{report.subset}_{kind}_")
-    command = shlex.join(["python", "-m", "benchmarks.eval_pairs", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "runs": runs}
+    result = {"provenance": provenance("eval_pairs", args.seed), "runs": runs}
     write_table(args.out, result, markdown(reports))
 
 

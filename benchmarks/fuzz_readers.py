@@ -48,11 +48,10 @@ def main() -> int:
     from tests.hostile.targets import TARGETS
 
     rows = [fuzz(name, chosen.seconds * target.share, chosen.seed) for name, target in TARGETS.items()]
-    command = f"python -m benchmarks.fuzz_readers --seconds {chosen.seconds} --seed {chosen.seed}"
-    write_result(
-        "fuzz_readers", {"provenance": provenance(command, seed=chosen.seed), "engine": _engine(), "rows": rows}
-    )
-    (RESULTS / "fuzz_readers.md").write_text(summary(rows, command), encoding="utf-8")
+    words = ["--seconds", str(chosen.seconds), "--seed", str(chosen.seed)]
+    origin = provenance("fuzz_readers", chosen.seed, words)
+    write_result("fuzz_readers", {"provenance": origin, "engine": _engine(), "rows": rows})
+    (RESULTS / "fuzz_readers.md").write_text(summary(rows, origin["command"]), encoding="utf-8")
     return 0 if all(row["ended"] == "well" and not row["findings"] for row in rows) else 1
 
 

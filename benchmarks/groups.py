@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -52,8 +50,7 @@ def main() -> None:
         prepared = prepare_detection(dataset, None, find_workspace(), 0, part=part, seed=args.seed)
         runs.append(judge(prepared, args.seed))
     timed = timing(args.synthesize, args.count, args.seed) if args.synthesize else None
-    command = shlex.join(["python", "-m", "benchmarks.groups", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "alarms": ALARMS, "runs": runs, "timing": timed}
+    result = {"provenance": provenance("groups", args.seed), "alarms": ALARMS, "runs": runs, "timing": timed}
     write_table(args.out, result, markdown(runs, timed))
 
 

@@ -192,9 +192,9 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), chosen.files, chosen.seconds)
-    command = f"python -m benchmarks.ingestion --files {chosen.files} --seconds {chosen.seconds:g}"
+    words = ["--files", str(chosen.files), "--seconds", f"{chosen.seconds:g}"]
     result = {
-        "provenance": provenance(command, seed=0),
+        "provenance": provenance("ingestion", 0, words),
         "files": chosen.files,
         "seconds_each": chosen.seconds,
         "rows": rows,

@@ -18,7 +18,6 @@ import json
 import os
 import pickle
 import random
-import shlex
 import shutil
 import signal
 import sys
@@ -261,8 +260,7 @@ def main() -> int:
         }
         readers = crash_readers.read_while_building(folder / "readers", materials, args.reads, args.rebuilds)
         builders = crash_readers.build_while_building(folder / "builders", materials)
-    command = shlex.join(["python", "-m", "benchmarks.kill_harness", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "operations": operations, "readers": readers}
+    result = {"provenance": provenance("kill_harness", args.seed), "operations": operations, "readers": readers}
     result["builders"] = builders
     text = markdown(result)
     print(text)

@@ -173,7 +173,7 @@ def main() -> int:
         result = study(chosen.work, chosen.keep or Path(folder), chosen.kind, chosen.jobs)
     print(summary(result))
     if not chosen.no_write:
-        about = provenance("python -m benchmarks.make_audio_folder", seed=None)
+        about = provenance("make_audio_folder", None)
         write_result("audio_folder", {"provenance": about, **result})
         (RESULTS / "audio_folder.md").write_text(summary(result), encoding="utf-8")
     return 0 if abs(result["difference"]) <= LIMIT else 1

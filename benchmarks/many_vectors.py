@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 import tempfile
 import time
@@ -116,7 +115,7 @@ def main() -> None:
             write(result, args)  # after every size: the next takes longer
         if args.commands:
             command = time_command(vectors, Path(scratch) / "command", args.commands)
-            write(result | {"command": command | {"provenance": _provenance(args)}}, args)
+            write(result | {"command": command | {"provenance": provenance("many_vectors", args.seed)}}, args)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -293,13 +292,9 @@ def _finished(command: Sequence[str]) -> dict[str, float]:
     return {"s": done.seconds, "cpu_s": cpu, "peak_mb": done.peak_mb}
 
 
-def _provenance(args: argparse.Namespace) -> dict[str, Any]:
-    return provenance(shlex.join(["python", "-m", "benchmarks.many_vectors", *sys.argv[1:]]), args.seed)
-
-
 def write(result: Mapping[str, Any], args: argparse.Namespace) -> None:
     """The result so far, with its provenance."""
-    write_table(args.out, {"provenance": _provenance(args), **result}, markdown(result))
+    write_table(args.out, {"provenance": provenance("many_vectors", args.seed), **result}, markdown(result))
 
 
 COLUMNS = (

@@ -17,7 +17,6 @@ test harder, not easier.
 from __future__ import annotations
 
 import argparse
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -306,8 +305,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     result = measure(args.flips, args.cuts, args.processes, args.seed)
-    command = shlex.join(["python", "-m", "benchmarks.mutations", *sys.argv[1:]])
-    payload = {"provenance": provenance(command, args.seed), **result}
+    payload = {"provenance": provenance("mutations", args.seed), **result}
     write_table(RESULTS / "mutations.json", payload, markdown(result))
     found = (result["not_as_it_should"], result["silent_changes"], result["commands_not_refused"])
     return 1 if any(found) or not result["sound_afterwards"] else 0

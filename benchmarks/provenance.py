@@ -6,8 +6,9 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,17 @@ PACKAGES = (
 )
 
 
-def provenance(command: str, seed: int | None) -> dict[str, Any]:
+def provenance(module: str, seed: int | None, words: Sequence[str] | None = None) -> dict[str, Any]:
     """Where a result comes from.
 
     Parameters
     ----------
-    command : str
-        What a reader types in the clone to get the same result.
+    module : str
+        In this package; with `words` it is the command that a reader types in the clone to get the same result.
     seed : int or None
         Seed of everything random in it; None when nothing is.
+    words : sequence of str, optional
+        Options of the command; by default those that this process was given.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def provenance(command: str, seed: int | None) -> dict[str, Any]:
         package is not installed).
     """
     return {
-        "command": command,
+        "command": shlex.join(["python", "-m", f"benchmarks.{module}", *(sys.argv[1:] if words is None else words)]),
         "seed": seed,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(),

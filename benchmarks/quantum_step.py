@@ -9,8 +9,6 @@ median over the rounds of the ratio within a round.
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -188,7 +186,7 @@ def main() -> None:
     for tracks, frames in ((128, 128), (32, 2000)):
         times += time_step(tracks, frames, args.step_rounds)
     result = {
-        "provenance": provenance(shlex.join(["python", "-m", "benchmarks.quantum_step", *sys.argv[1:]]), args.seed),
+        "provenance": provenance("quantum_step", args.seed),
         "threads": torch.get_num_threads(),
         "times": sorted(times, key=lambda row: list(GOALS).index(row["what"])),
         "worst_errors": {str(d).removeprefix("torch."): worst_errors(d) for d in (torch.float32, torch.float64)},

@@ -19,7 +19,6 @@ import gzip
 import json
 import os
 import resource
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -376,11 +375,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     result = measure(args.count, args.queries, args.searches, args.runs, args.seed)
-    command = shlex.join(["python", "-m", "benchmarks.query_latency", *sys.argv[1:]])
     show(result)
     works = np.bincount(works_of(args.count)).tolist()
     study = two_stage.study(two_stage.embedded_sample(), works, args.cases, args.seed)
-    payload = {"provenance": provenance(command, args.seed), **result, "two_stage": study}
+    payload = {"provenance": provenance("query_latency", args.seed), **result, "two_stage": study}
     write_table(RESULTS / "query_latency.json", payload, markdown(result) + two_stage.markdown(study))
 
 

@@ -4,7 +4,7 @@ Every collection is ranked once by every ``--model`` and every baseline: one tab
 the works of the bundled sample that training never saw, all together, and chorales and tunes each alone; and
 zero-shot on real recordings where they are at hand (``../shared/data/covers80_dev``, or any ``--dataset``).
 
-Run as ``python -m benchmarks.retrieval``; writes the JSON, a Markdown table and the figures beside it. The report's
+Run as ``python -m benchmarks.retrieval``; writes the JSON and a Markdown table beside it. The report's
 branches on the data of the bundled weights, and on the sample alone, are
 
     covsearch train --preset invariant --model cnn --key normalised --synthesize POP909 --synthesize music21 --epochs 54
@@ -16,8 +16,6 @@ each with ``--out models/NAME`` for a ``--model models/NAME`` here, and ``--mode
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +26,6 @@ from benchmarks.real import REAL, beside_sample
 from covsearch.config import TrainConfig, from_toml
 from covsearch.dataset.performance import Performance
 from covsearch.evaluate.bootstrap import REPLICATES
-from covsearch.evaluate.figures import draw_retrieval
 from covsearch.evaluate.protocol import read_trained_on
 from covsearch.evaluate.retrieval_baselines import RETRIEVAL_BASELINES
 from covsearch.evaluate.retrieval_report import RetrievalReport, evaluate_retrieval
@@ -53,7 +50,6 @@ SAMPLE: dict[str, Keep | None] = {
 def main() -> None:
     """Rank every collection, write and print the table."""
     args = _arguments().parse_args()
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     trained = trainings(args.model or [bundled_checkpoint()])
     reports: list[tuple[str, RetrievalReport]] = []
     runs: list[dict[str, Any]] = []
@@ -62,9 +58,7 @@ def main() -> None:
         name = f"{report.subset}, {part}" if part else report.subset
         reports.append((name, report))
         runs.append({"collection": name, **report.to_dict(), "seconds": round(seconds, 2)})
-        draw_retrieval(report, args.out.parent, "_".join([args.out.stem, report.subset, *([part] if part else []), ""]))
-    command = shlex.join(["python", "-m", "benchmarks.retrieval", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "trained": trained, "runs": runs}
+    result = {"provenance": provenance("retrieval", args.seed), "trained": trained, "runs": runs}
     write_table(args.out, result, markdown(reports, trained))
 
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL, beside_sample
-from covsearch import plots, stages
+from covsearch import stages
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.distractors import distractors
@@ -71,7 +69,7 @@ class Large:
 
 
 def main() -> None:
-    """Measure every collection, print and write ``benchmarks/results/scale.json``, ``.md`` and ``.png``."""
+    """Measure every collection, print and write ``benchmarks/results/scale.json`` and ``.md``."""
     args = _arguments().parse_args()
     checkpoint = load_checkpoint(bundled_checkpoint())
     warm()
@@ -79,10 +77,8 @@ def main() -> None:
     for dataset in [None, *beside_sample(args.dataset, REAL)]:
         large = among(dataset, checkpoint, args.synthesize, args.count, args.seed)
         runs.append(measure(large, args.whole, args.timed))
-        command = shlex.join(["python", "-m", "benchmarks.scale", *sys.argv[1:]])
-        result = {"provenance": provenance(command, args.seed), "model": checkpoint.fingerprint, "runs": runs}
+        result = {"provenance": provenance("scale", args.seed), "model": checkpoint.fingerprint, "runs": runs}
         write_table(args.out, result, markdown(runs))  # after every collection: the next takes long
-        draw(runs, args.out.with_suffix(".png"))
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -264,26 +260,6 @@ def _row(row: dict[str, Any]) -> str:
     some = [f"{row['some']['map']:.3f}", f"{row['some']['mr1']:.1f}"]
     taken = [f"{row[key]:.3g}" if key in row else "" for key in ("s_1", "s_2", "cpu_s")]
     return f"| {' | '.join([aligned, finely, *told, *some, *taken])} |"
-
-
-def draw(runs: Sequence[dict[str, Any]], path: Path) -> Path:
-    """MAP over the seconds of the processor a query takes; apart, of the queries that the whole collection answered."""
-    figure, axes = plots.subplots(len(runs), width=4.6 * len(runs), height=3.8)
-    for ax, run in zip(axes, runs, strict=True):
-        searches = [row for row in run["searches"] if row["search"] != WHOLE]
-        for fine, style in zip(FINE, ("o--", "o-"), strict=True):
-            rows = [row for row in searches if row["fine"] in (None, fine)]
-            ax.plot([row["cpu_s"] for row in rows], [row["map"] for row in rows], style, label=f"{fine} finely")
-        for row in rows:
-            label = HEAD if row["candidates"] is None else f"{row['candidates']:,}"
-            ax.annotate(label, (row["cpu_s"], row["map"]), xytext=(-4, 7), textcoords="offset points", ha="right")
-        for row in run["searches"][len(searches) :]:
-            few = f"all, of {run['queries_of_some']} queries"
-            ax.plot(row["cpu_s"], row["some"]["map"], "*", color="black", label=few)
-        ax.set(xscale="log", xlabel="CPU seconds a query", ylabel="MAP", ylim=(0, 1))
-        ax.set_title(f"{run['collection']}, among {run['performances']:,}")
-        ax.legend(frameon=False, loc="lower right")
-    return plots.save(figure, path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -46,14 +45,16 @@ LIMIT_S = 3600.0
 def main() -> None:
     """Judge everything, print and write ``benchmarks/results/score.json`` and ``.md``."""
     args = _arguments().parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.score", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(dir=args.scratch) as name:
         folder = Path(name)
         files, works = three_systems(folder)
         report = score_files(files, works)
         deviations = [against_others(path, works) for path in files]
         large = judge_large(folder, args.part, args.seed)
-    result = {"provenance": provenance(command, args.seed), "sample": report.to_dict(), "large": large}
+    sample = report.to_dict()
+    for system in sample["systems"]:
+        del system["by_size"], system["by_source"]  # they are in the table
+    result = {"provenance": provenance("score", args.seed), "sample": sample, "large": large}
     result["deviations"] = {path.stem: one for path, one in zip(files, deviations, strict=True)}
     write_table(args.out, result, markdown(report, result))
 

@@ -16,7 +16,6 @@ import io
 import os
 import random
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -386,11 +385,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--note", default="", help="what else the machine did")
     args = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.serve_load", *sys.argv[1:]])
     result = measure(args.count, args.clients, args.seconds, args.seed)
     text = markdown(result) + (f"{args.note}\n\n" if args.note else "")
     print(text)
-    write_table(RESULTS / "serve_load.json", {"provenance": provenance(command, args.seed), **result}, text)
+    write_table(RESULTS / "serve_load.json", {"provenance": provenance("serve_load", args.seed), **result}, text)
 
 
 if __name__ == "__main__":

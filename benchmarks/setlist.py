@@ -11,7 +11,6 @@ Run as ``python -m benchmarks.setlist``; writes the JSON and a Markdown table be
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import tempfile
 import time
@@ -98,9 +97,8 @@ def main() -> None:
         stage = set_stage(args.part, args.seed, Path(home))
         runs = [run(stage, concert, recipe) for concert in concerts(stage, args.concerts, args.seed)]
         timed = None if args.untimed else run(stage, two_hours(stage, args.seed), recipe)
-    command = shlex.join(["python", "-m", "benchmarks.setlist", *sys.argv[1:]])
     result = {
-        "provenance": provenance(command, args.seed),
+        "provenance": provenance("setlist", args.seed),
         "part": args.part,
         "index": len(stage.works),
         "recipe": asdict(recipe),

@@ -343,7 +343,7 @@ def main() -> int:
         first = together(workspace, folder, chosen.reads, chosen.publishes, chosen.adders)
         second = deaths(workspace, folder, chosen.every)
     print(summary(first, second))
-    about = provenance("python -m benchmarks.store_consistency", seed=0)
+    about = provenance("store_consistency", 0)
     payload = {"provenance": about, "together": asdict(first), "deaths": asdict(second)}
     if chosen.out == RESULTS:
         write_result("store_consistency", payload)

@@ -180,7 +180,7 @@ def main() -> int:
         rounds = study(Path(folder).resolve(), chosen.files, chosen.rounds, chosen.seed)
     print(summary(rounds, chosen.files))
     if not chosen.no_write:
-        about = provenance("python -m benchmarks.update_harness", seed=chosen.seed)
+        about = provenance("update_harness", chosen.seed)
         write_result("update_harness", {"provenance": about, "rounds": [asdict(one) for one in rounds]})
         (RESULTS / "update_harness.md").write_text(summary(rounds, chosen.files), encoding="utf-8")
     return 0 if all(one.good for one in rounds) else 1

@@ -236,30 +236,31 @@ def reliability_diagrams(
 
 
 def rates_by_size(
-    panels: Sequence[tuple[str, NDArray[np.int64], Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]]]],
+    sizes: NDArray[np.int64],
+    curves: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]],
     path: Path,
     *,
     title: str,
 ) -> Path:
-    """Shares of queries over the size of the collection, with intervals, one panel a collection.
+    """Shares of queries over the size of the collection, with intervals.
 
     Parameters
     ----------
-    panels : sequence of (str, NDArray[int64], sequence of (str, NDArray[float64], NDArray[float64]))
-        Title of the panel; sizes (S,), ascending; legend, shares (S,) and the ends of their intervals (S, 2).
+    sizes : NDArray[int64], shape (S,)
+        Performances, ascending.
+    curves : sequence of (str, NDArray[float64], NDArray[float64])
+        Legend, shares (S,) and the ends of their intervals (S, 2).
     path : Path
     title : str
     """
-    figure, axes = subplots(len(panels), width=4.6 * len(panels) + 0.4, height=4.2)
-    for ax, (name, sizes, curves) in zip(axes, panels, strict=True):
-        for k, (label, shares, ends) in enumerate(curves):
-            style = line_style(k)
-            ax.plot(sizes, shares, marker=".", markersize=8, label=label, **style)
-            ax.fill_between(sizes, ends[:, 0], ends[:, 1], color=style["color"], alpha=0.15, linewidth=0)
-        ax.axhline(0.05, color="grey", linestyle=":", label="5 %")
-        ax.set(xscale="log", xlabel="performances searched", ylabel="share of queries", title=name, ylim=(-0.02, 1.02))
-        ax.legend(frameon=False, loc="upper right", fontsize="small")
-    figure.suptitle(title)
+    figure, (ax,) = subplots(width=5.0, height=4.2)
+    for k, (label, shares, ends) in enumerate(curves):
+        style = line_style(k)
+        ax.plot(sizes, shares, marker=".", markersize=8, label=label, **style)
+        ax.fill_between(sizes, ends[:, 0], ends[:, 1], color=style["color"], alpha=0.15, linewidth=0)
+    ax.axhline(0.05, color="grey", linestyle=":", label="5 %")
+    ax.set(xscale="log", xlabel="performances searched", ylabel="share of queries", title=title, ylim=(-0.02, 1.02))
+    ax.legend(frameon=False, loc="upper right", fontsize="small")
     return save(figure, path)
 
 

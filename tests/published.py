@@ -143,19 +143,24 @@ def publish(
     model = model_folder(workspace.home / "models" / "made-up")
     if calibration:
         write_calibration(model, calibration)
-    return build.publish(
-        workspace,
-        pids,
-        vectors,
-        head,
-        performances,
-        model_files=model_files(workspace.home / "models" / "made-up"),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
-        subset="generated",
-        frame_rate=DATACOS_RATE,
-        parts={"chroma": make_chroma(count, seed), **({"windows": make_windows(rng, count)} if windows else {})},
-    )
+    parts: dict[str, Part] = {"chroma": make_chroma(count, seed)}
+    if windows:
+        parts["windows"] = make_windows(rng, count)
+    return publish_made(workspace, pids, vectors, head, performances, frame_rate=DATACOS_RATE, parts=parts)
+
+
+def publish_made(
+    workspace: Workspace,
+    pids: Sequence[str],
+    vectors: NDArray[np.float32],
+    head: Head,
+    performances: Mapping[str, Performance],
+    **given: Any,
+) -> Generation:
+    """Publish rows as those of the made-up model; `given` are other arguments of a build's publishing."""
+    usual = {"fingerprint": FINGERPRINT, "features": FeatureConfig(), "subset": "generated", "frame_rate": 10.0}
+    files = model_files(workspace.home / "models" / "made-up")
+    return build.publish(workspace, pids, vectors, head, performances, model_files=files, **(usual | given))  # type: ignore[arg-type]
 
 
 def reseal(workspace: Workspace, **changes: Any) -> None:

@@ -12,10 +12,9 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
-from published import FINGERPRINT, make_chroma, make_performances, model_files, random_head, unit_vectors
+from published import make_chroma, make_performances, publish_made, random_head, unit_vectors
 
 from covsearch import compare
-from covsearch import indexing as build
 from covsearch.cli import cli
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.frame_rate import SLOW_RATE
@@ -205,17 +204,13 @@ def test_failures_are_one_line_and_have_their_exit_codes(workspace: Workspace, t
 def test_a_collections_name_has_no_colon(tmp_path: Path, name: str) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ArtefactError, match=r"cannot be a collection's name: expected 1 to 255 characters, .*no ':'"):
-        build.publish(
+        publish_made(
             Workspace(tmp_path),
             ["P_1"],
             unit_vectors(rng, 1),
             random_head(rng),
             make_performances(rng, 1),
-            model_files=model_files(tmp_path / "model"),
-            fingerprint=FINGERPRINT,
-            features=FeatureConfig(),
             subset=name,
-            frame_rate=10.0,
             parts={"chroma": make_chroma(1)},
         )
 
@@ -223,17 +218,13 @@ def test_a_collections_name_has_no_colon(tmp_path: Path, name: str) -> None:
 def test_ids_that_read_like_full_names_are_told_apart(tmp_path: Path) -> None:
     given = [Performance(pid, "a:W", collection=c) for c, pid in (("a", "x"), ("b", "a:x"), ("b", "b:x"), ("a", "y"))]
     rng = np.random.default_rng(0)
-    build.publish(
+    publish_made(
         Workspace(tmp_path),
         [f"{p.collection}:{p.pid}" for p in given],
         unit_vectors(rng, 4),
         random_head(rng),
         {f"{p.collection}:{p.pid}": p for p in given},
-        model_files=model_files(tmp_path / "model"),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
         subset="a",
-        frame_rate=10.0,
         parts={"chroma": make_chroma(4)},
     )
     searcher = open_searcher(Workspace(tmp_path))

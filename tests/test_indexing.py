@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 import torch
 from collection import write_collection
-from published import FINGERPRINT, make_chroma, make_performances, model_files, publish, random_head, unit_vectors
+from published import (
+    make_chroma,
+    make_performances,
+    publish,
+    publish_made,
+    random_head,
+    unit_vectors,
+)
 
-from covsearch import indexing as build
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
@@ -227,16 +233,12 @@ def test_ids_that_do_not_fit_are_refused_and_nothing_is_written(
 ) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ArtefactError, match=message):
-        build.publish(
+        publish_made(
             workspace,
             pids,
             unit_vectors(rng, 3),
             random_head(rng),
             make_performances(rng, 3),
-            model_files=model_files(tmp_path / "model"),
-            fingerprint=FINGERPRINT,
-            features=FeatureConfig(),
-            subset="generated",
             frame_rate=86.13,
             parts={"chroma": make_chroma(3)},
         )
@@ -247,16 +249,12 @@ def test_metadata_of_another_performance_is_refused(workspace: Workspace, tmp_pa
     rng = np.random.default_rng(0)
     performances = make_performances(rng, 2)
     with pytest.raises(ArtefactError, match="P_1 has the metadata of P_2"):
-        build.publish(
+        publish_made(
             workspace,
             ["P_1"],
             unit_vectors(rng, 1),
             random_head(rng),
             {"P_1": performances["P_2"]},
-            model_files=model_files(tmp_path / "model"),
-            fingerprint=FINGERPRINT,
-            features=FeatureConfig(),
-            subset="generated",
             frame_rate=86.13,
             parts={"chroma": make_chroma(1)},
         )

@@ -12,11 +12,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published import FINGERPRINT, make_chroma, model_files, random_head, reseal, unit_vectors
+from published import make_chroma, publish_made, random_head, reseal, unit_vectors
 
-from covsearch import indexing as build
 from covsearch.cli import cli
-from covsearch.config import FeatureConfig
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, NotFoundError
@@ -32,17 +30,13 @@ IDS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_si
 
 def publish(workspace: Workspace, performances: Sequence[Performance]) -> Generation:
     rng = np.random.default_rng(0)
-    return build.publish(
+    return publish_made(
         workspace,
         [p.pid for p in performances],
         unit_vectors(rng, len(performances)),
         random_head(rng),
         {p.pid: p for p in performances},
-        model_files=model_files(workspace.home / "models" / "made-up"),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
         subset="mine",
-        frame_rate=10.0,
         parts={"chroma": make_chroma(len(performances))},
     )
 

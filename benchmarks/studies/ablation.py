@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -192,8 +191,7 @@ def main() -> None:
         if str(seed) not in of:
             of[str(seed)] = judge(row, seed, args.epochs)
             print(", ".join(row), f"seed {seed}", of[str(seed)], file=sys.stderr)
-            command = shlex.join(["python", "-m", "benchmarks.studies.ablation", *sys.argv[1:]])
-            write(args.out, {"provenance": provenance(command, 0), **result})
+            write(args.out, {"provenance": provenance("studies.ablation", 0), **result})
     print(markdown(result))
 
 

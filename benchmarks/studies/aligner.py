@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -54,14 +53,15 @@ def main() -> None:
     args = parser.parse_args()
     path = RESULTS / f"{NAME}.json"
     rows = json.loads(path.read_text())["rows"] if path.is_file() and not args.fresh else {}
-    command = shlex.join(["python", "-m", "benchmarks.studies.aligner", *sys.argv[1:]])
     collections = open_collections(args.synthesize, find_workspace().cache)
     training = AlignerTraining(JOIN.join(args.synthesize), steps=args.steps, epoch_steps=-(-args.steps // 2))
     for name, changes in ROWS.items():
         if name not in rows:
             rows[name] = measure(collections, training, changes)
             print(name, rows[name], file=sys.stderr)
-            write_result(NAME, {"provenance": provenance(command, training.seed), "steps": args.steps, "rows": rows})
+            write_result(
+                NAME, {"provenance": provenance("studies.aligner", training.seed), "steps": args.steps, "rows": rows}
+            )
             (RESULTS / f"{NAME}.md").write_text(markdown(rows, args.steps), encoding="utf-8")
     print(markdown(rows, args.steps))
 

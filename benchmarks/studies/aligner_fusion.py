@@ -13,8 +13,6 @@ Run as ``python -m benchmarks.studies.aligner_fusion --synthesize POP909 --last`
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,8 +67,7 @@ def main() -> None:
         if args.real and REAL.is_dir():
             scored = score_part(aligner, REAL, None, workspace, progress)
             runs["covers80_dev"] = judged(scored, fixed(scored, fit))
-    command = shlex.join(["python", "-m", "benchmarks.studies.aligner_fusion", *sys.argv[1:]])
-    result = {"provenance": provenance(command, args.seed), "replicates": REPLICATES, "runs": runs}
+    result = {"provenance": provenance("studies.aligner_fusion", args.seed), "replicates": REPLICATES, "runs": runs}
     write_table(RESULTS / "aligner.json", result, markdown(runs))
 
 

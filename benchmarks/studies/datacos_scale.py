@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -104,9 +103,8 @@ def main() -> None:
     works, files = rank(args.folder, root, Workspace(home), state)
     scored = {name: _judged(path, works, args.works) for name, path in zip(SYSTEMS, files, strict=True)}
     state.put(peak_mb=max(state.values.get("peak_mb", 0), _peak_mb()))
-    command_line = shlex.join(["python", "-m", "benchmarks.studies.datacos_scale", *sys.argv[1:]])
     told = {name: {key: rate.to_dict() for key, rate in one.figures.items()} for name, one in scored.items()}
-    result = {"provenance": provenance(command_line, args.seed), "run": state.values, "systems": told}
+    result = {"provenance": provenance("studies.datacos_scale", args.seed), "run": state.values, "systems": told}
     result["full"] = expected(state.values, len(works))
     write_table(args.out, result, markdown(result, scored))
 

@@ -44,7 +44,7 @@ def main() -> None:
         same = (tonics[pairs[:, 0]] - tonics[pairs[:, 1]]) % 12 == shifts
         rows[name] = {kind: round(float(same[mask].mean()), 3) for kind, mask in kinds.items()}
     counts = {kind: int(mask.sum()) for kind, mask in kinds.items()}
-    about = provenance("python -m benchmarks.studies.key_profiles", None)
+    about = provenance("studies.key_profiles", None)
     write_result("key_profiles", {"provenance": about, "pairs": counts, "same_key": rows})
     print(write_table(RESULTS / "key_profiles.md", rows, counts))
 

@@ -12,8 +12,6 @@ Run as ``python -m benchmarks.studies.real_chroma --charts billboard_chords.zip 
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.provenance import RESULTS, provenance, write_table
-from benchmarks.studies.synthesis_statistics import statistics
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.synthesis.archive import Archive
 from covsearch.synthesis.charts import Chart, chart_song, read_chart
@@ -33,6 +30,7 @@ Frames = NDArray[np.float32]  # (T, 12), C first, unit frames
 Chords = NDArray[np.int8]  # (T, 5)
 MAX_CHART = 2**20
 PICTURES = 5
+LAGS, INTERVALS = (1, 4, 32), range(1, 7)
 TRIADS = {"major": (4, 7), "minor": (3, 7)}
 COMPARABLE = ("cosine, lag 1", "cosine, lag 4", "cosine, lag 32", "static share")
 
@@ -45,12 +43,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="recordings, evenly spread [60]")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.studies.real_chroma", *sys.argv[1:]])
     rng = np.random.default_rng(args.seed)
     pairs = [pair(*one, rng) for one in charts(args.charts, args.chroma, args.limit)]
     kinds = {"real": [one[0] for one in pairs], "synthesised": [one[1] for one in pairs]}
     result = {
-        "provenance": provenance(command, args.seed),
+        "provenance": provenance("studies.real_chroma", args.seed),
         "recordings": len(pairs),
         "statistics": {name: spread([described(*track) for track in tracks]) for name, tracks in kinds.items()},
         "profiles": {name: profiles(tracks) for name, tracks in kinds.items()},
@@ -108,6 +105,38 @@ def described(frames: Frames, chords: Chords) -> dict[str, float]:
     moved = np.roll(inside[:, :12], 1, axis=1)
     found["outside the chord a semitone up"] = float((share[known] * ~moved).sum(axis=1).mean())
     return found
+
+
+def statistics(frames: Frames) -> dict[str, float]:
+    """What one track looks like.
+
+    Parameters
+    ----------
+    frames : NDArray[float32], shape (L, 12)
+        L of 64 or more.
+
+    Returns
+    -------
+    dict
+        Mean and standard deviation of the values; the mean of a frame's 1st, 2nd, 3rd, 6th and 12th strongest value;
+        then of centred frames (less their own mean) the cosine with the frame 1, 4 and 32 later, the autocorrelation
+        over pitch at 1 to 6 semitones, and the share of energy that the mean frame has: what never changes.
+    """
+    frames = frames.astype(np.float64)
+    ordered = np.sort(frames, axis=1)[:, ::-1].mean(axis=0)
+    centred = frames - frames.mean(axis=1, keepdims=True)
+    power = np.square(centred).mean() + 1e-12
+    found = {"mean": frames.mean(), "std": frames.std()}
+    found |= {f"strongest {k}": ordered[k - 1] for k in (1, 2, 3, 6, 12)}
+    found |= {f"cosine, lag {k}": _cosine(centred[:-k], centred[k:]) for k in LAGS}
+    found |= {f"pitch, {k} st": (centred * np.roll(centred, k, axis=1)).mean() / power for k in INTERVALS}
+    found["static share"] = np.square(centred.mean(axis=0)).mean() / power
+    return {name: float(value) for name, value in found.items()}
+
+
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(((a * b).sum(axis=1) / np.maximum(norms, 1e-6)).mean())
 
 
 def spread(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:

@@ -9,8 +9,6 @@ Run as ``python -m benchmarks.studies.reranking``; writes ``benchmarks/results/r
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +42,7 @@ def main() -> None:
     runs = {"sample, validation works": measure(checkpoint, sample_root(), "validation")}
     if REAL.is_dir():
         runs["covers80_dev"] = measure(checkpoint, REAL, None)
-    command = shlex.join(["python", "-m", "benchmarks.studies.reranking", *sys.argv[1:]])
-    result = {"provenance": provenance(command, None), "model": checkpoint.fingerprint, "map": runs}
+    result = {"provenance": provenance("studies.reranking", None), "model": checkpoint.fingerprint, "map": runs}
     write_table(RESULTS / "reranking.json", result, markdown(checkpoint.fingerprint, runs))
 
 

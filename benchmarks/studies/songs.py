@@ -7,8 +7,6 @@ every source of a training; writes ``benchmarks/results/songs.json`` and ``.md``
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from collections import Counter
 from typing import Any
 
@@ -26,10 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--synthesize", action="append", required=True, help="as of covsearch train; repeatable")
     args = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.studies.songs", *sys.argv[1:]])
     with stderr_progress() as progress:
         collections = open_collections(args.synthesize, user_cache(), progress)
-    result = {"provenance": provenance(command, 0), "sources": [counts(one) for one in collections]}
+    result = {"provenance": provenance("studies.songs", 0), "sources": [counts(one) for one in collections]}
     write_table(RESULTS / "songs.json", result, markdown(result))
 
 

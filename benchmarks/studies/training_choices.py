@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import tempfile
 import time
@@ -58,12 +57,11 @@ def main() -> None:
     args = parser.parse_args()
     path = RESULTS / f"{NAME}.json"
     rows = json.loads(path.read_text())["rows"] if path.is_file() and not args.fresh else {}
-    command = shlex.join(["python", "-m", "benchmarks.studies.training_choices", *sys.argv[1:]])
     for name, (preset, explicit) in ROWS.items():
         if name not in rows:
             rows[name] = judge(preset, explicit)
             print(name, rows[name], file=sys.stderr)
-            write_result(NAME, {"provenance": provenance(command, 0), "rows": rows})
+            write_result(NAME, {"provenance": provenance("studies.training_choices", 0), "rows": rows})
     table = markdown(rows)
     (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")
     print(table)

@@ -278,7 +278,7 @@ class WorkWeights:
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw as many works as there are; weights of the covers (N0,) and of the non-covers (N1,)."""
-        count = np.bincount(rng.integers(self.works, size=self.works), minlength=self.works).astype(np.float64)
+        count = _drawn(rng, self.works).astype(np.float64)
         return count[self._cover], count[self._other_a] * count[self._other_b]
 
     def draw_both(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

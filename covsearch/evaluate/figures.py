@@ -20,16 +20,11 @@ from covsearch.evaluate.retrieval_report import RetrievalReport
 from covsearch.evaluate.several_models import ModelsReport
 
 
-def draw_pairs(report: PairsReport, folder: Path, prefix: str = "", suffix: str = ".png") -> list[Path]:
-    """Draw ``roc`` and ``probabilities`` into `folder`.
+def draw_models(several: ModelsReport, folder: Path) -> list[Path]:
+    """Draw one ROC of all models and baselines, and the probabilities of each model, into `folder`.
 
-    Parameters
-    ----------
-    report : PairsReport
-    folder : Path
-        Made when missing.
-    prefix, suffix : str
-        Around the two names; the suffix chooses the format.
+    The folder is made when missing. Every file is called after its models, so that it never takes the place of
+    another model's.
 
     Returns
     -------
@@ -40,17 +35,6 @@ def draw_pairs(report: PairsReport, folder: Path, prefix: str = "", suffix: str 
     ------
     MissingExtraError
         Without matplotlib.
-    """
-    return [
-        _draw_roc([report], report.systems, folder / f"{prefix}roc{suffix}"),
-        _draw_probabilities(report, folder / f"{prefix}probabilities{suffix}"),
-    ]
-
-
-def draw_models(several: ModelsReport, folder: Path) -> list[Path]:
-    """Draw one ROC of all models and baselines, and the probabilities of each model, as :func:`draw_pairs` does.
-
-    Every file is called after its models, so that it never takes the place of another model's.
     """
     reports = several.reports
     names = "_".join(report.model for report in reports)
@@ -83,8 +67,8 @@ def diagrams(score: CalibrationScore) -> list[tuple[str, NDArray[np.float64], ND
     ]
 
 
-def draw_retrieval(report: RetrievalReport, folder: Path, prefix: str = "", suffix: str = ".png") -> list[Path]:
-    """Draw ``ranks`` and ``recall`` into `folder`; all else as for :func:`draw_pairs`."""
+def draw_retrieval(report: RetrievalReport, folder: Path) -> list[Path]:
+    """Draw ``ranks.png`` and ``recall.png`` into `folder`; all else as for :func:`draw_models`."""
     sizes = f"{counted(report.queries, 'query', 'queries')}, {counted(report.performances, 'performance')}"
     title = f"{report.subset}, {report.protocol}: {sizes}"
     last = report.performances - 1  # a query is not ranked itself
@@ -92,32 +76,27 @@ def draw_retrieval(report: RetrievalReport, folder: Path, prefix: str = "", suff
     first = [(label, ranks.first) for label, ranks in named]
     curves = [(label, *ranks.recall_curve()) for label, ranks in named]
     return [
-        plots.rank_histogram(first, folder / f"{prefix}ranks{suffix}", size=last, title=title),
-        plots.recall_curves(curves, folder / f"{prefix}recall{suffix}", size=last, title=title),
+        plots.rank_histogram(first, folder / "ranks.png", size=last, title=title),
+        plots.recall_curves(curves, folder / "recall.png", size=last, title=title),
     ]
 
 
-def draw_detection(
-    given: DetectionReport | Sequence[DetectionReport], folder: Path, prefix: str = "", suffix: str = ".png"
-) -> list[Path]:
-    """Draw ``reliability`` and ``sizes`` into `folder`, a panel a report of one model; else as :func:`draw_pairs`."""
-    reports = [given] if isinstance(given, DetectionReport) else given
-    told, sizes = [], []
-    for report in reports:
-        name, found = f"{report.subset}, {report.protocol}", [(one.searched, one.detection) for one in report.sizes]
-        curves = [(f"{n:,}: ECE {one.ece:.3f}", one.diagram.predicted, one.diagram.observed) for n, one in found]
-        told.append((name, curves))
-        detected, alarms = [one.detected for _, one in found], [one.false_alarms for _, one in found]
-        rates = [("covers detected", *_curve(detected)), ("false alarms", *_curve(alarms))]
-        sizes.append((name, np.array([n for n, _ in found], dtype=np.int64), rates))
+def draw_detection(report: DetectionReport, folder: Path) -> list[Path]:
+    """Draw ``reliability.png`` and ``sizes.png`` into `folder`; all else as for :func:`draw_models`."""
+    name, found = f"{report.subset}, {report.protocol}", [(one.searched, one.detection) for one in report.sizes]
+    told = [(f"{n:,}: ECE {one.ece:.3f}", one.diagram.predicted, one.diagram.observed) for n, one in found]
+    detected, alarms = [one.detected for _, one in found], [one.false_alarms for _, one in found]
+    rates = [("covers detected", *_curve(detected)), ("false alarms", *_curve(alarms))]
     return [
         plots.reliability_diagrams(
-            told,
-            folder / f"{prefix}reliability{suffix}",
-            title=f"{reports[0].model}: best matches",
+            [(name, told)],
+            folder / "reliability.png",
+            title=f"{report.model}: best matches",
             labels=("told cover probability", "share that are covers"),
         ),
-        plots.rates_by_size(sizes, folder / f"{prefix}sizes{suffix}", title=reports[0].model),
+        plots.rates_by_size(
+            np.array([n for n, _ in found]), rates, folder / "sizes.png", title=f"{report.model}\n{name}"
+        ),
     ]
 
 

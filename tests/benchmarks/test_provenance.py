@@ -11,8 +11,8 @@ from benchmarks import provenance
 
 
 def test_the_block_names_this_machine_and_the_installed_versions() -> None:
-    block = provenance.provenance("python -m benchmarks.x", 7)
-    assert (block["command"], block["seed"]) == ("python -m benchmarks.x", 7)
+    block = provenance.provenance("x", 7, ["--to", "a b"])
+    assert (block["command"], block["seed"]) == ("python -m benchmarks.x --to 'a b'", 7)
     assert block["versions"]["numpy"] == np.__version__
     assert abs(datetime.fromisoformat(block["date"]) - datetime.now(UTC)).total_seconds() < 60
     assert block["load_1min"] >= 0

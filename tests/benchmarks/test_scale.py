@@ -54,4 +54,3 @@ def test_every_search_is_a_row_and_aligning_all_finds_the_melodies(
     table = out.with_suffix(".md").read_text()
     assert capsys.readouterr().out.endswith(table + "\n")
     assert table.count("\n| 20 | 10 | ") == table.count("\n| all | all | ") == table.count("\n| none |  | ") == 2
-    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")

@@ -11,9 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from covsearch import plots
-from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import Interval
-from covsearch.evaluate.figures import draw_models, draw_pairs, draw_retrieval
+from covsearch.evaluate.figures import draw_models, draw_retrieval
 from covsearch.evaluate.held_out import PairsReport
 from covsearch.evaluate.metrics import roc
 from covsearch.evaluate.pairs import PairReport
@@ -62,9 +61,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         return save(figure, path)
 
     monkeypatch.setattr(plots, "save", keep)
-    paths = draw_pairs(report(), tmp_path / "made" / "here", "x_", ".svg")
-    assert [path.name for path in paths] == ["x_roc.svg", "x_probabilities.svg"]
-    assert all(path.read_text().startswith("<?xml") for path in paths)
+    paths = draw_models(ModelsReport((report(),)), tmp_path / "made" / "here")
+    assert [path.name for path in paths] == ["cnn-1_roc.png", "cnn-1_probabilities.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
     return figures
 
 
@@ -92,11 +91,6 @@ def test_histogram_shows_each_class_as_a_whole_and_the_threshold(drawn: list[Any
     assert labels == ["3 covers", "3 non-covers", "cover below 0.5"]
 
 
-def test_figures_are_png_or_svg(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"written as \.png or \.svg, not '\.gif'"):
-        draw_pairs(report(), tmp_path, suffix=".gif")
-
-
 def test_fifteen_systems_are_drawn_apart_and_the_first_bold() -> None:
     styles = [plots.line_style(k) for k in range(15)]
     assert len({(style["color"], style["linestyle"]) for style in styles}) == 15
@@ -117,8 +111,8 @@ def test_ranks_and_recall_of_every_system(monkeypatch: pytest.MonkeyPatch, tmp_p
         for k, r in enumerate(found)
     )
     judged = RetrievalReport((Judged("s0", "hpcp", "zero-shot"),), "toy", 20, 40, 40, systems, 0, 10, ())
-    paths = draw_retrieval(judged, tmp_path, "x_", ".svg")
-    assert [path.name for path in paths] == ["x_ranks.svg", "x_recall.svg"]
+    paths = draw_retrieval(judged, tmp_path)
+    assert [path.name for path in paths] == ["ranks.png", "recall.png"]
     (histogram,), (curves,) = figures[0].axes, figures[1].axes
     for patch, r in zip(histogram.patches, found, strict=True):
         shares, edges, _ = patch.get_data()

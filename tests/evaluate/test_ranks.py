@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from evaluate.pml import pml_accuracy
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -139,21 +140,11 @@ def test_equals_scikit_learn_without_ties(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_pytorch_metric_learning_on_vectors(seed: int) -> None:
-    torch = pytest.importorskip("torch")
-    calculators = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator", reason="of dev")
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((60, 8))
     work = rng.integers(25, size=60)
     table = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=2)
-
-    def knn(query: object, k: int, reference: object, ref_includes_query: bool) -> tuple[object, object]:
-        """Exact neighbours without faiss, which would need float32; the query itself comes first."""
-        order = np.argsort(table, axis=1, kind="stable")[:, 1 : k + 1]
-        return torch.from_numpy(np.take_along_axis(table, order, axis=1)), torch.from_numpy(order)
-
-    names = ("mean_average_precision", "precision_at_1", "mean_reciprocal_rank")
-    calculator = calculators.AccuracyCalculator(include=names, k=59, knn_func=knn, device=torch.device("cpu"))
-    found = calculator.get_accuracy(torch.from_numpy(vectors), torch.from_numpy(work))
+    found = pml_accuracy(table, work)
     metrics = retrieval_metrics(ranked(table, work.tolist()))
     assert metrics.map == pytest.approx(found["mean_average_precision"], rel=1e-6)
     assert metrics.p1 == pytest.approx(found["precision_at_1"], rel=1e-6)

@@ -11,17 +11,15 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from published import (
-    FINGERPRINT,
     make_chroma,
     make_performances,
-    model_files,
     publish,
+    publish_made,
     random_head,
     reseal,
     unit_vectors,
 )
 
-from covsearch import indexing as build
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError
 from covsearch.index.chroma import Chroma
@@ -71,17 +69,12 @@ def test_the_order_of_publishing_does_not_matter(tmp_path: Path) -> None:
     written = []
     for turn in range(3):
         order = rng.permutation(12).tolist()
-        generation = build.publish(
+        generation = publish_made(
             Workspace(tmp_path / str(turn)),
             [pids[row] for row in order],
             vectors[order],
             head,
             performances,
-            model_files=model_files(tmp_path / "model"),
-            fingerprint=FINGERPRINT,
-            features=FeatureConfig(),
-            subset="generated",
-            frame_rate=10.0,
             parts={"chroma": chroma.take(order)},
         )
         written.append((generation.folder / "chroma.safetensors").read_bytes())
@@ -92,18 +85,8 @@ def test_the_order_of_publishing_does_not_matter(tmp_path: Path) -> None:
 def test_an_index_without_chroma_is_not_published(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ArtefactError, match="an index needs chroma of every performance, there is none"):
-        build.publish(
-            Workspace(tmp_path),
-            ["P_1"],
-            unit_vectors(rng, 1),
-            random_head(rng),
-            make_performances(rng, 1),
-            model_files=model_files(tmp_path / "model"),
-            fingerprint=FINGERPRINT,
-            features=FeatureConfig(),
-            subset="generated",
-            frame_rate=10.0,
-            parts={},
+        publish_made(
+            Workspace(tmp_path), ["P_1"], unit_vectors(rng, 1), random_head(rng), make_performances(rng, 1), parts={}
         )
     assert not (tmp_path / "index").exists()
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from published import FINGERPRINT, make_chroma, make_performances, model_files, random_head, unit_vectors
+from published import make_chroma, make_performances, publish_made, random_head, unit_vectors
 
-from covsearch import indexing as build
 from covsearch.config import FeatureConfig
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.generation import Generation, open_generation
@@ -94,17 +93,12 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.setitem(PARTS, "lengths", entry)
     rng = np.random.default_rng(0)
     order = rng.permutation(6)
-    build.publish(
+    publish_made(
         Workspace(tmp_path),
         [f"P_{number + 1}" for number in order],
         unit_vectors(rng, 6),
         random_head(rng),
         make_performances(rng, 6),
-        model_files=model_files(tmp_path / "model"),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
-        subset="generated",
-        frame_rate=10.0,
         parts={"chroma": make_chroma(6), "lengths": Lengths(order + 1.0, Unit(0.25))},
     )
     return Workspace(tmp_path)

@@ -1,4 +1,4 @@
-"""Does the quantum block help? All models x seeds on one or more collections, run by run, then the tables and figures.
+"""Does the quantum block help? All models x seeds on one or more collections, run by run, then the tables.
 
 Every model is trained as the report says (preset ``report``: 20 epochs, Adam 5e-4, BCE on fixed pairs), within a seed
 on the same split and pairs, and judged on held-out test pairs and, unheard, on the real covers of covers80_dev. Two
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,7 +27,6 @@ import torch
 
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL
-from benchmarks.studies.hybrid_study.figures import draw_figures
 from benchmarks.studies.hybrid_study.report import markdown
 from benchmarks.studies.hybrid_study.runs import VARIANTS, Material, run
 from benchmarks.studies.hybrid_study.summary import summarise
@@ -46,7 +44,7 @@ SAMPLE, SYNTHETIC = "sample", "synthetic"
 
 
 def main() -> None:
-    """Train what is missing, then write ``benchmarks/results/hybrid_study.json``, ``.md`` and the figures."""
+    """Train what is missing, then write ``benchmarks/results/hybrid_study.json`` and ``.md``."""
     args = _arguments().parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -55,14 +53,12 @@ def main() -> None:
     if not args.summarise:
         for name, dataset in collections(args):
             study(name, dataset, args)
-    command = shlex.join(["python", "-m", "benchmarks.studies.hybrid_study", *sys.argv[1:]])
     found = finished(args.out)
     if not found:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
     summary = summarise(found)
-    result = {"provenance": provenance(command, 0), **settings, "collections": summary}
+    result = {"provenance": provenance("studies.hybrid_study", 0), **settings, "collections": summary}
     write_table(RESULTS / f"{NAME}.json", result, markdown(result))
-    draw_figures(found, summary, RESULTS, NAME)
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -47,6 +47,28 @@ def test_real_and_synthesised_frames_have_the_charts_chords(tmp_path: Path) -> N
     assert real_chroma.described(frames[8:64], labels[8:64].clip(0))["entropy"] == pytest.approx(0, abs=1e-6)
 
 
+def test_one_tone_that_never_changes() -> None:
+    frames = np.zeros((100, 12), dtype=np.float32)
+    frames[:, 3] = 1
+    found = real_chroma.statistics(frames)
+    assert found["mean"] == pytest.approx(1 / 12)
+    assert (found["strongest 1"], found["strongest 2"]) == (1, 0)
+    for name in ("cosine, lag 1", "cosine, lag 32", "static share"):
+        assert found[name] == pytest.approx(1)
+    assert found["pitch, 5 st"] == pytest.approx(-1 / 11)  # of a single one among 12, less its mean
+
+
+def test_fifths_that_alternate() -> None:
+    frames = np.zeros((128, 12), dtype=np.float32)
+    frames[::2, [0, 7]] = 1
+    frames[1::2, [6, 1]] = 1
+    found = real_chroma.statistics(frames)
+    assert found["cosine, lag 4"] == pytest.approx(1)
+    assert found["cosine, lag 1"] == pytest.approx(-0.2)  # 2 of 12 against 2 others: (0 - 1/3) / (2 - 1/3)
+    assert found["pitch, 5 st"] == pytest.approx(0.4)  # half of the energy, less the mean's: (1 - 1/3) / (2 - 1/3)
+    assert found["pitch, 6 st"] == pytest.approx(-0.2)
+
+
 def test_a_profile_begins_with_the_root() -> None:
     frames = np.zeros((2, 12), dtype=np.float32)
     frames[0, [2, 6]] = 1
