@@ -74,6 +74,11 @@ def test_refusals_are_those_of_the_command_line(small: Workspace, tmp_path: Path
     assert "build-index" in nothing.stderr
 
 
+def test_the_server_imports_no_torch_before_a_file_is_heard() -> None:
+    code = "import sys, covsearch.web.server; print([m for m in ('torch', 'h5py', 'pandas') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_an_address_that_is_taken_is_said(small: Workspace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -129,6 +134,17 @@ def test_it_says_where_it_listens_and_opens_that(
     server.run(small, host, 0, browser=True, say=said.append)
     assert said == [f"covsearch serves http://{url}:{ports[0]}/ - Ctrl-C stops it"]
     assert opened == [f"http://{url}:{ports[0]}/"]
+
+
+def test_an_idle_connection_is_left_for_the_client_to_close(
+    small: Workspace, served: Callable[..., httpx.Client]
+) -> None:
+    page = served(small)
+    assert page.get("/healthz").status_code == 200
+    (idle,) = page.server.server_state.connections  # type: ignore[attr-defined]
+    client = httpx.Limits().keepalive_expiry
+    assert client is not None
+    assert idle.timeout_keep_alive > max(client, 60, 120), "a request of httpx, nginx or Caddy can meet its close"
 
 
 def test_what_runs_is_finished_when_the_server_stops(
