@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import Response
-from fastapi.responses import JSONResponse
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from covsearch.answers import QueryResult
+from covsearch.errors import CovsearchError
 from covsearch.ranking import COSINE
+from covsearch.web.asking import aligning
+from covsearch.web.rendering import piece
 from covsearch.web.view import View
 
 COLUMNS = ("rank", "pid", "title", "artist", "year", "cover_probability", "predicted", "same_recording", "listed")
@@ -39,8 +43,10 @@ class Subject:
     compare: str
 
 
-def of_index(facts: dict[str, Any]) -> Subject:
-    """The question of a performance in the index."""
+def of_index(found: QueryResult) -> Subject:
+    """The question that was asked by an id of the index."""
+    assert found.query is not None
+    facts = found.query.to_dict()
     name = quote(facts["pid"], safe="")
     return Subject(
         facts, f"/performances/{name}", f"/events/{name}", f"/compare?a={name}&b=", f"/api/compare?a={name}&b="
@@ -74,6 +80,27 @@ def as_file(found: QueryResult, view: View) -> Response:
     lines.writeheader()
     lines.writerows(rows)
     return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": "attachment"})
+
+
+def aligned(
+    request: Request, view: View, ask: Callable[[], QueryResult], question: Callable[[QueryResult], Subject]
+) -> Response:
+    """What `ask` returns, as an event when it is there: a piece of HTML, or the words of what failed."""
+
+    async def stream() -> AsyncIterator[str]:
+        yield event("aligning", "")
+        try:  # in the pool itself: the response hears when the client leaves
+            found = await aligning(request).run(ask)
+            yield event("answer", piece("answer.html", **rows_shown(found, view, question(found)), settled=True))
+        except CovsearchError as e:
+            yield event("problem", str(e))
+
+    return events(stream())
+
+
+def events(stream: AsyncIterator[str]) -> Response:
+    """Server-sent events."""
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 def event(name: str, data: str) -> str:

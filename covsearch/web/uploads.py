@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse
 
 from covsearch.api import Index
 from covsearch.errors import CovsearchError, UsageError
 from covsearch.listened import Listened
 from covsearch.progress import Progress
 from covsearch.web import picture as drawing
-from covsearch.web.answer import Subject, as_file, event, rows_shown
+from covsearch.web.answer import Subject, aligned, as_file, rows_shown
 from covsearch.web.asking import aligning, asked, index_of, known
 from covsearch.web.described import FAILURES, FORM
 from covsearch.web.jobs import StoppedError
 from covsearch.web.receive import Received, receive
-from covsearch.web.rendering import page, piece
+from covsearch.web.rendering import page
+from covsearch.web.routes import Candidates, Rerank, Top
 from covsearch.web.view import View
 from covsearch.web.waiting import job_of, jobs_of, waiting
 
@@ -69,18 +69,7 @@ async def upload_page(request: Request, key: str, view: Annotated[View, Query()]
 async def upload_events(request: Request, key: str, view: Annotated[View, Query()]) -> Response:
     """The aligned answer to an upload, as :func:`covsearch.web.pages.events`."""
     listened, index = listened_of(request, key), index_of(request)
-
-    async def stream() -> AsyncIterator[str]:
-        yield event("aligning", "")
-        try:
-            found = await aligning(request).run(lambda: index.query(listened, top=view.top))
-            yield event(
-                "answer", piece("answer.html", **rows_shown(found, view, _question(key, listened)), settled=True)
-            )
-        except CovsearchError as e:
-            yield event("problem", str(e))
-
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+    return aligned(request, view, lambda: index.query(listened, top=view.top), lambda _: _question(key, listened))
 
 
 @router.get("/uploads/{key}/compare", include_in_schema=False)
@@ -106,9 +95,9 @@ async def api_upload_compare(
 @router.post("/api/query", tags=["search"], openapi_extra=FORM)
 async def api_query_file(
     request: Request,
-    top: Annotated[int, Query(ge=1, le=1000, description="Matches wanted.")] = 10,
-    rerank: Annotated[str | None, Query(max_length=20)] = None,
-    candidates: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+    top: Top = 10,
+    rerank: Rerank = None,
+    candidates: Candidates = None,
     frame_rate: Rate = None,
 ) -> dict[str, Any]:
     """Rank the collection as covers of a file: audio, MIDI, MusicXML or HDF5. Needs a server with ``--edit``."""

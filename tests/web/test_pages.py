@@ -47,6 +47,18 @@ def test_home_says_what_can_be_searched(page: httpx.Client) -> None:
     assert "Search 24 performances of 8 works" in text(page, "/")
 
 
+def test_a_single_performance_has_no_matches_that_a_filter_could_hide(
+    tmp_path: Path, served: Callable[..., httpx.Client]
+) -> None:
+    publish(Workspace(tmp_path), 1)
+    alone = served(Workspace(tmp_path))
+    assert "Search 1 performance of 1 work by" in text(alone, "/")
+    shown = text(alone, "/performances/P_1?whole=1")
+    assert "there is nothing else in the index" in shown
+    assert "left by these filters" not in shown
+    assert "There is no page" not in shown
+
+
 @pytest.mark.parametrize("id_", ["P_5", " P_5 "])
 def test_searching_an_id_goes_to_its_answer(page: httpx.Client, id_: str) -> None:
     answer = page.get("/find", params={"q": id_})
@@ -61,7 +73,7 @@ def test_searching_a_title_lists_who_has_it(page: httpx.Client) -> None:
     shown = text(page, "/find?q=song+2")
     assert {"Song 2, version 1", "Song 2, version 2", "Song 2, version 3"} <= set(titles(shown))
     assert 'value="song 2"' in shown
-    assert "Nothing is called so" in text(page, "/find?q=zzz")
+    assert "No performance matches" in text(page, "/find?q=zzz")
 
 
 def test_an_answer_is_that_of_a_query(page: httpx.Client, songs: Workspace) -> None:
