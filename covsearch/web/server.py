@@ -56,6 +56,8 @@ def run(
         When others could reach it and there is no token, or the address is not free.
     NotFoundError
         When nothing was built in this workspace.
+    ArtefactError
+        When the index is damaged.
     """
     called = f"[{host}]" if ":" in host else host.lower()
     if called not in LOCAL and token is None:

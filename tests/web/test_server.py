@@ -18,8 +18,9 @@ import pytest
 from cli.conftest import process
 
 from covsearch import api
-from covsearch.errors import NotFoundError, UsageError
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.web import server
+from covsearch.web.app import create_app
 from covsearch.workspace import Workspace
 
 
@@ -84,6 +85,13 @@ def test_an_address_that_is_taken_is_said(small: Workspace) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}: .*; choose another --port"):
             server.run(small, "127.0.0.1", port, say=print)
+
+
+def test_a_damaged_index_is_said_before_anybody_asks(small: Workspace) -> None:
+    (vectors,) = small.home.glob("index/gen-*/index.faiss")
+    vectors.write_bytes(vectors.read_bytes()[:-1])
+    with pytest.raises(ArtefactError, match=r"index\.faiss"):
+        create_app(small)
 
 
 def test_without_an_index_there_is_nothing_to_serve(tmp_path: Path) -> None:
