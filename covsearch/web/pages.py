@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,8 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from covsearch.answers import QueryResult
 from covsearch.compare import Comparison
 from covsearch.errors import NotFoundError
-from covsearch.ranking import COSINE
-from covsearch.web.answer import aligned, as_file, of_index, rows_shown
+from covsearch.web.answer import aligned, answered, of_index
 from covsearch.web.asking import aligning, asked, index_of, inside, known
 from covsearch.web.receive import options_of
 from covsearch.web.rendering import page
@@ -52,19 +52,13 @@ async def find_page(request: Request, q: Annotated[str, Query(max_length=300)] =
 @router.get("/performances/{id:path}")
 async def performance_page(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """One performance and its covers: the vectors' candidates at once, the aligned answer with `whole` or by events."""
-    settled = view.whole or view.format != "html"
-    gate = aligning(request) if settled else None
-    found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"), gate)
-    if view.format != "html":
-        return as_file(found, view)
-    settled = settled or not found.calibrated or found.rerank == COSINE
-    return page("performance.html", **rows_shown(found, view, of_index(found)), settled=settled, setlist=None)
+    return await answered(request, view, partial(_ask, request, id, view.top), of_index)
 
 
 @router.get("/events/{id:path}")
 async def events(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """The aligned answer as a server-sent event."""
-    return aligned(request, view, lambda: _ask(request, id, view.top, None), of_index)
+    return aligned(request, view, partial(_ask, request, id, view.top), of_index)
 
 
 @router.get("/compare")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,7 +15,7 @@ from covsearch.errors import CovsearchError, UsageError
 from covsearch.listened import Listened
 from covsearch.progress import Progress
 from covsearch.web import picture as drawing
-from covsearch.web.answer import Subject, aligned, as_file, rows_shown
+from covsearch.web.answer import Ask, Subject, aligned, answered
 from covsearch.web.asking import aligning, asked, index_of, known
 from covsearch.web.described import FAILURES, FORM
 from covsearch.web.jobs import StoppedError
@@ -51,25 +52,13 @@ async def upload_page(request: Request, key: str, view: Annotated[View, Query()]
     job = job_of(request, key)
     if not job.finished.is_set():
         return waiting(key, job)
-    listened, index = listened_of(request, key), index_of(request)
-    settled = view.whole or view.format != "html"
-    stage, gate = (None, aligning(request)) if settled else ("head", None)
-    found = await asked(request, lambda: index.query(listened, top=view.top, rerank=stage), gate)
-    if view.format != "html":
-        return as_file(found, view)
-    return page(
-        "performance.html",
-        **rows_shown(found, view, _question(key, listened)),
-        settled=settled or not found.calibrated,
-        setlist=f"/uploads/{key}/setlist",
-    )
+    return await answered(request, view, *_asking(request, key, view.top), setlist=f"/uploads/{key}/setlist")
 
 
 @router.get("/uploads/{key}/events", include_in_schema=False)
 async def upload_events(request: Request, key: str, view: Annotated[View, Query()]) -> Response:
     """The aligned answer to an upload, as :func:`covsearch.web.pages.events`."""
-    listened, index = listened_of(request, key), index_of(request)
-    return aligned(request, view, lambda: index.query(listened, top=view.top), lambda _: _question(key, listened))
+    return aligned(request, view, *_asking(request, key, view.top))
 
 
 @router.get("/uploads/{key}/compare", include_in_schema=False)
@@ -158,8 +147,9 @@ def _rate(text: str) -> float | None:
         raise UsageError(f"expected frames a second as a number, not {text[:50]!r}") from None
 
 
-def _question(key: str, listened: Listened) -> Subject:
-    here = f"/uploads/{key}"
-    return Subject(
-        listened.performance.to_dict(), here, f"{here}/events", f"{here}/compare?b=", f"/api{here}/compare?b="
-    )
+def _asking(request: Request, key: str, top: int) -> tuple[Ask, Callable[[object], Subject]]:
+    """How an upload is asked with, and what its answer's page is about."""
+    listened, index, here = listened_of(request, key), index_of(request), f"/uploads/{key}"
+    facts = listened.performance.to_dict()
+    question = Subject(facts, here, f"{here}/events", f"{here}/compare?b=")
+    return lambda stage: index.query(listened, top=top, rerank=stage), lambda _: question
