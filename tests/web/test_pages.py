@@ -16,6 +16,7 @@ from published import publish, publish_dataset
 from web.conftest import HTML
 
 from covsearch import api
+from covsearch.search import Searcher
 from covsearch.workspace import Workspace
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
@@ -101,6 +102,20 @@ def test_without_whole_the_vectors_answer_and_an_event_brings_the_rest(page: htt
     aligned = index.query("P_4", top=5)
     assert titles(piece) == [match.title for match in aligned]
     assert html.escape(aligned.sentence) in piece
+
+
+def test_the_evidence_of_a_match_does_not_rank_again(
+    songs: Workspace, served: Callable[..., httpx.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = {m.pid: m.cover_probability for m in api.open_index(songs.home).query("P_4", top=23)}
+    ranked, rank = [], Searcher._rank
+    monkeypatch.setattr(Searcher, "_rank", lambda self, *a: ranked.append(a) or rank(self, *a))
+    page = served(songs)
+    assert events(page, "/events/P_4?top=5")[1][0] == "answer"
+    for place, (pid, probability) in enumerate(expected.items()):
+        compared = page.get("/api/compare", params={"a": "P_4", "b": pid}).json()
+        assert compared["cover_probability"] == probability
+        assert len(ranked) == (1 if place < 5 else 2), "those beyond the five are ranked once, together"
 
 
 def test_an_event_tells_what_failed(page: httpx.Client) -> None:
