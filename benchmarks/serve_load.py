@@ -3,9 +3,9 @@
 Publishes a generated collection, as :mod:`benchmarks.query_latency` does, by the bundled model, starts the server with
 ``--edit`` on 127.0.0.1 and asks it from fifty clients, each one thing after the other: pages of the nearest by their
 vectors, titles, now and then an aligned answer or its evidence. A client that is told to wait (503) waits as it is
-told, and asks again. The same again while the index is published anew three times, and while twenty clients send files
-of a byte a second; then decoders are killed. The cold start is from the process to its first ready answer. Chromium,
-where it is there, tells when the first rows of an answer are on the page, and when the aligned ones are.
+told, and asks again. The same again while twenty clients send files of a byte a second, and while another process
+publishes the index anew three times; then decoders are killed. The cold start is from the process to its first ready
+answer. Chromium, where it is there, tells when the first rows of an answer are on the page, and when the aligned ones.
 """
 
 from __future__ import annotations
@@ -15,11 +15,8 @@ import asyncio
 import io
 import os
 import random
-import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -34,14 +31,7 @@ import httpx
 import numpy as np
 
 from benchmarks.provenance import RESULTS, provenance, write_table
-from benchmarks.query_latency import make_performances, medleys
-from covsearch.config import EMBEDDING_DIM
-from covsearch.dataset.frame_rate import DATACOS_RATE
-from covsearch.index.generation import read_model
-from covsearch.index.head import Head
-from covsearch.indexing import publish
-from covsearch.models import bundled_checkpoint, load_checkpoint
-from covsearch.workspace import Workspace
+from benchmarks.served import Collection, Server, rebuilds
 
 FIRST, FIND, ALIGNED, WHY = "first rows (page)", "titles", "aligned answer", "evidence"
 SHARES = {FIRST: 0.6, FIND: 0.37, ALIGNED: 0.02, WHY: 0.01}
@@ -55,90 +45,6 @@ addEventListener("DOMContentLoaded", () => {
   new MutationObserver(() => { window.aligned ??= performance.now(); }).observe(answer, { childList: true });
 });
 """
-
-
-class Collection:
-    """The generated collection; published as often as one likes."""
-
-    def __init__(self, home: Path, count: int, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self.workspace, self.performances = Workspace(home), make_performances(count, rng)
-        vectors = rng.standard_normal((count, EMBEDDING_DIM))
-        self.vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-        self.head = Head(rng.normal(0.5, 1.0, EMBEDDING_DIM).astype(np.float32), 0.0)
-        self.model = load_checkpoint(bundled_checkpoint())
-        self.chroma = medleys(count, rng)
-
-    def publish(self) -> None:
-        """Make it the current generation."""
-        publish(
-            self.workspace,
-            list(self.performances),
-            self.vectors,
-            self.head,
-            self.performances,
-            model_files=read_model(bundled_checkpoint(), self.model.fingerprint),
-            fingerprint=self.model.fingerprint,
-            features=self.model.config.features,
-            subset="generated",
-            frame_rate=DATACOS_RATE,
-            parts={"chroma": self.chroma},
-        )
-
-
-class Server:
-    """``covsearch serve --edit`` as a process."""
-
-    def __init__(self, home: Path) -> None:
-        line = [sys.executable, "-m", "covsearch", "--home", str(home), "serve", "--edit", "--port", "0"]
-        started = time.perf_counter()
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when the server is stopped
-        self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=self._log)
-        while not (found := re.search(r"http://\S+", self._said())):
-            if self.process.poll() is not None:
-                raise SystemExit(f"the server ended: {self._said()}")
-            time.sleep(0.01)
-        self.url = found[0]
-        while not self._ready():
-            time.sleep(0.01)
-        self.cold_s = time.perf_counter() - started
-
-    def _said(self) -> str:
-        return os.pread(self._log.fileno(), 10_000, 0).decode()
-
-    def _ready(self) -> bool:
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}readyz", trust_env=False, timeout=60).status_code == 200
-        return False
-
-    def megabytes(self) -> float:
-        """Memory that is the process's own or shared."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGESIZE") / 1e6
-
-    def cpu_s(self) -> float:
-        """Seconds of a processor that the process has taken; other work on the machine does not count."""
-        words = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-    def decoders(self) -> list[int]:
-        """Process ids of what decodes files."""
-        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        ids = [int(word) for file in children for word in file.read_text().split()]
-        return [one for one in ids if any("covsearch-upload" in name for name in _open_files(one))]
-
-    def stop(self) -> int:
-        """End it as systemd does; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        self._log.close()
-        return code
-
-
-def _open_files(process: int) -> list[str]:
-    with suppress(OSError):
-        return [str(file.readlink()) for file in Path(f"/proc/{process}/fd").iterdir()]
-    return []
 
 
 @contextmanager
@@ -156,7 +62,7 @@ def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
 
 def load(server: Server, count: int, clients: int, seconds: float, seed: int) -> dict[str, Any]:
     """Requests a second, seconds of each kind of request, errors, and memory before and after."""
-    before = server.megabytes()
+    before, cpu = server.megabytes(), server.cpu_s()
     took: dict[str, list[float]] = defaultdict(list)
     other: Counter[str] = Counter()
     highest = [before]
@@ -203,6 +109,8 @@ def load(server: Server, count: int, clients: int, seconds: float, seed: int) ->
         "errors_by_kind": dict(other),
         "told_to_wait": waited,
         "mb": {"before": before, "highest": max(highest), "after": server.megabytes()},
+        "cpu_s": server.cpu_s() - cpu,
+        "load_1min": os.getloadavg()[0],
     }
 
 
@@ -321,24 +229,18 @@ def in_browser(server: Server, count: int, seed: int) -> dict[str, Any] | None:
 def measure(count: int, clients: int, seconds: float, seed: int) -> dict[str, Any]:
     """Everything; JSON-ready, without its provenance."""
     with tempfile.TemporaryDirectory() as folder:
-        collection = Collection(Path(folder) / "home", count, seed)
-        collection.publish()
-        server = Server(Path(folder) / "home")
-
-        def rebuild(over: threading.Event) -> None:
-            for _ in range(3):
-                collection.publish()
-                over.wait(seconds / 6)
-
+        home = Path(folder) / "home"
+        Collection(home, count, seed).publish()
+        server = Server(home)
         try:
             result: dict[str, Any] = {"performances": count, "clients": clients, "seconds": seconds}
-            result["cold_start_s"] = server.cold_s
+            result["cold_start"] = {"wall_s": server.cold_s, "cpu_s": server.cold_cpu_s}
             result["one_by_one"] = one_by_one(server, count, seed)
             result["browser"] = in_browser(server, count, seed)
             result["load"] = {"alone": load(server, count, clients, seconds, seed)}
             with meanwhile(slow_uploads(server, 20)):
                 result["load"]["twenty slow uploads"] = load(server, count, clients, seconds, seed + 1)
-            with meanwhile(rebuild):
+            with rebuilds(home, count, seed, 3, seconds / 6):
                 result["load"]["three rebuilds"] = load(server, count, clients, seconds, seed + 2)
             result["decoders"] = killed_decoders(server, 3)
         finally:
@@ -352,15 +254,17 @@ def markdown(result: dict[str, Any]) -> str:
     lines = [
         f"{result['performances']:,} performances, {result['clients']} clients, {result['seconds']:.0f} s a row.",
         "",
-        f"| | requests/s | {kinds} | errors | told to wait | MB before, highest, after |",
-        "|---|---:|" + "---:|" * len(SHARES) + "---:|---:|---:|",
+        f"| | requests/s | {kinds} | errors | told to wait | MB before, highest, after | CPU a request | load |",
+        "|---|---:|" + "---:|" * len(SHARES) + "---:|---:|---:|---:|---:|",
     ]
     for name, row in result["load"].items():
         cells = [f"{s['p50_s']:.2f} s, {s['p99_s']:.2f} s" if s["n"] else "" for s in row["seconds"].values()]
         mb = ", ".join(f"{row['mb'][at]:.0f}" for at in ("before", "highest", "after"))
-        counts = (f"{row['errors']}", f"{row['told_to_wait']}", mb)
+        cpu = f"{1e3 * row['cpu_s'] / row['requests']:.0f} ms"
+        counts = (f"{row['errors']}", f"{row['told_to_wait']}", mb, cpu, f"{row['load_1min']:.0f}")
         lines.append(f"| {name} | {row['requests_s']:.1f} | {' | '.join([*cells, *counts])} |")
-    lines += ["", f"Cold start, until it is ready: {result['cold_start_s']:.1f} s."]
+    cold = result["cold_start"]
+    lines += ["", f"Cold start, until it is ready: {cold['wall_s']:.1f} s ({cold['cpu_s']:.1f} s of CPU)."]
     one = (f"{kind} {s['wall_s']:.2f} s ({s['cpu_s']:.2f} s of CPU)" for kind, s in result["one_by_one"].items())
     lines.append(f"One request at a time, medians: {', '.join(one)}.")
     if result["browser"]:

@@ -232,7 +232,7 @@ class Index:
     @property
     def foreign(self) -> bool:
         """Whether it is of foreign vectors: there is no chroma to align, and `rerank` has no choice."""
-        return self._searcher().generation.manifest.foreign
+        return self._searcher(None).generation.manifest.foreign  # with what compare needs, so that it is opened once
 
     def meant(self, text: str) -> str:
         """The id that `text` can mean alone: ``5`` or a title; see :func:`covsearch.meant.performance_meant`."""

@@ -176,6 +176,8 @@ class Searcher:
         if candidates is not None:
             check_count(candidates, "candidate")
         ranked, by = self._rank(question, top, candidates, rerank)
+        if candidates is None and rerank is None:
+            self._judged = (query.pid if query else question, (ranked, by))
         found = self.performances([self.collection.names[row] for row in ranked.ranking.rows.tolist()])
         return self._result(query, found, ranked, by)
 
@@ -205,14 +207,14 @@ class Searcher:
     def _judged_match(
         self, a: object, question: Callable[[], Question], query: Performance | None, match: Performance
     ) -> QueryResult:
-        ranked, by = self._ranked_for(a, question)
-        place = ranked.ranking.rows.tolist().index(self.collection.rows[match.pid])
-        return self._result(query, [match], ranked.at(place), by)
+        row = self.collection.rows[match.pid]
+        ranked, by = self._ranked_for(a, question, row)
+        return self._result(query, [match], ranked.at(ranked.ranking.rows.tolist().index(row)), by)
 
-    def _ranked_for(self, a: object, question: Callable[[], Question]) -> tuple[Ranked, str]:
-        """The whole collection ranked for `a`; the last is kept, as whoever judges one pair of `a` judges the next."""
+    def _ranked_for(self, a: object, question: Callable[[], Question], row: int) -> tuple[Ranked, str]:
+        """A ranking for `a` that has `row`; the last is kept, as whoever asks for `a` judges its matches next."""
         kept = self._judged  # once: another thread may judge meanwhile
-        if kept is None or kept[0] != a:
+        if kept is None or kept[0] != a or row not in kept[1][0].ranking.rows:
             kept = self._judged = (a, self._rank(question(), len(self.collection), None, None))
         return kept[1]
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import Response
-from fastapi.responses import JSONResponse
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from covsearch.answers import QueryResult
-from covsearch.ranking import COSINE
+from covsearch.errors import CovsearchError
+from covsearch.ranking import COSINE, HEAD
+from covsearch.web.asking import aligning, asked
+from covsearch.web.rendering import page, piece
 from covsearch.web.view import View
 
 COLUMNS = ("rank", "pid", "title", "artist", "year", "cover_probability", "predicted", "same_recording", "listed")
+Ask = Callable[[str | None], QueryResult]  # by a stage; None is the default one
 
 
 @dataclass(frozen=True)
@@ -28,23 +33,22 @@ class Subject:
         The performance that was asked with, as plain values.
     here, events : str
         The page, and where the aligned answer comes as an event.
-    why, compare : str
-        Where a match, whose id follows, is compared with it: for people and for programs.
+    why : str
+        Where a match, whose id follows, is compared with it; for programs below ``/api``.
     """
 
     facts: dict[str, Any]
     here: str
     events: str
     why: str
-    compare: str
 
 
-def of_index(facts: dict[str, Any]) -> Subject:
-    """The question of a performance in the index."""
+def of_index(found: QueryResult) -> Subject:
+    """The question that was asked by an id of the index."""
+    assert found.query is not None
+    facts = found.query.to_dict()
     name = quote(facts["pid"], safe="")
-    return Subject(
-        facts, f"/performances/{name}", f"/events/{name}", f"/compare?a={name}&b=", f"/api/compare?a={name}&b="
-    )
+    return Subject(facts, f"/performances/{name}", f"/events/{name}", f"/compare?a={name}&b=")
 
 
 def rows_shown(found: QueryResult, view: View, question: Subject) -> dict[str, Any]:
@@ -74,6 +78,37 @@ def as_file(found: QueryResult, view: View) -> Response:
     lines.writeheader()
     lines.writerows(rows)
     return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": "attachment"})
+
+
+async def answered(
+    request: Request, view: View, ask: Ask, question: Callable[[QueryResult], Subject], setlist: str | None = None
+) -> Response:
+    """An answer's page or file: by the vectors at once, or aligned where the view wants it whole or as a file."""
+    settled = view.whole or view.format != "html"
+    found = await asked(request, lambda: ask(None if settled else HEAD), aligning(request) if settled else None)
+    if view.format != "html":
+        return as_file(found, view)
+    settled = settled or not found.calibrated or found.rerank == COSINE
+    return page("performance.html", **rows_shown(found, view, question(found)), settled=settled, setlist=setlist)
+
+
+def aligned(request: Request, view: View, ask: Ask, question: Callable[[QueryResult], Subject]) -> Response:
+    """The aligned answer, as an event when it is there: a piece of HTML, or the words of what failed."""
+
+    async def stream() -> AsyncIterator[str]:
+        yield event("aligning", "")
+        try:  # in the pool itself: the response hears when the client leaves
+            found = await aligning(request).run(lambda: ask(None))
+            yield event("answer", piece("answer.html", **rows_shown(found, view, question(found)), settled=True))
+        except CovsearchError as e:
+            yield event("problem", str(e))
+
+    return events(stream())
+
+
+def events(stream: AsyncIterator[str]) -> Response:
+    """Server-sent events."""
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 def event(name: str, data: str) -> str:

@@ -42,15 +42,17 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
     ------
     NotFoundError
         When nothing was built in this workspace.
+    ArtefactError
+        When the index is damaged.
     """
     options = options or Options()
     metrics, index = Metrics(), Index(workspace)
+    _ = index.foreign  # which opens it: the first question does not wait for that
     gate, aligning = (Gate(options.workers, options.waiting) for _ in range(2))
     jobs = Jobs(Gate(1, options.long_waiting))
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        await gate.run(lambda: len(index))
         yield
         jobs.close()
         gate.close()

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from covsearch.answers import QueryResult
 from covsearch.compare import Comparison
-from covsearch.errors import CovsearchError
-from covsearch.ranking import COSINE
-from covsearch.web.answer import as_file, event, of_index, rows_shown
+from covsearch.errors import NotFoundError
+from covsearch.web.answer import aligned, answered, of_index
 from covsearch.web.asking import aligning, asked, index_of, inside, known
 from covsearch.web.receive import options_of
-from covsearch.web.rendering import page, piece
+from covsearch.web.rendering import page
 from covsearch.web.timeline import timeline
 from covsearch.web.view import View
 
@@ -52,28 +52,13 @@ async def find_page(request: Request, q: Annotated[str, Query(max_length=300)] =
 @router.get("/performances/{id:path}")
 async def performance_page(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
     """One performance and its covers: the vectors' candidates at once, the aligned answer with `whole` or by events."""
-    settled = view.whole or view.format != "html"
-    gate = aligning(request) if settled else None
-    found = await asked(request, lambda: _ask(request, id, view.top, None if settled else "head"), gate)
-    if view.format != "html":
-        return as_file(found, view)
-    settled = settled or not found.calibrated or found.rerank == COSINE
-    return page("performance.html", **_shown(found, view), settled=settled, setlist=None)
+    return await answered(request, view, partial(_ask, request, id, view.top), of_index)
 
 
 @router.get("/events/{id:path}")
 async def events(request: Request, id: str, view: Annotated[View, Query()]) -> Response:
-    """The aligned answer as a server-sent event: a piece of HTML, or the words of what failed."""
-
-    async def stream() -> AsyncIterator[str]:
-        yield event("aligning", "")
-        try:  # in the pool itself: the response hears when the client leaves
-            found = await aligning(request).run(lambda: _ask(request, id, view.top, None))
-            yield event("answer", piece("answer.html", **_shown(found, view), settled=True))
-        except CovsearchError as e:
-            yield event("problem", str(e))
-
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+    """The aligned answer as a server-sent event."""
+    return aligned(request, view, partial(_ask, request, id, view.top), of_index)
 
 
 @router.get("/compare")
@@ -99,7 +84,7 @@ async def work_page(request: Request, wid: str) -> Response:
     index = index_of(request)
     versions = await asked(request, lambda: [index[pid].to_dict() for pid in index.versions(wid)])
     if not versions:
-        return page("problem.html", 404, title="Not Found", detail=f"no work is called {wid!r} here")
+        raise NotFoundError(f"no work is called {wid!r} here")
     versions.sort(key=lambda one: (one["year"] is None, one["year"] or 0, one["title"]))
     return page("work.html", wid=wid, versions=versions, years=timeline(versions))
 
@@ -115,8 +100,3 @@ def _ask(request: Request, id_: str, top: int, stage: str | None) -> QueryResult
     index = index_of(request)
     pid = known(request, id_)
     return index.query(pid, top=top, rerank=None if index.foreign else stage)
-
-
-def _shown(found: QueryResult, view: View) -> dict[str, Any]:
-    assert found.query is not None  # it was asked by an id
-    return rows_shown(found, view, of_index(found.query.to_dict()))

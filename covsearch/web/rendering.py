@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from covsearch import __version__
+from covsearch.counting import counted
 from covsearch.plots import clock
 from covsearch.web.receive import SUFFIXES
 
@@ -20,6 +21,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 _environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
 _environment.filters |= {
     "clock": clock,
+    "counted": counted,
     "percent": lambda p: "" if p is None else f"{p:.1%}",
     "quoted": partial(quote, safe=""),
 }

@@ -16,6 +16,8 @@ router = APIRouter(responses=FAILURES)
 Id = Annotated[str, Query(max_length=600, description="An id of the index.", openapi_examples=example("P_22"))]
 Other = Annotated[str, Query(max_length=600, description="Another id.", openapi_examples=example("P_24"))]
 Top = Annotated[int, Query(ge=1, le=1000, description="Matches wanted.")]
+Rerank = Annotated[str | None, Query(max_length=20)]
+Candidates = Annotated[int | None, Query(ge=1, le=100_000)]
 
 
 @router.get("/api/query", tags=["search"])
@@ -23,8 +25,8 @@ async def api_query(
     request: Request,
     id: Id,
     top: Top = 10,
-    rerank: Annotated[str | None, Query(max_length=20)] = None,
-    candidates: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+    rerank: Rerank = None,
+    candidates: Candidates = None,
 ) -> dict[str, Any]:
     """Rank the collection as covers of one of its performances."""
     ask = partial(index_of(request).query, top=top, rerank=rerank, candidates=candidates)

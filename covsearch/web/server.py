@@ -20,6 +20,7 @@ from covsearch.workspace import Workspace
 
 GRACE = 10  # seconds for questions that run when the server is told to stop
 LINE = 2**16  # bytes of a request's first line and headers
+KEEP = 130  # seconds for which an idle connection stays open: httpx uses one for 5, nginx for 60, Caddy for 120
 
 
 def run(
@@ -55,6 +56,8 @@ def run(
         When others could reach it and there is no token, or the address is not free.
     NotFoundError
         When nothing was built in this workspace.
+    ArtefactError
+        When the index is damaged.
     """
     called = f"[{host}]" if ":" in host else host.lower()
     if called not in LOCAL and token is None:
@@ -74,9 +77,17 @@ def run(
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:
-    """What runs the application, until its ``should_exit`` is set or a signal comes."""
+    """What runs the application, until its ``should_exit`` is set or a signal comes.
+
+    An idle connection is left for the client to close: a request that is on its way while the server closes is lost.
+    """
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=LINE
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP,
+        h11_max_incomplete_event_size=LINE,
     )
     return uvicorn.Server(config)
 

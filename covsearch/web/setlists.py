@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -10,13 +10,15 @@ from fastapi.responses import JSONResponse
 from covsearch.api import Index
 from covsearch.listened import Listened
 from covsearch.progress import silent
-from covsearch.setlist import Setlist
 from covsearch.web.asking import index_of
 from covsearch.web.described import FAILURES, FORM
 from covsearch.web.receive import options_of
 from covsearch.web.rendering import page
 from covsearch.web.uploads import Rate, answer_file, listened_of
 from covsearch.web.waiting import job_of, jobs_of, waiting
+
+if TYPE_CHECKING:
+    from covsearch.setlist import Setlist  # which imports torch
 
 router = APIRouter(responses=FAILURES)
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse
 
 from covsearch.api import Index
 from covsearch.errors import CovsearchError, UsageError
 from covsearch.listened import Listened
 from covsearch.progress import Progress
 from covsearch.web import picture as drawing
-from covsearch.web.answer import Subject, as_file, event, rows_shown
+from covsearch.web.answer import Ask, Subject, aligned, answered
 from covsearch.web.asking import aligning, asked, index_of, known
 from covsearch.web.described import FAILURES, FORM
 from covsearch.web.jobs import StoppedError
 from covsearch.web.receive import Received, receive
-from covsearch.web.rendering import page, piece
+from covsearch.web.rendering import page
+from covsearch.web.routes import Candidates, Rerank, Top
 from covsearch.web.view import View
 from covsearch.web.waiting import job_of, jobs_of, waiting
 
@@ -51,36 +52,13 @@ async def upload_page(request: Request, key: str, view: Annotated[View, Query()]
     job = job_of(request, key)
     if not job.finished.is_set():
         return waiting(key, job)
-    listened, index = listened_of(request, key), index_of(request)
-    settled = view.whole or view.format != "html"
-    stage, gate = (None, aligning(request)) if settled else ("head", None)
-    found = await asked(request, lambda: index.query(listened, top=view.top, rerank=stage), gate)
-    if view.format != "html":
-        return as_file(found, view)
-    return page(
-        "performance.html",
-        **rows_shown(found, view, _question(key, listened)),
-        settled=settled or not found.calibrated,
-        setlist=f"/uploads/{key}/setlist",
-    )
+    return await answered(request, view, *_asking(request, key, view.top), setlist=f"/uploads/{key}/setlist")
 
 
 @router.get("/uploads/{key}/events", include_in_schema=False)
 async def upload_events(request: Request, key: str, view: Annotated[View, Query()]) -> Response:
     """The aligned answer to an upload, as :func:`covsearch.web.pages.events`."""
-    listened, index = listened_of(request, key), index_of(request)
-
-    async def stream() -> AsyncIterator[str]:
-        yield event("aligning", "")
-        try:
-            found = await aligning(request).run(lambda: index.query(listened, top=view.top))
-            yield event(
-                "answer", piece("answer.html", **rows_shown(found, view, _question(key, listened)), settled=True)
-            )
-        except CovsearchError as e:
-            yield event("problem", str(e))
-
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+    return aligned(request, view, *_asking(request, key, view.top))
 
 
 @router.get("/uploads/{key}/compare", include_in_schema=False)
@@ -106,9 +84,9 @@ async def api_upload_compare(
 @router.post("/api/query", tags=["search"], openapi_extra=FORM)
 async def api_query_file(
     request: Request,
-    top: Annotated[int, Query(ge=1, le=1000, description="Matches wanted.")] = 10,
-    rerank: Annotated[str | None, Query(max_length=20)] = None,
-    candidates: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+    top: Top = 10,
+    rerank: Rerank = None,
+    candidates: Candidates = None,
     frame_rate: Rate = None,
 ) -> dict[str, Any]:
     """Rank the collection as covers of a file: audio, MIDI, MusicXML or HDF5. Needs a server with ``--edit``."""
@@ -169,8 +147,9 @@ def _rate(text: str) -> float | None:
         raise UsageError(f"expected frames a second as a number, not {text[:50]!r}") from None
 
 
-def _question(key: str, listened: Listened) -> Subject:
-    here = f"/uploads/{key}"
-    return Subject(
-        listened.performance.to_dict(), here, f"{here}/events", f"{here}/compare?b=", f"/api{here}/compare?b="
-    )
+def _asking(request: Request, key: str, top: int) -> tuple[Ask, Callable[[object], Subject]]:
+    """How an upload is asked with, and what its answer's page is about."""
+    listened, index, here = listened_of(request, key), index_of(request), f"/uploads/{key}"
+    facts = listened.performance.to_dict()
+    question = Subject(facts, here, f"{here}/events", f"{here}/compare?b=")
+    return lambda stage: index.query(listened, top=top, rerank=stage), lambda _: question

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from covsearch.errors import NotFoundError
-from covsearch.web.answer import event
+from covsearch.web.answer import event, events
 from covsearch.web.jobs import Job, Jobs
 from covsearch.web.rendering import page
 
@@ -47,4 +46,4 @@ async def progress(request: Request, key: str) -> Response:
             yield event("progress", json.dumps(state))
         yield event("done", "")
 
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+    return events(stream())

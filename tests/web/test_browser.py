@@ -108,6 +108,17 @@ def test_a_phone_scrolls_down_only(chromium: api.Browser, page: httpx.Client, pa
     tab.context.close()
 
 
+def test_on_a_phone_the_strip_of_b_is_as_high_as_the_picture(chromium: api.Browser, page: httpx.Client) -> None:
+    tab = Tab(chromium, str(page.base_url), viewport=PHONE)
+    tab.page.goto("/compare?a=P_4&b=P_5")
+    tab.page.locator("#matrix[data-drawn]").wait_for()
+    strip, picture = (tab.page.locator(name).bounding_box() for name in ("#strip-b", "#matrix"))
+    assert strip
+    assert picture
+    assert strip["height"] == pytest.approx(picture["height"], abs=1)
+    tab.close()
+
+
 def test_search_and_answer_work_without_javascript(chromium: api.Browser, page: httpx.Client) -> None:
     tab = Tab(chromium, str(page.base_url), java_script_enabled=False)
     tab.page.goto("/")

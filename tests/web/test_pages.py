@@ -16,6 +16,7 @@ from published import publish, publish_dataset
 from web.conftest import HTML
 
 from covsearch import api
+from covsearch.search import Searcher
 from covsearch.workspace import Workspace
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
@@ -47,6 +48,18 @@ def test_home_says_what_can_be_searched(page: httpx.Client) -> None:
     assert "Search 24 performances of 8 works" in text(page, "/")
 
 
+def test_a_single_performance_has_no_matches_that_a_filter_could_hide(
+    tmp_path: Path, served: Callable[..., httpx.Client]
+) -> None:
+    publish(Workspace(tmp_path), 1)
+    alone = served(Workspace(tmp_path))
+    assert "Search 1 performance of 1 work by" in text(alone, "/")
+    shown = text(alone, "/performances/P_1?whole=1")
+    assert "there is nothing else in the index" in shown
+    assert "left by these filters" not in shown
+    assert "There is no page" not in shown
+
+
 @pytest.mark.parametrize("id_", ["P_5", " P_5 "])
 def test_searching_an_id_goes_to_its_answer(page: httpx.Client, id_: str) -> None:
     answer = page.get("/find", params={"q": id_})
@@ -61,7 +74,7 @@ def test_searching_a_title_lists_who_has_it(page: httpx.Client) -> None:
     shown = text(page, "/find?q=song+2")
     assert {"Song 2, version 1", "Song 2, version 2", "Song 2, version 3"} <= set(titles(shown))
     assert 'value="song 2"' in shown
-    assert "Nothing is called so" in text(page, "/find?q=zzz")
+    assert "No performance matches" in text(page, "/find?q=zzz")
 
 
 def test_an_answer_is_that_of_a_query(page: httpx.Client, songs: Workspace) -> None:
@@ -89,6 +102,20 @@ def test_without_whole_the_vectors_answer_and_an_event_brings_the_rest(page: htt
     aligned = index.query("P_4", top=5)
     assert titles(piece) == [match.title for match in aligned]
     assert html.escape(aligned.sentence) in piece
+
+
+def test_the_evidence_of_a_match_does_not_rank_again(
+    songs: Workspace, served: Callable[..., httpx.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = {m.pid: m.cover_probability for m in api.open_index(songs.home).query("P_4", top=23)}
+    ranked, rank = [], Searcher._rank
+    monkeypatch.setattr(Searcher, "_rank", lambda self, *a: ranked.append(a) or rank(self, *a))
+    page = served(songs)
+    assert events(page, "/events/P_4?top=5")[1][0] == "answer"
+    for place, (pid, probability) in enumerate(expected.items()):
+        compared = page.get("/api/compare", params={"a": "P_4", "b": pid}).json()
+        assert compared["cover_probability"] == probability
+        assert len(ranked) == (1 if place < 5 else 2), "those beyond the five are ranked once, together"
 
 
 def test_an_event_tells_what_failed(page: httpx.Client) -> None:

@@ -18,8 +18,9 @@ import pytest
 from cli.conftest import process
 
 from covsearch import api
-from covsearch.errors import NotFoundError, UsageError
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.web import server
+from covsearch.web.app import create_app
 from covsearch.workspace import Workspace
 
 
@@ -74,11 +75,23 @@ def test_refusals_are_those_of_the_command_line(small: Workspace, tmp_path: Path
     assert "build-index" in nothing.stderr
 
 
+def test_the_server_imports_no_torch_before_a_file_is_heard() -> None:
+    code = "import sys, covsearch.web.server; print([m for m in ('torch', 'h5py', 'pandas') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_an_address_that_is_taken_is_said(small: Workspace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}: .*; choose another --port"):
             server.run(small, "127.0.0.1", port, say=print)
+
+
+def test_a_damaged_index_is_said_before_anybody_asks(small: Workspace) -> None:
+    (vectors,) = small.home.glob("index/gen-*/index.faiss")
+    vectors.write_bytes(vectors.read_bytes()[:-1])
+    with pytest.raises(ArtefactError, match=r"index\.faiss"):
+        create_app(small)
 
 
 def test_without_an_index_there_is_nothing_to_serve(tmp_path: Path) -> None:
@@ -129,6 +142,17 @@ def test_it_says_where_it_listens_and_opens_that(
     server.run(small, host, 0, browser=True, say=said.append)
     assert said == [f"covsearch serves http://{url}:{ports[0]}/ - Ctrl-C stops it"]
     assert opened == [f"http://{url}:{ports[0]}/"]
+
+
+def test_an_idle_connection_is_left_for_the_client_to_close(
+    small: Workspace, served: Callable[..., httpx.Client]
+) -> None:
+    page = served(small)
+    assert page.get("/healthz").status_code == 200
+    (idle,) = page.server.server_state.connections  # type: ignore[attr-defined]
+    client = httpx.Limits().keepalive_expiry
+    assert client is not None
+    assert idle.timeout_keep_alive > max(client, 60, 120), "a request of httpx, nginx or Caddy can meet its close"
 
 
 def test_what_runs_is_finished_when_the_server_stops(
