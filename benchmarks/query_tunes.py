@@ -5,7 +5,7 @@ once the melody alone and once the whole score, at the tempo of the source. Both
 the recording of that very version does not count. Beside them stands that recording as the query.
 
 Run as ``python -m benchmarks.query_tunes``, with the extra ``scores``; writes the JSON and a Markdown table beside it.
-The first run parses music21's corpus, some ten minutes, and keeps that below ``--work``.
+The first run parses the files of music21's corpus that have these works, some minutes, and keeps them below ``--work``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.errors import ArtefactError
 from covsearch.progress import stderr_progress
-from covsearch.synthesis.corpus import load
+from covsearch.synthesis.corpus import settings_in
 from covsearch.synthesis.scores import source_id
 from covsearch.synthesis.setting import Note, Setting, base_tempo
 from covsearch.workspace import find_workspace
@@ -43,17 +43,18 @@ class Question:
 
     pid: str
     source: str
+    file: str
     others: frozenset[str]
 
 
 def main() -> None:
     """Ask for every work in three ways, write and print the table."""
     args = _arguments().parse_args()
-    with stderr_progress() as progress:
-        settings = {setting.source_id: setting for setting in load(args.work, progress=progress)}
+    asked = questions(args.part, args.seed)
+    settings = scores(asked, args.work / "settings")
     with tempfile.TemporaryDirectory() as home:
         index = covsearch.build(home=home)
-        judged = [judge(index, one, settings[one.source], Path(home)) for one in questions(args.part, args.seed)]
+        judged = [judge(index, one, settings[one.source], Path(home)) for one in asked]
     told = {kind: summary([one[kind] for one in judged if kind in one]) for kind in KINDS}
     command = shlex.join(["python", "-m", "benchmarks.query_tunes", *sys.argv[1:]])
     result = {"provenance": provenance(command, args.seed), "part": args.part, "works": len(judged), "kinds": told}
@@ -72,16 +73,27 @@ def _arguments() -> argparse.ArgumentParser:
 def questions(part: str, seed: int) -> list[Question]:
     """One version of every work of `part` that has two, drawn."""
     of_part, rng = sample_split().part_of(), np.random.default_rng(seed)
-    versions: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    versions: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     with (sample_root() / "renderings.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if of_part[row["wid"]] == part:
-                versions[row["wid"]].append((row["pid"], source_id(row)))
+                versions[row["wid"]].append((row["pid"], source_id(row), row["source_file"]))
     found = []
     for _, rows in sorted(versions.items()):
         if len(rows) > 1:
-            pid, source = rows[int(rng.integers(len(rows)))]
-            found.append(Question(pid, source, frozenset(other for other, _ in rows if other != pid)))
+            pid, source, file = rows[int(rng.integers(len(rows)))]
+            found.append(Question(pid, source, file, frozenset(other for other, *_ in rows if other != pid)))
+    return found
+
+
+def scores(asked: Sequence[Question], cache: Path) -> dict[str, Setting]:
+    """The setting of every question's source; parsed files are kept in `cache`."""
+    cache.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Setting] = {}
+    with stderr_progress() as progress:
+        for done, one in enumerate(asked, 1):
+            found[one.source] = next(s for s in settings_in(one.file, cache) if s.source_id == one.source)
+            progress("reading music21's corpus", done, len(asked))
     return found
 
 
