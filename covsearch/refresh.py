@@ -146,9 +146,7 @@ def update_folder(
     )
 
 
-def _opened(
-    root: Path, workspace: Workspace, below: Path, name: str, strict: bool, progress: Progress
-) -> AudioFolder:
+def _opened(root: Path, workspace: Workspace, below: Path, name: str, strict: bool, progress: Progress) -> AudioFolder:
     """The folder as it is now; without audio in it, the error says that the index is as it was."""
     try:
         return open_audio(root, workspace.cache, below=[below], name=name, strict=strict, progress=progress)

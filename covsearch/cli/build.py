@@ -111,8 +111,7 @@ def _foreign_summary(report: ForeignReport) -> str:
         else f"No probability of a cover is told, only the cosine: {report.uncalibrated}."
     )
     lines = [
-        f"Indexed {in_works(report.performances, report.works, 'track')}{several} "
-        f"in {report.seconds:.1f} s.",
+        f"Indexed {in_works(report.performances, report.works, 'track')}{several} in {report.seconds:.1f} s.",
         f"{report.generation} · foreign vectors {report.model} of {report.dim:,} numbers, ranked by cosine",
         worth,
     ]
@@ -123,8 +122,7 @@ def _summary(report: BuildReport) -> str:
     seen = report.features
     features = f"{seen.features}, {_rate(report)}at most {seen.frames:,} frames, {key_in_words(seen)}"
     lines = [
-        f"Indexed {in_works(report.performances, report.works)}{_windows(report)} "
-        f"in {report.seconds:.1f} s.",
+        f"Indexed {in_works(report.performances, report.works)}{_windows(report)} in {report.seconds:.1f} s.",
         f"{report.generation} · collection {report.subset} · model {report.model} · {features}",
     ]
     return "\n".join([*lines, *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])
