@@ -81,8 +81,8 @@ def questions(part: str, seed: int) -> list[Question]:
     found = []
     for _, rows in sorted(versions.items()):
         if len(rows) > 1:
-            pid, source, file = rows[int(rng.integers(len(rows)))]
-            found.append(Question(pid, source, file, frozenset(other for other, *_ in rows if other != pid)))
+            pid, source, score = rows[int(rng.integers(len(rows)))]
+            found.append(Question(pid, source, score, frozenset(other for other, *_ in rows if other != pid)))
     return found
 
 
