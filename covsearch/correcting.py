@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from covsearch.corrections.correction import ACCEPT, MERGE, SPLIT, TABLE, Correction, Ids
 from covsearch.corrections.log import Log, read_log
 from covsearch.corrections.ruling import called_in, full_names, ruling
-from covsearch.corrections.table import read_table
+from covsearch.corrections.table import read_rows, table_of
+from covsearch.counting import counted
 from covsearch.dataset.ids import in_words
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.groups import ALARMS, Groups
@@ -19,6 +20,8 @@ from covsearch.workspace import expanded
 
 if TYPE_CHECKING:
     from covsearch.store.protocols import Catalogue, Publisher
+
+_LISTED = 10  # unknown ids that a message names
 
 
 class _Finding(Protocol):
@@ -155,14 +158,15 @@ class Corrections(Sequence[Correction]):
         Raises
         ------
         NotFoundError
-            When there is no such file, or the index has not one of its performances.
+            When there is no such file, or the index has not all of its performances: the message names those.
         ArtefactError
             When it is no such CSV.
         UsageError
             When it contradicts a correction that holds.
         """
-        table = read_table(expanded(path))
-        catalogue, named = self._named(table.ids)
+        rows = read_rows(expanded(path))
+        catalogue, named = self._named(tuple(rows))
+        table = table_of(rows, expanded(path))
         name = dict(zip(table.ids, named, strict=True)).__getitem__
         together = [tuple(map(name, ids)) for ids in table.together]
         apart = [[tuple(map(name, side)) for side in sides] for sides in table.apart]
@@ -216,10 +220,11 @@ class Corrections(Sequence[Correction]):
             raise UsageError("expected the ids of performances, got none")
         catalogue = self._store.catalogue()
         known, names = catalogue.stored(ids), dict[str, str]()
+        called = {id_: id_ if id_ in known else catalogue.resolve(id_) for id_ in ids}
+        if unknown := [id_ for id_, name in called.items() if name is None]:
+            raise NotFoundError(_unknown(unknown, catalogue))
         for id_ in ids:
-            name = id_ if id_ in known else catalogue.resolve(id_)
-            if name is None:
-                raise NotFoundError(unknown_pid(id_, catalogue))
+            name = called[id_] or id_
             if name in names:
                 raise UsageError(f"expected different performances, got {in_words(name)} twice")
             names[name] = id_
@@ -257,3 +262,12 @@ class Corrections(Sequence[Correction]):
 
         self._store.amend(change)
         return made[0].called(called)
+
+
+def _unknown(ids: Sequence[str], catalogue: Catalogue) -> str:
+    """The message for ids that no performance has: of a single one what it may have meant, of several the first."""
+    if len(ids) == 1:
+        return unknown_pid(ids[0], catalogue)
+    more = f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else ""
+    named = ", ".join(map(in_words, ids[:_LISTED])) + more
+    return f"{counted(len(ids), 'performance')} not in the index: {named}. Look them up with `covsearch find TITLE`"

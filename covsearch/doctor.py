@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from covsearch import __version__
-from covsearch.counting import counted
+from covsearch.counting import in_works
 from covsearch.errors import NotFoundError
 from covsearch.progress import Progress, silent
 from covsearch.workspace import Workspace
@@ -205,7 +205,7 @@ def _state(found: Verified) -> str:
     said = [found.role, "; ".join(found.problems) if found.problems else "sound"]
     if m := found.manifest:
         windows = "" if m.windows is None else ", windows"
-        said.append(f"{counted(m.count, 'performance')} of {counted(m.works, 'work')}{windows}, model {m.model}")
+        said.append(f"{in_works(m.count, m.works)}{windows}, model {m.model}")
         said.append(f"built {m.created} by covsearch {m.covsearch}")
     return " · ".join(said)
 

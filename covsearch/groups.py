@@ -202,7 +202,7 @@ def find_groups(searcher: Searcher, alarms: float = ALARMS, progress: Progress =
     ----------
     searcher : Searcher
     alarms : float
-        Share of the performances without a version that chance alone may link, above 0 and at most 0.05.
+        Share of the performances without a version that chance alone may link, 0.0001 to 0.05.
     progress : Progress
 
     Raises

@@ -67,7 +67,7 @@ def find_links(scope: Scope, alarms: float, progress: Progress = silent) -> Link
     scope : Scope
         With chroma and a calibrated model.
     alarms : float
-        Share of performances without a version that chance alone may link, above 0 and at most 0.05.
+        Share of performances without a version that chance alone may link, 0.0001 to 0.05.
     progress : Progress
 
     Raises

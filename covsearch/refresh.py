@@ -14,7 +14,7 @@ from covsearch.dataset.layout import Skipped
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
-from covsearch.errors import CovsearchError, NotFoundError, UsageError
+from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.rows import (
     Rows,
@@ -111,7 +111,7 @@ def update_folder(
         below = folder.resolve()
         root = nearest_root(below, roots, below)
         name = roots.get(root) or collection_name(root)
-        read = open_audio(root, workspace.cache, below=[below], name=name, strict=strict, progress=progress)
+        read = _opened(root, workspace, below, name, strict, progress)
         told = read_tracks(metadata).told(read) if metadata else read
         own = _own(rows, read, below)
         changes = _changes(rows, own, read, told, bool(metadata))
@@ -144,6 +144,14 @@ def update_folder(
         generation.name,
         time.perf_counter() - started,
     )
+
+
+def _opened(root: Path, workspace: Workspace, below: Path, name: str, strict: bool, progress: Progress) -> AudioFolder:
+    """The folder as it is now; without audio in it, the error says that the index is as it was."""
+    try:
+        return open_audio(root, workspace.cache, below=[below], name=name, strict=strict, progress=progress)
+    except ArtefactError as e:
+        raise ArtefactError(f"{e}. Nothing was removed") from e
 
 
 @dataclass(frozen=True)

@@ -286,3 +286,28 @@ def test_without_an_index_nothing_is_corrected(tmp_path: Path, command: Commands
         ran = command(tmp_path, "groups", *words)
         assert (ran.code, "no index" in ran.err) == (3, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_names_every_id_that_the_index_has_not(workspace: Workspace, command: Commands, tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text("group,pid\nx,P_1\nx,P_99\ny,a song.mp3\n", encoding="utf-8")
+    ran = command(workspace, "groups", "read", path)
+    assert (ran.code, ran.out) == (3, "")
+    assert "2 performances not in the index: P_99, 'a song.mp3'. Look them up with `covsearch find TITLE`" in ran.err
+    path.write_text("group,pid\nx,P_99\n", encoding="utf-8")  # a table that says nothing, of an unknown performance
+    ran = command(workspace, "groups", "read", path)
+    assert (ran.code, "no performance P_99 in the index" in ran.err) == (3, True)
+    path.write_text("group,pid\n" + "".join(f"x,P_{n}\n" for n in range(90, 102)), encoding="utf-8")
+    ran = command(workspace, "groups", "read", path)
+    assert "12 performances not in the index: P_90, " in ran.err
+    assert "P_99 and 2 more. Look" in ran.err
+    assert command.out(workspace, "groups", "corrections") == "no corrections\n"
+
+
+@pytest.mark.parametrize("alarms", ["1e-300", "0", "0.06"])
+def test_a_share_of_false_alarms_that_nothing_shows_is_refused(
+    workspace: Workspace, command: Commands, alarms: str
+) -> None:
+    ran = command(workspace, "groups", "--alarms", alarms)
+    assert (ran.code, ran.out) == (2, "")
+    assert "the share of false alarms must be at least 0.0001 and at most 0.05, not" in ran.err

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from covsearch.counting import counted
+from covsearch.counting import counted, in_works
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,9 @@ def test_one_is_singular(number: int, said: str) -> None:
 
 def test_a_plural_of_its_own() -> None:
     assert [counted(n, "query", "queries") for n in (1, 2)] == ["1 query", "2 queries"]
+
+
+def test_works_of_which_none_is_known_are_said_to_be_unknown() -> None:
+    assert in_works(1, 1) == "1 performance of 1 work"
+    assert in_works(1_200, 40, "track") == "1,200 tracks of 40 works"
+    assert in_works(87, 0) == "87 performances of unknown works"

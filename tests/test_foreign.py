@@ -194,7 +194,7 @@ def test_one_vector_a_track_of_any_dimension_without_works(tmp_path: Path, dim: 
     np.savez(tmp_path / "mine.npz", vectors=vectors, ids=np.arange(40))
     result = run(tmp_path / "home", "build-index", "--vectors", tmp_path / "mine.npz")
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("Indexed 40 tracks of 0 works in ")
+    assert lines[0].startswith("Indexed 40 tracks of unknown works in ")
     assert lines[1] == f"gen-0001 · foreign vectors mine of {dim} numbers, ranked by cosine"
     why = "0 works with two versions are known, 20 are needed"
     assert lines[2:] == [f"No probability of a cover is told, only the cosine: {why}."]

@@ -110,9 +110,9 @@ def test_less_false_alarms_ask_for_more() -> None:
     assert chance.above(0.01) - at == pytest.approx(np.log(5))
 
 
-@pytest.mark.parametrize("alarms", [0.0, -0.1, 0.06, float("nan")])
+@pytest.mark.parametrize("alarms", [0.0, -0.1, 1e-300, 0.00009, 0.06, float("nan"), float("inf")])
 def test_other_shares_are_refused(alarms: float) -> None:
-    with pytest.raises(UsageError, match="above 0 and at most"):
+    with pytest.raises(UsageError, match=r"at least 0\.0001 and at most 0\.05, not"):
         find_links(scope(), alarms)
 
 

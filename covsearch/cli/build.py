@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from covsearch.cli.options import FRAME_RATE, METADATA, MODEL, PATH, STORE, SUBSET
-from covsearch.counting import counted
+from covsearch.counting import counted, in_works
 from covsearch.dataset.ids import in_words
 from covsearch.errors import UsageError
 from covsearch.progress import stderr_progress
@@ -111,8 +111,7 @@ def _foreign_summary(report: ForeignReport) -> str:
         else f"No probability of a cover is told, only the cosine: {report.uncalibrated}."
     )
     lines = [
-        f"Indexed {counted(report.performances, 'track')} of {counted(report.works, 'work')}{several} "
-        f"in {report.seconds:.1f} s.",
+        f"Indexed {in_works(report.performances, report.works, 'track')}{several} in {report.seconds:.1f} s.",
         f"{report.generation} · foreign vectors {report.model} of {report.dim:,} numbers, ranked by cosine",
         worth,
     ]
@@ -123,8 +122,7 @@ def _summary(report: BuildReport) -> str:
     seen = report.features
     features = f"{seen.features}, {_rate(report)}at most {seen.frames:,} frames, {key_in_words(seen)}"
     lines = [
-        f"Indexed {counted(report.performances, 'performance')} of {counted(report.works, 'work')}{_windows(report)} "
-        f"in {report.seconds:.1f} s.",
+        f"Indexed {in_works(report.performances, report.works)}{_windows(report)} in {report.seconds:.1f} s.",
         f"{report.generation} · collection {report.subset} · model {report.model} · {features}",
     ]
     return "\n".join([*lines, *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from covsearch.counting import counted
+from covsearch.counting import in_works
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace, expanded
 
@@ -37,7 +37,7 @@ def copy_command(workspace: Workspace, source: str | None, target: str, as_json:
         click.echo(json.dumps(dataclasses.asdict(report), indent=2))
         return
     again = f", {report.resumed:,} of them fetched before" if report.resumed else ""
-    held = f"{counted(report.performances, 'performance')} of {counted(report.works, 'work')}"
+    held = f"{in_works(report.performances, report.works)}"
     click.echo(f"Copied {held}{again}, in {report.seconds:.1f} s.")
     click.echo(f"{report.generation} in {report.target} is {report.source}")
 

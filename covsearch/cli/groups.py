@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CAPTION = "Listed: works in the metadata · Probability: each member has at least this of being a version of another"
 _SPARE = ("Recordings", "Listed", "Pairs linked")  # left out of a narrow table, in this order
 _LISTED = 5  # pairs that the table names, of either kind
-ALARMS = click.option("--alarms", default=0.01, show_default=True, help="Share of false alarms, at most 0.05.")
+ALARMS = click.option("--alarms", default=0.01, show_default=True, help="Share of false alarms, 0.0001 to 0.05.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print what was said as JSON.")
 
 

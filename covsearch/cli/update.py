@@ -13,7 +13,7 @@ from covsearch import api
 from covsearch.cli.build import skipped_lines, unused_lines
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import METADATA, PATH, STORE
-from covsearch.counting import counted
+from covsearch.counting import counted, in_works
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -143,9 +143,7 @@ def _removed(report: RemoveReport) -> str:
 
 
 def _holds(report: AddReport | RemoveReport | UpdateReport) -> str:
-    return (
-        f"{report.generation} holds {counted(report.performances, 'performance')} of {counted(report.works, 'work')}."
-    )
+    return f"{report.generation} holds {in_works(report.performances, report.works)}."
 
 
 def _count(pids: tuple[str, ...]) -> str:

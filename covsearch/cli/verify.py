@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch.cli.options import STORE
-from covsearch.counting import counted
+from covsearch.counting import in_works
 from covsearch.errors import ArtefactError
 from covsearch.progress import patient, stderr_progress
 from covsearch.workspace import Workspace
@@ -66,7 +66,7 @@ def _show(found: Verification) -> None:
 def _headline(found: Verified) -> str:
     state = f"{len(found.problems)} wrong" if found.problems else "sound"
     m = found.manifest
-    held = f" · {counted(m.count, 'performance')} of {counted(m.works, 'work')}, model {m.model}" if m else ""
+    held = f" · {in_works(m.count, m.works)}, model {m.model}" if m else ""
     return f"{found.name} ({found.role}): {state}{held}"
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from covsearch.collections.heard import Heard, Ledger, chroma_folder, read_cached
 from covsearch.collections.pool import answers
-from covsearch.collections.scan import AudioFile, scan_audio
+from covsearch.collections.scan import AudioFile, none_read, scan_audio
 from covsearch.collections.tags import Tags
 from covsearch.dataset.datacos import path_text
 from covsearch.dataset.ids import natural_key
@@ -191,8 +191,7 @@ def open_audio(
     if strict and skipped:
         raise ArtefactError(f"{root / skipped[0].path}: {skipped[0].reason}; mend it, or drop --strict")
     if not heard:
-        first = f"; first {skipped[0].path}: {skipped[0].reason}" if skipped else ""
-        raise ArtefactError(f"{root}: there is no audio file that can be read{first}")
+        raise ArtefactError(none_read(root, skipped))
     ids = sorted(heard, key=natural_key)
     return AudioFolder(
         root,

@@ -27,7 +27,7 @@ from covsearch.collections.hands import Hands, hands
 from covsearch.collections.hdf5 import drop_drafts
 from covsearch.collections.pool import Job
 from covsearch.collections.quarantine import Quarantine
-from covsearch.collections.scan import AudioFile, scan_audio
+from covsearch.collections.scan import AudioFile, none_read, scan_audio
 from covsearch.collections.tags import Tags
 from covsearch.collections.worker import is_written
 from covsearch.dataset.frame_rate import DATACOS_RATE, DECLARATION
@@ -123,8 +123,7 @@ def extract_folder(
         written = reader.write([_job(file, targets[file.id], *numbers[file.id], listed) for file in todo])
     kept = len(targets) - len(todo)
     if not written and not kept:
-        first = f"; first {skipped[0].path}: {skipped[0].reason}" if skipped else ""
-        raise ArtefactError(f"{root}: there is no audio file that can be read{first}")
+        raise ArtefactError(none_read(root, skipped))
     there = (id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file())
     _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in there})
     return ExtractReport(written, kept, tuple(skipped), str(out), time.perf_counter() - started)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from covsearch.collections.audio import HPCP, open_audio
-from covsearch.collections.scan import has_audio
+from covsearch.collections.scan import has_audio, no_audio
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.files import open_features
 from covsearch.dataset.layout import find_layout
@@ -33,7 +33,8 @@ def _or_audio(paths: Sequence[Path]) -> Iterator[None]:
     except NotFoundError as e:
         if all(path.is_dir() and find_layout(path).folders for path in paths):
             raise
-        raise NotFoundError(f"{e}, or a folder of audio") from e
+        without = [f"{no_audio(path)}, and " for path in paths if path.is_dir() and not has_audio(path)]
+        raise NotFoundError(f"{''.join(without[:1])}{e}, or a folder of audio") from e
 
 
 def open_folder(

@@ -11,6 +11,7 @@ from pathlib import Path
 from covsearch.dataset.ids import MAX_ID, is_id
 from covsearch.dataset.layout import Skipped, listed
 from covsearch.features.audio import is_audio
+from covsearch.features.audio.suffixes import IN_WORDS
 
 MAX_DEPTH = 32  # folders below the first
 
@@ -39,6 +40,18 @@ def has_audio(root: Path) -> bool:
     """Whether anything below a folder is called as audio is."""
     found, skipped = scan_audio(root.resolve())
     return bool(found) or any(is_audio(Path(one.path)) for one in skipped)
+
+
+def no_audio(root: Path) -> str:
+    """What is said of a folder without anything that can be audio."""
+    return f"{root}: there is no audio file in it (expected {IN_WORDS})"
+
+
+def none_read(root: Path, skipped: Sequence[Skipped]) -> str:
+    """What is said of a folder of which not one file was read."""
+    if not skipped:
+        return no_audio(root)
+    return f"{root}: there is no audio file that can be read; first {skipped[0].path}: {skipped[0].reason}"
 
 
 def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile], list[Skipped]]:

@@ -21,6 +21,8 @@ from covsearch.guard.files import RefusedError, read_bytes
 GROUP, PID, FOUND = "group", "pid", "found"
 COLUMNS = (GROUP, PID, "title", "artist", "cover_probability", "kind", FOUND)
 """``group`` is there to be edited; ``found`` says which group it was."""
+Rows = dict[str, tuple[str, str]]
+"""Id -> the group it is in, and the group it was found in; either may be empty."""
 MAX_BYTES, MAX_ROWS = 64 * 2**20, 500_000
 
 
@@ -42,7 +44,7 @@ class GroupTable:
     apart: tuple[tuple[Ids, ...], ...]
 
 
-def read_table(path: Path) -> GroupTable:
+def read_rows(path: Path) -> Rows:
     """Read an edited CSV of groups: UTF-8, with or without a byte order mark, cells separated by commas.
 
     Needs the columns ``group`` and ``pid``. Without ``found`` nothing is held apart.
@@ -57,13 +59,13 @@ def read_table(path: Path) -> GroupTable:
     if not path.exists():
         raise NotFoundError(f"{path} is not there; expected a CSV as `covsearch groups --csv` writes it")
     try:
-        return _table(dict(_rows(_text(path))))
+        return dict(_rows(_text(path)))
     except RefusedError as e:
         raise ArtefactError(f"{path}: {e}") from e
 
 
-def _table(rows: dict[str, tuple[str, str]]) -> GroupTable:
-    """What rows say: id -> the group it is in, the group it was found in; either may be empty."""
+def table_of(rows: Rows, path: Path) -> GroupTable:
+    """What the rows of the CSV `path` say; an ArtefactError where that is nothing."""
     groups: dict[str, list[str]] = {}
     found: dict[str, dict[str, list[str]]] = {}
     for id_, (group, was) in rows.items():
@@ -74,7 +76,8 @@ def _table(rows: dict[str, tuple[str, str]]) -> GroupTable:
     together = tuple(tuple(ids) for ids in groups.values() if len(ids) > 1)
     apart = tuple(tuple(map(tuple, parts.values())) for parts in found.values() if len(parts) > 1)
     if not together and not apart:
-        raise RefusedError("says nothing: expected two performances in one group, or one out of the group it was in")
+        wanted = "expected two performances in one group, or one out of the group it was in"
+        raise ArtefactError(f"{path}: says nothing: {wanted}")
     return GroupTable(tuple(rows), together, apart)
 
 

@@ -22,6 +22,7 @@ FIRST, LAST = 20, 50
 """Which of the query's best matches tell its level: the first ones may be covers."""
 _TAIL = 16  # only the best sixteenth of a collection is taken for a tail
 _FITTED = 0.05  # the share of searches that :attr:`Chance.threshold` is of
+LEAST_ALARMS = 1e-4
 _PRIOR = 3.0  # what the calibration's level weighs, in matches
 
 
@@ -88,15 +89,17 @@ class Chance:
         Parameters
         ----------
         alarms : float
-            Above 0, at most 0.05.
+            At least 0.0001, at most 0.05: below that nothing shows that the tail is exponential.
 
         Raises
         ------
         UsageError
             For another share, and where what it asks is not above the level.
         """
-        if not 0 < alarms <= _FITTED:
-            raise UsageError(f"the share of false alarms must be above 0 and at most {_FITTED}, not {alarms}")
+        if not LEAST_ALARMS <= alarms <= _FITTED:
+            raise UsageError(
+                f"the share of false alarms must be at least {LEAST_ALARMS:g} and at most {_FITTED}, not {alarms:g}"
+            )
         at = (math.log(self.threshold) - math.log1p(-self.threshold) - self.bias) / self.slope
         found = at + math.log(_FITTED / alarms)
         if not found > 0:

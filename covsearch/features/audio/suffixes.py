@@ -15,6 +15,8 @@ FFMPEG_SUFFIXES = frozenset(
 AUDIO_SUFFIXES = SOUNDFILE_SUFFIXES | FFMPEG_SUFFIXES
 """In lower case, with the dot."""
 
+IN_WORDS = "WAV, FLAC, Ogg, Opus, MP3 and AIFF; m4a, aac, wma and videos with the extra 'audio'"
+
 
 def is_audio(path: str | Path) -> bool:
     """Whether a file's name ends as one of an audio or a video file that covsearch can read does."""
