@@ -70,14 +70,14 @@ def compare_command(
 
 
 def _show(found: Comparison) -> None:
-    from covsearch.cli.tables import plain, stdout
+    from covsearch.cli.tables import fact, plain, stdout
 
     console = stdout()
     console.print(plain(headline(found.a)))
     console.print(plain(headline(found.b)))
     console.print()
     for name, value in _facts(found):
-        console.print(plain(f"{name:10} {value}"))
+        console.print(fact(name, value, 11))
 
 
 def _facts(found: Comparison) -> Iterator[tuple[str, str]]:

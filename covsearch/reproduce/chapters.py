@@ -148,8 +148,8 @@ def next_steps(judged: Sequence[JudgedRun], differences: Sequence[Difference]) -
     return [
         Heading("Its next steps, done"),
         Table(
-            "Threshold and Platt scaling, fitted on the validation pairs, judged on the test pairs. Covers and non-covers "
-            "weigh one half each here, however many there are.",
+            "Threshold and Platt scaling, fitted on the validation pairs, judged on the test pairs. Covers and "
+            "non-covers weigh one half each here, however many there are.",
             ("run", "accuracy at 0.5", "at the calibrated threshold", "ECE", "ECE after Platt [95 % CI]"),
             tuple(calibration),
         ),
