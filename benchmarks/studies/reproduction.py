@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import RESULTS, provenance, write_table
+from covsearch.counting import counted
 from covsearch.reproduce.findings import over_seeds
 from covsearch.reproduce.plan import BRANCHES, NAMES, REPORTED, SPLITS
 
@@ -61,7 +62,7 @@ def chapter(one: Mapping[str, Any]) -> list[str]:
     return [
         f"## {one['collection']}",
         f"{kind[0].upper()}{kind[1:]}. Seeds: {seeds}. Pairs for training, validation and test: {pairs}. "
-        f"{len(runs)} trainings took {minutes:.0f} minutes by the clock.",
+        f"{len(runs)} trainings took {counted(round(minutes), 'minute')} by the clock.",
         "\n".join(lines),
         "\n".join(_difference(difference) for difference in one["differences"]),
     ]

@@ -15,6 +15,7 @@ from covsearch.reproduce.page import Block, Heading, Items, Picture, Table, Text
 from covsearch.reproduce.plan import BRANCHES, NAMES, REPORTED, SPLITS
 
 _PARTS = ("train", "validation", "test")
+_KEPT = "In the epoch that was kept. Training accuracy is measured while the model learns, with dropout."
 QUICKLY = (
     "This is a rehearsal (--quick): fewer pairs, fewer epochs and shorter sequences than the report's. "
     "Its figures show that everything runs; they are no reproduction."
@@ -103,7 +104,7 @@ def model_chapter(judged: Sequence[JudgedRun], branch: str, pictures: Sequence[P
             area = f"{one.auc:.3f} {auc_interval(one):.3f}"
             rows.append((f"{NAMES[split]}, seed {one.run.seed}", *(f"{value:.3f}" for value in figures), area))
     columns = ("run", "train accuracy", "validation accuracy", "test accuracy at 0.5", "test AUC [95 % CI over works]")
-    return [Heading(NAMES[branch]), Table("In the epoch that was kept", columns, tuple(rows)), *pictures]
+    return [Heading(NAMES[branch]), Table(_KEPT, columns, tuple(rows)), *pictures]
 
 
 def contradictions(info: DatasetInfo) -> list[Block]:
@@ -149,7 +150,8 @@ def next_steps(judged: Sequence[JudgedRun], differences: Sequence[Difference]) -
         Heading("Its next steps, done"),
         Table(
             "Threshold and Platt scaling, fitted on the validation pairs, judged on the test pairs. Covers and "
-            "non-covers weigh one half each here, however many there are.",
+            "non-covers weigh one half each here, however many there are. An ECE grows in resampling: its interval may "
+            "lie above it.",
             ("run", "accuracy at 0.5", "at the calibrated threshold", "ECE", "ECE after Platt [95 % CI]"),
             tuple(calibration),
         ),
