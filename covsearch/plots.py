@@ -151,6 +151,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], path: Path, *, quanti
         ax.plot(epochs, values, color=colour, label=name, marker="." if len(epochs) < 30 else None)
     ax.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
     ax.set(xlabel="epoch", ylabel=quantity, xlim=(0.5, len(history) + 0.5))
+    ax.locator_params(axis="x", integer=True)
     ax.legend(frameon=False)
     return save(figure, path)
 

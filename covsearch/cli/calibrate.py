@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from covsearch import calibrate as calibrating
-from covsearch.cli.options import FRAME_RATE, MODEL, PATH, REPORT_AS_JSON, SEED, SUBSET
+from covsearch.cli.options import FRAME_RATE, MODEL, PATH, REPORT_AS_JSON, SEED, SUBSET, Drawing
 from covsearch.cli.reports import evaluated
 from covsearch.workspace import Workspace
 
@@ -20,7 +20,7 @@ from covsearch.workspace import Workspace
 @FRAME_RATE
 @SEED
 @REPORT_AS_JSON
-@click.option("--plot", type=PATH, help="Draw the reliability: a .png or .svg file, or a folder.")
+@click.option("--plot", type=Drawing(path_type=Path), help="Draw the reliability: a .png or .svg file, or a folder.")
 @click.pass_obj
 def calibrate_command(
     workspace: Workspace, /, model: Path | None, dataset: Path | None, as_json: bool, plot: Path | None, **options: Any

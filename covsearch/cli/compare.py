@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from covsearch.cli.completion import complete_id
-from covsearch.cli.options import STORE, NamedPath
+from covsearch.cli.options import STORE, Drawing
 from covsearch.cli.performances import headline, named_or_file, working
 from covsearch.decision import word
 from covsearch.workspace import Workspace
@@ -25,7 +25,7 @@ _LISTED = 5  # pairs of windows that are shown
 @click.argument("a", shell_complete=complete_id)
 @click.argument("b", shell_complete=complete_id)
 @click.option("--frame-rate", type=float, help="Frames a second of the HDF5 files [as they declare].")
-@click.option("--plot", type=NamedPath(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
+@click.option("--plot", type=Drawing(path_type=Path), help="Draw the alignment: a .png or .svg file, or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, the aligned path in seconds.")
 @STORE
 @click.pass_obj
@@ -70,14 +70,14 @@ def compare_command(
 
 
 def _show(found: Comparison) -> None:
-    from covsearch.cli.tables import plain, stdout
+    from covsearch.cli.tables import fact, plain, stdout
 
     console = stdout()
     console.print(plain(headline(found.a)))
     console.print(plain(headline(found.b)))
     console.print()
     for name, value in _facts(found):
-        console.print(plain(f"{name:10} {value}"))
+        console.print(fact(name, value, 11))
 
 
 def _facts(found: Comparison) -> Iterator[tuple[str, str]]:

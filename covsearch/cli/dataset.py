@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.cli.options import PATH, SUBSET, NamedPath
-from covsearch.cli.tables import plain, stdout, table
+from covsearch.cli.tables import fact, plain, stdout, table
 from covsearch.counting import counted
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.info import DatasetInfo, group_reasons, measure_dataset, spread
@@ -68,7 +68,7 @@ def _draw(described: DatasetInfo, folder: Path, progress: Progress) -> list[Path
 def _print(described: DatasetInfo) -> None:
     console, rate = stdout(), described.dataset.frame_rate
     for name, value in _facts(described):
-        console.print(plain(f"{name:13} {value}"))
+        console.print(fact(name, value, 14))
     rows = [row for name, lengths in described.lengths.items() for row in _length_rows(name, lengths, rate)]
     console.print(table(("feature", ">files", "length in", *(f">{name}" for name in _LENGTHS)), rows))
     known = "given or known" if described.dataset.rate_is_known else "assumed, see --frame-rate"

@@ -39,6 +39,20 @@ class NewFile(NamedPath):
         return path if path.parent.is_dir() else self.fail(f"{path}: expected a folder {path.parent}, it is not there")
 
 
+class Drawing(NamedPath):
+    """Where one figure goes: a .png or .svg file, or a folder; looked at before anything is computed."""
+
+    _OTHERS = frozenset({".jpg", ".jpeg", ".gif", ".pdf", ".webp", ".bmp", ".tif", ".tiff", ".eps"})
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse pictures of another kind, which would become folders, and files that are no pictures."""
+        path: Path = super().convert(value, param, ctx)
+        suffix = path.suffix.lower()
+        if not path.is_dir() and (suffix in self._OTHERS or (path.exists() and suffix not in {".png", ".svg"})):
+            self.fail(f"expected a .png or .svg file or a folder, got {path}")
+        return path
+
+
 PATH = NamedPath(path_type=Path)
 DATASET = click.option("--dataset", type=PATH, help="Da-TACOS folder [the bundled sample].")
 SUBSET = click.option("--subset", help="Which subset, when the folder holds several.")

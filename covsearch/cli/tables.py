@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from covsearch.cli.shown import shown
+from covsearch.cli.shown import shown, wrapped
 
 _WIDTH = 110  # where stdout is no terminal, whose width rich would ask for, and COLUMNS says nothing
 _GAP = 2  # beside every column
@@ -49,6 +49,13 @@ def plain(value: object) -> Text:
     return Text(shown(text.replace("\n", "\N{REPLACEMENT CHARACTER}")))
 
 
+def fact(name: str, value: object, indent: int) -> Text:
+    """A name and, `indent` characters from the left, its value; where that needs several lines, all begin there."""
+    line = f"{name:{indent}}{plain(value).plain}"
+    longest = max(map(len, line.split()))
+    return Text(wrapped(line, indent) if indent + longest <= stdout().width else line)
+
+
 def table(
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],
@@ -65,6 +72,7 @@ def table(
     rows : iterable
         Values, one a column; None is an empty cell.
     caption : str, optional
+        What it says of a column that is left out (``Year: of the release · ...``) is left out too.
     spare : sequence of str
         Names of columns that are left out, the first first, while stdout is too narrow for all and for some 16
         letters of every text. What is left out is said below.
@@ -74,7 +82,8 @@ def table(
     if gone:
         places = [place for place, name in enumerate(columns) if name.removeprefix(">") not in gone]
         columns, cells = [columns[place] for place in places], [[row[place] for place in places] for row in cells]
-        caption = "\n".join(filter(None, (caption, f"left out for want of width: {', '.join(gone)}")))
+        left_out = f"left out for want of width: {', '.join(gone)}"
+        caption = "\n".join(filter(None, (*_explained(caption or "", gone), left_out)))
     made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left")
     for name in columns:
         right = name.startswith(">")
@@ -83,6 +92,12 @@ def table(
     for row in cells:
         made.add_row(*row)
     return made
+
+
+def _explained(caption: str, gone: Sequence[str]) -> list[str]:
+    """The lines of a caption without what they say of the columns that are `gone`."""
+    parts = (line.split(" · ") for line in caption.split("\n"))
+    return [" · ".join(part for part in line if part.partition(" ")[0].rstrip(":") not in gone) for line in parts]
 
 
 def _too_many(columns: Sequence[str], cells: Sequence[Sequence[Text]], spare: Sequence[str]) -> list[str]:

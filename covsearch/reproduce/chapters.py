@@ -15,6 +15,7 @@ from covsearch.reproduce.page import Block, Heading, Items, Picture, Table, Text
 from covsearch.reproduce.plan import BRANCHES, NAMES, REPORTED, SPLITS
 
 _PARTS = ("train", "validation", "test")
+_KEPT = "In the epoch that was kept. Training accuracy is measured while the model learns, with dropout."
 QUICKLY = (
     "This is a rehearsal (--quick): fewer pairs, fewer epochs and shorter sequences than the report's. "
     "Its figures show that everything runs; they are no reproduction."
@@ -52,7 +53,13 @@ def dataset_chapter(info: DatasetInfo, pictures: Sequence[Picture]) -> list[Bloc
             minutes = lengths.mean() / found.frame_rate / 60
             rows.append((f"mean length, {name}", f"{lengths.mean():,.1f} frames = {minutes:.2f} minutes"))
     rows.append(("frame rate", f"{found.frame_rate:.2f} frames/s{'' if found.rate_is_known else ' (assumed)'}"))
-    return [Heading("Dataset"), Table(f"Collection {found.subset}", ("what", "value"), tuple(rows)), *pictures]
+    table = Table(f"Collection {found.subset}", ("what", "value"), tuple(rows))
+    missing = [
+        f"Figure {number} of the report shows {name.upper()}, which this collection does not have."
+        for number, name in enumerate(("crema", "hpcp"), 1)
+        if not len(info.lengths.get(name, ()))
+    ]
+    return [Heading("Dataset"), table, *map(Text, missing), *pictures]
 
 
 def setup_chapter(judged: Sequence[JudgedRun], training: TrainConfig, frames: int, picture: Picture) -> list[Block]:
@@ -63,10 +70,11 @@ def setup_chapter(judged: Sequence[JudgedRun], training: TrainConfig, frames: in
         _counted("asked for", dict(zip(_PARTS, asked, strict=True))),
     ]
     sizes += [_counted(f"got, {NAMES[split]}", runs_of(judged, "cnn", split)[0].pairs) for split in SPLITS]
+    got = {split: sum(runs_of(judged, "cnn", split)[0].pairs.values()) for split in SPLITS}
     few = [
-        f"{NAMES[split]}: the collection has fewer cover pairs than were asked for"
-        for split in SPLITS
-        if sum(runs_of(judged, "cnn", split)[0].pairs.values()) < sum(asked)
+        f"{NAMES[split]}: {pairs:,} pairs instead of {sum(asked):,}, as the collection has no more pairs of covers"
+        for split, pairs in got.items()
+        if pairs < sum(asked)
     ]
     hyper = (str(training.epochs), f"{training.learning_rate:g}", "Adam", "binary cross-entropy", f"{frames:,}")
     weights = [(NAMES[b], f"{runs_of(judged, b, SPLITS[0])[0].parameters:,}") for b in BRANCHES]
@@ -78,10 +86,8 @@ def setup_chapter(judged: Sequence[JudgedRun], training: TrainConfig, frames: in
         *([Items(tuple(few))] if few else []),
         Table(
             "Table 4: hyperparameters",
-            ("epochs", "learning rate", "optimizer", "loss", "frames"),
-            (("20", "0.0005", "Adam", "binary cross-entropy", "2,000"), hyper)
-            if (training.epochs, frames) != (20, 2000)
-            else (hyper,),
+            ("", "epochs", "learning rate", "optimizer", "loss", "frames"),
+            (("the report", "20", "0.0005", "Adam", "binary cross-entropy", "2,000"), ("here", *hyper)),
         ),
         Text("The checkpoint of the best validation accuracy is judged on the test pairs, as in the report."),
     ]
@@ -98,7 +104,7 @@ def model_chapter(judged: Sequence[JudgedRun], branch: str, pictures: Sequence[P
             area = f"{one.auc:.3f} {auc_interval(one):.3f}"
             rows.append((f"{NAMES[split]}, seed {one.run.seed}", *(f"{value:.3f}" for value in figures), area))
     columns = ("run", "train accuracy", "validation accuracy", "test accuracy at 0.5", "test AUC [95 % CI over works]")
-    return [Heading(NAMES[branch]), Table("In the epoch that was kept", columns, tuple(rows)), *pictures]
+    return [Heading(NAMES[branch]), Table(_KEPT, columns, tuple(rows)), *pictures]
 
 
 def contradictions(info: DatasetInfo) -> list[Block]:
@@ -143,7 +149,9 @@ def next_steps(judged: Sequence[JudgedRun], differences: Sequence[Difference]) -
     return [
         Heading("Its next steps, done"),
         Table(
-            "Threshold and Platt scaling, fitted on the validation pairs, judged on the test pairs",
+            "Threshold and Platt scaling, fitted on the validation pairs, judged on the test pairs. Covers and "
+            "non-covers weigh one half each here, however many there are. An ECE grows in resampling: its interval may "
+            "lie above it.",
             ("run", "accuracy at 0.5", "at the calibrated threshold", "ECE", "ECE after Platt [95 % CI]"),
             tuple(calibration),
         ),
@@ -172,7 +180,7 @@ def _counted(name: str, pairs: Mapping[str, int]) -> tuple[str, ...]:
 def _calibration(one: JudgedRun) -> tuple[str, ...]:
     score = one.calibration
     if score is None:
-        return (f"{one.accuracy:.3f}", "-", "-", one.uncalibrated)
+        return ("-", "-", "-", f"not calibrated: {one.uncalibrated}")
     after = f"{score.after.ece:.3f} {score.after.ci:.3f}"
     return (f"{score.accuracy:.3f}", f"{score.accuracy_calibrated:.3f}", f"{score.before.ece:.3f}", after)
 

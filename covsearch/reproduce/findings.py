@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from covsearch.counting import counted
 from covsearch.evaluate.bootstrap import LEVEL, Interval, bootstrap_over_works
 from covsearch.reproduce.judged import JudgedRun
 
 ENOUGH = 3  # seeds for an interval: of two, Student's t allows any difference
+ENOUGH_PAIRS = 50  # for a statement: of fewer, an AUC is off by a tenth and more by chance
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Difference:
     mean : float
         Over the seeds.
     interval : Interval or None
-        95 % of that mean by Student's t, paired by seed; None for less than three seeds.
+        95 % of that mean by Student's t, paired by seed; None for less than three seeds or fifty test pairs.
     p : float or None
         Of the paired t test.
+    pairs : int
+        Test pairs, the fewest of a seed.
     within : tuple of (int, float, Interval)
         Of every seed: the difference, and its 95 % interval over works.
     """
@@ -47,6 +51,7 @@ class Difference:
     mean: float
     interval: Interval | None
     p: float | None
+    pairs: int
     within: tuple[tuple[int, float, Interval], ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,8 +62,10 @@ class Difference:
     @property
     def verdict(self) -> str:
         """What may be said of it."""
+        if self.pairs < ENOUGH_PAIRS:
+            return f"{counted(self.pairs, 'test pair')}: no statement; at least {ENOUGH_PAIRS} are needed"
         if self.interval is None:
-            return f"{len(self.within)} seed{'s' * (len(self.within) > 1)}: no statement; at least {ENOUGH} are needed"
+            return f"{counted(len(self.within), 'seed')}: no statement; at least {ENOUGH} are needed"
         if self.interval.low > 0:
             return "the quantum block is better"
         return "the quantum block is worse" if self.interval.high < 0 else "the two cannot be told apart"
@@ -84,11 +91,12 @@ def difference(judged: Sequence[JudgedRun], split: str) -> Difference:
     sides = zip(runs_of(judged, "cnn", split), runs_of(judged, "hybrid", split), strict=True)
     within = tuple(_within(cnn, hybrid) for cnn, hybrid in sides)
     values = np.array([value for _, value, _ in within])
-    if len(values) < ENOUGH or values.std() == 0:
-        return Difference(split, float(values.mean()), None, None, within)
+    mean, pairs = float(values.mean()), min(len(one.label) for one in runs_of(judged, "cnn", split))
+    if len(values) < ENOUGH or pairs < ENOUGH_PAIRS or values.std() == 0:
+        return Difference(split, mean, None, None, pairs, within)
     test = stats.ttest_1samp(values, 0)
     low, high = test.confidence_interval(LEVEL)
-    return Difference(split, float(values.mean()), Interval(float(low), float(high)), float(test.pvalue), within)
+    return Difference(split, mean, Interval(float(low), float(high)), float(test.pvalue), pairs, within)
 
 
 def _within(cnn: JudgedRun, hybrid: JudgedRun) -> tuple[int, float, Interval]:

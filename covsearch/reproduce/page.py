@@ -31,7 +31,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; cells are text, figures among them right-aligned in HTML."""
+    """A table; cells are text, and the caption may be empty."""
 
     caption: str
     columns: tuple[str, ...]
@@ -54,6 +54,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 caption, figcaption { text-align: left; font-size: .9rem; padding: .3rem 0; }
 th, td { border-bottom: 1px solid #8886; padding: .25rem .7rem; text-align: left; font-variant-numeric: tabular-nums; }
+td:first-child { white-space: nowrap; }
 figure { margin: 1rem 0; } img { max-width: 100%; background: #fff; }
 """
 
@@ -87,7 +88,8 @@ def _markdown(block: Block) -> str:
         case Table(caption, columns, rows):
             lines = [columns, ("---",) * len(columns), *rows]
             cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
-            return f"{caption}\n\n" + "\n".join(f"| {line} |" for line in cells)
+            table = "\n".join(f"| {line} |" for line in cells)
+            return f"{caption}\n\n{table}" if caption else table
 
 
 def _html(block: Block) -> str:
@@ -104,4 +106,5 @@ def _html(block: Block) -> str:
         case Table(caption, columns, rows):
             head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
             body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-            return f"<table>\n<caption>{escape(caption)}</caption>\n<tr>{head}</tr>\n{body}\n</table>"
+            said = f"<caption>{escape(caption)}</caption>\n" if caption else ""
+            return f"<table>\n{said}<tr>{head}</tr>\n{body}\n</table>"

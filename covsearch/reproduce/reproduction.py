@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,7 +133,7 @@ def reproduce(
         *_drawn_both(judged, out),
         *chapters.contradictions(info),
         *chapters.next_steps(judged, differences),
-        *chapters.colophon(_facts(source, seeds, quick)),
+        *chapters.colophon(_facts(source, out, seeds, quick)),
     ]
     durable.replace_text(out / PAGE, markdown(blocks))
     durable.replace_text(out / HTML_PAGE, html(blocks))
@@ -220,10 +221,13 @@ def _drawn_both(judged: Sequence[JudgedRun], out: Path) -> list[Picture]:
     return pictures
 
 
-def _facts(source: TrainingSource, seeds: int, quick: bool) -> dict[str, str]:
-    where = "" if source.dataset is None else f" {source.dataset}"
+def _facts(source: TrainingSource, out: Path, seeds: int, quick: bool) -> dict[str, str]:
+    words = ["covsearch", "reproduce", *([] if source.dataset is None else [str(source.dataset)])]
+    words += [] if source.subset is None else ["--subset", source.subset]
+    words += [] if source.frame_rate is None else ["--frame-rate", f"{source.frame_rate:g}"]
+    words += ["--seeds", str(seeds), *(["--quick"] if quick else []), "--out", str(out)]
     return {
-        "command": f"covsearch reproduce{where} --seeds {seeds}{' --quick' if quick else ''}",
+        "command": shlex.join(words),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "versions": f"covsearch {__version__}, torch {version('torch')}, PennyLane {version('pennylane')}, "
         f"Python {platform.python_version()}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import signal
 import subprocess
 import sys
 import zipfile
@@ -25,7 +26,8 @@ from covsearch.synthesis.midi import MAX_NOTES
 from covsearch.synthesis.song import HIGH, MELODY, STEPS_A_BEAT, Song, on_grid
 
 MAX_BYTES = 8 * 2**20  # of a file, and of the XML in a packed one; a full orchestral movement has some
-MAX_SECONDS = 60.0  # that reading may take
+MAX_SECONDS = 60.0  # of the processor that reading may take
+PATIENCE = 10  # times as long by the clock: a busy machine is slow, not wrong
 MAX_MEMORY = 4 * 2**30  # bytes
 MAX_QUARTERS = 20_000.0
 SLOWEST, FASTEST = 10.0, 1_000.0  # quarter notes a minute
@@ -114,9 +116,11 @@ def _parsed(xml: bytes) -> dict[str, list[list[float]]]:
     """What the reading process says of the score."""
     command = [sys.executable, "-m", "covsearch.synthesis.musicxml_worker", str(MAX_MEMORY), str(int(MAX_SECONDS))]
     try:
-        done = subprocess.run(command, input=xml, capture_output=True, timeout=MAX_SECONDS, check=False)
+        done = subprocess.run(command, input=xml, capture_output=True, timeout=PATIENCE * MAX_SECONDS, check=False)
     except subprocess.TimeoutExpired as e:
         raise RefusedError(f"takes over {MAX_SECONDS:g} s to read") from e
+    if done.returncode == -signal.SIGXCPU:
+        raise RefusedError(f"takes over {MAX_SECONDS:g} s to read")
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise RefusedError(said[-1][:200] if said else f"reading it ended with {done.returncode}")

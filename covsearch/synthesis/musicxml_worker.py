@@ -32,7 +32,7 @@ def _limit(memory: int, seconds: int) -> None:
     except ImportError:  # Windows: only the caller's time limit is left
         return
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))  # at the second one no signal says why
 
 
 def _played(score: Any) -> Any:

@@ -25,7 +25,7 @@ def test_readers_refuse_or_read(tmp_path: Path, name: str) -> None:
     for data in seeds:
         target.read(tmp_path / "work", data)
     judge = Judge(lambda data: target.read(tmp_path / "work", data), CovsearchError, tmp_path / "outcome.json")
-    fuzz_blindly(judge, seeds, seconds=30, seed=7, most=120)
+    fuzz_blindly(judge, seeds, seconds=3600, seed=7, most=120)
     counts = json.loads((tmp_path / "outcome.json").read_text())
     assert counts["findings"] == []
     assert counts["executions"] == 120
@@ -41,7 +41,7 @@ def test_what_is_planted_is_found_once_for_each_place(tmp_path: Path) -> None:
         assert data[1] < 128
 
     judge = Judge(reader, CovsearchError, tmp_path / "outcome.json")
-    fuzz_blindly(judge, [bytes(8)], seconds=30, seed=0, most=2000)
+    fuzz_blindly(judge, [bytes(8)], seconds=3600, seed=0, most=2000)
     findings = judge.save()["findings"]
     assert sorted(finding["what"].split(" ")[0] for finding in findings) == ["AssertionError", "KeyError"]
     row = {"reader": "planted", "ended": "well", "peak_mb": 9, **judge.save()}

@@ -84,3 +84,17 @@ def test_a_frame_rate_of_what_is_in_the_index_is_refused(workspace: Workspace, r
     assert (refused.code, refused.out) == (2, "")
     said = {"4": "--frame-rate is of an HDF5 file: neither of the two is one", "-1": "frame rate must be a positive"}
     assert said[rate] in refused.err
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.PDF", "notes.txt"])
+@pytest.mark.parametrize("words", [("compare", "P_1", "P_3"), ("calibrate",)])
+def test_a_picture_of_another_kind_is_refused_and_makes_no_folder(
+    tmp_path: Path, command: Commands, words: tuple[str, ...], name: str
+) -> None:
+    path = tmp_path / name
+    if name == "notes.txt":
+        path.write_text("mine")
+    result = command(Workspace(tmp_path / "home"), *words, "--plot", str(path))
+    assert result.code == 2
+    assert f"expected a .png or .svg file or a folder, got {path}" in " ".join(result.err.split())
+    assert not path.is_dir()

@@ -49,6 +49,7 @@ def test_titles_and_artists_outlive_distance_and_work(home: Path, width: int, co
     gone = [name for name in ("Distance", "WID", "Listed", "Year") if name not in columns]
     said = [line.strip() for line in shown if line.startswith("left out")]
     assert said == ([f"left out for want of width: {', '.join(gone)}"] if gone else [])
+    assert ("Listed ✓: " in "\n".join(shown)) == ("Listed" in columns)
 
 
 @pytest.mark.parametrize("width", [80, 60])
@@ -64,6 +65,24 @@ def test_lengths_fit(tmp_path: Path, width: int) -> None:
     assert ["feature", "files", "length", "in", "min", "median", "mean", "max"] in rows
     assert ["hpcp", "24", "frames", "240", "248", "248", "256"] in rows
     assert ["minutes", "1.49", "1.54", "1.54", "1.59"] in rows
+
+
+def test_facts_go_on_below_themselves(home: Path) -> None:
+    """Sides, a line between, and facts whose values begin at the twelfth character in every line."""
+    shown = lines(60, "--home", home, "compare", "P_5", "P_6")
+    facts = shown[next(place for place, line in enumerate(shown) if line.startswith("cover ")) :]
+    assert facts[0].startswith("cover      0.")
+    assert facts[1].startswith(" " * 11)
+    assert [line[:11].strip() for line in facts if line[:1] != " "] == ["cover", "distance", "key", "together"]
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_the_sizes_of_cliques_go_on_below_themselves(width: int) -> None:
+    shown = lines(width, "dataset", "info")
+    first = next(place for place, line in enumerate(shown) if line.startswith("clique sizes"))
+    assert shown[first].startswith("clique sizes  1 (120 works), 2 (223 works), 3 (46 works)")
+    assert shown[first + 1].startswith(" " * 14)
+    assert shown[first + 1][14] != " "
 
 
 def test_a_verdict_is_a_word_where_there_is_no_sign_for_it(home: Path) -> None:

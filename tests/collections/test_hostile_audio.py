@@ -59,7 +59,7 @@ def test_a_decoder_gets_no_more_memory_time_or_disk_than_its_share(tmp_path: Pat
     asked = "try:\n    bytearray({})\nexcept MemoryError:\n    raise SystemExit(7)\n"
     assert _worker(asked.format(worker_memory() // 2)) == 0
     assert _worker(asked.format(2 * worker_memory())) == 7
-    quick = "worker.SECONDS = 1\nworker._start_clock(0)\n"
+    quick = "worker.SECONDS = worker.PATIENCE = 1\nworker._start_clock(0)\n"
     assert _worker(f"{quick}while True: pass\n") in (-signal.SIGALRM, -signal.SIGXCPU)
     assert _worker(f"import time\n{quick}time.sleep(60)\n") == -signal.SIGALRM
     writing = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,6 +44,21 @@ def test_few_seeds_have_no_interval(seeds: int) -> None:
     assert found.interval is None
     assert found.p is None
     assert "at least 3 are needed" in found.verdict
+
+
+def test_few_test_pairs_have_no_interval() -> None:
+    few = {"score": np.arange(16, dtype=np.float32), "label": np.tile([0, 1], 8)}
+    works = {"work_a": np.repeat(np.arange(8), 2), "work_b": (np.repeat(np.arange(8), 2) + few["label"]) % 8}
+    runs = [
+        dataclasses.replace(judged(branch, seed, 1.0), **few, **works)
+        for seed in range(3)
+        for branch in ("cnn", "hybrid")
+    ]
+    runs[1] = dataclasses.replace(runs[1], score=-few["score"])
+    found = difference(runs, "works")
+    assert found.mean == pytest.approx((runs[1].auc - runs[0].auc) / 3)
+    assert (found.interval, found.p, found.pairs) == (None, None, 16)
+    assert found.verdict == "16 test pairs: no statement; at least 50 are needed"
 
 
 def test_a_figure_over_seeds() -> None:

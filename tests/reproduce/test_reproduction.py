@@ -42,6 +42,7 @@ def test_every_figure_and_table_of_the_report_is_on_the_page(made: Reproduction)
     page = (made.folder / "report.md").read_text(encoding="utf-8")
     for number in range(2, 11):  # Figure 1 is CREMA, which this collection has not
         assert f"Figure {number}: " in page
+    assert "Figure 1 of the report shows CREMA, which this collection does not have." in page
     assert "Table 3: " in page
     assert "Table 4: " in page
     pictures = re.findall(r"\]\((figures/[^)]+)\)", page)
@@ -72,6 +73,16 @@ def test_both_models_are_asked_the_same_pairs(made: Reproduction) -> None:
         assert np.array_equal(cnn.work_a, hybrid.work_a)
         pairs = [(made.folder / "models" / one.run.folder / "pairs.csv").read_text() for one in (cnn, hybrid)]
         assert pairs[0] == pairs[1]
+
+
+def test_the_page_says_how_it_was_made_and_how_little_it_had(made: Reproduction, collection: Path) -> None:
+    page = (made.folder / "report.md").read_text(encoding="utf-8")
+    assert f"| command | covsearch reproduce {collection} --seeds 1 --quick --out {made.folder} |" in page
+    got = sum(made.judged[0].pairs.values())
+    assert f"split by pairs: {got} pairs instead of 1,000, as the collection has no more pairs of covers" in page
+    assert "test pairs: no statement; at least 50 are needed" in page
+    assert "| the report | 20 | 0.0005 | Adam | binary cross-entropy | 2,000 |" in page
+    assert "| here | 4 | 0.0005 | Adam | binary cross-entropy | 512 |" in page
 
 
 def test_only_the_split_by_works_keeps_works_apart(made: Reproduction) -> None:

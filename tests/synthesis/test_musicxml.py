@@ -107,6 +107,15 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pyt
         read_musicxml(tmp_path / "a.xml")
 
 
+def test_time_is_that_of_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second of it, and an hour by the clock."""
+    (tmp_path / "a.xml").write_text(score(part("P1", [("C", 4, 1)] * 5000)))
+    monkeypatch.setattr(musicxml, "MAX_SECONDS", 1.0)
+    monkeypatch.setattr(musicxml, "PATIENCE", 3600)
+    with pytest.raises(ArtefactError, match=r"takes over 1 s to read"):
+        read_musicxml(tmp_path / "a.xml")
+
+
 def test_a_process_without_memory_costs_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.xml").write_text(FULL)
     monkeypatch.setattr(musicxml, "MAX_MEMORY", 64 * 2**20)

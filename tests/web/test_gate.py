@@ -86,11 +86,12 @@ def test_closing_forgets_what_waits() -> None:
         first = asyncio.ensure_future(gate.run(go.wait))
         second = asyncio.ensure_future(gate.run(lambda: ran.append(2)))
         await until(lambda: gate.inside == 2)
-        threading.Timer(0.2, go.set).start()
-        await asyncio.to_thread(gate.close)
-        assert await first is True
+        closing = asyncio.ensure_future(asyncio.to_thread(gate.close))
         with pytest.raises(asyncio.CancelledError):
             await second
+        go.set()
+        await closing
+        assert await first is True
 
     asyncio.run(whole())
     assert ran == []

@@ -218,7 +218,7 @@ def test_it_is_refused_or_harmless(editable: httpx.Client, name: str, caplog: py
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert editable.get("/api/stats").json()["performances"] == 24
     assert editable.get("/api/corrections").json()["corrections"] == []
-    end = time.monotonic() + 10
+    end = time.monotonic() + 600  # only where it never ends
     while set(Path(tempfile.gettempdir()).glob("covsearch-*")) - before and time.monotonic() < end:
         time.sleep(0.05)
     assert set(Path(tempfile.gettempdir()).glob("covsearch-*")) <= before
@@ -236,8 +236,8 @@ def test_slow_uploads_hold_no_question_up_and_are_given_up(toy_files: Path, edit
         told: list[bytes] = []
 
         def slow() -> None:
-            with socket.create_connection(("127.0.0.1", page.base_url.port), timeout=60) as talking:
-                talking.settimeout(60)
+            with socket.create_connection(("127.0.0.1", page.base_url.port), timeout=600) as talking:
+                talking.settimeout(600)
                 talking.sendall(head + part(b"")[:-2])
                 try:
                     while True:
@@ -253,15 +253,16 @@ def test_slow_uploads_hold_no_question_up_and_are_given_up(toy_files: Path, edit
         slow_ones = [threading.Thread(target=slow) for _ in range(20)]
         for one in slow_ones:
             one.start()
-        time.sleep(0.3)
+        room, end = page.covsearch.app.state.room, time.monotonic() + 600  # type: ignore[attr-defined]
+        while room.places == 24 and time.monotonic() < end:  # until the first one has begun to arrive
+            time.sleep(0.01)
         assert page.get("/api/query?id=P_1&top=3").status_code == 200
         assert page.get("/metrics").text.splitlines()[-1] == "covsearch_questions 0"
         for one in slow_ones:
-            one.join(60)
+            one.join(600)
         assert not any(one.is_alive() for one in slow_ones)
         assert {answer.split(b"\r\n")[0] for answer in told if answer} <= {b"HTTP/1.1 408 Request Timeout"}
-        end = time.monotonic() + 10
-        while page.covsearch.app.state.room.places < 24 and time.monotonic() < end:  # type: ignore[attr-defined]
+        end = time.monotonic() + 600  # only where it never ends
+        while room.places < 24 and time.monotonic() < end:
             time.sleep(0.05)
-        assert page.covsearch.app.state.room.places == 24  # type: ignore[attr-defined]
-        assert page.covsearch.app.state.room.size == 2 * 2**30  # type: ignore[attr-defined]
+        assert (room.places, room.size) == (24, 2 * 2**30)

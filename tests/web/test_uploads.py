@@ -41,7 +41,7 @@ def sent(page: httpx.Client, file: Path, name: str | None = None, **fields: str)
 
 def heard(page: httpx.Client, where: str) -> str:
     """The page that is there once nothing is waited for any more."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600  # only where it waits for ever
     while time.monotonic() < end:
         shown = page.get(where, headers={"accept": "text/html"}).text
         if 'id="waiting"' not in shown:
