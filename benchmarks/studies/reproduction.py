@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,11 +32,10 @@ def main() -> None:
     parser.add_argument("printed", nargs="+", type=Path, help="what `covsearch reproduce --json` printed")
     parser.add_argument("--note", default="", help="a sentence about the machine or the run")
     args = parser.parse_args()
-    command = shlex.join(["python", "-m", "benchmarks.studies.reproduction", *sys.argv[1:]])
     collections = [json.loads(path.read_text(encoding="utf-8")) for path in args.printed]
     for one in collections:
         del one["page"]  # a place on this machine
-    told = {"provenance": provenance(command, None), "note": args.note, "collections": collections}
+    told = {"provenance": provenance("studies.reproduction", None), "note": args.note, "collections": collections}
     write_table(RESULTS / "reproduce.json", told, markdown(told))
 
 
