@@ -14,7 +14,7 @@ from published import made_up_calibration
 from untrained import write_untrained
 
 from covsearch.index.calibration import CALIBRATION, read_calibration, write_calibration
-from covsearch.models import load_checkpoint
+from covsearch.models import bundled_checkpoint, load_checkpoint
 
 TEST = ("W_1", "W_4", "W_6", "W_8")
 FIGURES = {
@@ -158,7 +158,8 @@ def test_retrieval_json_agrees_with_the_table_and_names_what_was_asked_for(
 def test_detection_table_agrees_with_json(home: Path, command: Commands) -> None:
     words = ("eval-detection", "--queries", "5", "--sizes", "1,own", "--seed", "2")
     table, values = command(home, *words), command.json(home, *words)
-    heading = "sample, held-out works, invariant-3ca688b2: collections drawn from 262 performances of 126 works"
+    name = load_checkpoint(bundled_checkpoint()).fingerprint
+    heading = f"sample, held-out works, {name}: collections drawn from 262 performances of 126 works"
     assert heading in table.out
     assert [size["performances"] for size in values["sizes"]] == [1, 261]
     rows = [line.split() for line in table.out.splitlines() if line.startswith((" 1 ", " 261 "))]
