@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -72,7 +73,7 @@ async def health_page(request: Request) -> Response:
     if isinstance(calibration, Calibration):
         named = {"vectors and alignment": calibration.by_alignment, **named}
     drawn, ticks = curves(named, searched)
-    more = {"curves": drawn, "ticks": ticks, "searched": searched, "lines": lines(calibration)}
+    more: dict[str, Any] = {"curves": drawn, "ticks": ticks, "searched": searched, "lines": lines(calibration)}
     return page("health.html", stats=found.to_dict(), inside=inside(request), card=text, missing=missing, **more)
 
 
