@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from covsearch.store import store_of
 from covsearch.store.protocols import Facts, Opened
 from covsearch.workspace import Workspace, bytes_below
+
+if TYPE_CHECKING:
+    from covsearch.index.calibration import Calibration
+    from covsearch.index.collection_calibration import CollectionCalibration
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Stats:
         Bytes of every generation by its name, of files with its database; and on disk of ``cache``.
     exact : bool
         Whether queries look at all vectors, or in a large collection only at likely ones.
+    calibration : Calibration, CollectionCalibration or None
+        What scores are worth; None where that is not known.
     """
 
     home: str
@@ -47,6 +53,7 @@ class Stats:
     segments: int | None
     bytes_of: dict[str, int]
     exact: bool = True
+    calibration: Calibration | CollectionCalibration | None = None
 
     @property
     def cover_pairs(self) -> int:
@@ -111,6 +118,7 @@ def read_stats(workspace: Workspace) -> Stats:
             _count(opened, "segments"),
             {**store.sizes(), "cache": bytes_below(workspace.cache)},
             "segments" in opened.parts or opened.vectors.exact,
+            opened.state.calibration(),
         )
 
     return store.read(look, None)  # inside, as builds may remove the generation while it is looked at

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from covsearch import __version__
 from covsearch.api import Index
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
-from covsearch.web import corrections, pages, routes, setlists, sound, uploads, waiting, works
+from covsearch.web import corrections, health, pages, routes, setlists, sound, uploads, waiting, works
 from covsearch.web.asking import LEFT
 from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
 from covsearch.web.guards import Guards
@@ -71,7 +71,7 @@ def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
     app.state.index, app.state.gate, app.state.metrics = index, gate, metrics
     app.state.aligning, app.state.options, app.state.jobs = aligning, options, jobs
     app.state.room = Room(options.uploads, options.uploads_bytes)
-    for part in (routes, sound, waiting, uploads, setlists, works, corrections, pages):
+    for part in (routes, sound, waiting, uploads, setlists, works, corrections, health, pages):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(Exception, _failed)

@@ -14,7 +14,7 @@ from covsearch.answers import QueryResult
 from covsearch.compare import Comparison
 from covsearch.errors import NotFoundError
 from covsearch.web.answer import aligned, answered, of_index
-from covsearch.web.asking import aligning, asked, index_of, inside, known
+from covsearch.web.asking import aligning, asked, index_of, known
 from covsearch.web.receive import options_of
 from covsearch.web.rendering import page
 from covsearch.web.timeline import timeline
@@ -87,13 +87,6 @@ async def work_page(request: Request, wid: str) -> Response:
         raise NotFoundError(f"no work is called {wid!r} here")
     versions.sort(key=lambda one: (one["year"] is None, one["year"] or 0, one["title"]))
     return page("work.html", wid=wid, versions=versions, years=timeline(versions))
-
-
-@router.get("/health")
-async def health_page(request: Request) -> Response:
-    """What is in the index, and by which model."""
-    found = await asked(request, index_of(request).stats)
-    return page("health.html", stats=found.to_dict(), inside=inside(request))
 
 
 def _ask(request: Request, id_: str, top: int, stage: str | None) -> QueryResult:

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from covsearch.errors import NotFoundError
 from covsearch.groups import Group, Groups, Member
 from covsearch.web.asking import asked, index_of, known
 from covsearch.web.described import FAILURES
@@ -78,8 +77,12 @@ async def group_page(request: Request, id: str) -> Response:
     key, job = await finding(request)
     if not job.finished.is_set():
         return waiting(key, job)
-    group = group_with(groups_of(job), await asked(request, lambda: known(request, id)))
-    index = index_of(request)
+    index, name = index_of(request), await asked(request, lambda: known(request, id))
+    group = group_with(groups_of(job), name)
+    if group is None:
+        edit, one = options_of(request).edit, await asked(request, lambda: index[name])
+        said = [one for one in await asked(request, lambda: list(index.corrections)) if name in one.ids]
+        return page("single.html", 404, one=one, said=said[::-1], edit=edit)
     members = [member.to_dict() for member in group.members]
     names = {one["pid"] for one in members}
     said = [one for one in await asked(request, lambda: list(index.corrections)) if names & one.ids]
@@ -102,12 +105,12 @@ async def api_groups(request: Request) -> Response:
     return JSONResponse(groups_of(job).to_dict())
 
 
-def group_with(found: Groups, name: str) -> Group:
-    """The group of a performance; a NotFoundError where it is in none."""
+def group_with(found: Groups, name: str) -> Group | None:
+    """The group of a performance; None where it is in none."""
     for group in found:
         if any(member.performance.pid == name for member in group.members):
             return group
-    raise NotFoundError(f"{name} is in no group: covsearch found no version of it in the index")
+    return None
 
 
 def same_recordings(found: Groups) -> list[tuple[Group, Member]]:

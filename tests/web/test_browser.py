@@ -164,11 +164,28 @@ def test_a_click_plays_and_the_keys_switch(chromium: api.Browser, player: httpx.
     page.locator("#matrix").click(position={"x": 200, "y": 100})
     api.expect(first).to_have_js_property("paused", False, timeout=WAIT)
     at = first.evaluate("sound => sound.currentTime")
+    chosen = page.evaluate(
+        """async () => {
+            const found = await (await fetch(document.getElementById("picture").dataset.address)).json();
+            const { width, height } = document.getElementById("matrix").getBoundingClientRect();
+            const [a, b] = found.picture.seconds;
+            return [200 / width * a, (1 - 100 / height) * b];
+        }"""
+    )
+    assert 0 <= at - chosen[0] < 5  # it plays meanwhile
+    assert second.evaluate("sound => [sound.currentTime, sound.paused]") == [pytest.approx(chosen[1], abs=0.2), True]
     page.keyboard.press("b")
     api.expect(second).to_have_js_property("paused", False, timeout=WAIT)
     api.expect(first).to_have_js_property("paused", True)
     assert at > 0
     assert abs(second.evaluate("sound => sound.currentTime") - at) < 5  # the same song at the same tempo
+    page.keyboard.press("a")
+    api.expect(first).to_have_js_property("paused", False, timeout=WAIT)
+    api.expect(second).to_have_js_property("paused", True)
+    page.get_by_role("button", name="Hear the same moment of B").click()
+    api.expect(second).to_have_js_property("paused", False, timeout=WAIT)
+    api.expect(first).to_have_js_property("paused", True)
+    page.locator("#matrix").focus()
     page.keyboard.press("Space")
     api.expect(second).to_have_js_property("paused", True)
     assert page.locator("#switch").inner_text() == "Hear the same moment of A"

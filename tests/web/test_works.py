@@ -126,6 +126,11 @@ def test_a_group_is_accepted_split_merged_and_taken_back(own: httpx.Client) -> N
     assert ">P_6</td>" in heard(own, "/groups?show=singles")
     find_groups(own)
     assert "is in no group" in text(own, "/groups/P_6", 404)
+    alone = text(own, "/groups/P_6", 404)
+    assert "<h1>Song 2, version 3</h1>" in alone
+    assert 'href="/performances/P_6"' in alone
+    assert 'name="member" value="P_6"' in alone
+    assert "P_6 is no version of" in alone
     assert correct(own, ("kind", "merge"), ("member", "P_4"), ("with", "P_8")).headers["location"] == "/groups/P_4"
     assert members(own, "P_8") == ["P_4", "P_5", "P_7", "P_8", "P_9"]
     refused = correct(own, ("kind", "accept"), ("member", "P_4"), ("member", "P_6"), status=400).json()["detail"]
