@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from covsearch.config import EMBEDDING_DIM
-from covsearch.index.flat import FlatIndex
+from covsearch.index.flat import FlatIndex, ranked
 from covsearch.index.head import Head
 from covsearch.indexing import build_index
 from covsearch.ranking.nearest import Ranking, checked_query
@@ -136,7 +136,7 @@ def rerank(flat: FlatIndex, u: NDArray[np.float32], k: int, candidates: int, *, 
     u = checked_query(u, k, flat.vectors.shape[1])
     rows, _ = flat._search(np.append(u, np.float32(0)), min(candidates + (exclude is not None), len(flat)))
     kept = rows[rows != exclude][:candidates] if exclude is not None else rows
-    return flat._rerank(u, kept, k, None)
+    return ranked(kept, flat.head.distances(u, flat.vectors[kept]), k)
 
 
 def _measure(flat: FlatIndex, rows: NDArray[np.int64]) -> dict[str, dict[str, float]]:

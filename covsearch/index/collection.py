@@ -22,7 +22,8 @@ from covsearch.index.manifest import MEND
 from covsearch.index.mapped import map_matrix
 from covsearch.index.searched import SearchedVectors, build_searched, is_flat, read_searched
 
-_UNIT = 1e-3  # allowed deviation of a vector's length from 1
+UNIT = 1e-3
+"""Allowed deviation of a vector's length from 1."""
 _BLOCK = 65_536  # vectors in float64 at once
 
 
@@ -74,7 +75,7 @@ def check_unit(names: Sequence[str], vectors: NDArray[np.float32]) -> None:
     """
     for first in range(0, len(vectors), _BLOCK):
         lengths = np.linalg.norm(vectors[first : first + _BLOCK].astype(np.float64), axis=1)
-        wrong = ~(np.abs(lengths - 1) <= _UNIT)  # NaN compares false
+        wrong = ~(np.abs(lengths - 1) <= UNIT)  # NaN compares false
         if wrong.any():
             row = int(wrong.argmax())
             name, length = names[first + row], lengths[row]

@@ -4,15 +4,16 @@ The head's distance is an inner product in D + 1 dimensions, 129 of models of ou
 ``q' = [2 α∘u, −1]`` asked, ``Σ α (u − v)² = Σ α u² − ⟨q', d'⟩``, whatever the signs of α. So the largest inner
 products are the nearest rows.
 
-FAISS computes in float32, the head in float64. :meth:`FlatIndex.rank` therefore asks FAISS for more rows than wanted,
+FAISS computes in float32, the head in float64. :func:`proven` therefore asks FAISS for more rows than wanted,
 ranks those in float64, and proves from the rounding error's bound that no other row belongs among them;
 where the proof fails it asks for more. What it returns equals brute force, ties too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import faiss
@@ -40,6 +41,68 @@ def product_error(dim: int) -> float:
     return (dim + 9) * 2.0**-24
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """Of N vectors v under a head.
+
+    Attributes
+    ----------
+    longest : float
+        No v is longer.
+    heaviest : float
+        No Σ |α| v² is larger.
+    """
+
+    longest: float
+    heaviest: float
+
+
+Find = Callable[[NDArray[np.float32], int], tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""A question (D + 1,) and how many rows -> those of the largest inner products, and these, descending."""
+
+
+def proven(
+    u: NDArray[np.float32],
+    k: int,
+    head: Head,
+    bounds: Bounds,
+    count: int,
+    find: Find,
+    take: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    exclude: int | None = None,
+) -> Ranking:
+    """The `k` nearest of `count` rows under the head, exactly, by whatever engine that computes in float32.
+
+    Parameters
+    ----------
+    u : ndarray, shape (D,)
+    k : int
+    head : Head
+    bounds : Bounds
+    count : int
+        N.
+    find : Find
+        Of rows as :func:`augmented_rows` makes them; it may give all N, with any products, where more are asked for
+        than the engine gives.
+    take : callable
+        Vectors (n, D) of some rows.
+    exclude : int, optional
+        A row that is not ranked.
+    """
+    question = augmented_query(u, head)
+    own = float((head.alpha * np.square(u, dtype=np.float64)).sum())
+    error = product_error(len(u)) * (float(np.linalg.norm(question[:-1])) * bounds.longest + bounds.heaviest)
+    wanted = min(k + MARGIN + 1, count)
+    while True:
+        rows, products = find(question, wanted)
+        others = rows[rows != exclude] if exclude is not None else rows
+        ranking = ranked(others, head.distances(u, take(others)), k)
+        complete = len(rows) == count
+        if complete or (len(ranking.rows) == k and own - products[-1] - error > ranking.distances[-1]):
+            return ranking
+        wanted = min(4 * wanted, count)
+
+
 class FlatIndex:
     """A collection's vectors under one head.
 
@@ -64,8 +127,8 @@ class FlatIndex:
         self._index = _checked(index, vectors.shape) if index is not None else _indexed(vectors, head)
         self._error = product_error(vectors.shape[1])
         squares = np.einsum("ij,ij->i", vectors, vectors)
-        self._longest = float(np.sqrt(squares.max(initial=0.0)))
-        self._heaviest = float((vectors * vectors @ np.abs(head.alpha)).max(initial=0.0))
+        longest = float(np.sqrt(squares.max(initial=0.0)))
+        self._bounds = Bounds(longest, float((vectors * vectors @ np.abs(head.alpha)).max(initial=0.0)))
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -109,17 +172,8 @@ class FlatIndex:
             A row that is not ranked: the query's own.
         """
         u = checked_query(u, k, self.vectors.shape[1])
-        question = augmented_query(u, self.head)
-        own = float((self.head.alpha * np.square(u, dtype=np.float64)).sum())
-        error = self._error * (float(np.linalg.norm(question[:-1])) * self._longest + self._heaviest)
-        wanted = min(k + MARGIN + 1, len(self))
-        while True:
-            rows, products = self._search(question, wanted)
-            ranking = self._rerank(u, rows, k, exclude)
-            complete = wanted == len(self)
-            if complete or (len(ranking.rows) == k and own - products[-1] - error > ranking.distances[-1]):
-                return ranking
-            wanted = min(4 * wanted, len(self))
+        take = self.vectors.__getitem__
+        return proven(u, k, self.head, self._bounds, len(self), self._search, take, exclude)
 
     def _search(self, question: NDArray[np.float32], wanted: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows and inner products of the `wanted` largest, descending."""
@@ -130,10 +184,6 @@ class FlatIndex:
         if (rows < 0).any():
             raise ArtefactError("FAISS found no inner products: the query times the head's weights is not finite")
         return rows[0], products[0]
-
-    def _rerank(self, u: NDArray[np.float32], rows: NDArray[np.int64], k: int, exclude: int | None) -> Ranking:
-        rows = rows[rows != exclude] if exclude is not None else rows
-        return ranked(rows, self.head.distances(u, self.vectors[rows]), k)
 
 
 def augmented_query(u: NDArray[np.float32], head: Head) -> NDArray[np.float32]:

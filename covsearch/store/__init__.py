@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from covsearch.workspace import Workspace
 
 POSTGRES = ("postgresql://", "postgres://")
+MILVUS = tuple(f"milvus+{scheme}" for scheme in POSTGRES)
 
 
 def store_of(workspace: Workspace) -> Publisher:
@@ -35,6 +36,10 @@ def store_of(workspace: Workspace) -> Publisher:
     from covsearch.store.corrected import CorrectedStore
 
     if workspace.store is not None:
+        if workspace.store.startswith(MILVUS):
+            from covsearch.store.milvus import milvus_store
+
+            return CorrectedStore(milvus_store(workspace))
         if not workspace.store.startswith(POSTGRES):
             shown = without_password(workspace.store)
             raise UsageError(f"expected a store like postgresql://USER@HOST/DATABASE, got {shown}")

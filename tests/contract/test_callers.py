@@ -9,7 +9,7 @@ from pathlib import Path
 import covsearch
 
 PACKAGE = Path(covsearch.__file__).parent
-INSIDE = ("index/", "db/", "store/local/", "store/postgres/")
+INSIDE = ("index/", "db/", "store/local/", "store/postgres/", "store/milvus/")
 """The back ends."""
 PRIVATE = {"flat", "check_rows", "serialize", "exec_driver_sql", "database"}
 """Attributes of its parts that are no one's business."""

@@ -2,7 +2,8 @@
 
 A generation is what a publication made, as in the local store. Writers that change what is there (add, remove, update)
 work side by side, and each publishes on top of what is newest by then; a build refuses to begin while others write.
-Vectors are searched in memory, by the same code as those of the local store, so the answers are the same.
+Vectors are searched in memory, by the same code as those of the local store, so the answers are the same; or by another
+engine (:mod:`covsearch.store.milvus`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from covsearch.guard.urls import without_password
 from covsearch.progress import Progress
 from covsearch.store.checked import Verified
 from covsearch.store.postgres.catalogue import PostgresCatalogue
+from covsearch.store.postgres.finder import IN_MEMORY, Finder
 from covsearch.store.postgres.link import engine_of, server_errors
 from covsearch.store.postgres.look import Look
 from covsearch.store.postgres.pin import Pin, name_of
@@ -39,11 +41,13 @@ class PostgresStore:
     ----------
     workspace : Workspace
         With a URL of PostgreSQL as its `store`.
+    finder : Finder
+        What finds vectors.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, finder: Finder = IN_MEMORY) -> None:
         assert workspace.store is not None
-        self._url = workspace.store
+        self._url, self._finder = workspace.store, finder
         self._look = Look(self._url)
 
     @property
@@ -58,7 +62,7 @@ class PostgresStore:
 
     def read(self, work: Callable[[Opened], T], parts: Iterable[str] | None = ()) -> T:
         """What `work` makes of the current generation, which stays for as long as it is open."""
-        return work(open_state(Pin(self._url), parts))
+        return work(open_state(Pin(self._url), parts, self._finder))
 
     def catalogue(self) -> PostgresCatalogue:
         """The current generation's metadata."""
@@ -81,7 +85,10 @@ class PostgresStore:
                         connection.commit()
 
     def open_checked(self) -> Opened:
-        """The current generation with all its parts, after the server compared every recording with its digest."""
+        """The current generation with all its parts, after the server compared every recording with its digest.
+
+        Whoever writes needs all vectors, so they are read, whatever else finds them.
+        """
         from covsearch.store.postgres.verify import check_recordings
 
         pin = Pin(self._url)
@@ -90,7 +97,8 @@ class PostgresStore:
 
     def publish(self, contents: Contents, base: State | None = None) -> PostgresState:
         """Make a new generation and switch to it; where others did since `base`, on top of theirs."""
-        pin = publish_to_database(self._url, contents, base.pin if isinstance(base, PostgresState) else None)
+        pinned = base.pin if isinstance(base, PostgresState) else None
+        pin = publish_to_database(self._url, contents, pinned, self._finder)
         self.tidy()
         return PostgresState(pin)
 
@@ -110,8 +118,9 @@ class PostgresStore:
         """Every generation, the current one first, compared with its digests."""
         from covsearch.store.postgres.verify import verify_database
 
-        return verify_database(self._url, progress)
+        return verify_database(self._url, progress, self._finder)
 
     def tidy(self) -> None:
         """Remove old generations that nobody reads, and what dead writers left."""
         tidy(self._url)
+        self._finder.settle()

@@ -36,12 +36,25 @@ def engine_of(url: str) -> Engine:
 
     def connect() -> psycopg.Connection:
         with server_errors(url):
-            made = psycopg.connect(url, connect_timeout=_WAIT, application_name="covsearch")
+            made = psycopg.connect(server_url(url), connect_timeout=_WAIT, application_name="covsearch")
             made.execute(f"SET search_path TO {SCHEMA}")
             made.commit()
             return made
 
     return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
+
+
+def server_url(url: str) -> str:
+    """`url` as PostgreSQL's own library reads it, without what names another engine beside it.
+
+    That is what stands before ``+`` in the scheme, and the value of the same name behind ``?``.
+    """
+    engine, plus, own = url.partition("+postgres")
+    if not plus or not engine.isalpha():
+        return url
+    head, mark, query = f"postgres{own}".partition("?")
+    kept = [word for word in query.split("&") if not word.startswith(f"{engine}=")]
+    return f"{head}{mark}{'&'.join(kept)}" if any(kept) else head
 
 
 def raw(connection: Connection) -> psycopg.Connection:

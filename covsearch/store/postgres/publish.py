@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -19,9 +20,9 @@ from covsearch.db.write import named_works
 from covsearch.errors import ArtefactError
 from covsearch.guard.urls import without_password
 from covsearch.index.collection import check_vectors
-from covsearch.index.flat import recipe
 from covsearch.index.head import head_bytes
 from covsearch.index.manifest import FORMAT, Manifest, StoredFile
+from covsearch.store.postgres.finder import IN_MEMORY, Finder
 from covsearch.store.postgres.link import TidiedAwayError, server_errors
 from covsearch.store.postgres.pin import Pin, hold
 from covsearch.store.postgres.rebase import Merged, rebase
@@ -34,7 +35,7 @@ from covsearch.store.protocols import Contents
 _TRIES = 3  # a recording that was there may be tidied away before it is used again: then it is sent
 
 
-def publish_to_database(url: str, contents: Contents, base: Pin | None) -> Pin:
+def publish_to_database(url: str, contents: Contents, base: Pin | None, finder: Finder = IN_MEMORY) -> Pin:
     """Publish `contents`; the new generation, held.
 
     Parameters
@@ -43,6 +44,8 @@ def publish_to_database(url: str, contents: Contents, base: Pin | None) -> Pin:
     contents : Contents
     base : Pin, optional
         The generation that `contents` was made of, where it is a change of one.
+    finder : Finder
+        That the new generation is to be searched with.
 
     Raises
     ------
@@ -58,20 +61,20 @@ def publish_to_database(url: str, contents: Contents, base: Pin | None) -> Pin:
         part.check(contents.names)
     for _ in range(_TRIES - 1):
         try:
-            return _stage_and_switch(url, contents, base)
+            return _stage_and_switch(url, contents, base, finder)
         except TidiedAwayError:
             continue
-    return _stage_and_switch(url, contents, base)
+    return _stage_and_switch(url, contents, base, finder)
 
 
-def _stage_and_switch(url: str, contents: Contents, base: Pin | None) -> Pin:
+def _stage_and_switch(url: str, contents: Contents, base: Pin | None, finder: Finder) -> Pin:
     with server_errors(url), staging(url) as (connection, stage):
         vectors, parts = contents.vectors, contents.parts
         every = range(len(vectors))
         digests = [digest_of(recording(vectors[row], parts, row)) for row in every]
         stage_recordings(connection, stage, digests, lambda row: recording(vectors[row], parts, row))
         try:
-            return Pin(url, switch(connection, url, contents, digests, base))
+            return Pin(url, switch(connection, url, contents, digests, base, finder))
         except (UnicodeEncodeError, OverflowError) as e:
             raise ArtefactError(f"metadata cannot be stored: {e}; correct it in the collection's metadata") from e
 
@@ -82,6 +85,7 @@ def switch(
     contents: Contents,
     digests: Sequence[bytes],
     base: Pin | None,
+    finder: Finder = IN_MEMORY,
 ) -> int:
     """The one transaction; the number of the generation that it makes current."""
     files, mine = _files(contents), Merged(contents.performances, contents.origins, digests)
@@ -96,9 +100,11 @@ def switch(
         numbers = write_rows(connection, rows, generation)
         write_works(connection, named_works(merged.performances), generation)
         check_staged(connection, numbers, without_password(url))
-        manifest = _manifest(contents, merged, rows, files)
+        recipe = finder.recipe(connection, contents.head.dim)
+        manifest = _manifest(contents, merged, rows, files, recipe)
         describe(connection, generation, manifest, files)
         check_written(connection, generation, manifest, without_password(url))
+        finder.write(connection, recipe, merged.recordings, contents.head)
         hold(connection, generation)
         connection.execute(text("UPDATE current SET generation = :new"), {"new": generation})
     return generation
@@ -112,7 +118,9 @@ def _files(contents: Contents) -> dict[str, bytes]:
     return {HEAD: head_bytes(contents.head), **files}
 
 
-def _manifest(contents: Contents, merged: Merged, rows: Sequence[Row], files: Mapping[str, bytes]) -> Manifest:
+def _manifest(
+    contents: Contents, merged: Merged, rows: Sequence[Row], files: Mapping[str, bytes], recipe: Mapping[str, Any]
+) -> Manifest:
     stored = {name: StoredFile(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
     whole = [row.whole for row in rows]
     return Manifest(
@@ -126,7 +134,7 @@ def _manifest(contents: Contents, merged: Merged, rows: Sequence[Row], files: Ma
         model=contents.model,
         features=contents.features,
         frame_rate=contents.frame_rate,
-        recipe=recipe(contents.head.dim),
+        recipe=recipe,
         parts={name: part.settings for name, part in contents.parts.items()},
         source=contents.source,
         files={ROWS: StoredFile(len(rows), digest_of_rows(whole)), **stored},

@@ -16,16 +16,14 @@ from covsearch.dataset.names import naming_of
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.index.calibration import CALIBRATION, Calibration, check_fit, parse_fit
 from covsearch.index.collection_calibration import CollectionCalibration
-from covsearch.index.flat import FlatIndex, recipe
 from covsearch.index.head import Head, read_head
 from covsearch.index.manifest import MEND, Manifest
 from covsearch.index.parts import NEEDED, PARTS
-from covsearch.store.local.vectors import LocalVectors
 from covsearch.store.postgres.catalogue import PostgresCatalogue
+from covsearch.store.postgres.finder import IN_MEMORY, Finder
 from covsearch.store.postgres.link import raw
 from covsearch.store.postgres.pin import Pin
 from covsearch.store.postgres.recordings import RemoteBlobs, RemoteChroma
-from covsearch.store.postgres.vectors import vectors_of
 from covsearch.store.postgres.write import ROWS
 from covsearch.store.protocols import Blobs, Opened
 
@@ -94,7 +92,7 @@ def head_of(pin: Pin) -> Head:
     return read_head(pinned_files(pin)[HEAD], Path(pin.name) / HEAD, pin.manifest.dim)
 
 
-def open_state(pin: Pin, parts: Iterable[str] | None = ()) -> Opened:
+def open_state(pin: Pin, parts: Iterable[str] | None = (), finder: Finder = IN_MEMORY) -> Opened:
     """Open what `pin` holds: `parts` beside those that every index has, or all where they are None.
 
     Raises
@@ -106,7 +104,7 @@ def open_state(pin: Pin, parts: Iterable[str] | None = ()) -> Opened:
     """
     manifest = pin.manifest
     dim = manifest.dim if manifest.foreign else EMBEDDING_DIM
-    if (manifest.dim, dict(manifest.recipe)) != (dim, recipe(dim)):
+    if manifest.dim != dim:
         raise ArtefactError(
             f"{pin.name}: this covsearch searches {dim} dimensions, the index has {manifest.dim}; {MEND}"
         )
@@ -114,7 +112,7 @@ def open_state(pin: Pin, parts: Iterable[str] | None = ()) -> Opened:
     if missing := [name for name in wanted if name not in manifest.parts]:
         raise NotFoundError(f"the index ({pin.name}) has no {missing[0]}: {PARTS[missing[0]].mend}")
     names, numbers = names_and_recordings(pin)
-    vectors = LocalVectors(names, FlatIndex(vectors_of(pin, numbers), head_of(pin)))
+    vectors = finder.open(pin, names, numbers, head_of(pin))
     return Opened(
         PostgresState(pin), vectors, PostgresCatalogue(pin), {name: _part(pin, name, numbers) for name in wanted}
     )

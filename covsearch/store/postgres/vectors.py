@@ -33,16 +33,17 @@ def vectors_of(pin: Pin, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         wanted = np.unique(numbers)
         kept = np.isin(known, wanted)
         new = np.setdiff1d(wanted, known)
-        fetched = _fetched(pin, new, dim)
+        more = fetched(pin, new)
         joined = np.concatenate([known[kept], new])
         order = np.argsort(joined)
-        _LAST[pin.store] = (joined[order], np.concatenate([vectors[kept], fetched])[order])
+        _LAST[pin.store] = (joined[order], np.concatenate([vectors[kept], more])[order])
         known, vectors = _LAST[pin.store]
     return vectors[np.searchsorted(known, numbers)]
 
 
-def _fetched(pin: Pin, numbers: NDArray[np.int64], dim: int) -> NDArray[np.float32]:
-    """Vectors of recordings, ascending."""
+def fetched(pin: Pin, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Vectors (n, D) of the recordings `numbers`, ascending, from the server; raises as :func:`vectors_of`."""
+    dim = pin.manifest.dim
     query = b"SELECT id, vector FROM recordings WHERE id = ANY(%b) ORDER BY id"
     found, read = list[int](), list[bytes]()
     if len(numbers):

@@ -14,6 +14,7 @@ from covsearch.index.manifest import MEND
 from covsearch.index.parts import PARTS
 from covsearch.progress import Progress
 from covsearch.store.checked import PREVIOUS, PUBLISHED, Check, Verified, check_ids, check_model
+from covsearch.store.postgres.finder import IN_MEMORY, Finder
 from covsearch.store.postgres.link import engine_of, server_errors
 from covsearch.store.postgres.pin import Pin, name_of, newest
 from covsearch.store.postgres.state import PostgresState, open_state, pinned_files
@@ -24,7 +25,7 @@ _STEP = 500  # performances whose parts are looked at together
 _OF_GENERATION = "FROM performance_text t JOIN recordings r ON r.id = t.recording"
 
 
-def verify_database(url: str, progress: Progress) -> tuple[Verified, ...]:
+def verify_database(url: str, progress: Progress, finder: Finder = IN_MEMORY) -> tuple[Verified, ...]:
     """Every generation, the current one first; one that is removed meanwhile is left out.
 
     Raises
@@ -36,17 +37,18 @@ def verify_database(url: str, progress: Progress) -> tuple[Verified, ...]:
         current, _ = newest(connection, url)
         others = connection.scalars(text("SELECT id FROM generations WHERE id < :id ORDER BY id DESC"), {"id": current})
         numbers = [current, *others]
-    return tuple(_verify(url, number, PREVIOUS if number != current else PUBLISHED, progress) for number in numbers)
+    roles = {number: PUBLISHED if number == current else PREVIOUS for number in numbers}
+    return tuple(_verify(url, number, role, progress, finder) for number, role in roles.items())
 
 
-def _verify(url: str, generation: int, role: str, progress: Progress) -> Verified:
+def _verify(url: str, generation: int, role: str, progress: Progress, finder: Finder) -> Verified:
     try:
         pin = Pin(url, generation)
     except ArtefactError as e:
         return Verified(name_of(generation), role, None, (Check("manifest", problem=str(e)),))
     checks: list[Check] = []
     try:
-        for done, check in enumerate(_checks(pin)):
+        for done, check in enumerate(_checks(pin, finder)):
             progress(f"reading {pin.name}", done, len(PARTS) + 4)
             checks.append(check)
     except ArtefactError as e:
@@ -55,7 +57,7 @@ def _verify(url: str, generation: int, role: str, progress: Progress) -> Verifie
     return Verified(pin.name, role, pin.manifest, tuple(checks))
 
 
-def _checks(pin: Pin) -> Iterator[Check]:
+def _checks(pin: Pin, finder: Finder) -> Iterator[Check]:
     """What was compared, one after the other; an ArtefactError at the first thing that is wrong."""
     with pin.connection() as connection:
         _check_rows(connection, pin)
@@ -68,9 +70,11 @@ def _checks(pin: Pin) -> Iterator[Check]:
     with _named("performances"):
         check_ids(names)
         _check_works(pin, sum(opened.catalogue.clique_sizes().values()))
+    vectors = opened.vectors.take(range(len(names)))
     with _named("vectors"):
-        check_unit(names, opened.vectors.take(range(len(names))))
+        check_unit(names, vectors)
     yield Check("ids in order, one vector each, finite and of length 1")
+    yield from map(Check, finder.check(pin, vectors, opened.vectors.head))
     for name, part in opened.parts.items():
         with _named(name):
             for start in range(0, len(names), _STEP):
