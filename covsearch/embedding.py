@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,8 @@ def embed_stretches(
     chroma: Mapping[str, NDArray[np.float32]],
     frame_rate: float,
     stretches: Sequence[tuple[int, int]],
+    *,
+    one_tempo: bool = False,
 ) -> NDArray[np.float32]:
     """Embed stretches of one long performance, each as if it were all there is.
 
@@ -119,6 +122,8 @@ def embed_stretches(
         Of the chroma, frames/s.
     stretches : sequence of (int, int)
         From one frame of `chroma` up to another.
+    one_tempo : bool
+        Hear each at its own tempo alone, however many the model hears: faster, for a first choice among many.
 
     Returns
     -------
@@ -130,7 +135,11 @@ def embed_stretches(
         start, end = stretches[i]
         return _seen(checkpoint, {name: values[start:end] for name, values in chroma.items()}, frame_rate)
 
-    return _embed_all(checkpoint.model, [end - start for start, end in stretches], read, "embedding", silent)
+    model = checkpoint.model
+    if one_tempo:
+        model = copy(model)
+        model.tempi = 1
+    return _embed_all(model, [end - start for start, end in stretches], read, "embedding", silent)
 
 
 def _seen(checkpoint: Checkpoint, chroma: Mapping[str, NDArray[np.float32]], frame_rate: float) -> NDArray[np.float16]:

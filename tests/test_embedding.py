@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from covsearch import embedding as embed
 from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.embedding import (
+    embed_chroma,
     embed_chroma_windows,
     embed_files,
     embed_frames,
     embed_store,
+    embed_stretches,
     embed_windows,
     read_features,
 )
@@ -29,7 +32,7 @@ from covsearch.errors import UsageError
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack
 from covsearch.features.windows import WindowRecipe
-from covsearch.models import Checkpoint, Siamese, load_checkpoint, save_checkpoint
+from covsearch.models import Checkpoint, Siamese, bundled_checkpoint, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -174,3 +177,16 @@ def test_missing_feature_is_named(checkpoint: Checkpoint, tmp_path: Path) -> Non
 def test_a_frame_rate_that_cannot_be(checkpoint: Checkpoint, toy: Path, rate: float) -> None:
     with pytest.raises(UsageError, match="frame rate must be a positive number"):
         embed_files(checkpoint, open_dataset(toy).files["P_1"], rate)
+
+
+def test_stretches_are_heard_at_one_tempo_where_that_is_asked_for() -> None:
+    checkpoint = load_checkpoint(bundled_checkpoint())
+    chroma = {"hpcp": np.random.default_rng(0).random((400, 12)).astype(np.float32)}
+    whole = [(0, 400)]
+    (three,) = embed_stretches(checkpoint, chroma, SLOW_RATE, whole)
+    (one,) = embed_stretches(checkpoint, chroma, SLOW_RATE, whole, one_tempo=True)
+    np.testing.assert_allclose(three, embed_chroma(checkpoint, chroma, SLOW_RATE), atol=1e-6)
+    assert checkpoint.config.tempi == checkpoint.model.tempi == 3
+    checkpoint.model.tempi = 1
+    np.testing.assert_allclose(one, embed_chroma(checkpoint, chroma, SLOW_RATE), atol=1e-6)
+    assert np.abs(one - three).max() > 0.01

@@ -173,9 +173,9 @@ def songs_in(
     block = max(1, round(heard.rate / SLOW_RATE))
     rate = heard.rate / block
 
-    def embed(spans: Sequence[Span]) -> NDArray[np.float32]:
+    def embed(spans: Sequence[Span], one_tempo: bool = True) -> NDArray[np.float32]:
         stretches = [(start * block, end * block) for start, end in spans]
-        return embed_stretches(heard.checkpoint, heard.chroma, heard.rate, stretches)
+        return embed_stretches(heard.checkpoint, heard.chroma, heard.rate, stretches, one_tempo=one_tempo)
 
     search = Search(scope.collection, scope.chroma, scope.calibration)
     found = candidates_of(search, slow, rate, embed, recipe, progress)
@@ -183,7 +183,7 @@ def songs_in(
     parts = best_reading(starts, ends, ratios, recipe.penalty)
     spans = [(int(part.start), int(part.end)) for part in parts]
     songs = []
-    for part, span, vector in zip(parts, spans, embed(spans), strict=True):
+    for part, span, vector in zip(parts, spans, embed(spans, one_tempo=False), strict=True):
         if span[1] - span[0] >= LEAST_SECONDS * rate:
             candidate = aligned_again(search, slow, found[part.candidate], span, recipe)
             song = _asked(scope, Question(vector, slow[span[0] : span[1]]), candidate)
