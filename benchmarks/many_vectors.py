@@ -52,13 +52,20 @@ K, ALIGNED = 100, 1000  # neighbours that are judged; as many as a default query
 WARM = 20  # queries before any is timed
 
 
+class Rows(Protocol):
+    """Vectors that are found by an engine."""
+
+    def rank(self, u: NDArray[np.float32], k: int, *, exclude: int | None = None) -> Ranking:
+        """As :class:`covsearch.index.searched.SearchedVectors`."""
+
+
 class Engine(Protocol):
     """Where vectors are indexed, in a folder of its own."""
 
     def build(self, folder: Path, vectors: NDArray[np.float32], head: Head) -> None:
         """Index `vectors` (N, D) and write all that a search needs."""
 
-    def open(self, folder: Path) -> SearchedVectors:
+    def open(self, folder: Path) -> Rows:
         """What was written, by another process; its ``rank`` is asked."""
 
 
@@ -147,24 +154,32 @@ def embedded_covers(checkpoint: Checkpoint, sources: Sequence[str], count: int, 
 
 
 def measure(
-    vectors: NDArray[np.float32], works: NDArray[np.int64], head: Head, args: argparse.Namespace, scratch: Path
+    vectors: NDArray[np.float32],
+    works: NDArray[np.int64],
+    head: Head,
+    args: argparse.Namespace,
+    scratch: Path,
+    engines: Mapping[str, Engine] = ENGINES,
+    module: str = "benchmarks.many_vectors",
 ) -> Iterator[dict[str, Any]]:
-    """A row an engine, all over the same vectors and queries."""
+    """A row an engine, all over the same vectors and queries; `module` answers by them in a process of its own."""
     rng = np.random.default_rng([args.seed, len(vectors)])
     half = args.queries // 2
     asked = rng.choice(args.covers, half, replace=False)
     asked = np.concatenate([asked, args.covers + rng.choice(len(vectors) - args.covers, half, replace=False)])
     asked = rng.permutation(asked)
     exact: NDArray[np.int64] | None = None
-    for name, engine in ENGINES.items():
+    for name, engine in engines.items():
         folder = scratch / name
         folder.mkdir(parents=True)
         started, cpu = time.perf_counter(), time.process_time()
         engine.build(folder, vectors, head)
         taken, cpu = time.perf_counter() - started, time.process_time() - cpu
         sizes = {path.name: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+        if (stored := folder / "stored.json").is_file():  # by a server, elsewhere
+            sizes = json.loads(stored.read_bytes())
         np.savez(folder / "asked.npz", rows=asked, vectors=vectors[asked])
-        said = ask(name, folder)
+        said = ask(name, folder, module)
         found = np.load(folder / "found.npy")
         exact = found if exact is None else exact
         yield {
@@ -179,9 +194,9 @@ def measure(
         }
 
 
-def ask(name: str, folder: Path) -> dict[str, Any]:
+def ask(name: str, folder: Path, module: str) -> dict[str, Any]:
     """What a process of its own says of its answers (:func:`answer`)."""
-    command = (sys.executable, "-m", "benchmarks.many_vectors", "--answer", name, "--folder", str(folder))
+    command = (sys.executable, "-m", module, "--answer", name, "--folder", str(folder))
     done = run_child(command, limit_s=3600, environment={"OMP_NUM_THREADS": "1"})
     if done.exit_code != 0:
         raise RuntimeError(done.output)
@@ -201,19 +216,25 @@ def answer(engine: Engine, folder: Path) -> dict[str, Any]:
     rankings, times = _timed(index, rows, vectors, K)
     np.save(folder / "found.npy", np.stack([ranking.rows for ranking in rankings]))
     _, longer = _timed(index, rows[: len(rows) // 4], vectors, ALIGNED)
-    return {"open_s": opened, **_told_times(times), f"of_{ALIGNED}": _told_times(longer), **_memory()}
+    return {"open_s": opened, **_told_times(times), f"of_{ALIGNED}": _told_times(longer), **_memory(index)}
 
 
 def _timed(
-    index: SearchedVectors, rows: list[int], vectors: NDArray[np.float32], k: int
+    index: Rows, rows: list[int], vectors: NDArray[np.float32], k: int
 ) -> tuple[list[Ranking], NDArray[np.float64]]:
     """What was found, and milliseconds of each query on the clock and of the processor, (Q, 2)."""
     found, taken = [], []
     for row, u in zip(rows, vectors, strict=False):
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), _cpu_s(index)
         found.append(index.rank(u, k, exclude=row))
-        taken.append((time.perf_counter() - wall, time.process_time() - cpu))
+        taken.append((time.perf_counter() - wall, _cpu_s(index) - cpu))
     return found, 1e3 * np.array(taken)
+
+
+def _cpu_s(index: Rows) -> float:
+    """Seconds of the processor so far: of this process, and of the index's server if it has one."""
+    server = getattr(index, "server", None)
+    return time.process_time() + (server.cpu_s() if server else 0.0)
 
 
 def _told_times(taken: NDArray[np.float64]) -> dict[str, float]:
@@ -223,13 +244,17 @@ def _told_times(taken: NDArray[np.float64]) -> dict[str, float]:
     return told | {f"{name}_cpu_ms": float(np.percentile(cpu, share)) for name, share in shares.items()}
 
 
-def _memory() -> dict[str, float]:
-    """Megabytes of this process: its own, and of files that it maps, which the system may drop."""
+def _memory(index: Rows) -> dict[str, float]:
+    """Megabytes of this process, and of a server: its own, and of files that it maps, which the system may drop."""
+    server = getattr(index, "server", None)
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     kilobytes = {
         name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines) if "Rss" in name
     }
-    return {"own_mb": kilobytes["RssAnon"] / 1e3, "mapped_mb": kilobytes["RssFile"] / 1e3}
+    return {
+        "own_mb": kilobytes["RssAnon"] / 1e3 + (server.own_mb() if server else 0.0),
+        "mapped_mb": kilobytes["RssFile"] / 1e3,
+    }
 
 
 def judge(
@@ -305,11 +330,16 @@ COLUMNS = (
 
 def markdown(result: Mapping[str, Any]) -> str:
     """The result as a page."""
-    lines = [f"| {' | '.join(COLUMNS)} |", f"|---:|---|{'---:|' * (len(COLUMNS) - 2)}", *map(_row, result["runs"])]
-    return "\n".join([*lines, "", *_told(result)]) + "\n"
+    return "\n".join([*table_head(), *map(row_of, result["runs"]), "", *_told(result)]) + "\n"
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def table_head() -> list[str]:
+    """The first two lines of a table of rows."""
+    return [f"| {' | '.join(COLUMNS)} |", f"|---:|---|{'---:|' * (len(COLUMNS) - 2)}"]
+
+
+def row_of(row: Mapping[str, Any]) -> str:
+    """A row of a table below :func:`table_head`."""
     times = (row[name] for name in ("p50_cpu_ms", "p99_cpu_ms", "p50_ms", "p99_ms"))
     cells = (
         f"{row['vectors']:,}", row["engine"], f"{row['recall']:.4f}", f"{row['least_recall']:.2f}",

@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from postgres_server import database
 
 
 @cache
@@ -32,6 +31,8 @@ def milvus() -> str:
 
 def milvus_database(name: str) -> str:
     """URL of a store in a database of that name and the server's Milvus."""
+    from postgres_server import database
+
     return f"milvus+{database(name)}?milvus={milvus()}"
 
 
