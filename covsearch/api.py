@@ -129,14 +129,7 @@ class Index:
         """
         return self._searcher().query_vector(vector, model=model, top=top)
 
-    def listen(
-        self,
-        file: str | Path,
-        *,
-        frame_rate: float | None = None,
-        keep: bool = True,
-        **more: Any,
-    ) -> Listened:
+    def listen(self, file: str | Path, *, frame_rate: float | None = None, keep: bool = True, **more: Any) -> Listened:
         """Hear a file once, to ask :meth:`query`, :meth:`compare` and :meth:`setlist` with it.
 
         Decoded audio is kept in the workspace's cache unless `keep` is false. `frame_rate` and `more` are those of

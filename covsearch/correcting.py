@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from covsearch.corrections.correction import ACCEPT, MERGE, SPLIT, TABLE, Correction, Ids
 from covsearch.corrections.log import Log, read_log
 from covsearch.corrections.ruling import called_in, full_names, ruling
-from covsearch.corrections.table import read_rows, table_of
+from covsearch.corrections.table import edited_rows, table_of
 from covsearch.counting import counted
 from covsearch.dataset.ids import in_words
 from covsearch.errors import NotFoundError, UsageError
@@ -164,7 +164,7 @@ class Corrections(Sequence[Correction]):
         UsageError
             When it contradicts a correction that holds.
         """
-        rows = read_rows(expanded(path))
+        rows = edited_rows(expanded(path))
         catalogue, named = self._named(tuple(rows))
         table = table_of(rows, expanded(path))
         name = dict(zip(table.ids, named, strict=True)).__getitem__

@@ -37,7 +37,7 @@ def copy_command(workspace: Workspace, source: str | None, target: str, as_json:
         click.echo(json.dumps(dataclasses.asdict(report), indent=2))
         return
     again = f", {report.resumed:,} of them fetched before" if report.resumed else ""
-    held = f"{in_works(report.performances, report.works)}"
+    held = in_works(report.performances, report.works)
     click.echo(f"Copied {held}{again}, in {report.seconds:.1f} s.")
     click.echo(f"{report.generation} in {report.target} is {report.source}")
 

@@ -10,7 +10,7 @@ import click
 
 from covsearch.cli.build import key_in_words
 from covsearch.cli.options import STORE
-from covsearch.counting import counted
+from covsearch.counting import counted, in_works
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
         f"{m.count:,} of {counted(sum(found.works.values()), 'work')}, {found.alone:,} with one performance only",
     )
     for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
-        yield "collection", f"{name}: {counted(performances, 'performance')} of {counted(works, 'work')}"
+        yield "collection", f"{name}: {in_works(performances, works)}"
     yield "cover pairs", f"{found.cover_pairs:,}"
     yield from _model(found)
     if not found.exact:

@@ -21,7 +21,7 @@ from covsearch.guard.files import RefusedError, read_bytes
 GROUP, PID, FOUND = "group", "pid", "found"
 COLUMNS = (GROUP, PID, "title", "artist", "cover_probability", "kind", FOUND)
 """``group`` is there to be edited; ``found`` says which group it was."""
-Rows = dict[str, tuple[str, str]]
+EditedRows = dict[str, tuple[str, str]]
 """Id -> the group it is in, and the group it was found in; either may be empty."""
 MAX_BYTES, MAX_ROWS = 64 * 2**20, 500_000
 
@@ -44,7 +44,7 @@ class GroupTable:
     apart: tuple[tuple[Ids, ...], ...]
 
 
-def read_rows(path: Path) -> Rows:
+def edited_rows(path: Path) -> EditedRows:
     """Read an edited CSV of groups: UTF-8, with or without a byte order mark, cells separated by commas.
 
     Needs the columns ``group`` and ``pid``. Without ``found`` nothing is held apart.
@@ -64,7 +64,7 @@ def read_rows(path: Path) -> Rows:
         raise ArtefactError(f"{path}: {e}") from e
 
 
-def table_of(rows: Rows, path: Path) -> GroupTable:
+def table_of(rows: EditedRows, path: Path) -> GroupTable:
     """What the rows of the CSV `path` say; an ArtefactError where that is nothing."""
     groups: dict[str, list[str]] = {}
     found: dict[str, dict[str, list[str]]] = {}

@@ -119,7 +119,7 @@ def _parsed(xml: bytes) -> dict[str, list[list[float]]]:
         done = subprocess.run(command, input=xml, capture_output=True, timeout=PATIENCE * MAX_SECONDS, check=False)
     except subprocess.TimeoutExpired as e:
         raise RefusedError(f"takes over {MAX_SECONDS:g} s to read") from e
-    if done.returncode == -signal.SIGXCPU:
+    if done.returncode < 0 and done.returncode == -signal.SIGXCPU:  # Windows has no such signal, nor codes below 0
         raise RefusedError(f"takes over {MAX_SECONDS:g} s to read")
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()

@@ -73,11 +73,12 @@ async def health_page(request: Request) -> Response:
     if isinstance(calibration, Calibration):
         named = {"vectors and alignment": calibration.by_alignment, **named}
     drawn, ticks = curves(named, searched)
-    more: dict[str, Any] = {"curves": drawn, "ticks": ticks, "searched": searched, "lines": lines(calibration)}
-    return page("health.html", stats=found.to_dict(), inside=inside(request), card=text, missing=missing, **more)
+    more: dict[str, Any] = {"curves": drawn, "ticks": ticks, "searched": searched}
+    more |= {"lines": calibration_lines(calibration), "card": text, "missing": missing}
+    return page("health.html", stats=found.to_dict(), inside=inside(request), **more)
 
 
-def lines(calibration: Calibration | CollectionCalibration | None) -> list[str]:
+def calibration_lines(calibration: Calibration | CollectionCalibration | None) -> list[str]:
     """What a calibration was fitted on, for people."""
     if isinstance(calibration, CollectionCalibration):
         c = calibration

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from covsearch import __version__
-from covsearch.counting import counted
+from covsearch.counting import counted, in_works
 from covsearch.plots import clock
 from covsearch.web.receive import SUFFIXES
 
@@ -22,6 +22,7 @@ _environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, 
 _environment.filters |= {
     "clock": clock,
     "counted": counted,
+    "in_works": in_works,
     "percent": lambda p: "" if p is None else f"{p:.1%}",
     "quoted": partial(quote, safe=""),
 }

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from covsearch.corrections.table import GroupTable, read_rows, table_of
+from covsearch.corrections.table import GroupTable, edited_rows, table_of
 from covsearch.errors import ArtefactError, NotFoundError
 
 
 def read_table(path: Path) -> GroupTable:
-    return table_of(read_rows(path), path)
+    return table_of(edited_rows(path), path)
 
 
 def table(path: Path, *rows: tuple[str, str, str], head: str = "group,pid,found") -> Path:

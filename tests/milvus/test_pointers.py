@@ -47,14 +47,14 @@ def said(workspace: Workspace) -> list[str]:
 def publish_and_die(workspace: Workspace, folder: Path, where: str) -> None:
     """For a process of its own: be killed at a step of a publication."""
     from covsearch.store.milvus.finder import MilvusFinder
-    from covsearch.store.milvus.kept import Kept
+    from covsearch.store.milvus.kept import KeptVectors
 
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     target, name = {
-        "all vectors are sent": (Kept, "load"),
-        "all are loaded": (Kept, "count"),
+        "all vectors are sent": (KeptVectors, "load"),
+        "all are loaded": (KeptVectors, "count"),
         "PostgreSQL has switched": (MilvusFinder, "settle"),
         "the alias is about to be moved": (MilvusFinder, "_settle"),
     }[where]

@@ -11,7 +11,16 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from published import made_up_calibration, publish
+from published import (
+    made_up_calibration,
+    make_chroma,
+    make_performances,
+    model_folder,
+    publish,
+    publish_made,
+    random_head,
+    unit_vectors,
+)
 from test_foreign import home as foreign_home  # noqa: F401, a fixture
 from web.test_pages import text
 
@@ -66,6 +75,18 @@ def test_foreign_vectors_have_their_own_curve(foreign_home: Path, served: Served
     assert "of the cosines of the foreign vectors" in shown
     assert "fitted on this collection&#39;s own works: 90 covers and 3,915 non-covers of 30 works" in shown
     assert "the vectors are foreign, and came without their model" in shown
+
+
+def test_performances_without_listed_works_are_of_unknown_works(tmp_path: Path, served: Served) -> None:
+    rng = np.random.default_rng(0)
+    made = {pid: replace(one, wid=None) for pid, one in make_performances(rng, 6).items()}
+    model_folder(tmp_path / "models" / "made-up")
+    publish_made(
+        Workspace(tmp_path), list(made), unit_vectors(rng, 6), random_head(rng), made, parts={"chroma": make_chroma(6)}
+    )
+    client = served(Workspace(tmp_path))
+    for page in ("/health", "/"):
+        assert "6 performances of unknown works" in text(client, page)
 
 
 def test_without_a_calibration_the_page_says_so(small: Workspace, served: Served) -> None:

@@ -15,7 +15,7 @@ from covsearch.errors import ArtefactError, CovsearchError
 from covsearch.index.flat import augmented_rows
 from covsearch.index.head import Head
 from covsearch.index.manifest import MEND, parse_manifest
-from covsearch.store.milvus.kept import INDEX, METRIC, Kept
+from covsearch.store.milvus.kept import INDEX, METRIC, KeptVectors
 from covsearch.store.milvus.link import WAIT, client_of, milvus_address, milvus_errors
 from covsearch.store.milvus.vectors import MilvusVectors
 from covsearch.store.postgres.link import engine_of, raw, server_errors
@@ -103,7 +103,7 @@ class MilvusFinder:
                 return None
             return str(client.describe_alias(alias, timeout=WAIT)["collection_name"])
 
-    def _of(self, pin: Pin) -> Kept:
+    def _of(self, pin: Pin) -> KeptVectors:
         said = pin.manifest.recipe
         if "collection" not in said:
             raise ArtefactError(
@@ -111,8 +111,8 @@ class MilvusFinder:
             )
         return self._kept(said["collection"])
 
-    def _kept(self, name: str) -> Kept:
-        return Kept(self._address, name)
+    def _kept(self, name: str) -> KeptVectors:
+        return KeptVectors(self._address, name)
 
 
 def alias_of(store: str) -> str:

@@ -20,7 +20,7 @@ _ROW, _VECTOR = "row", "vector"
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptVectors:
     """The collection `name` of the Milvus at `address`."""
 
     address: str

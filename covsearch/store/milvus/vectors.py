@@ -13,7 +13,7 @@ from covsearch.index.collection import UNIT
 from covsearch.index.flat import Bounds, proven
 from covsearch.index.head import Head
 from covsearch.ranking.nearest import Ranking, checked_query
-from covsearch.store.milvus.kept import MOST, Kept
+from covsearch.store.milvus.kept import MOST, KeptVectors
 from covsearch.store.postgres.pin import Pin
 from covsearch.store.postgres.vectors import fetched
 
@@ -31,13 +31,15 @@ class MilvusVectors:
     numbers : NDArray[int64], shape (N,)
         Recording of each row.
     head : Head
-    kept : Kept
+    kept : KeptVectors
         The collection of the generation.
     """
 
     exact = True
 
-    def __init__(self, pin: Pin, names: tuple[str, ...], numbers: NDArray[np.int64], head: Head, kept: Kept) -> None:
+    def __init__(
+        self, pin: Pin, names: tuple[str, ...], numbers: NDArray[np.int64], head: Head, kept: KeptVectors
+    ) -> None:
         self.names, self.head = names, head
         self._pin, self._numbers, self._kept = pin, numbers, kept
         heaviest = float(np.abs(head.alpha).max()) * (1 + UNIT) ** 2
