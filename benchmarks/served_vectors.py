@@ -138,10 +138,10 @@ class MilvusLite:
 
     def build(self, folder: Path, vectors: NDArray[np.float32], head: Head) -> None:
         """A collection as the store makes it."""
-        from covsearch.store.milvus.kept import Kept
+        from covsearch.store.milvus.kept import KeptVectors
         from tests.milvus_server import milvus
 
-        kept = Kept(milvus(), f"served_{len(vectors)}")
+        kept = KeptVectors(milvus(), f"served_{len(vectors)}")
         every = range(0, len(vectors), _BATCH)
         kept.make(head.dim + 1, ((first, augmented_rows(vectors[first : first + _BATCH], head)) for first in every))
         port, place = kept.address.rpartition(":")[2], "--data-dir"
@@ -160,10 +160,10 @@ class MilvusRows(Served):
     """Found by Milvus."""
 
     def __init__(self, folder: Path, pid: int, address: str, name: str) -> None:
-        from covsearch.store.milvus.kept import Kept
+        from covsearch.store.milvus.kept import KeptVectors
 
         super().__init__(folder, Server(pid))
-        self._kept = Kept(address, name)
+        self._kept = KeptVectors(address, name)
 
     def find(self, question: NDArray[np.float32], wanted: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """One search."""
