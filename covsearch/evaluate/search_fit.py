@@ -18,7 +18,7 @@ from covsearch.ranking.fusion import Fusion
 
 FALSE_ALARMS = 0.05
 _ONE_KIND = "expected covers and non-covers among the performances: there is nothing to fit a search on"
-_LEANINGS = np.arange(1.5, 10.5, 0.5)  # of the head's fitted weight
+_LEANINGS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0)  # of the head's fitted weight; more is no fit, even where all are told apart
 DRAWS = 8  # collections of each size that every query searches
 _KNEE = 0.95  # the quantile of non-covers' alignment from which it counts fully
 _RIDGE = 1e-6  # keeps weights finite where pairs are told apart without a mistake
@@ -85,7 +85,7 @@ def fit_robust_fusion(score: NDArray[np.float64], aligned: NDArray[np.float64], 
     pairs = score[above], aligned[above], np.where(work[above[0]] == work[above[1]], COVER, NON_COVER)
     best = chosen = fit_fusion(*pairs)
     reached = _precisions(best.ratio(score, aligned), work)
-    for factor in _LEANINGS:
+    for factor in _LEANINGS if best.head else ():
         tried = fit_fusion(*pairs, head=factor * best.head)
         fall = reached - _precisions(tried.ratio(score, aligned), work)
         if fall.mean() > fall.std() / math.sqrt(len(fall)):
