@@ -106,10 +106,7 @@ def main() -> None:
     if args.answer:
         print(json.dumps(answer(ENGINES[args.answer], args.folder)))
         return
-    checkpoint = load_checkpoint(bundled_checkpoint())
-    head = Head(checkpoint.alpha, checkpoint.beta)
-    real = embedded_covers(checkpoint, args.synthesize, args.covers, args.seed, find_workspace().cache)
-    vectors, works = draw(real, max(args.count), args.seed)
+    head, real, vectors, works = searched(args)
     alike = {"synthesised": described(real.vectors, real.works, head, args.seed)}
     alike["drawn"] = described(vectors[args.covers :], works[args.covers :], head, args.seed)
     result: dict[str, Any] = {"covers": len(real.works), "songs": len(np.unique(real.works)), "vectors": alike}
@@ -151,6 +148,13 @@ def embedded_covers(checkpoint: Checkpoint, sources: Sequence[str], count: int, 
         np.savez(path, vectors=vectors, works=np.array(songs_of(0, count, songs, seed)))
     with np.load(path) as stored:
         return Real(stored["vectors"], stored["works"])
+
+
+def searched(args: argparse.Namespace) -> tuple[Head, Real, NDArray[np.float32], NDArray[np.int64]]:
+    """The bundled model's head, its vectors of synthesised covers, and with the drawn ones all vectors and works."""
+    checkpoint = load_checkpoint(bundled_checkpoint())
+    real = embedded_covers(checkpoint, args.synthesize, args.covers, args.seed, find_workspace().cache)
+    return Head(checkpoint.alpha, checkpoint.beta), real, *draw(real, max(args.count), args.seed)
 
 
 def measure(

@@ -22,15 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.drawn_vectors import draw
 from benchmarks.many_vectors import ENGINES as LOCAL
-from benchmarks.many_vectors import EXACT, Engine, answer, embedded_covers, measure, row_of, table_head
+from benchmarks.many_vectors import EXACT, Engine, answer, measure, row_of, searched, table_head
 from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.index.flat import Bounds, augmented_rows, proven
 from covsearch.index.head import Head, load_head, save_head
-from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.ranking.nearest import Ranking
-from covsearch.workspace import bytes_below, find_workspace
+from covsearch.workspace import bytes_below
 
 _BATCH = 2_000
 COUNTS = (4_000, 100_000, 300_000)
@@ -186,10 +184,7 @@ def main() -> None:
     if args.answer:
         print(json.dumps(answer(ENGINES[args.answer], args.folder)))
         return
-    checkpoint = load_checkpoint(bundled_checkpoint())
-    head = Head(checkpoint.alpha, checkpoint.beta)
-    real = embedded_covers(checkpoint, args.synthesize, args.covers, args.seed, find_workspace().cache)
-    vectors, works = draw(real, max(args.count), args.seed)
+    head, real, vectors, works = searched(args)
     said: dict[str, Any] = {"covers": args.covers, "songs": len(np.unique(real.works)), "queries": args.queries}
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -9,7 +9,7 @@ import pytest
 from milvus_server import milvus
 from postgres_server import server
 
-from benchmarks import served_vectors
+from benchmarks import many_vectors, served_vectors
 from benchmarks.many_vectors import EXACT
 from benchmarks.provenance import RESULTS
 from benchmarks.served_vectors import MOST, markdown
@@ -19,7 +19,7 @@ from tests.benchmarks.test_many_vectors import covers
 def test_servers_answer_exactly_in_sizes_that_suit_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert server()
     assert milvus()
-    monkeypatch.setattr(served_vectors, "embedded_covers", lambda *_: covers())
+    monkeypatch.setattr(many_vectors, "embedded_covers", lambda *_: covers())
     monkeypatch.setattr(served_vectors, "MOST", {**MOST, "Milvus Lite, FLAT": 400})
     out = tmp_path / "served.json"
     arguments = ["--count", "400", "600", "--covers", "180", "--queries", "4", "--out", str(out)]
