@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,9 @@ from covsearch.workspace import Workspace
 
 CONCERTS = 10
 TWO_HOURS = 7_200.0
-HEADER = (
+_COLUMNS = (
     "recording", "minutes", "songs", "unknown", "named", "right", "precision", "recall", "F1",
-    "boundary error, median", "mean", "s", "s of the processor",
+    "boundary error, median", "mean",
 )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def main() -> None:
         "index": len(stage.works),
         "recipe": asdict(recipe),
         "concerts": [to_dict(one) for one in runs],
-        "all": score_dict(total(runs)),
+        "all": score_dict(total(one.score for one in runs)),
         "two_hours": to_dict(timed) if timed else None,
     }
     write_table(args.out, result, markdown(args.part, len(stage.works), runs, timed))
@@ -137,24 +138,40 @@ def set_stage(part: str, seed: int, home: Path) -> Stage:
     dataset = open_dataset(sample_root(), ("hpcp",))
     names = list(searcher.collection.names)
     work = {name: performance.wid or "" for name, performance in searcher.catalogue.get(names).items()}
-    of_part, rng = sample_split().part_of(), np.random.default_rng(seed)
-    versions: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        if of_part[work[name]] == part:
-            versions[work[name]].append(name)
-    drawn = {wid: found[int(rng.integers(len(found)))] for wid, found in sorted(versions.items())}
-    rows = [row for row, name in enumerate(names) if name not in drawn.values()]
+    known, unknown = drawn({name: work[name] for name in names}, part, seed)
+    played = {*known.values(), *unknown}
+    rows = [row for row, name in enumerate(names) if name not in played]
     whole = scope_of(searcher)
     assert searcher.chroma is not None
     collection = in_memory([names[row] for row in rows], searcher.collection.take(rows), searcher.collection.head)
     return Stage(
         scope=replace(whole, collection=collection, chroma=searcher.chroma.take(rows)),
         works=[work[names[row]] for row in rows],
-        known={wid: [_read(dataset, name)] for wid, name in drawn.items() if len(versions[wid]) > 1},
-        unknown=[_read(dataset, name) for wid, name in drawn.items() if len(versions[wid]) == 1],
+        known={wid: [_read(dataset, name)] for wid, name in known.items()},
+        unknown=[_read(dataset, name) for name in unknown],
         rate=dataset.frame_rate,
         checkpoint=load_checkpoint(bundled_checkpoint()),
     )
+
+
+def drawn(work: Mapping[str, str], part: str, seed: int) -> tuple[dict[str, str], list[str]]:
+    """One performance of every work of `part`: by work where it has another one, and those of the other works.
+
+    Parameters
+    ----------
+    work : mapping
+        Performance -> its work, of the whole sample.
+    part : str
+    seed : int
+    """
+    of_part, rng = sample_split().part_of(), np.random.default_rng(seed)
+    versions: dict[str, list[str]] = defaultdict(list)
+    for pid, wid in work.items():
+        if of_part[wid] == part:
+            versions[wid].append(pid)
+    taken = {wid: pids[int(rng.integers(len(pids)))] for wid, pids in sorted(versions.items())}
+    known = {wid: pid for wid, pid in taken.items() if len(versions[wid]) > 1}
+    return known, [pid for wid, pid in taken.items() if wid not in known]
 
 
 def _read(dataset: Dataset, pid: str) -> Frames:
@@ -198,12 +215,9 @@ def run(stage: Stage, concert: Concert, recipe: SetlistRecipe) -> Run:
     return found
 
 
-def total(runs: list[Run]) -> SetlistScore:
+def total(scores: Iterable[SetlistScore]) -> SetlistScore:
     """All concerts together."""
-    score = SetlistScore(0, 0, 0, np.empty(0))
-    for one in runs:
-        score += one.score
-    return score
+    return sum(scores, SetlistScore(0, 0, 0, np.empty(0)))
 
 
 def score_dict(score: SetlistScore) -> dict[str, Any]:
@@ -230,14 +244,16 @@ def to_dict(one: Run) -> dict[str, Any]:
 
 def markdown(part: str, index: int, runs: list[Run], timed: Run | None) -> str:
     """The table, with what a reader must know below."""
-    lines = [f"| {' | '.join(HEADER)} |", f"|---|{'---:|' * (len(HEADER) - 1)}"]
+    lines = table_head("s", "s of the processor")
     for number, one in enumerate(runs, 1):
-        lines.append(_row(f"concert {number}", one.length, one.concert.unknown, one.score, one.seconds, one.processor))
+        row = (one.length, one.concert.unknown, one.score, one.seconds, one.processor)
+        lines.append(table_row(f"concert {number}", *row))
     sums = [sum(getattr(one, name) for one in runs) for name in ("length", "seconds", "processor")]
-    lines.append(_row("all concerts", sums[0], sum(one.concert.unknown for one in runs), total(runs), *sums[1:]))
+    unknown, score = sum(one.concert.unknown for one in runs), total(one.score for one in runs)
+    lines.append(table_row("all concerts", sums[0], unknown, score, *sums[1:]))
     if timed:
-        row = ("two hours", timed.length, timed.concert.unknown, timed.score, timed.seconds, timed.processor)
-        lines.append(_row(*row))
+        row = (timed.length, timed.concert.unknown, timed.score, timed.seconds, timed.processor)
+        lines.append(table_row("two hours", *row))
     said = (
         f"Concerts of the sample's {part} works, for an index of {index:,} performances: for every song another",
         "performance than those in the index, up to 8 % faster or slower, in any key, with noise; between songs",
@@ -247,13 +263,20 @@ def markdown(part: str, index: int, runs: list[Run], timed: Run | None) -> str:
     return "\n".join([*lines, "", *said]) + "\n"
 
 
-def _row(name: str, length: float, unknown: int, score: SetlistScore, seconds: float, processor: float) -> str:
+def table_head(*seconds: str) -> list[str]:
+    """The first two lines of a table; `seconds` names its last columns."""
+    names = (*_COLUMNS, *seconds)
+    return [f"| {' | '.join(names)} |", f"|---|{'---:|' * (len(names) - 1)}"]
+
+
+def table_row(name: str, length: float, unknown: int, score: SetlistScore, *seconds: float) -> str:
+    """One recording's line: its seconds, its songs that the index does not have, the score, and what was timed."""
     told = score_dict(score)
     shares = [f"{told[key]:.3f}" for key in ("precision", "recall", "f1")]
     keys = ("boundary_error_median", "boundary_error_mean")
     errors = ["" if told[key] is None else f"{told[key]:.2f}" for key in keys]
     counts = (score.played, unknown, score.named, score.right)
-    values = [f"{length / 60:.1f}", *counts, *shares, *errors, f"{seconds:.1f}", f"{processor:.1f}"]
+    values = [f"{length / 60:.1f}", *counts, *shares, *errors, *(f"{one:.1f}" for one in seconds)]
     return f"| {' | '.join([name, *map(str, values)])} |"
 
 

@@ -14,7 +14,6 @@ import csv
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,18 +28,14 @@ from benchmarks.make_sample.__main__ import SEED
 from benchmarks.make_sample.performance import assign
 from benchmarks.make_sample.render import render
 from benchmarks.provenance import RESULTS, provenance, write_table
-from benchmarks.setlist import TWO_HOURS, score_dict
-from covsearch.dataset.sample import sample_root, sample_split
+from benchmarks.setlist import TWO_HOURS, drawn, score_dict, table_head, table_row
+from benchmarks.setlist import total as total_score
+from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.setlist import PlayedStretch, SetlistScore, score_setlist
 from covsearch.synthesis.corpus import settings_in
 from covsearch.synthesis.scores import source_id
 
-_ERRORS = ("median", "mean")
 CONCERTS = 6  # about two hours
-HEADER = (
-    "recording", "minutes", "songs", "unknown", "named", "right", "precision", "recall", "F1",
-    "boundary error, median", "mean", "s decoding and chroma", "s setlist",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +65,7 @@ def main() -> None:
     args = _arguments().parse_args()
     with (sample_root() / "renderings.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["pid"]: row for row in csv.DictReader(file)}
-    known, unknown = drawn(rows, args.part, args.seed)
+    known, unknown = drawn({pid: row["wid"] for pid, row in rows.items()}, args.part, args.seed)
     play = player(rows, args.work / "settings")
     with tempfile.TemporaryDirectory() as folder:
         index = covsearch.build(home=Path(folder) / "home")
@@ -99,18 +94,6 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS / "setlist_audio.json")
     return parser
-
-
-def drawn(rows: Mapping[str, Mapping[str, str]], part: str, seed: int) -> tuple[dict[str, str], list[str]]:
-    """One performance of every work of `part`: by work where it has another one, and those of the other works."""
-    of_part, rng = sample_split().part_of(), np.random.default_rng(seed)
-    versions: dict[str, list[str]] = defaultdict(list)
-    for pid, row in rows.items():
-        if of_part[row["wid"]] == part:
-            versions[row["wid"]].append(pid)
-    taken = {wid: pids[int(rng.integers(len(pids)))] for wid, pids in sorted(versions.items())}
-    known = {wid: pid for wid, pid in taken.items() if len(versions[wid]) > 1}
-    return known, [pid for wid, pid in taken.items() if wid not in known]
 
 
 def player(rows: Mapping[str, dict[str, str]], cache: Path) -> Play:
@@ -144,11 +127,8 @@ def judge(index: covsearch.Index, concert: AudioConcert, file: Path) -> Heard:
 
 def total(heard: Sequence[Heard]) -> Heard:
     """All concerts together."""
-    score = SetlistScore(0, 0, 0, np.empty(0))
-    for one in heard:
-        score += one.score
     sums = {name: sum(getattr(one, name) for one in heard) for name in ("length", "unknown", "decoding", "seconds")}
-    return Heard(score=score, **sums)
+    return Heard(score=total_score(one.score for one in heard), **sums)
 
 
 def to_dict(one: Heard) -> dict[str, Any]:
@@ -159,7 +139,7 @@ def to_dict(one: Heard) -> dict[str, Any]:
 
 def markdown(part: str, index: int, heard: Sequence[Heard]) -> str:
     """The table, with what a reader must know below."""
-    lines = [f"| {' | '.join(HEADER)} |", f"|---|{'---:|' * (len(HEADER) - 1)}"]
+    lines = table_head("s decoding and chroma", "s setlist")
     lines += [_row(f"concert {number}", one) for number, one in enumerate(heard, 1)]
     every = total(heard)
     hours = TWO_HOURS / every.length
@@ -177,12 +157,7 @@ def markdown(part: str, index: int, heard: Sequence[Heard]) -> str:
 
 
 def _row(name: str, one: Heard) -> str:
-    told = score_dict(one.score)
-    shares = [f"{told[key]:.3f}" for key in ("precision", "recall", "f1")]
-    errors = ["" if told[f"boundary_error_{of}"] is None else f"{told[f'boundary_error_{of}']:.2f}" for of in _ERRORS]
-    counts = (one.score.played, one.unknown, one.score.named, one.score.right)
-    values = [f"{one.length / 60:.1f}", *counts, *shares, *errors, f"{one.decoding:.1f}", f"{one.seconds:.1f}"]
-    return f"| {' | '.join([name, *map(str, values)])} |"
+    return table_row(name, one.length, one.unknown, one.score, one.decoding, one.seconds)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ def test_the_table_has_every_recording_and_all_together() -> None:
     wrong = Run(concert, score_setlist(concert.played, [PlayedStretch(0, 1, "x")]), 1.0, 1.5)
     n = len(concert.played)
     assert score_dict(wrong.score)["boundary_error_median"] is None
-    assert (total([right, wrong]).right, total([right, wrong]).played) == (n, 2 * n)
+    both = total([right.score, wrong.score])
+    assert (both.right, both.played) == (n, 2 * n)
     table = markdown("test", 5, [right, wrong], right).splitlines()
     assert [line.split(" | ")[0] for line in table[2:6]] == [
         "| concert 1",

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.audio_concerts import RATE, AudioConcert, Samples, make_audio_concert
-from benchmarks.setlist_audio import Heard, drawn, markdown, total
+from benchmarks.setlist import drawn
+from benchmarks.setlist_audio import Heard, markdown, total
 from covsearch.dataset.sample import sample_split
 from covsearch.evaluate.setlist import PlayedStretch, score_setlist
 
@@ -48,9 +49,9 @@ def test_a_concert_depends_on_its_seed_alone() -> None:
 
 def test_one_version_a_work_is_drawn_and_single_ones_are_unknown() -> None:
     test = list(sample_split().test)
-    rows = {"P_1": {"wid": test[0]}, "P_2": {"wid": test[0]}, "P_3": {"wid": test[1]}, "P_4": {"wid": "elsewhere"}}
-    rows["P_4"]["wid"] = next(iter(sample_split().train))
-    known, unknown = drawn(rows, "test", 0)
+    elsewhere = next(iter(sample_split().train))
+    work = {"P_1": test[0], "P_2": test[0], "P_3": test[1], "P_4": elsewhere}
+    known, unknown = drawn(work, "test", 0)
     assert list(known) == [test[0]]
     assert known[test[0]] in ("P_1", "P_2")
     assert unknown == ["P_3"]
