@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
 import os
-import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.own_server import end_with_us, wait_until
 
 
 @cache
@@ -44,32 +44,11 @@ def _started() -> str:
     line = [sys.executable, "-m", "milvus_lite", "server", "--host", "127.0.0.1", "--port", str(port)]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([*line, "--data-dir", str(home / "data")], stdout=log, stderr=log, cwd=home)
-    atexit.register(_stop, process, home, os.getpid())
-    _wait(port, process, home / "log")
+    end_with_us(process, home, signal.SIGTERM, 60)
+    if not wait_until(lambda: socket.create_connection(("127.0.0.1", port), 2).close(), OSError, process):
+        raise RuntimeError(f"Milvus did not start: {(home / 'log').read_text(errors='replace')}")
     address = os.environ["COVSEARCH_TEST_MILVUS"] = f"http://127.0.0.1:{port}"  # for processes that a test starts
     return address
-
-
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        try:
-            socket.create_connection(("127.0.0.1", port), 2).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"Milvus did not start: {log.read_text(errors='replace')}")
-
-
-def _stop(process: subprocess.Popen[bytes], home: Path, owner: int) -> None:
-    if os.getpid() != owner:  # a fork of the process that started it
-        return
-    if process.poll() is None:
-        process.terminate()
-        process.wait(60)
-    shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":  # a server to work with by hand

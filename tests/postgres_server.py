@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import importlib.util
 import os
@@ -12,13 +11,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+
+from tests.own_server import end_with_us, wait_until
 
 PASSWORD = "s3cret-of-tests"
 _SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
@@ -65,6 +65,8 @@ def _user() -> dict[str, object]:
 
 def _started(package: Path) -> str:
     """A server in a folder of its own, ended and removed with this process."""
+    import psycopg
+
     who = _user()
     home = Path(tempfile.mkdtemp(prefix="covsearch-postgres-", dir="/tmp" if who else None))
     home.chmod(0o755)
@@ -90,35 +92,12 @@ def _started(package: Path) -> str:
         process = subprocess.Popen(
             [programs / "postgres", "-D", data, *listen, *options], stdout=log, stderr=log, cwd=home, **who
         )  # type: ignore[call-overload]
-    atexit.register(_stop, process, home, os.getpid())
+    end_with_us(process, home, signal.SIGINT, 300)  # without waiting for connections
     url = f"postgresql://covsearch:{PASSWORD}@127.0.0.1:{port}/postgres"
-    _wait(url, process, home / "log")
+    if not wait_until(lambda: psycopg.connect(url, connect_timeout=2).close(), psycopg.OperationalError, process):
+        raise RuntimeError(f"PostgreSQL did not start: {(home / 'log').read_text(errors='replace')}")
     os.environ["COVSEARCH_TEST_POSTGRES"] = url  # for processes that a test starts
     return url
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    import psycopg
-
-    for _ in range(600):
-        if process.poll() is not None:
-            raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
-        try:
-            psycopg.connect(url, connect_timeout=2).close()
-        except psycopg.OperationalError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"PostgreSQL does not answer: {log.read_text(errors='replace')}")
-
-
-def _stop(process: subprocess.Popen[bytes], home: Path, owner: int) -> None:
-    if os.getpid() != owner:  # a fork of the process that started it
-        return
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)  # without waiting for connections
-        process.wait(300)
-    shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":  # a server to work with by hand
