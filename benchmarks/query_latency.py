@@ -7,9 +7,7 @@ none finds the cache as another left it. The whole command is timed over the bun
 
 Every performance has about 4 minutes of chroma: tunes of the bundled sample one after the other, in any key, as
 alignments of random numbers take less time. The vectors are random directions and the head's weights random, a third
-of them negative. Latency does not depend on that; how much of the exact answer the two-stage search finds does:
-``benchmarks.studies.two_stage`` measures it, over vectors and a head like a trained model's too, and for more numbers
-of candidates.
+of them negative. Latency does not depend on that.
 """
 
 from __future__ import annotations
@@ -35,7 +33,6 @@ from rich.table import Table
 
 import covsearch
 from benchmarks.provenance import RESULTS, provenance, write_table
-from benchmarks.studies import two_stage
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
@@ -61,8 +58,8 @@ TUNES = 200  # of the sample that tracks are made of
 MODEL = "cnn-00000000"
 CORES = (1, 2)
 WORDS = ("love", "night", "moon", "you", "river", "blue", "song", "the", "heart", "away", "tonight", "rain")
-TOP, CANDIDATES = 10, 100
-EXACT, TWO_STAGE = "the head, exact", f"the {CANDIDATES} nearest by cosine, re-ranked"
+TOP = 10
+EXACT = "the head, exact"
 BRUTE, PRODUCT = "numpy float64, (u − v)² summed", "numpy float64, matrix product"
 
 METADATA = "metadata of 11 performances alone"
@@ -208,7 +205,6 @@ def ways(searcher: Searcher) -> dict[str, Rank]:
 
     return {
         EXACT: by_searcher,
-        TWO_STAGE: lambda row: read(two_stage.rerank(flat, flat.vectors[row], TOP, CANDIDATES, exclude=row).rows, row),
         BRUTE: lambda row: read(rank_all(flat.vectors[row], flat.vectors, flat.head), row),
         PRODUCT: by_product,
         METADATA: lambda row: read(np.arange(row, row + TOP + 1) % len(pids), row),
@@ -319,7 +315,7 @@ def markdown(result: dict[str, Any]) -> str:
     sizes = f"The index has {result['index_mb']:.0f} MB, {result['chroma_mb']:.0f} MB of them chroma"
     lines += ["", f"{sizes}; it was published in {result['publish_s']:.1f} s."]
     waiting = ", ".join(f"{value:.1f}" for value in load)
-    return "\n".join([*lines, f"Processes ready to run meanwhile, before, between and after: {waiting}.", "", ""])
+    return "\n".join([*lines, f"Processes ready to run meanwhile, before, between and after: {waiting}.", ""])
 
 
 def measure(count: int, queries: int, searches: int, runs: int, seed: int, *, sample: bool = True) -> dict[str, Any]:
@@ -370,16 +366,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=15_000, help="performances [15000]")
     parser.add_argument("--queries", type=int, default=1000, help="distinct queries of the head in process [1000]")
     parser.add_argument("--searches", type=int, default=100, help="distinct default queries in process [100]")
-    parser.add_argument("--cases", type=int, default=200, help="distinct queries a case of the two-stage study [200]")
     parser.add_argument("--runs", type=int, default=15, help="runs of every whole process [15]")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     result = measure(args.count, args.queries, args.searches, args.runs, args.seed)
     show(result)
-    works = np.bincount(works_of(args.count)).tolist()
-    study = two_stage.study(two_stage.embedded_sample(), works, args.cases, args.seed)
-    payload = {"provenance": provenance("query_latency", args.seed), **result, "two_stage": study}
-    write_table(RESULTS / "query_latency.json", payload, markdown(result) + two_stage.markdown(study))
+    payload = {"provenance": provenance("query_latency", args.seed), **result}
+    write_table(RESULTS / "query_latency.json", payload, markdown(result))
 
 
 if __name__ == "__main__":
