@@ -9,11 +9,21 @@ import pytest
 from collection import write_collection
 from hypothesis import HealthCheck, settings
 
+import covsearch
+
 # the tests' tensors are small: threads inside one operation would spend their time waiting for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # a busy machine is slow, not wrong
 settings.register_profile("covsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("covsearch")
+
+
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the bundled sample is indexed by the bundled weights, with windows; for tests that only read."""
+    home = tmp_path_factory.mktemp("sample")
+    covsearch.build(home=home, windows=True)
+    return home
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from published import publish
 import covsearch
 from covsearch import workspace as places
 from covsearch.api import Index
+from covsearch.cli import main
 from covsearch.dataset.sample import sample_root
 from covsearch.doctor import diagnose
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
@@ -84,22 +85,29 @@ def test_an_empty_variable_names_no_folder(tmp_path: Path, monkeypatch: pytest.M
     assert find_workspace().home == expected != tmp_path
 
 
-def run(*arguments: bytes | str, home: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environb, **({b"COVSEARCH_HOME": home} if home is not None else {})}
-    command = [os.fsencode(part) for part in (sys.executable, "-m", "covsearch", *arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, check=False)
+def run(*arguments: str, home: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "covsearch", *arguments]
+    return subprocess.run(command, env={**os.environb, b"COVSEARCH_HOME": home}, capture_output=True, check=False)
 
 
-def test_an_empty_option_is_no_folder() -> None:
-    done = run("--home", "", "stats")
-    assert done.returncode == 2
-    assert b"Invalid value for '--home': expected a folder, got an empty text" in done.stderr
-
-
-@pytest.mark.parametrize("command", ["update", "groups read", "setlist", "extract"])
-def test_an_empty_argument_is_no_folder(command: str, tmp_path: Path) -> None:
-    done = run("--home", str(tmp_path), *command.split(), "")
-    assert (done.returncode, b"got an empty text" in done.stderr) == (2, True)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--home", "", "stats"], "Invalid value for '--home': expected a folder, got an empty text"),
+        (["update", ""], "got an empty text"),
+        (["groups", "read", ""], "got an empty text"),
+        (["setlist", ""], "got an empty text"),
+        (["extract", ""], "got an empty text"),
+    ],
+)
+def test_an_empty_text_is_no_folder(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["covsearch", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, said in capsys.readouterr().err) == (2, True)
 
 
 def test_an_empty_path_is_refused() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 # How well each tone fits C major and C minor: Temperley (1999), "What's Key for Key?", Music Perception 17, 65-100.
-# On the sample's training and validation works they give versions the same key more often than the listeners' ratings of
-# Krumhansl & Kessler (1982) do.
+# On the sample's training and validation works they give versions the same key more often than the ratings of
+# listeners in Krumhansl & Kessler (1982) do.
 MAJOR = np.array([5, 2, 3.5, 2, 4.5, 4, 2, 4.5, 2, 3.5, 1.5, 4])
 MINOR = np.array([5, 2, 3.5, 4.5, 2, 4, 2, 4.5, 3.5, 2, 1.5, 4])
 

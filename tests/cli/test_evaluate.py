@@ -39,12 +39,6 @@ def fitted(tmp_path: Path) -> list[object]:
     return ["--dataset", root, "--model", folder]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keeps the packed sample, which detection is judged on."""
-    return tmp_path_factory.mktemp("home")
-
-
 def shown(ci: list[float]) -> str:
     return f"[{ci[0]:.3f}, {ci[1]:.3f}]"
 
@@ -155,9 +149,9 @@ def test_retrieval_json_agrees_with_the_table_and_names_what_was_asked_for(
     assert "6 queries in 6 performances of 2 works" in table
 
 
-def test_detection_table_agrees_with_json(home: Path, command: Commands) -> None:
+def test_detection_table_agrees_with_json(sample_home: Path, command: Commands) -> None:
     words = ("eval-detection", "--queries", "5", "--sizes", "1,own", "--seed", "2")
-    table, values = command(home, *words), command.json(home, *words)
+    table, values = command(sample_home, *words), command.json(sample_home, *words)
     name = load_checkpoint(bundled_checkpoint()).fingerprint
     heading = f"sample, held-out works, {name}: collections drawn from 262 performances of 126 works"
     assert heading in table.out
@@ -175,7 +169,7 @@ def test_detection_table_agrees_with_json(home: Path, command: Commands) -> None
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_plot_draws_the_figures_and_without_matplotlib_stops_before_the_work(
-    name: str, home: Path, tmp_path: Path, command: Commands, request: pytest.FixtureRequest
+    name: str, sample_home: Path, tmp_path: Path, command: Commands, request: pytest.FixtureRequest
 ) -> None:
     of: dict[str, Any] = {"eval-detection": ["--queries", "5", "--sizes", "1,own"]}
     given = of.get(name) or request.getfixturevalue("fitted" if name == "calibrate" else "judged")
@@ -186,7 +180,7 @@ def test_plot_draws_the_figures_and_without_matplotlib_stops_before_the_work(
     assert refused.code == 1
     assert "pip install 'covsearch[plots]'" in refused.err
     assert not (tmp_path / "never").exists()
-    result = command(home, *words)
+    result = command(sample_home, *words)
     for figure in FIGURES[name]:
         (path,) = (tmp_path / "figures").glob(figure)
         assert path.read_bytes().startswith(b"\x89PNG")

@@ -174,12 +174,12 @@ def test_what_cannot_be_built_leaves_the_index_before(
     assert command.json(home, "query", "P_2")["settings"]["generation"] == "gen-0001"
 
 
-def test_detection_cannot_be_measured_beyond_what_there_is(command: Commands, tmp_path: Path) -> None:
+def test_detection_cannot_be_measured_beyond_what_there_is(command: Commands, sample_home: Path) -> None:
     for more, code, message in (
         (["--sizes", "5000"], 2, "5,000 performances are more than sample has"),
         (["--distractors", "/nowhere"], 3, "/nowhere: expected a folder of MIDI files"),
     ):
-        came = command(tmp_path, "eval-detection", "--queries", "5", *more)
+        came = command(sample_home, "eval-detection", "--queries", "5", *more)
         assert (came.code, came.out) == (code, "")
         assert message in came.err
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -99,20 +97,28 @@ def test_several_meanings_are_listed(
         (("query", "x"), []),
     ],
 )
-def test_ids_are_completed(home: Path, words: tuple[str, ...], offered: list[str]) -> None:
-    """As bash asks for them; --home is read from the line."""
-    line = ["covsearch", "--home", str(home), *words]
-    asked = {"_COVSEARCH_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
-    done = subprocess.run(
-        [sys.executable, "-m", "covsearch"], env={**os.environ, **asked}, capture_output=True, text=True, check=True
-    )
-    assert [answer.rpartition(",")[2] for answer in done.stdout.split()] == offered
+def test_ids_are_completed(
+    home: Path, words: tuple[str, ...], offered: list[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    complete(monkeypatch, "--home", str(home), *words)
+    assert [answer.rpartition(",")[2] for answer in capsys.readouterr().out.split()] == offered
 
 
-def test_completion_is_silent_without_an_index(tmp_path: Path) -> None:
-    line = ["covsearch", "--home", str(tmp_path), "query", "P_"]
-    asked = {"_COVSEARCH_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(line), "COMP_CWORD": "4"}
-    done = subprocess.run(
-        [sys.executable, "-m", "covsearch"], env={**os.environ, **asked}, capture_output=True, text=True, check=True
-    )
-    assert (done.stdout.strip(), done.stderr) == ("", "")
+def test_completion_is_silent_without_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    complete(monkeypatch, "--home", str(tmp_path), "query", "P_")
+    told = capsys.readouterr()
+    assert (told.out.strip(), told.err) == ("", "")
+
+
+def complete(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """As bash asks for the last word; --home is read from the line."""
+    monkeypatch.setattr(sys, "argv", ["covsearch"])
+    monkeypatch.setenv("_COVSEARCH_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(["covsearch", *words]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code

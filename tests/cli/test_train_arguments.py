@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -20,52 +21,65 @@ from covsearch.training.choices import chosen, read_choices
 from covsearch.training.loop import EpochMetrics
 from covsearch.training.told import epoch_line, epoch_titles
 
-# runs the command in a process that may not import torch
-_WITHOUT_TORCH = (
-    "import sys; sys.modules['torch'] = None\n"
-    "from covsearch.cli import main\n"
-    "sys.argv = ['covsearch', *sys.argv[1:]]\n"
-    "main()"
-)
+# runs commands in a process that may not import torch
+_WITHOUT_TORCH = """
+import contextlib, io, json, sys
+sys.modules["torch"] = None
+from covsearch.cli import main
+ended = []
+for words in json.load(sys.stdin):
+    sys.argv = ["covsearch", "train", *words]
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            main()
+        except SystemExit as e:
+            ended.append([e.code, said.getvalue()])
+print(json.dumps(ended))
+"""
+REFUSED = [
+    (
+        ["--model", "cnn", "--qubits", "4"],
+        2,
+        "qubits is a choice of hybrid and bottleneck, not of cnn",
+    ),
+    (["--set", "q_layers=3"], 2, "q_layers is a choice of hybrid, not of cnn"),
+    (["--preset", "invariant"], 2, "invariant trains on synthesised covers: name their songs with --synthesize"),
+    (["--epoch-steps", "5"], 2, "epoch_steps is a choice for synthesised covers"),
+    (["--preset", "report", "--frames", "128"], 2, "frames must be at least 256 with unmasked pooling, not 128"),
+    (["--model", "rnn"], 2, "model must be one of ['bottleneck', 'cnn', 'hybrid', 'invariant'], not 'rnn'"),
+    (["--epochs", "0"], 2, "epochs must be at least 1, not 0"),
+    (["--frame-rate", "0"], 2, "must be a positive number of frames a second, not 0.0"),
+    (["--dataset", "nowhere"], 3, "nowhere is not there; expected a Da-TACOS folder"),
+    (["--set", "loss"], 2, "expected KEY=VALUE with a key of alpha, average, "),
+    (["--set", "colour=red"], 2, "got 'colour=red'"),
+    (["--set", "epochs=many"], 2, "epochs must be a whole number, not 'many'"),
+    (["--set", "vary_time=perhaps"], 2, "vary_time must be true or false, not 'perhaps'"),
+    (["--set", "epochs=1", "--set", "epochs=2"], 2, "epochs is set twice"),
+]
 
 
-def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", _WITHOUT_TORCH, "train", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
+    """Exit code and stderr of each of :data:`REFUSED`, and last of a folder that has a model."""
+    trained = tmp_path_factory.mktemp("trained")
+    (trained / "model.safetensors").touch()
+    lines = [*(words for words, _, _ in REFUSED), ["--out", str(trained)]]
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TORCH], input=json.dumps(lines), capture_output=True, text=True, check=True
+    )
+    return [(code, said) for code, said in json.loads(done.stdout)]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        (
-            ["--model", "cnn", "--qubits", "4"],
-            2,
-            "qubits is a choice of hybrid and bottleneck, not of cnn",
-        ),
-        (["--set", "q_layers=3"], 2, "q_layers is a choice of hybrid, not of cnn"),
-        (["--preset", "invariant"], 2, "invariant trains on synthesised covers: name their songs with --synthesize"),
-        (["--epoch-steps", "5"], 2, "epoch_steps is a choice for synthesised covers"),
-        (["--preset", "report", "--frames", "128"], 2, "frames must be at least 256 with unmasked pooling, not 128"),
-        (["--model", "rnn"], 2, "model must be one of ['bottleneck', 'cnn', 'hybrid', 'invariant'], not 'rnn'"),
-        (["--epochs", "0"], 2, "epochs must be at least 1, not 0"),
-        (["--frame-rate", "0"], 2, "must be a positive number of frames a second, not 0.0"),
-        (["--dataset", "nowhere"], 3, "nowhere is not there; expected a Da-TACOS folder"),
-        (["--set", "loss"], 2, "expected KEY=VALUE with a key of alpha, average, "),
-        (["--set", "colour=red"], 2, "got 'colour=red'"),
-        (["--set", "epochs=many"], 2, "epochs must be a whole number, not 'many'"),
-        (["--set", "vary_time=perhaps"], 2, "vary_time must be true or false, not 'perhaps'"),
-        (["--set", "epochs=1", "--set", "epochs=2"], 2, "epochs is set twice"),
-    ],
-)
-def test_arguments_are_refused_before_torch_is_loaded(arguments: list[str], code: int, message: str) -> None:
-    done = without_torch(*arguments)
-    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+@pytest.mark.parametrize("number", range(len(REFUSED)), ids=[" ".join(words) for words, _, _ in REFUSED])
+def test_arguments_are_refused_before_torch_is_loaded(ended: list[tuple[int, str]], number: int) -> None:
+    (code, said), (_, expected, message) = ended[number], REFUSED[number]
+    assert (code, message in said) == (expected, True), said
 
 
-def test_a_folder_with_a_model_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").touch()
-    done = without_torch("--out", str(tmp_path))
-    assert (done.returncode, "already holds a trained model; delete it" in done.stderr) == (2, True), done.stderr
+def test_a_folder_with_a_model_is_refused_before_torch_is_loaded(ended: list[tuple[int, str]]) -> None:
+    assert len(ended) == len(REFUSED) + 1
+    code, said = ended[-1]
+    assert (code, "already holds a trained model; delete it" in said) == (2, True), said
 
 
 def test_the_names_that_need_no_torch_are_those_of_the_models() -> None:

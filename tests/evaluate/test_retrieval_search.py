@@ -32,20 +32,20 @@ from covsearch.store import in_memory
 from covsearch.workspace import Workspace
 
 
-def searched_sample(home: Path) -> Scope:
+@pytest.fixture(scope="module")
+def searched(sample_home: Path) -> Scope:
     """The whole bundled sample as the bundled model searches it, in memory."""
     checkpoint = load_checkpoint(bundled_checkpoint())
     dataset = open_dataset(sample_root(), checkpoint.config.features.names)
-    store = pack_cached(Workspace(home).cache, dataset, checkpoint.config.features)
+    store = pack_cached(Workspace(sample_home).cache, dataset, checkpoint.config.features)
     head = Head(checkpoint.alpha, checkpoint.beta)
     chroma = slow_chroma_of(store, store.pids, dataset.frame_rate)
     calibration = read_calibration(checkpoint.folder, checkpoint.fingerprint)
     return Scope(in_memory(store.pids, embed_store(checkpoint, store), head), chroma, None, calibration)
 
 
-def test_ranks_are_those_of_the_product(tmp_path: Path) -> None:
-    index = covsearch.build(home=tmp_path)
-    searched = searched_sample(tmp_path)
+def test_ranks_are_those_of_the_product(searched: Scope, sample_home: Path) -> None:
+    index = covsearch.open(sample_home)
     pids, size = searched.collection.pids, len(searched.collection.pids)
     rows = np.array([0, 21, 437, 872])
     for candidates in (None, 150):  # the default is more than there are; of 150 one hundred are aligned finely
@@ -56,8 +56,7 @@ def test_ranks_are_those_of_the_product(tmp_path: Path) -> None:
             assert ranked == [match.pid for match in matches]
 
 
-def test_all_pairs_are_weighed_like_the_best_candidates(tmp_path: Path) -> None:
-    searched = searched_sample(tmp_path)
+def test_all_pairs_are_weighed_like_the_best_candidates(searched: Scope) -> None:
     rows = np.array([3, 500])
     aligned = np.stack(
         [
