@@ -13,8 +13,11 @@ import covsearch
 
 # the tests' tensors are small: threads inside one operation would spend their time waiting for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# a busy machine is slow, not wrong
-settings.register_profile("covsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# a busy machine is slow, not wrong; `make nightly` draws as many examples as hypothesis does of itself
+EXAMPLES = 100 if os.environ.get("COVSEARCH_TEST_NIGHTLY") else 40
+settings.register_profile(
+    "covsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=EXAMPLES
+)
 settings.load_profile("covsearch")
 
 

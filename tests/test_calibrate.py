@@ -42,8 +42,17 @@ def run(folder: Path, root: Path, **options: object) -> CalibrationReport:
     return calibrate(folder, root, Workspace(root.parent / "home"), **options)  # type: ignore[arg-type]
 
 
-def test_the_fit_is_of_all_pairs_of_the_validation_works(folder: Path, root: Path) -> None:
-    report = run(folder, root)
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, CalibrationReport]:
+    """A checkpoint, its collection, and what calibrating it reported; for tests that change none."""
+    place = tmp_path_factory.mktemp("calibrated")
+    root = write_collection(place / "toy", works=12)
+    folder = write_untrained(place / "checkpoint", root, test=TEST, alpha="positive")
+    return folder, root, run(folder, root)
+
+
+def test_the_fit_is_of_all_pairs_of_the_validation_works(done: tuple[Path, Path, CalibrationReport]) -> None:
+    folder, root, report = done
     checkpoint, dataset = load_checkpoint(folder), open_dataset(root, ("hpcp",))
     works = set(read_split(folder / "split.json").validation)
     pids = [pid for pid, performance in dataset.performances.items() if performance.wid in works]
@@ -76,16 +85,17 @@ def test_test_works_have_no_part_in_it(folder: Path, root: Path) -> None:
     assert first.parts[1].to_dict() != second.parts[1].to_dict()
 
 
-def test_the_test_list_is_judged(folder: Path, root: Path) -> None:
-    validation, test = run(folder, root).parts
+def test_the_test_list_is_judged(done: tuple[Path, Path, CalibrationReport]) -> None:
+    folder, _, report = done
+    validation, test = report.parts
     with (folder / "pairs.csv").open() as f:
         assert test.pairs == sum(row["part"] == "test" for row in csv.DictReader(f)) == 20
     assert (validation.name, test.name) == ("validation", "test")
     assert len(validation.row()) == len(COLUMNS)
 
 
-def test_json_is_plain(folder: Path, root: Path) -> None:
-    report = run(folder, root)
+def test_json_is_plain(done: tuple[Path, Path, CalibrationReport]) -> None:
+    report = done[2]
     values = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert values["calibration"]["slope"] == report.calibration.slope
     assert values["calibration"]["calibrated_threshold"] == report.calibration.calibrated_threshold
@@ -177,9 +187,9 @@ def test_a_model_that_turns_the_ranking_round_is_refused(folder: Path, root: Pat
 
 
 @pytest.mark.parametrize("name", ["why.svg", "figures"])
-def test_the_diagram_is_drawn(folder: Path, root: Path, tmp_path: Path, name: str) -> None:
+def test_the_diagram_is_drawn(done: tuple[Path, Path, CalibrationReport], tmp_path: Path, name: str) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    (path,) = draw_reliability(run(folder, root), tmp_path / name)
+    (path,) = draw_reliability(done[2], tmp_path / name)
     assert path == (tmp_path / "figures" / "reliability.png" if name == "figures" else tmp_path / name)
     assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
 

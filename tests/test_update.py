@@ -42,12 +42,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def index_first(toy: Path, model: Path, folder: Path) -> Workspace:
+    """P_1 to P_12 of the toy collection, in ``first``, indexed with windows in ``home``."""
+    part(toy, folder / "first", range(1, 5))
+    build_index(folder / "first", model, Workspace(folder / "home"), frame_rate=SLOW_RATE, windows=True)
+    return Workspace(folder / "home")
+
+
+@pytest.fixture(scope="module")
+def indexed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """What every test gets a copy of."""
+    folder = tmp_path_factory.mktemp("indexed")
+    return index_first(write_collection(folder / "toy"), model, folder)
+
+
 @pytest.fixture
-def workspace(toy: Path, model: Path, tmp_path: Path) -> Workspace:
-    """P_1 to P_12 of the toy collection, indexed with windows."""
-    part(toy, tmp_path / "first", range(1, 5))
-    build_index(tmp_path / "first", model, Workspace(tmp_path / "home"), frame_rate=SLOW_RATE, windows=True)
-    return Workspace(tmp_path / "home")
+def workspace(indexed: Workspace, tmp_path: Path) -> Workspace:
+    return Workspace(Path(shutil.copytree(indexed.home, tmp_path / "home")))
 
 
 def part(root: Path, into: Path, works: range) -> Path:
@@ -159,8 +170,8 @@ def test_any_order_of_adding_and_removing_gives_what_is_left(toy: Path, workspac
         np.testing.assert_array_equal(searcher.chroma.frames, whole.chroma.take(rows).frames)
 
 
-def test_moved_files_are_the_same_where_their_content_is(toy: Path, workspace: Workspace, tmp_path: Path) -> None:
-    moved = tmp_path / "elsewhere"
+def test_moved_files_are_the_same_where_their_content_is(toy: Path, model: Path, tmp_path: Path) -> None:
+    workspace, moved = index_first(toy, model, tmp_path), tmp_path / "elsewhere"
     (tmp_path / "first").rename(moved)
     assert add_performances(workspace, [moved], frame_rate=SLOW_RATE).added == ()
     assert open_searcher(workspace).catalogue.origins(["P_1"])["P_1"].folder == str(tmp_path / "first")

@@ -14,8 +14,9 @@ import argparse
 import itertools
 import json
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,18 +24,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.provenance import RESULTS, provenance
-from benchmarks.studies.training_choices import aucs, fit, packed, training_pairs, validation_pairs
-from covsearch.config import ModelConfig, TrainConfig
-from covsearch.dataset.pairs import Pairs
+from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.pairs import NON_COVER, Pairs
+from covsearch.dataset.sample import sample_root, sample_split
 from covsearch.evaluate.baselines import BASELINES, MEAN_CHROMA
 from covsearch.evaluate.ranks import rank_covers
+from covsearch.features.pack import pack_cached
 from covsearch.features.store import FrameStore
 from covsearch.models import BRANCHES, Siamese
 from covsearch.training.batches import training_batches
-from covsearch.training.loop import pair_scores
+from covsearch.training.loop import TrainReport, pair_scores, train
 from covsearch.training.presets import configure
+from covsearch.training.run import pairs_by_part
+from covsearch.workspace import find_workspace
 
 CNN = {"frames": 256}
 INVARIANT = {"rate": 2.69, "frames": 192}  # unmasked pooling pads every track to so many, and the median has 112
@@ -91,6 +97,41 @@ def judge(row: Row, seed: int, epochs: int) -> dict[str, Any]:
         "frames": frames * len(report.history),
         "seconds": round(seconds, 1),
     }
+
+
+def fit(store: FrameStore, config: ModelConfig, training: TrainConfig) -> TrainReport:
+    """Train on the sample and keep nothing but the model."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train(store, training_pairs(store, training), config, training, Path(folder))
+
+
+def training_pairs(store: FrameStore, training: TrainConfig) -> Mapping[str, Pairs]:
+    """The pairs of each part of the sample."""
+    return pairs_by_part(open_dataset(sample_root(), store.config.names), store, training)[1]
+
+
+def packed(features: FeatureConfig) -> FrameStore:
+    """The sample's frames."""
+    dataset = open_dataset(sample_root(), features.names)
+    return pack_cached(find_workspace().cache, dataset, features)
+
+
+def validation_pairs(store: FrameStore) -> tuple[Pairs, dict[str, np.ndarray[Any, np.dtype[np.bool_]]]]:
+    """All pairs of performances of validation works, and which are within one kind of music."""
+    chosen = set(sample_split().validation)
+    rows = np.array([i for i, wid in enumerate(store.wids) if wid in chosen], dtype=np.int64)
+    a, b = (rows[side] for side in np.triu_indices(len(rows), 1))
+    works = np.unique(store.wids, return_inverse=True)[1]
+    titles = open_dataset(sample_root()).performances
+    chorale = np.array(["BWV" in titles[pid].title for pid in store.pids])
+    kinds = {"chorales": chorale[a] & chorale[b], "tunes": ~chorale[a] & ~chorale[b]}
+    return Pairs(a, b, np.where(works[a] == works[b], 1 - NON_COVER, NON_COVER)), kinds
+
+
+def aucs(scores: Any, pairs: Pairs, kinds: dict[str, Any]) -> dict[str, float]:
+    """AUC over all pairs and within each kind, rounded."""
+    everything = {"all": np.ones(len(pairs), dtype=bool), **kinds}
+    return {name: round(float(roc_auc_score(pairs.label[m], scores[m])), 3) for name, m in everything.items()}
 
 
 def heard(store: FrameStore, config: ModelConfig, training: TrainConfig) -> tuple[int, int]:

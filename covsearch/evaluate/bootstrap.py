@@ -55,9 +55,9 @@ class BootstrapAuc:
         """Percentile interval of one system's AUC."""
         return percentile_interval(self.auc[name], level)
 
-    def difference(self, name: str, other: str, level: float = LEVEL) -> Interval:
+    def difference(self, name: str, other: str) -> Interval:
         """Percentile interval of AUC(`name`) - AUC(`other`), paired: both on the same works drawn."""
-        return percentile_interval(self.auc[name] - self.auc[other], level)
+        return percentile_interval(self.auc[name] - self.auc[other])
 
 
 def drawn_how(replicates: int, seed: int) -> dict[str, Any]:

@@ -108,17 +108,13 @@ class Detection:
         }
 
 
-def judge_detection(
-    present: Answers, absent: Answers, *, alarms: Sequence[float] = ALARMS, replicates: int = REPLICATES, seed: int = 0
-) -> Detection:
+def judge_detection(present: Answers, absent: Answers, *, replicates: int = REPLICATES, seed: int = 0) -> Detection:
     """Judge searches for the same queries with their covers in the collection and without.
 
     Parameters
     ----------
     present, absent : Answers
         With the covers and without. Both of the same works; nothing is right in `absent`.
-    alarms : sequence of float
-        Shares of false alarms at which detection is told too.
     replicates, seed : int
         Of the bootstrap over works.
 
@@ -135,7 +131,7 @@ def judge_detection(
         queries=len(present.work),
         detected=share_of(present.called & present.right, present.work, replicates=replicates, seed=seed),
         false_alarms=share_of(absent.called, absent.work, replicates=replicates, seed=seed),
-        detected_at={share: detected_at(present, absent, share) for share in alarms},
+        detected_at={share: detected_at(present, absent, share) for share in ALARMS},
         diagram=told_and_so([present, absent]),
     )
 

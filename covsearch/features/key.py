@@ -12,17 +12,12 @@ MAJOR = np.array([5, 2, 3.5, 2, 4.5, 4, 2, 4.5, 2, 3.5, 1.5, 4])
 MINOR = np.array([5, 2, 3.5, 4.5, 2, 4, 2, 4.5, 3.5, 2, 1.5, 4])
 
 
-def key_profiles(major: NDArray[np.float64], minor: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Profiles of all keys from those of C major and C minor, (24, 12): row k and row 12 + k are the major key k
-    and the minor key that shares its tones, three semitones below.
-    """
-    return np.stack([np.roll(major, k) for k in range(12)] + [np.roll(minor, k - 3) for k in range(12)])
+PROFILES = np.stack([np.roll(MAJOR, k) for k in range(12)] + [np.roll(MINOR, k - 3) for k in range(12)])
+"""Of all keys, (24, 12): row k and row 12 + k are the major key k and the minor key three semitones below it, which
+shares its tones."""
 
 
-PROFILES = key_profiles(MAJOR, MINOR)
-
-
-def major_tonic(chroma: NDArray[np.float32], profiles: NDArray[np.float64] = PROFILES) -> int:
+def major_tonic(chroma: NDArray[np.float32]) -> int:
     """The tonic of the major key (or of the relative major of the minor key) that fits a performance best.
 
     Correlates the mean frame with the profiles of all 24 keys (Krumhansl 1990). The tonic moves with the music:
@@ -32,8 +27,6 @@ def major_tonic(chroma: NDArray[np.float32], profiles: NDArray[np.float64] = PRO
     ----------
     chroma : NDArray[float32], shape (T, 12)
         Bin 0 is C.
-    profiles : NDArray[float64], shape (24, 12)
-        As :func:`key_profiles` makes them.
 
     Returns
     -------
@@ -44,7 +37,7 @@ def major_tonic(chroma: NDArray[np.float32], profiles: NDArray[np.float64] = PRO
     centred = mean - mean.mean()
     if not centred.any():
         return 0
-    profiles = profiles - profiles.mean(axis=1, keepdims=True)
+    profiles = PROFILES - PROFILES.mean(axis=1, keepdims=True)
     fit = profiles @ centred / np.linalg.norm(profiles, axis=1)  # (24,) correlations times one positive number
     return int(fit.argmax()) % 12
 

@@ -54,11 +54,11 @@ def heard(chroma: NDArray[np.float32], config: AlignerConfig, coarser: int = 1) 
     return HeardTrack(score_kernel.whole_units(learned_kernel.centred(units), length), score_kernel.pitch_sums(units))
 
 
-def keys(first: HeardTrack, second: HeardTrack, close: float = CLOSE) -> list[int]:
+def keys(first: HeardTrack, second: HeardTrack) -> list[int]:
     """How many semitones higher the second may sound: the key that fits best, and the next if it is close."""
     fits = score_kernel.key_fits(first.sums, second.sums)
     best, other = np.argsort(-fits, kind="stable")[:2].tolist()
-    return [best, other] if fits[best] - fits[other] <= close * (fits[best] - fits.mean()) else [best]
+    return [best, other] if fits[best] - fits[other] <= CLOSE * (fits[best] - fits.mean()) else [best]
 
 
 def matrix(first: HeardTrack, second: HeardTrack, key: int, config: AlignerConfig) -> NDArray[np.float32]:

@@ -48,9 +48,7 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def read_archive(
-    archive: Archive, workers: int = 2, progress: Progress = silent
-) -> tuple[list[SongReading], list[tuple[str, str]]]:
+def read_archive(archive: Archive, progress: Progress = silent) -> tuple[list[SongReading], list[tuple[str, str]]]:
     """Every song of a source of MusicXML scores, ABC tunes or chord charts.
 
     Returns
@@ -67,7 +65,7 @@ def read_archive(
     read: list[SongReading] = []
     refused: list[tuple[str, str]] = []
     if names:
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(2) as pool:
             for first in range(0, len(names), _AT_ONCE):
                 some = [(name, data) for name in names[first : first + _AT_ONCE] for data in _bytes(archive, name)]
                 refused += [(name, data) for name, data in some if isinstance(data, str)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -67,8 +67,3 @@ def checked_song(song: Song) -> Song:
     if len(song.notes) < FEWEST_NOTES:
         raise RefusedError(f"has {len(song.notes)} notes; at least {FEWEST_NOTES} are needed")
     return song
-
-
-def renamed(reading: SongReading, name: str) -> SongReading:
-    """The same with another name of its song."""
-    return replace(reading, song=replace(reading.song, name=name))

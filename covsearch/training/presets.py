@@ -13,7 +13,7 @@ from covsearch.errors import UsageError
 PRESETS: dict[str, dict[str, Any]] = {
     # the report, Tables 1, 3 and 4: zeros are pooled like music, 20 epochs of Adam 5e-4, nothing else
     "report": {"pooling": "unmasked"},
-    # found on the sample's validation works: see benchmarks/results/training_choices.md
+    # found on the sample's validation works
     "default": {
         "frames": 128,
         "key": "normalised",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cli.conftest import Commands
@@ -169,10 +168,13 @@ def test_detection_table_agrees_with_json(sample_home: Path, command: Commands) 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_plot_draws_the_figures_and_without_matplotlib_stops_before_the_work(
-    name: str, sample_home: Path, tmp_path: Path, command: Commands, request: pytest.FixtureRequest
+    name: str, tmp_path: Path, command: Commands, request: pytest.FixtureRequest
 ) -> None:
-    of: dict[str, Any] = {"eval-detection": ["--queries", "5", "--sizes", "1,own"]}
-    given = of.get(name) or request.getfixturevalue("fitted" if name == "calibrate" else "judged")
+    given: list[object] = request.getfixturevalue("fitted" if name == "calibrate" else "judged")
+    if name == "eval-detection":
+        calibrated = tmp_path / "checkpoint"
+        write_calibration(calibrated, made_up_calibration(model=load_checkpoint(calibrated).fingerprint))
+        given = [*given, "--queries", "5", "--sizes", "1,own"]
     words = (name, *given, "--plot", tmp_path / "figures")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "matplotlib.figure", None)
@@ -180,7 +182,7 @@ def test_plot_draws_the_figures_and_without_matplotlib_stops_before_the_work(
     assert refused.code == 1
     assert "pip install 'covsearch[plots]'" in refused.err
     assert not (tmp_path / "never").exists()
-    result = command(sample_home, *words)
+    result = command(tmp_path / "home", *words)
     for figure in FIGURES[name]:
         (path,) = (tmp_path / "figures").glob(figure)
         assert path.read_bytes().startswith(b"\x89PNG")

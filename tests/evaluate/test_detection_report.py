@@ -34,8 +34,8 @@ from covsearch.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("home"))
+def home(sample_home: Path) -> Workspace:
+    return Workspace(sample_home)
 
 
 def test_the_samples_test_works_at_two_sizes(home: Workspace) -> None:

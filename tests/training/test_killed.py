@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner
 from collection import write_collection
+
+from covsearch.cli import cli
 
 # kill -9 in the third epoch, between its state and its line of metrics, whatever the clock says
 _KILLED = """
@@ -29,20 +32,16 @@ main()
 """
 
 
-def train(root: Path, home: Path, out: Path, killed: bool = False) -> subprocess.Popen[bytes]:
-    options = ["--preset", "report", "--frames", "256", "--epochs", "6", "--seed", "2", "--no-plot"]
-    run = ["-c", _KILLED] if killed else ["-m", "covsearch"]
-    command = [sys.executable, *run, "--home", str(home), "train", "--dataset", str(root), *options]
-    return subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def test_weights_after_kill_9_are_those_of_an_unbroken_training(tmp_path: Path) -> None:
     root = write_collection(tmp_path / "toy", works=15, frames=120)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert train(root, tmp_path, whole).wait() == 0
-    assert train(root, tmp_path, broken, killed=True).wait() == -signal.SIGKILL
+    options = ["--preset", "report", "--frames", "256", "--epochs", "4", "--seed", "2", "--no-plot"]
+    words = ["--home", str(tmp_path), "train", "--dataset", str(root), *options, "--out"]
+    assert CliRunner().invoke(cli, [*words, str(whole)]).exit_code == 0
+    killed = subprocess.run([sys.executable, "-c", _KILLED, *words, str(broken)], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert len((broken / "metrics.jsonl").read_text().splitlines()) == 2
     assert not (broken / "model.safetensors").exists()
-    assert train(root, tmp_path, broken).wait() == 0
+    assert CliRunner().invoke(cli, [*words, str(broken)]).exit_code == 0
     assert (broken / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     assert not (broken / "state.safetensors").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from covsearch.models import Siamese, bundled_checkpoint, load_checkpoint, save_
 from covsearch.training import loop
 from covsearch.training.batches import training_batches
 from covsearch.training.card import summary
-from covsearch.training.loop import pair_scores, train
+from covsearch.training.loop import TrainReport, pair_scores, train
 from covsearch.training.presets import PRESETS, configure
 from covsearch.training.run import run_training
 from covsearch.training.source import TrainingSource
@@ -37,10 +38,25 @@ def weights(model: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in model.state_dict().items()}
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where :func:`whole` was trained."""
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def whole(store: FrameStore, pairs: dict[str, Pairs], ran: Path) -> TrainReport:
+    """Four epochs."""
+    return train(store, pairs, MODEL, QUICK, ran)
+
+
 def test_killed_training_ends_with_the_weights_of_an_unbroken_one(
-    store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: TrainReport,
+    store: FrameStore,
+    pairs: dict[str, Pairs],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = train(store, pairs, MODEL, QUICK, tmp_path / "whole")
     real, calls = loop.save_state, []
 
     def dies_in_epoch_3(*args: object) -> None:
@@ -78,11 +94,10 @@ def test_it_learns_a_collection_that_can_be_learned(store: FrameStore, pairs: di
     assert report.history[-1].train_accuracy > 0.85
 
 
-def test_best_validation_accuracy_is_kept(store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path) -> None:
-    report = train(store, pairs, MODEL, QUICK, tmp_path / "run")
-    best = max(report.history, key=lambda e: (e.validation_accuracy, -e.validation_loss))
-    assert report.best_epoch == best.epoch
-    scores = pair_scores(report.model, store, pairs["validation"])
+def test_best_validation_accuracy_is_kept(whole: TrainReport, store: FrameStore, pairs: dict[str, Pairs]) -> None:
+    best = max(whole.history, key=lambda e: (e.validation_accuracy, -e.validation_loss))
+    assert whole.best_epoch == best.epoch
+    scores = pair_scores(whole.model, store, pairs["validation"])
     p = 1 / (1 + np.exp(-scores.astype(np.float64)))
     slow = np.mean([(q < 0.5) == (y == 0) for q, y in zip(p, pairs["validation"].label, strict=True)])
     assert best.validation_accuracy == pytest.approx(slow)
@@ -120,9 +135,9 @@ def test_scores_of_pairs_are_the_heads(store: FrameStore, pairs: dict[str, Pairs
 
 
 def test_another_configuration_does_not_go_on_with_a_state(
-    store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path
+    whole: TrainReport, ran: Path, store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path
 ) -> None:
-    train(store, pairs, MODEL, QUICK, tmp_path / "run")
+    shutil.copytree(ran, tmp_path / "run")
     with pytest.raises(UsageError, match="holds a training with other choices"):
         train(store, pairs, MODEL, TrainConfig(**{**vars(QUICK), "epochs": 5}), tmp_path / "run")
     (tmp_path / "run" / "state.safetensors").write_bytes(b"rubbish")

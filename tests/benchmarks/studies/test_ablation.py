@@ -11,7 +11,7 @@ import pytest
 from collection import write_collection
 from sklearn.metrics import average_precision_score
 
-from benchmarks.studies import ablation, training_choices
+from benchmarks.studies import ablation
 from covsearch.config import TrainConfig
 from covsearch.dataset.pairs import Pairs
 from covsearch.models import BRANCHES
@@ -22,7 +22,7 @@ PLAIN = {"map": 0.3, "auc": {"all": 0.8, "chorales": 0.7, "tunes": 0.6}, "tracks
 @pytest.fixture
 def toy_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_collection(tmp_path / "toy", works=40, versions=3, frames=60)
-    monkeypatch.setattr(training_choices, "sample_root", lambda: root)
+    monkeypatch.setattr(ablation, "sample_root", lambda: root)
     monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path / "home"))
     ablation.reference.cache_clear()
 
