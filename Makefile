@@ -1,11 +1,11 @@
 # make demo   a virtual environment, an index of the bundled sample, a query, and the name of a page
 # make test   lint, types, import rules and tests, as CI runs them
-# make nightly  the same, with the tests that take minutes
+# make nightly  the same, with the tests that take minutes, and more random examples
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test nightly lint docs clean
+.PHONY: demo test nightly lint pytest docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/covsearch build-index
@@ -13,7 +13,9 @@ demo: $(VENV)/.installed
 	@echo
 	@echo "The same as a page: $(BIN)/covsearch serve --open"
 
-test: $(VENV)/.installed-dev lint
+test: lint pytest
+
+pytest: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
 nightly: $(VENV)/.installed-dev lint

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from collection import write_collection
+from commands import Commands, Ran
 from hypothesis import HealthCheck, settings
 
 import covsearch
+from covsearch.cli import main
 
 # the tests' tensors are small: threads inside one operation would spend their time waiting for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,6 +22,17 @@ settings.register_profile(
     "covsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=EXAMPLES
 )
 settings.load_profile("covsearch")
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Commands:
+    def ran(argv: list[str]) -> Ran:
+        monkeypatch.setattr(sys, "argv", argv)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ran(ended.value.code, *capsys.readouterr())
+
+    return Commands(ran)
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from commands import Commands
 from features.audio.sounds import write
 
 import covsearch
@@ -267,33 +266,22 @@ def test_a_home_folder_is_known_by_its_tilde(
     assert [song.performance.pid for song in index.setlist("~/one.mp3").songs] == ["one.mp3"]
 
 
-def run(capsys: Any, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    from covsearch.cli import main
-
-    monkeypatch.setattr("sys.argv", ["covsearch", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    printed = capsys.readouterr()
-    assert ended.value.code == 0, printed.err
-    return str(printed.out)
-
-
-def test_the_commands(copied: tuple[Path, covsearch.Index], capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands(copied: tuple[Path, covsearch.Index], command: Commands) -> None:
     music, index = copied
-    home = ("--home", str(index.workspace.home))
-    built = run(capsys, monkeypatch, *home, "build-index", str(music))
+    home = index.workspace
+    built = command.out(home, "build-index", str(music))
     assert built.startswith("Indexed 3 performances of 1 work in ")
-    asked = run(capsys, monkeypatch, *home, "query", str(music / "one.mp3"), "--top", "1")
+    asked = command.out(home, "query", str(music / "one.mp3"), "--top", "1")
     assert asked.splitlines()[:2] == ["one.mp3 · read at 21.53 frames/s", "The same recording found: one.mp3."]
     (music / "Album" / "two.flac").unlink()
-    updated = run(capsys, monkeypatch, *home, "update", str(music))
+    updated = command.out(home, "update", str(music))
     assert updated.startswith("Added 0, removed 1, read again 0, with other tags 0, unchanged 2, in ")
     assert "removed: Album/two.flac" in updated
-    told = json.loads(run(capsys, monkeypatch, *home, "update", str(music), "--json"))
+    told = command.json(home, "update", music)
     assert (told["unchanged"], told["removed"]) == (2, [])
-    compared = run(capsys, monkeypatch, *home, "compare", str(music / "one.mp3"), "Album/two again.wav")
+    compared = command.out(home, "compare", str(music / "one.mp3"), "Album/two again.wav")
     assert "non-cover" in compared
-    extracted = run(capsys, monkeypatch, "extract", str(music), "--out", str(music.parent / "out"))
+    extracted = command.out(home, "extract", str(music), "--out", str(music.parent / "out"))
     assert extracted.startswith("Wrote features of 2 files to ")
 
 

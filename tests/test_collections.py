@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
+from commands import Commands
 from published import make_chroma, make_performances, publish_made, random_head, unit_vectors
 
 from covsearch import compare
@@ -37,16 +37,21 @@ def other(tmp_path: Path) -> Path:
     return write_collection(tmp_path / "other", works=2, versions=2, subset="other", frames=300)
 
 
-@pytest.fixture
-def plain(tmp_path: Path) -> Workspace:
-    """P_1 to P_6 of W_1, W_2 and W_3, with windows."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """P_1 to P_6 of W_1, W_2 and W_3 in ``toy``, indexed by ``model`` with windows in ``home``; nobody changes them."""
+    folder = tmp_path_factory.mktemp("built")
     config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
     torch.manual_seed(0)
-    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
-    root = write_collection(tmp_path / "toy", works=3, versions=2)
-    workspace = Workspace(tmp_path / "home")
-    build_index(root, tmp_path / "model", workspace, frame_rate=SLOW_RATE, windows=True)
-    return workspace
+    save_checkpoint(folder / "model", Siamese(config).eval(), config)
+    root = write_collection(folder / "toy", works=3, versions=2)
+    build_index(root, folder / "model", Workspace(folder / "home"), frame_rate=SLOW_RATE, windows=True)
+    return folder
+
+
+@pytest.fixture
+def plain(built: Path, tmp_path: Path) -> Workspace:
+    return Workspace(Path(shutil.copytree(built / "home", tmp_path / "home")))
 
 
 @pytest.fixture
@@ -59,21 +64,21 @@ def answers(searcher: Searcher) -> dict[str, object]:
     return {pid: searcher.query(pid, 99, rerank="windows").matches for pid in searcher.collection.pids}
 
 
-def test_a_collection_of_another_name_may_have_the_same_ids(plain: Workspace, other: Path) -> None:
+def test_a_collection_of_another_name_may_have_the_same_ids(plain: Workspace, built: Path, other: Path) -> None:
     report = add_performances(plain, [other], frame_rate=SLOW_RATE)
     assert (report.added, report.already_there, report.performances, report.works) == (OTHERS, (), 10, 5)
-    again = add_performances(plain, [other, plain.home.parent / "toy"], frame_rate=SLOW_RATE)
+    again = add_performances(plain, [other, built / "toy"], frame_rate=SLOW_RATE)
     assert (again.added, again.generation) == ((), "gen-0002")
     assert again.already_there == ("P_5", "P_6", *OTHERS, "toy:P_1", "toy:P_2", "toy:P_3", "toy:P_4")
     verified = verify_workspace(plain).current
     assert (verified.name, verified.problems) == ("gen-0002", ())
 
 
-def test_each_keeps_its_own_vector(plain: Workspace, other: Path, tmp_path: Path) -> None:
+def test_each_keeps_its_own_vector(plain: Workspace, built: Path, other: Path, tmp_path: Path) -> None:
     before = open_searcher(plain).collection
     add_performances(plain, [other], frame_rate=SLOW_RATE)
     alone = Workspace(tmp_path / "alone")
-    build_index(other, tmp_path / "model", alone, frame_rate=SLOW_RATE, windows=True)
+    build_index(other, built / "model", alone, frame_rate=SLOW_RATE, windows=True)
     theirs, both = open_searcher(alone).collection, open_searcher(plain).collection
     assert both.pids == ("P_5", "P_6", *OTHERS, "toy:P_1", "toy:P_2", "toy:P_3", "toy:P_4")
     for n in range(1, 5):
@@ -114,10 +119,12 @@ def test_works_of_two_collections_are_two_works(workspace: Workspace) -> None:
     assert versions == dict.fromkeys(searcher.collection.pids, 2)
 
 
-def test_where_each_came_from_and_what_it_sounds_like_stay_apart(workspace: Workspace, tmp_path: Path) -> None:
+def test_where_each_came_from_and_what_it_sounds_like_stay_apart(
+    workspace: Workspace, built: Path, tmp_path: Path
+) -> None:
     origins = open_searcher(workspace).catalogue.origins(["toy:P_1", "other:P_1", "P_5"])
     folders = {name: origin.folder for name, origin in origins.items()}
-    toy, other = str(tmp_path / "toy"), str(tmp_path / "other")
+    toy, other = str(built / "toy"), str(tmp_path / "other")
     assert folders == {"toy:P_1": toy, "other:P_1": other, "P_5": toy}
     found = compare.compare(workspace, "other:P_1", "toy:P_1")
     assert (found.a.pid, found.b.pid, found.listed) == ("other:P_1", "toy:P_1", False)
@@ -182,7 +189,9 @@ def test_the_commands_take_full_names_and_end_with_their_codes(workspace: Worksp
     assert run("query", "P_1").output.splitlines()[0].startswith("P_1 (other:W_1)")
 
 
-def test_failures_are_one_line_and_have_their_exit_codes(workspace: Workspace, tmp_path: Path) -> None:
+def test_failures_are_one_line_and_have_their_exit_codes(
+    workspace: Workspace, tmp_path: Path, command: Commands
+) -> None:
     changed = write_feature(tmp_path / "changed", "other", "hpcp", "W_1", "P_2", melody(99))
     unclear = "2 collections have a performance P_1: say other:P_1 or toy:P_1"
     cases = [
@@ -193,11 +202,10 @@ def test_failures_are_one_line_and_have_their_exit_codes(workspace: Workspace, t
         (1, "to replace it, `covsearch remove other:P_2` first", ["add", str(changed), "--frame-rate", str(SLOW_RATE)]),
     ]
     for code, message, arguments in cases:
-        command = [sys.executable, "-m", "covsearch", "--home", str(workspace.home), *arguments]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (answer.returncode, answer.stdout) == (code, ""), answer.stderr
-        assert message in answer.stderr
-        assert answer.stderr.count("\n") == 1
+        came = command(workspace, *arguments)
+        assert (came.code, came.out) == (code, ""), came.err
+        assert message in came.err
+        assert came.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["a:b", "x\n"])

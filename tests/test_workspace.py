@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Commands
 from published import publish
 
 import covsearch
 from covsearch import workspace as places
 from covsearch.api import Index
-from covsearch.cli import main
 from covsearch.dataset.sample import sample_root
 from covsearch.doctor import diagnose
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
@@ -94,20 +94,12 @@ def run(*arguments: str, home: bytes) -> subprocess.CompletedProcess[bytes]:
     ("words", "said"),
     [
         (["--home", "", "stats"], "Invalid value for '--home': expected a folder, got an empty text"),
-        (["update", ""], "got an empty text"),
-        (["groups", "read", ""], "got an empty text"),
-        (["setlist", ""], "got an empty text"),
-        (["extract", ""], "got an empty text"),
+        *(([*words.split(), ""], "got an empty text") for words in ("update", "groups read", "setlist", "extract")),
     ],
 )
-def test_an_empty_text_is_no_folder(
-    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COVSEARCH_HOME", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["covsearch", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert (ended.value.code, said in capsys.readouterr().err) == (2, True)
+def test_an_empty_text_is_no_folder(words: list[str], said: str, tmp_path: Path, command: Commands) -> None:
+    came = command(tmp_path, *words)  # a second --home counts
+    assert (came.code, said in came.err) == (2, True)
 
 
 def test_an_empty_path_is_refused() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands
 from collection import melody, write_collection, write_feature
+from commands import Commands
 from published import publish, publish_dataset
 
 from covsearch import compare as comparing

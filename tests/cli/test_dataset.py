@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands
+from commands import Commands
 
 from tests.hostile.trees import BROKEN_TREES, feature_file, write_tree
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands
 from collection import write_collection
+from commands import Commands
 from published import made_up_calibration
 from untrained import write_untrained
 

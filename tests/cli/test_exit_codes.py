@@ -6,14 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands
 from collection import FRAME_RATE, melody, write_feature
-from published import made_up_calibration, publish
+from commands import Commands
+from published import publish
 from untrained import write_untrained
 
-from covsearch.index.calibration import write_calibration
 from covsearch.indexing import build_index
-from covsearch.models import load_checkpoint
 from covsearch.workspace import Workspace
 
 ON_AN_INDEX = [
@@ -176,14 +174,11 @@ def test_what_cannot_be_built_leaves_the_index_before(
 
 
 def test_detection_cannot_be_measured_beyond_what_there_is(command: Commands, songs: Path, tmp_path: Path) -> None:
-    folder = write_untrained(tmp_path / "checkpoint", songs, test=("W_1", "W_4"))
-    write_calibration(folder, made_up_calibration(model=load_checkpoint(folder).fingerprint))
-    words = ("eval-detection", "--dataset", songs, "--model", folder, "--queries", "5")
     for more, code, message in (
         (["--sizes", "5000"], 2, "5,000 performances are more than toy has"),
         (["--distractors", "/nowhere"], 3, "/nowhere: expected a folder of MIDI files"),
     ):
-        came = command(tmp_path, *words, *more)
+        came = command(tmp_path, "eval-detection", "--dataset", songs, "--queries", "5", *more)
         assert (came.code, came.out) == (code, "")
         assert message in came.err
 

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands, process
+from cli.conftest import process
+from commands import Commands
 
 from covsearch import __version__
 from covsearch.cli import COMMANDS

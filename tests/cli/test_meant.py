@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from commands import Commands
 from published import publish
 
 from covsearch.cli import cli, main
@@ -77,15 +78,10 @@ def test_compare_understands_the_same(home: Path) -> None:
         ("~", "Error: no performance '~' in the index, and a folder is no file to ask with"),
     ],
 )
-def test_several_meanings_are_listed(
-    home: Path, asked: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["covsearch", "--home", str(home), "query", asked])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    err = capsys.readouterr().err
-    artists = [line.rpartition("Singer ")[2] for line in err.splitlines() if "Singer" in line]
-    assert (ended.value.code, err.startswith(message.format(*artists))) == (3, True), err
+def test_several_meanings_are_listed(home: Path, asked: str, message: str, command: Commands) -> None:
+    came = command(home, "query", asked)
+    artists = [line.rpartition("Singer ")[2] for line in came.err.splitlines() if "Singer" in line]
+    assert (came.code, came.err.startswith(message.format(*artists))) == (3, True), came.err
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from published import publish
+from commands import Commands
 
-from covsearch.cli import cli, main
+from covsearch.cli import cli
 from covsearch.workspace import Workspace
 
 HUGE = str(10**20)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    publish(Workspace(home))
-    return home
 
 
 @pytest.mark.parametrize(
@@ -42,23 +34,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_what_is_refused(
-    home: Path,
+    plain: Workspace,
     arguments: list[str],
     message: str,
+    command: Commands,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.h5").touch()
-    monkeypatch.setattr(sys, "argv", ["covsearch", "--home", str(home), *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert (ended.value.code, message in capsys.readouterr().err) == (2, True)
+    came = command(plain, *arguments)
+    assert (came.code, message in came.err) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("name", "said"),
     [
         ("find", "1 to 1,000,000"),
         ("query", "1 to 1,000,000"),
@@ -67,5 +57,5 @@ def test_what_is_refused(
         ("eval-detection", "0<=x<=4294967295"),
     ],
 )
-def test_help_says_the_range(command: str, said: str) -> None:
-    assert said in CliRunner().invoke(cli, [command, "--help"], terminal_width=200).stdout
+def test_help_says_the_range(name: str, said: str) -> None:
+    assert said in CliRunner().invoke(cli, [name, "--help"], terminal_width=200).stdout

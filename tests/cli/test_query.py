@@ -8,8 +8,9 @@ import os
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands, process
+from cli.conftest import process
 from collection import write_collection
+from commands import Commands
 from published import made_up_calibration, publish
 
 from covsearch.dataset.datacos import open_dataset

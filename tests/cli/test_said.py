@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import Commands
+from commands import Commands
 from published import publish
 
 from covsearch import __version__, api

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from cli.conftest import Commands
+from commands import Commands
 
 EXPECTED = Path(__file__).parent / "expected" / "score.txt"
 SIZES = [2] * 8 + [4] * 5 + [1] * 6

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands
 from collection import write_collection
+from commands import Commands
 
 from covsearch.dataset.splits import read_split
 from covsearch.errors import ArtefactError

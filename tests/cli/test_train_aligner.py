@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import Commands
 from songs import make_song
 
-from covsearch import cli as command_line
 from covsearch.aligner_config import AlignerConfig, AlignerTraining
-from covsearch.cli import cli
 from covsearch.config import from_toml
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.ranking.learned import load_aligner
@@ -22,27 +19,6 @@ from covsearch.synthesis import CoverMaker
 from covsearch.synthesis.sources import SongCollection
 from covsearch.training import aligner as training_module
 from covsearch.training.aligner_pairs import covers_pool
-
-
-def answer(home: Path, *options: str) -> str:
-    result = CliRunner().invoke(cli, ["--home", str(home), "train", "--aligner", *options], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-@pytest.fixture
-def failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[object, str]]:
-    """The exit code and what is said on stderr."""
-
-    def call(*options: str) -> tuple[object, str]:
-        monkeypatch.setattr("sys.argv", ["covsearch", "--home", str(tmp_path), "train", *options])
-        with pytest.raises(SystemExit) as stopped:
-            command_line.main()
-        return stopped.value.code, capsys.readouterr().err
-
-    return call
 
 
 @pytest.fixture
@@ -65,12 +41,10 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_trains_writes_and_answers_in_json(
-    tmp_path: Path, fitted: list[Path], failure: Callable[..., tuple[object, str]]
-) -> None:
+def test_trains_writes_and_answers_in_json(tmp_path: Path, fitted: list[Path], command: Commands) -> None:
     out = tmp_path / "mine"
     options = ["--synthesize", "songs", "--steps", "4", "--epoch-steps", "3", "--seed", "5", "--out", str(out)]
-    told = json.loads(answer(tmp_path, *options, "--json"))
+    told = command.json(tmp_path, "train", "--aligner", *options)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert (told["aligner"], told["steps"], told["map_tiny"]) == (str(out), 4, rows[1]["map_tiny"])
     assert fitted == [out]
@@ -78,9 +52,9 @@ def test_trains_writes_and_answers_in_json(
     trained = from_toml((out / "config.toml").read_text(), train=AlignerTraining)["train"]
     assert trained == AlignerTraining("songs", steps=4, epoch_steps=3, seed=5)
     assert not (out / "state.safetensors").exists()
-    code, said = failure("--aligner", *options)
-    assert code == 2
-    assert "already holds a trained aligner" in said
+    refused = command(tmp_path, "train", "--aligner", *options)
+    assert refused.code == 2
+    assert "already holds a trained aligner" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -96,9 +70,9 @@ def test_trains_writes_and_answers_in_json(
     ],
 )
 def test_failures_are_one_line_and_an_exit_code(
-    failure: Callable[..., tuple[object, str]], options: list[str], code: int, said: str
+    tmp_path: Path, command: Commands, options: list[str], code: int, said: str
 ) -> None:
-    found, error = failure(*options)
-    assert found == code
-    assert said in error
-    assert len(error.splitlines()) == 1
+    came = command(tmp_path, "train", *options)
+    assert came.code == code
+    assert said in came.err
+    assert len(came.err.splitlines()) == 1

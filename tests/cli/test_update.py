@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands
 from collection import melody, write_collection, write_feature
+from commands import Commands
 
 from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.indexing import build_index

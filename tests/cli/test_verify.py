@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands
+from commands import Commands
 from published import publish
 
 from covsearch.index.generation import stored_paths

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import unicodedata
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from commands import Commands
 from published import publish
 
-from covsearch.cli import cli, main
+from covsearch.cli import cli
 from covsearch.workspace import Workspace
 
 TITLES = (
@@ -80,14 +80,10 @@ def test_a_title_is_found(home: Path, words: str, title: str | None, form: str) 
     assert [hit["title"] for hit in hits] == ([] if title is None else [title])
 
 
-def test_a_misspelt_option_is_no_word(
-    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["covsearch", "--home", str(home), "find", "haupt", "--limti", "5"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == "Error: there is no option --limti; to look for the word, leave its hyphens out\n"
+def test_a_misspelt_option_is_no_word(home: Path, command: Commands) -> None:
+    came = command(home, "find", "haupt", "--limti", "5")
+    assert came.code == 2
+    assert came.err == "Error: there is no option --limti; to look for the word, leave its hyphens out\n"
 
 
 def test_help_is_help(home: Path) -> None:
