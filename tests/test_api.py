@@ -13,16 +13,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import torch
 from collection import write_collection
 from published import FINGERPRINT, publish
+from untrained import write_model
 
 import covsearch
 from covsearch import api, models, outside
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.errors import NotFoundError, UsageError
-from covsearch.models import Siamese, save_checkpoint
 from covsearch.search import Searcher
 from covsearch.workspace import Workspace
 
@@ -33,9 +32,8 @@ RATE = 10.77
 def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the tutorial's blocks use: a collection, a workspace, an untrained model, a file and its chroma."""
     folder = tmp_path_factory.mktemp("api")
-    config = ModelConfig(branch="invariant", alpha="positive", features=FeatureConfig("hpcp", 2000, rate=2.69))
-    torch.manual_seed(0)
-    save_checkpoint(folder / "model", Siamese(config).eval(), config)
+    features = FeatureConfig("hpcp", 2000, rate=2.69)
+    write_model(folder / "model", branch="invariant", alpha="positive", features=features)
     root = write_collection(folder / "data", works=4, frames=1000)
     file = open_dataset(root).files["P_2"]["hpcp"]
     with h5py.File(file) as stored:

@@ -8,20 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
 from commands import Commands
 from published import make_chroma, make_performances, publish_made, random_head, unit_vectors
+from untrained import write_model
 
 from covsearch import compare
 from covsearch.cli import cli
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from covsearch.indexing import build_index
-from covsearch.models import Siamese, save_checkpoint
 from covsearch.search import Searcher, open_searcher
 from covsearch.stats import read_stats
 from covsearch.update import add_performances, remove_performances
@@ -41,9 +40,7 @@ def other(tmp_path: Path) -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """P_1 to P_6 of W_1, W_2 and W_3 in ``toy``, indexed by ``model`` with windows in ``home``; nobody changes them."""
     folder = tmp_path_factory.mktemp("built")
-    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
-    torch.manual_seed(0)
-    save_checkpoint(folder / "model", Siamese(config).eval(), config)
+    write_model(folder / "model", features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
     root = write_collection(folder / "toy", works=3, versions=2)
     build_index(root, folder / "model", Workspace(folder / "home"), frame_rate=SLOW_RATE, windows=True)
     return folder

@@ -13,9 +13,10 @@ import pytest
 import torch
 from collection import FRAME_RATE
 from numpy.typing import NDArray
+from untrained import write_model
 
 from covsearch import embedding as embed
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.embedding import (
@@ -32,15 +33,12 @@ from covsearch.errors import UsageError
 from covsearch.features.frames import seen_rate
 from covsearch.features.pack import pack
 from covsearch.features.windows import WindowRecipe
-from covsearch.models import Checkpoint, Siamese, bundled_checkpoint, load_checkpoint, save_checkpoint
+from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Checkpoint:
-    torch.manual_seed(0)
-    config = ModelConfig(features=FeatureConfig("hpcp", 300))
-    save_checkpoint(tmp_path / "model", Siamese(config), config)
-    return load_checkpoint(tmp_path / "model")
+    return load_checkpoint(write_model(tmp_path / "model", features=FeatureConfig("hpcp", 300)))
 
 
 def test_store_files_and_frames_agree(toy: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
@@ -120,10 +118,8 @@ def test_two_embeddings_that_overlap_leave_torchs_threads_as_they_were(
 @pytest.fixture
 def at_a_rate(tmp_path: Path) -> Checkpoint:
     """A network that sees every second frame of the toy collection's."""
-    torch.manual_seed(0)
-    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=FRAME_RATE / 2))
-    save_checkpoint(tmp_path / "rated", Siamese(config), config)
-    return load_checkpoint(tmp_path / "rated")
+    features = FeatureConfig("hpcp", 2000, rate=FRAME_RATE / 2)
+    return load_checkpoint(write_model(tmp_path / "rated", features=features))
 
 
 def test_windows_of_store_and_files_are_the_embeddings_of_their_frames(

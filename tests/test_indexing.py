@@ -16,8 +16,9 @@ from published import (
     random_head,
     unit_vectors,
 )
+from untrained import write_model
 
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.embedding import embed_chroma_windows, embed_files, read_features
@@ -28,7 +29,7 @@ from covsearch.index.collection import read_collection
 from covsearch.index.generation import open_generation
 from covsearch.index.publish import builder_lock
 from covsearch.indexing import build_index
-from covsearch.models import Siamese, load_checkpoint, save_checkpoint
+from covsearch.models import load_checkpoint
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 
@@ -40,11 +41,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """An untrained network: embeddings mean nothing, but every stage is the real one."""
-    config = ModelConfig(features=FeatureConfig("hpcp", 200))
-    torch.manual_seed(0)
-    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
-    return tmp_path / "model"
+    return write_model(tmp_path / "model", features=FeatureConfig("hpcp", 200))
 
 
 def test_a_built_index_has_each_performances_own_embedding_head_and_metadata(
@@ -69,9 +66,7 @@ def test_windows_are_each_performances_own_and_the_datasets_folder_is_kept(
     tmp_path: Path, workspace: Workspace
 ) -> None:
     root = write_collection(tmp_path / "data", works=3, frames=500)
-    config = ModelConfig(branch="invariant", features=FeatureConfig("hpcp", 2000, rate=2.5))
-    torch.manual_seed(0)
-    save_checkpoint(tmp_path / "rated", Siamese(config).eval(), config)
+    write_model(tmp_path / "rated", branch="invariant", features=FeatureConfig("hpcp", 2000, rate=2.5))
     report = build_index(root, tmp_path / "rated", workspace, frame_rate=2.5, windows=True)
     assert report.windows == 9 * 3  # from frame 0, from frame 90, and to the end
     manifest = open_generation(workspace).manifest

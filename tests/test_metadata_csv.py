@@ -6,16 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
+from untrained import write_model
 
 import covsearch
 from covsearch.cli import cli
-from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.errors import ArtefactError, CovsearchError
-from covsearch.models import Siamese, save_checkpoint
 
 TEXT = "id,work,title,artist,year\nP_1,mine,Mein Lied ♭,Anna,1931\nP_4,,Unknown,,\nX,mine,,,\n'y,,,,\n"
 
@@ -28,10 +26,7 @@ def toy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    config = ModelConfig(features=FeatureConfig("hpcp", 120))
-    torch.manual_seed(0)
-    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
-    return tmp_path / "model"
+    return write_model(tmp_path / "model")
 
 
 @pytest.fixture

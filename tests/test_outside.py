@@ -6,32 +6,24 @@ from pathlib import Path
 
 import h5py
 import pytest
-import torch
 from collection import write_collection
 from published import reseal
+from untrained import write_model
 
 from covsearch.api import Index
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.indexing import build_index
-from covsearch.models import Siamese, save_checkpoint
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
-
-
-def write_model(folder: Path, features: FeatureConfig, **choices: str) -> Path:
-    torch.manual_seed(0)
-    config = ModelConfig(features=features, **choices)  # type: ignore[arg-type]
-    save_checkpoint(folder, Siamese(config).eval(), config)
-    return folder
 
 
 @pytest.fixture(scope="module", params=["hpcp", "hpcp+crema"])
 def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Path]:
     """A real build with an untrained network, and its dataset."""
     folder = tmp_path_factory.mktemp("embedded")
-    model = write_model(folder / "model", FeatureConfig(request.param, 120))
+    model = write_model(folder / "model", features=FeatureConfig(request.param, 120))
     root = write_collection(folder / "data", works=4, features=request.param.split("+"), frames=4000, frame_rate=None)
     build_index(root, model, Workspace(folder / "home"))
     return Workspace(folder / "home"), root
@@ -42,7 +34,7 @@ def files_of(root: Path) -> list[Path]:
 
 
 def test_files_are_cut_into_windows_as_the_index_was(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "model", FeatureConfig("hpcp", 2000, rate=2.5), branch="invariant")
+    model = write_model(tmp_path / "model", features=FeatureConfig("hpcp", 2000, rate=2.5), branch="invariant")
     root, workspace = write_collection(tmp_path / "data", works=3, frames=500), Workspace(tmp_path / "home")
     build_index(root, model, workspace, frame_rate=2.5, windows=True)
     first, *others = Index(workspace).query(files_of(root), frame_rate=2.5, rerank="windows")
@@ -54,7 +46,7 @@ def test_files_are_cut_into_windows_as_the_index_was(tmp_path: Path) -> None:
 
 
 def test_a_comparison_reads_a_file_at_the_rate_of_a_query_or_not_at_all(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "model", FeatureConfig("hpcp", 2000, rate=2.5), branch="invariant")
+    model = write_model(tmp_path / "model", features=FeatureConfig("hpcp", 2000, rate=2.5), branch="invariant")
     root = write_collection(tmp_path / "data", works=3, frames=500, frame_rate=None)
     build_index(root, model, Workspace(tmp_path / "home"), frame_rate=2.5)
     index, (file,) = Index(Workspace(tmp_path / "home")), files_of(root)
@@ -88,7 +80,7 @@ def test_one_file_may_hold_every_feature(embedded: tuple[Workspace, Path], tmp_p
 
 
 def test_a_file_is_read_at_the_frame_rate_that_is_declared_or_said_and_at_no_other(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "model", FeatureConfig("hpcp", 400, rate=5.0), alpha="positive")
+    model = write_model(tmp_path / "model", features=FeatureConfig("hpcp", 400, rate=5.0), alpha="positive")
     root = write_collection(tmp_path / "data", works=4, frames=1000, frame_rate=None)
     workspace = Workspace(tmp_path / "home")
     build_index(root, model, workspace, frame_rate=20)
@@ -112,9 +104,7 @@ def test_a_model_that_is_not_the_index_s_own_is_refused(embedded: tuple[Workspac
     built, own = manifest.features, workspace.index / "gen-0001" / "model" / "model.safetensors"
     assert built is not None
     before, other = own.read_bytes(), "cens" if built.width == 12 else built.features  # another width is refused before
-    torch.manual_seed(1)
-    save_checkpoint(tmp_path / "other", Siamese(ModelConfig(features=built)).eval(), ModelConfig(features=built))
-    weights = (tmp_path / "other" / "model.safetensors").read_bytes()
+    weights = (write_model(tmp_path / "other", seed=1, features=built) / "model.safetensors").read_bytes()
     said = [
         (r"index was built with model cnn-.*run `covsearch build-index`", built, weights),
         (

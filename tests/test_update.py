@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from collection import melody, write_collection, write_feature
 from published import make_chroma, random_head, unit_vectors
+from untrained import write_model
 
 from covsearch import compare
 from covsearch import indexing as build
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.embedding import embed_files
@@ -24,7 +24,7 @@ from covsearch.index.generation import open_generation
 from covsearch.index.publish import builder_lock
 from covsearch.index.verified import STAMP
 from covsearch.indexing import build_index
-from covsearch.models import Siamese, load_checkpoint, save_checkpoint
+from covsearch.models import load_checkpoint
 from covsearch.search import Searcher, open_searcher
 from covsearch.update import add_performances, remove_performances
 from covsearch.workspace import Workspace
@@ -36,10 +36,7 @@ METADATA = Path("da-tacos_metadata") / "da-tacos_toy_subset_metadata.json"
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained network with a frame rate, so that windows are possible; rated as the toy collection."""
     folder = tmp_path_factory.mktemp("models") / "model"
-    config = ModelConfig(features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
-    torch.manual_seed(0)
-    save_checkpoint(folder, Siamese(config).eval(), config)
-    return folder
+    return write_model(folder, features=FeatureConfig("hpcp", 2000, rate=SLOW_RATE))
 
 
 def index_first(toy: Path, model: Path, folder: Path) -> Workspace:
@@ -357,10 +354,8 @@ def test_a_folder_skips_as_a_build_does_and_strict_does_not(toy: Path, workspace
 
 def test_a_model_of_two_features_needs_both_files(tmp_path: Path) -> None:
     root = write_collection(tmp_path / "data", works=2, features=("hpcp", "crema"))
-    config = ModelConfig(features=FeatureConfig("hpcp+crema", 100))
-    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
     workspace = Workspace(tmp_path / "home")
-    build_index(root, tmp_path / "model", workspace)
+    build_index(root, write_model(tmp_path / "model", features=FeatureConfig("hpcp+crema", 100)), workspace)
     remove_performances(workspace, ["P_6"])
     files = open_dataset(root).files["P_6"]
     with pytest.raises(ArtefactError, match=r"W_2/P_6: has no crema file; nothing was taken"):
@@ -385,9 +380,8 @@ def test_damage_is_not_copied_into_a_new_generation(toy: Path, workspace: Worksp
 def test_an_index_of_another_model_than_its_copy_is_refused(toy: Path, tmp_path: Path) -> None:
     """As one whose files were put together by hand would be: its checksums hold."""
     workspace = Workspace(tmp_path / "home")
-    config = ModelConfig(features=FeatureConfig("hpcp", 100))
-    rng = np.random.default_rng(0)
-    save_checkpoint(tmp_path / "model", Siamese(config).eval(), config)
+    features, rng = FeatureConfig("hpcp", 100), np.random.default_rng(0)
+    write_model(tmp_path / "model", features=features)
     build.publish(
         workspace,
         ["P_1"],
@@ -396,7 +390,7 @@ def test_an_index_of_another_model_than_its_copy_is_refused(toy: Path, tmp_path:
         open_dataset(toy).performances,
         model_files={path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()},
         fingerprint="cnn-00000000",
-        features=config.features,
+        features=features,
         subset="toy",
         frame_rate=SLOW_RATE,
         parts={"chroma": make_chroma(1)},

@@ -1,9 +1,10 @@
-"""Checkpoints for tests of judging: untrained weights with a true record of what they may be judged on."""
+"""Untrained checkpoints: embeddings mean nothing, but every stage is the real one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +17,14 @@ from covsearch.models import Siamese, save_checkpoint
 FEATURES = FeatureConfig("hpcp", 64)
 
 
+def write_model(folder: Path, seed: int = 0, **choices: Any) -> Path:
+    """A checkpoint that says nothing of a training; `choices` are of its configuration."""
+    torch.manual_seed(seed)
+    config = ModelConfig(**{"features": FeatureConfig("hpcp", 120), **choices})
+    save_checkpoint(folder, Siamese(config).eval(), config)
+    return folder
+
+
 def write_untrained(
     folder: Path,
     root: Path,
@@ -26,7 +35,10 @@ def write_untrained(
     alpha: str = "signed",
     synthesize: str = "",
 ) -> Path:
-    """A CNN for `features` as it starts, said to be trained on the collection at `root` but for the works `test`."""
+    """A CNN for `features` as it starts, said to be trained on the collection at `root` but for the works `test`.
+
+    With a true record of what it may be judged on.
+    """
     torch.manual_seed(seed)
     config = ModelConfig(alpha=alpha, features=features)
     dataset = open_dataset(root, features.names)

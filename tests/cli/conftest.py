@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from collection import write_collection
 from published import made_up_calibration, publish
+from untrained import write_model
 
-from covsearch.config import FeatureConfig, ModelConfig
-from covsearch.models import Siamese, save_checkpoint
 from covsearch.workspace import Workspace
 
 HEAVY = ("torch", "pennylane", "sklearn", "matplotlib", "h5py", "pandas")
@@ -24,14 +22,6 @@ def process(home: Path | Workspace, *words: object, **more: Any) -> subprocess.C
     folder = home.home if isinstance(home, Workspace) else home
     line = [sys.executable, "-m", "covsearch", "--home", str(folder), *map(str, words)]
     return subprocess.run(line, capture_output=True, text=True, check=False, **more)
-
-
-def write_model(folder: Path, **choices: Any) -> Path:
-    """An untrained checkpoint; `choices` are of its configuration."""
-    torch.manual_seed(0)
-    config = ModelConfig(**{"features": FeatureConfig("hpcp", 120), **choices})
-    save_checkpoint(folder, Siamese(config).eval(), config)
-    return folder
 
 
 @pytest.fixture

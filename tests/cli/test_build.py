@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from cli.conftest import write_model
 from collection import write_collection
 from commands import Commands
+from untrained import write_model
 
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset

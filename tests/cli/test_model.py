@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cli.conftest import write_model
 from commands import Commands
+from untrained import write_model
 
 from covsearch.models import bundled_checkpoint, load_checkpoint
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.conftest import write_model
 from collection import FRAME_RATE, melody, write_collection, write_feature
 from commands import Commands
+from untrained import write_model
 
 import covsearch
 from covsearch.config import FeatureConfig

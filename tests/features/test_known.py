@@ -6,23 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from collection import melody, write_feature
 from numpy.typing import NDArray
+from untrained import write_model
 
-from covsearch.config import FeatureConfig, ModelConfig
+from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.embedding import embed_cached, embed_store
 from covsearch.features.pack import pack
 from covsearch.features.store import FrameStore
-from covsearch.models import Checkpoint, Siamese, load_checkpoint, save_checkpoint
+from covsearch.models import Checkpoint, load_checkpoint
 
 
 def make_checkpoint(folder: Path, seed: int) -> Checkpoint:
-    torch.manual_seed(seed)
-    config = ModelConfig(features=FeatureConfig("hpcp", 300))
-    save_checkpoint(folder, Siamese(config), config)
-    return load_checkpoint(folder)
+    return load_checkpoint(write_model(folder, seed, features=FeatureConfig("hpcp", 300)))
 
 
 @pytest.fixture
