@@ -14,6 +14,7 @@ from untrained import write_untrained
 
 from covsearch import plots
 from covsearch.errors import UsageError
+from covsearch.evaluate import detection_report
 from covsearch.evaluate import distractors as made
 from covsearch.evaluate.bootstrap import Interval
 from covsearch.evaluate.calibration import Reliability
@@ -21,6 +22,7 @@ from covsearch.evaluate.detection import Detection, Rate
 from covsearch.evaluate.detection_report import (
     COLUMNS,
     DetectionReport,
+    Prepared,
     SizeReport,
     evaluate_detection,
     prepare_detection,
@@ -38,11 +40,24 @@ def home(sample_home: Path) -> Workspace:
     return Workspace(sample_home)
 
 
-def test_the_samples_test_works_at_two_sizes(home: Workspace) -> None:
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four works of two versions that no training saw."""
+    return write_collection(tmp_path_factory.mktemp("small") / "other", works=4, versions=2, subset="other")
+
+
+def test_the_samples_test_works_at_two_sizes(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[Prepared] = []
+
+    def noted(*given: Any, **more: Any) -> Prepared:
+        prepared.append(prepare_detection(*given, **more))
+        return prepared[0]
+
+    monkeypatch.setattr(detection_report, "prepare_detection", noted)
     report = evaluate_detection(None, None, home, sizes=(2, "own"), queries=12, replicates=20, seed=1)
     assert (report.subset, report.protocol, report.performances, report.works) == ("sample", "held-out works", 262, 126)
     assert [one.searched for one in report.sizes] == [2, 261]
-    trials = run_trials(prepare_detection(None, None, home, 0, seed=1).bench, 2, 12)
+    trials = run_trials(prepared[0].bench, 2, 12)
     first = report.sizes[0].detection
     assert first.queries == 12
     assert first.detected.value == np.mean(trials.present.called & trials.present.right) > 0.5
@@ -52,27 +67,30 @@ def test_the_samples_test_works_at_two_sizes(home: Workspace) -> None:
     assert "no distractors: at its own size the collection without a query's covers is smaller by these" in report.notes
 
 
-def test_distractors_fill_what_the_collection_has_not(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_distractors_fill_what_the_collection_has_not(
+    home: Workspace, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = [SongCollection("tunes", CoverMaker([make_song(s) for s in range(3)]))]
     monkeypatch.setattr(made, "open_collections", lambda *_: found)
-    report = evaluate_detection(None, None, home, sizes=(280,), queries=3, sources=["midi/tunes"], replicates=5)
+    report = evaluate_detection(other, None, home, sizes=(280,), queries=3, sources=["midi/tunes"], replicates=5)
     assert (report.distractors, report.sizes[0].searched) == (280, 280)
     filled = "beyond its works collections are filled with 280 covers synthesised from tunes"
     assert filled in report.notes
     assert report.sizes[0].same_found.value == 1
 
 
-def test_a_model_without_a_calibration_and_too_large_a_size_are_refused(toy: Path, home: Workspace) -> None:
+def test_a_model_without_a_calibration_and_too_large_a_size_are_refused(
+    toy: Path, other: Path, home: Workspace
+) -> None:
     folder = write_untrained(toy.parent / "checkpoint", toy, test=("W_1", "W_4"))
     with pytest.raises(UsageError, match="has no calibration, by which covers are called: run `covsearch calibrate`"):
         evaluate_detection(toy, folder, home)
-    with pytest.raises(UsageError, match=r"262 performances are more than sample has \(262\): name MIDI files"):
-        evaluate_detection(None, None, home, sizes=(262,))
+    with pytest.raises(UsageError, match=r"8 performances are more than other has \(8\): name MIDI files"):
+        evaluate_detection(other, None, home, sizes=(8,))
 
 
-def test_another_collection_is_zero_shot_and_may_be_small(home: Workspace, tmp_path: Path) -> None:
-    root = write_collection(tmp_path / "other", works=4, versions=2, subset="other")
-    report = evaluate_detection(root, None, home, replicates=5)
+def test_another_collection_is_zero_shot_and_may_be_small(home: Workspace, other: Path) -> None:
+    report = evaluate_detection(other, None, home, replicates=5)
     assert (report.protocol, report.performances) == ("zero-shot", 8)
     assert [one.searched for one in report.sizes] == [1, 2, 7]  # of the usual sizes, those it has
     assert report.sizes[0].detection.queries == 8
