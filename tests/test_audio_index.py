@@ -25,11 +25,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root, root.parent / "home"
 
 
+@pytest.fixture(scope="module")
+def kept(made: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Where a copy of the songs was indexed, and what was there then."""
+    place = tmp_path_factory.mktemp("copied")
+    music = Path(shutil.copytree(made[0], place / "Music"))
+    covsearch.build(music, home=shutil.copytree(made[1], place / "home"))
+    return place, Path(shutil.copytree(place, tmp_path_factory.mktemp("kept") / "all"))
+
+
 @pytest.fixture
-def copied(made: tuple[Path, Path], tmp_path: Path) -> tuple[Path, covsearch.Index]:
-    """A copy of the songs, and an index of it."""
-    music = Path(shutil.copytree(made[0], tmp_path / "Music"))
-    return music, covsearch.build(music, home=shutil.copytree(made[1], tmp_path / "home"))
+def copied(kept: tuple[Path, Path]) -> tuple[Path, covsearch.Index]:
+    """A copy of the songs, and an index of it, as they were whatever a test did to them."""
+    place, then = kept
+    shutil.rmtree(place)
+    shutil.copytree(then, place)
+    return place / "Music", covsearch.open(place / "home")
 
 
 def index_of(made: tuple[Path, Path]) -> covsearch.Index:

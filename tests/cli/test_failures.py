@@ -10,13 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from collection import write_collection
+from untrained import write_model
 
-from covsearch.config import FeatureConfig, ModelConfig
 from covsearch.index.verified import STAMP
 from covsearch.indexing import build_index
-from covsearch.models import Siamese, save_checkpoint
 from covsearch.search import open_searcher
 from covsearch.workspace import Workspace
 
@@ -25,11 +23,7 @@ from covsearch.workspace import Workspace
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a dataset ``toy`` (P_1 to P_24), a ``model``, and a ``home`` where they are indexed."""
     folder = tmp_path_factory.mktemp("built")
-    config = ModelConfig(features=FeatureConfig("hpcp", 120))
-    torch.manual_seed(0)
-    save_checkpoint(folder / "model", Siamese(config).eval(), config)
-    write_collection(folder / "toy")
-    build_index(folder / "toy", folder / "model", Workspace(folder / "home"))
+    build_index(write_collection(folder / "toy"), write_model(folder / "model"), Workspace(folder / "home"))
     return folder
 
 
@@ -63,11 +57,11 @@ def shell(line: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "asked", ["query P_22", "query P_22 --json", "find song", "remove P_99", "--help", "dataset info"]
+    "asked", ["query P_22", "query P_22 --json", "find song", "remove P_99", "--help", "dataset info TOY"]
 )
-def test_a_reader_that_leaves_is_no_failure(home: Path, asked: str) -> None:
+def test_a_reader_that_leaves_is_no_failure(built: Path, home: Path, asked: str) -> None:
     """The pipe's other end is closed before anything is written."""
-    line = " ".join(command(home, *asked.split()))
+    line = " ".join(command(home, *asked.replace("TOY", str(built / "toy")).split()))
     code, said = shell(f"({line}; echo code $? >&2) | (exec <&-; sleep 0)")
     assert (code, said.splitlines()[-1]) == (0, "code 0")
     assert "Traceback" not in said
