@@ -298,7 +298,7 @@ def _workers(count: int) -> ThreadPoolExecutor:
     """A pool of `count` threads, each of which has one torch thread inside an operation.
 
     Splitting every small convolution over the cores instead spends its time at barriers, most of all on a busy
-    machine; ``benchmarks/build_throughput.py`` measures both.
+    machine.
 
     Torch keeps the number once a thread, from that thread's first use on, and once for threads that have not used
     torch yet. Each worker sets its own; then the caller puts back the number for new threads. The lock keeps two
