@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test nightly lint pytest docs clean
+.PHONY: demo test nightly lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/covsearch build-index
@@ -13,10 +13,8 @@ demo: $(VENV)/.installed
 	@echo
 	@echo "The same as a page: $(BIN)/covsearch serve --open"
 
-test: lint pytest
-
-pytest: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 nightly: $(VENV)/.installed-dev lint
 	COVSEARCH_TEST_NIGHTLY=1 $(BIN)/python -m pytest
