@@ -29,7 +29,7 @@ from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.bootstrap import bootstrap_means, percentile_interval
 from covsearch.evaluate.metrics import auc
 from covsearch.evaluate.ranks import Distances, rank_covers
-from covsearch.evaluate.search_fit import fit_fusion
+from covsearch.evaluate.search_fit import fit_robust_fusion
 from covsearch.progress import stderr_progress
 from covsearch.ranking.fusion import Fusion
 from covsearch.ranking.learned import BUNDLED, load_aligner
@@ -92,11 +92,10 @@ def cross_fitted(scored: Sequence[Scored], seed: int = 0) -> list[dict[str, NDAr
 
 
 def _fit_first(scored: Scored, kept: NDArray[np.bool_]) -> Fusion:
-    """Weights of head and alignment, by the pairs of the performances kept."""
+    """Weights of head and alignment, by the performances kept."""
     rows = np.flatnonzero(kept)
-    a, b = (rows[side] for side in np.triu_indices(len(rows), 1))
-    label = np.where(scored.work[a] == scored.work[b], COVER, NON_COVER)
-    return fit_fusion(scored.head[a, b], scored.aligned[a, b], label)
+    some = np.ix_(rows, rows)
+    return fit_robust_fusion(scored.head[some], scored.aligned[some], scored.work[rows])
 
 
 def judged(scored: Scored, fused: dict[str, NDArray[np.float64]]) -> dict[str, Any]:

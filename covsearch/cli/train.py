@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from covsearch.aligner_config import AlignerConfig, AlignerTraining
 from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET, NamedPath
 from covsearch.cli.shown import say, warn, wrapped
-from covsearch.cli.train_aligner import train_aligner_command
+from covsearch.cli.train_aligner import CHOICES, train_aligner_command
 from covsearch.config import FeatureConfig, TrainConfig
 from covsearch.errors import MissingExtraError, UsageError
 from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import JOIN
-from covsearch.training.choices import all_choices, chosen, idle, read_choices, uses
+from covsearch.training.choices import BRANCH, all_choices, chosen, idle, read_choices, told_choices, uses
 from covsearch.training.presets import PRESETS
 from covsearch.training.source import TrainingSource, check_unused
 from covsearch.workspace import Workspace
@@ -76,6 +77,7 @@ _EPILOG = "\n\n".join(
         "What the presets use:",
         *(f"{name}: {uses(name)}." for name in sorted(PRESETS)),
         f"Keys of --set, with the values of the preset default: {all_choices('default')}.",
+        f"Keys of --set with --aligner: {told_choices(AlignerConfig(), AlignerTraining('SONGS'))}.",
     ]
 )
 
@@ -132,7 +134,8 @@ def train_command(
     covsearch train --aligner --synthesize POP909/ --minutes 60
     """
     songs = {"synthesize": JOIN.join(sources)} if sources else {}
-    said = {**explicit, **({"start": start} if start else {}), **read_choices(settings), **songs}
+    read = read_choices(settings, CHOICES if aligner else BRANCH)
+    said = {**explicit, **({"start": start} if start else {}), **read, **songs}
     if aligner:
         with stderr_progress() as progress:
             return _print(train_aligner_command(workspace, out, said, progress, warn), as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from covsearch.errors import UsageError
 from covsearch.progress import Progress, Tell
 from covsearch.workspace import Workspace
 
-_CHOICES = ("epoch_steps", "learning_rate", "weight_decay", "seed", "steps", "minutes")
+CHOICES = (AlignerConfig, AlignerTraining)
 
 
 def train_aligner_command(
@@ -19,7 +20,8 @@ def train_aligner_command(
 ) -> dict[str, Any]:
     """Train with what was said explicitly; where it is and its figures, ready for JSON."""
     said = {name: value for name, value in explicit.items() if value is not None}
-    odd = sorted(set(said) - {*_CHOICES, "synthesize"})
+    shapes, trains = ({field.name for field in dataclasses.fields(cls)} for cls in CHOICES)
+    odd = sorted(set(said) - shapes - trains)
     if odd:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in odd)
         raise UsageError(f"--aligner has no {options}: leave them out; it is trained on --synthesize alone")
@@ -27,5 +29,6 @@ def train_aligner_command(
         said.setdefault("steps", 0)
     from covsearch.trained import train_and_fit_aligner  # torch takes seconds, which an error need not wait for
 
-    training = AlignerTraining(said.pop("synthesize", ""), **said)
-    return train_and_fit_aligner(AlignerConfig(), training, workspace, out, progress, warn)
+    config = AlignerConfig(**{name: said[name] for name in shapes & set(said)})
+    training = AlignerTraining(**{"synthesize": "", **{name: said[name] for name in trains & set(said)}})
+    return train_and_fit_aligner(config, training, workspace, out, progress, warn)

@@ -84,18 +84,25 @@ def fit_robust_fusion(score: NDArray[np.float64], aligned: NDArray[np.float64], 
     above = np.triu_indices(len(work), 1)
     pairs = score[above], aligned[above], np.where(work[above[0]] == work[above[1]], COVER, NON_COVER)
     best = chosen = fit_fusion(*pairs)
-    reached = _precisions(best.ratio(score, aligned), work)
+    reached = work_precisions(best.ratio(score, aligned), work)
     for factor in _LEANINGS if best.head else ():
         tried = fit_fusion(*pairs, head=factor * best.head)
-        fall = reached - _precisions(tried.ratio(score, aligned), work)
+        fall = reached - work_precisions(tried.ratio(score, aligned), work)
         if fall.mean() > fall.std() / math.sqrt(len(fall)):
             break
         chosen = tried
     return chosen
 
 
-def _precisions(ratio: NDArray[np.float64], work: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Average precision of each work that has two performances or more: the mean over these as queries."""
+def work_precisions(ratio: NDArray[np.float64], work: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Average precision of each work that has two performances or more: the mean over these as queries.
+
+    Parameters
+    ----------
+    ratio : NDArray[float64], shape (M, M)
+        High = cover; the diagonal is not looked at.
+    work : NDArray[int64], shape (M,)
+    """
     ranks = rank_covers(lambda rows: -ratio[rows], work)
     sums = np.bincount(ranks.work, weights=ranks.average_precision())
     asked = np.bincount(ranks.work)

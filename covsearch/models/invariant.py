@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -45,19 +46,21 @@ class InvariantCNN(nn.Module):
     retrieval with no human annotation", TPAMI 2019, eq. 3.
     """
 
+    widths: ClassVar[tuple[int, ...]] = WIDTHS
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.masked = config.pooling == "masked"
         self.frames = config.features.frames
-        widths = (config.features.width // BINS, *WIDTHS)
+        widths = (config.features.width // BINS, *self.widths)
         self.convs = nn.ModuleList(
             CircularConv(i, o, frames, 2 if layer == 0 else 1)
             for layer, ((i, o), frames) in enumerate(zip(itertools.pairwise(widths), KERNELS, strict=True))
         )
-        self.norms = nn.ModuleList(make_norm(config.norm, width) for width in WIDTHS)
+        self.norms = nn.ModuleList(make_norm(config.norm, width) for width in self.widths)
         self.pooling = MomentPooling()
         self.dropout = nn.Dropout(0.1)
-        self.dense = nn.Linear(3 * WIDTHS[-1], EMBEDDING_DIM)
+        self.dense = nn.Linear(3 * self.widths[-1], EMBEDDING_DIM)
 
     def batch_frames(self, lengths: Sequence[int]) -> int:
         """How far a batch of tracks must be padded: a multiple of 8 when masked, else always `frames`."""
@@ -65,6 +68,12 @@ class InvariantCNN(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Embed `frames` (B, T, F), zero behind each of `lengths` (B,), as unit vectors (B, 128)."""
+        pooled = self.pooling(*self.moments(frames, lengths))  # (B, 3 C')
+        with torch.autocast(frames.device.type, enabled=False):
+            return F.normalize(self.dense(self.dropout(pooled)), dim=1)  # (B, 128)
+
+    def moments(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What is pooled over time: channels (B, C', T / 8), never negative; and what of it is real (B, 1, T / 8)."""
         batch, length, width = frames.shape
         x = frames.reshape(batch, length, width // BINS, BINS).permute(0, 3, 2, 1)  # (B, 12, C, T)
         x = F.pad(x, (0, -length % STRIDE))
@@ -79,10 +88,7 @@ class InvariantCNN(nn.Module):
             x = F.relu(norm(x.transpose(1, 2), mask)).transpose(1, 2)
             if layer in (1, 2):
                 x, mask = _halved(x), _halved(mask)
-        loudest = x.amax(1).float()  # (B, C', T / 8); moments in float32, also under autocast
-        pooled = self.pooling(loudest, mask[:, 0])  # (B, 3 C')
-        with torch.autocast(x.device.type, enabled=False):
-            return F.normalize(self.dense(self.dropout(pooled)), dim=1)  # (B, 128)
+        return x.amax(1).float(), mask[:, 0]  # moments in float32, also under autocast
 
 
 def _levelled(x: Tensor, mask: Tensor) -> Tensor:

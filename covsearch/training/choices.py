@@ -26,21 +26,25 @@ _OF_SONGS = ("epoch_steps", "cover_frames", "first_hardness", "last_hardness")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
-def _kinds() -> dict[str, str]:
+BRANCH = (ModelConfig, FeatureConfig, TrainConfig)
+"""What the training of a branch chooses."""
+
+
+def _kinds(choices: Sequence[type]) -> dict[str, str]:
     """Name and type of every choice."""
-    fields = [field for cls in (ModelConfig, FeatureConfig, TrainConfig) for field in dataclasses.fields(cls)]
+    fields = [field for cls in choices for field in dataclasses.fields(cls)]
     return {field.name: str(field.type) for field in fields if field.type in ("str", "int", "float", "bool")}
 
 
-def read_choices(pairs: Sequence[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` texts as choices, each of its field's type.
+def read_choices(pairs: Sequence[str], choices: Sequence[type] = BRANCH) -> dict[str, Any]:
+    """``KEY=VALUE`` texts as fields of the dataclasses `choices`, each of its field's type.
 
     Raises
     ------
     UsageError
         For an unknown key, a key twice, or a value of another type.
     """
-    kinds, found = _kinds(), dict[str, Any]()
+    kinds, found = _kinds(choices), dict[str, Any]()
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or key not in kinds:
@@ -106,8 +110,12 @@ def uses(preset: str) -> str:
 def all_choices(preset: str) -> str:
     """Every choice as KEY=VALUE, with the preset's values."""
     config, training = configure(preset, {})
-    values = {**vars(config), **vars(config.features), **vars(training)}
-    return ", ".join(f"{name}={_said(values[name])}" for name in _kinds())
+    return told_choices(config, config.features, training)
+
+
+def told_choices(*made: Any) -> str:
+    """Every choice of some dataclasses as KEY=VALUE."""
+    return ", ".join(f"{name}={_said(getattr(one, name))}" for one in made for name in _kinds([type(one)]))
 
 
 def _said(value: object) -> str:

@@ -63,20 +63,41 @@ class MixedBatches:
                 continue
             done = progress + step / steps / training.epochs
             hardness = training.first_hardness + (training.last_hardness - training.first_hardness) * done
-            yield self._covers(self.collections[kind - 1], hardness, model, rng)
+            yield cover_batch(self.collections[kind - 1], training, self.store.config.key, hardness, model, rng)
 
-    def _covers(self, collection: SongCollection, hardness: float, model: Siamese, rng: np.random.Generator) -> Batch:
-        """P songs of one collection in K covers each, and all pairs among them."""
-        training = self.training
-        songs = rng.permutation(len(collection.maker))[: training.batch_works]
-        works = np.repeat(songs, training.batch_versions)
-        frames, lengths = collection.maker.make(works.tolist(), rng, hardness=hardness, frames=training.cover_frames)
-        # versions of one song are of nearly one length, and nothing else would tell so much so cheaply
-        tracks = [crop(track[:length], rng) for track, length in zip(frames, lengths.tolist(), strict=True)]
-        if self.store.config.key == "normalised":
-            tracks = [to_c(track) for track in tracks]
-        a, b = np.triu_indices(len(tracks), 1)
-        return make_batch(tracks, works.astype(np.int64), a.astype(np.int64), b.astype(np.int64), model)
+
+def cover_batch(
+    collection: SongCollection,
+    training: TrainConfig,
+    key: str,
+    hardness: float,
+    model: Siamese,
+    rng: np.random.Generator,
+) -> Batch:
+    """P songs of one collection in K fresh covers each, and all pairs among them.
+
+    Parameters
+    ----------
+    collection : SongCollection
+    training : TrainConfig
+        P, K and the longest cover.
+    key : str
+        ``played`` or ``normalised``.
+    hardness : float
+        In [0, 1]; see :meth:`~covsearch.synthesis.cover.CoverMaker.make`.
+    model : Siamese
+        Tells how far a batch is padded.
+    rng : numpy.random.Generator
+    """
+    songs = rng.permutation(len(collection.maker))[: training.batch_works]
+    works = np.repeat(songs, training.batch_versions)
+    frames, lengths = collection.maker.make(works.tolist(), rng, hardness=hardness, frames=training.cover_frames)
+    # versions of one song are of nearly one length, and nothing else would tell so much so cheaply
+    tracks = [crop(track[:length], rng) for track, length in zip(frames, lengths.tolist(), strict=True)]
+    if key == "normalised":
+        tracks = [to_c(track) for track in tracks]
+    a, b = np.triu_indices(len(tracks), 1)
+    return make_batch(tracks, works.astype(np.int64), a.astype(np.int64), b.astype(np.int64), model)
 
 
 def check_features(features: FeatureConfig) -> None:

@@ -44,13 +44,14 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_trains_writes_and_answers_in_json(tmp_path: Path, fitted: list[Path], command: Commands) -> None:
     out = tmp_path / "mine"
     options = ["--synthesize", "songs", "--steps", "4", "--epoch-steps", "3", "--seed", "5", "--out", str(out)]
+    options += ["--set", "hard=2", "--set", "span=3"]
     told = command.json(tmp_path, "train", "--aligner", *options)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert (told["aligner"], told["steps"], told["map_tiny"]) == (str(out), 4, rows[1]["map_tiny"])
     assert fitted == [out]
-    assert load_aligner(out).config == AlignerConfig()
+    assert load_aligner(out).config == AlignerConfig(span=3)
     trained = from_toml((out / "config.toml").read_text(), train=AlignerTraining)["train"]
-    assert trained == AlignerTraining("songs", steps=4, epoch_steps=3, seed=5)
+    assert trained == AlignerTraining("songs", steps=4, epoch_steps=3, hard=2, seed=5)
     assert not (out / "state.safetensors").exists()
     refused = command(tmp_path, "train", "--aligner", *options)
     assert refused.code == 2
@@ -62,6 +63,12 @@ def test_trains_writes_and_answers_in_json(tmp_path: Path, fitted: list[Path], c
     [
         (["--aligner"], 2, "name folders of MIDI files, or music21"),
         (["--aligner", "--synthesize", "songs", "--epochs", "3"], 2, "--aligner has no --epochs: leave them out"),
+        (
+            ["--aligner", "--synthesize", "songs", "--set", "qubits=4"],
+            2,
+            "expected KEY=VALUE with a key of anchors, block",
+        ),
+        (["--aligner", "--synthesize", "songs", "--set", "cropped=2"], 2, "cropped must be 0 to 1, not 2.0"),
         (["--aligner", "--synthesize", "songs", "--steps", "3", "--minutes", "2"], 2, "set one and leave the other 0"),
         (["--aligner", "--synthesize", "songs", "--minutes", "-1"], 2, "minutes must be at least 0, not -1.0"),
         (["--aligner", "--synthesize", "no/such/folder"], 3, "no/such/folder"),
