@@ -14,6 +14,7 @@ Importing covsearch costs nothing: what a name needs is imported when it is firs
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 __version__ = "0.2.0"
@@ -36,7 +37,12 @@ _WHERE = {
 }
 
 
+WINDOWS = "covsearch runs on Linux and macOS, not on Windows: there, use WSL or a Linux container"
+
+
 def __getattr__(name: str) -> object:
+    if name in _WHERE and os.name == "nt":
+        raise ImportError(WINDOWS)
     if name not in _WHERE:
         raise AttributeError(f"module 'covsearch' has no attribute {name!r}")
     module, attribute = _WHERE[name]

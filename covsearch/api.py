@@ -215,7 +215,7 @@ class Index:
         return Corrections(self._store, self.groups)
 
     def find(self, text: str, limit: int = 20) -> list[Found]:
-        """Performances by title, artist or album; see :meth:`covsearch.store.protocols.Catalogue.find`."""
+        """Performances by id, title, artist or album; see :meth:`covsearch.store.protocols.Catalogue.find`."""
         return self._catalogue().find(text, limit)
 
     def versions(self, work: str) -> list[str]:

@@ -5,6 +5,7 @@
     CovsearchError            1  anything that went wrong
     ├── UsageError            2  an option or a configuration that cannot be
     ├── NotFoundError         3  a performance, index, dataset or checkpoint that is not there
+    │   └── NoIndexError      3  nothing was built there, or what was built is gone
     ├── ArtefactError         4  a file that is corrupt, hostile, or does not belong to the others
     │   └── FeatureFileError  4  one HDF5 feature file that was refused; carries the file and the reason
     └── MissingExtraError     1  an optional dependency that is not installed
@@ -36,6 +37,10 @@ class NotFoundError(CovsearchError):
     """Something that was asked for by name and is not there."""
 
     exit_code: ClassVar[int] = 3
+
+
+class NoIndexError(NotFoundError):
+    """Nothing was built in a workspace or database, or what was built there is gone."""
 
 
 class ArtefactError(CovsearchError):

@@ -18,8 +18,8 @@ def end_with_us(process: subprocess.Popen[bytes], home: Path, by: signal.Signals
 
 
 def wait_until(connect: Callable[[], object], refused: type[Exception], process: subprocess.Popen[bytes]) -> bool:
-    """Whether `connect` once did not raise `refused`: within a minute, and before the server ended."""
-    for _ in range(600):
+    """Whether `connect` once did not raise `refused`: within ten minutes, and before the server ended."""
+    for _ in range(6000):
         if process.poll() is not None:
             return False
         try:

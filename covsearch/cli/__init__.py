@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 
 import click
 
-from covsearch import __version__
+from covsearch import WINDOWS, __version__
 from covsearch.cli.limits import check_address_space, out_of_memory
 from covsearch.cli.options import NamedPath
 from covsearch.cli.shown import shown
@@ -131,6 +131,8 @@ def cli(ctx: click.Context, home: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; failures become one line on stderr and the exit code of ``covsearch.errors``."""
+    if os.name == "nt":
+        _fail(f"Error: {WINDOWS}", 1)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a title in an ASCII terminal must not end in a traceback

@@ -12,6 +12,7 @@ import click
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import STORE, Drawing
 from covsearch.cli.performances import headline, named_or_file, working
+from covsearch.cli.shown import say, wrapped
 from covsearch.decision import word
 from covsearch.workspace import Workspace
 
@@ -64,7 +65,7 @@ def compare_command(
     else:
         _show(found)
     if not found.passages and found.a.collection and found.b.collection:
-        click.echo("the index has no windows: `covsearch build-index --windows` adds which of them match", err=True)
+        say(wrapped("the index has no windows: `covsearch build-index --windows` adds which of them match", 2))
     if plot:
         click.echo(f"drew {found.plot(plot)}", err=True)
 

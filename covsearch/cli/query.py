@@ -127,7 +127,7 @@ class _Words(click.Command):
 @STORE
 @click.pass_obj
 def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Find performances whose title, artist, album or work has all WORDS; the last may be cut short.
+    """Find performances whose title, artist, album or work has all WORDS; the last may be cut short. Or by id: p_22.
 
     \b
     covsearch find o haupt

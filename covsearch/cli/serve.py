@@ -46,13 +46,7 @@ def serve(
         from covsearch.web.server import run
     except ImportError as e:
         raise MissingExtraError("serving a page", "web") from e
-    run(
-        workspace,
-        host,
-        port,
-        names=names,
-        token=token,
-        edit=edit,
-        browser=browser,
-        say=say,
-    )
+    try:
+        run(workspace, host, port, names=names, token=token, edit=edit, browser=browser, say=say)
+    except KeyboardInterrupt:
+        say("The server stopped.")

@@ -183,7 +183,9 @@ def open_dataset(
     for name in features:
         if not any(name in by_feature for by_feature in found.values()):
             there = sorted({folder.what for folder in layout.folders if folder.subset == subset})
-            raise NotFoundError(f"{root}: subset {subset} has no {name} files; its folders are {there}")
+            of_it = [one for one in skipped if f"_{name}" in one.path]
+            refused = f"; of {len(of_it):,} refused the first, {of_it[0].path}: {of_it[0].reason}" if of_it else ""
+            raise NotFoundError(f"{root}: subset {subset} has no {name} files; its folders are {there}{refused}")
     metadata = _metadata_path(layout, subset)
     records = read_metadata(metadata, layout.root) if metadata else None
     performances, files = join(found, records, tuple(features), layout.root, skipped)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import counted
 from covsearch.dataset.splits import PARTS, Split
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.guard.files import RefusedError, read_text
@@ -87,7 +88,7 @@ def balanced_pairs(wids: Sequence[str], n: int, rng: np.random.Generator) -> Pai
     if half == 0:
         raise UsageError(
             f"pairs need two performances of one work and two of different works; "
-            f"got {len(wids)} performances with {len(covers)} cover pairs"
+            f"got {counted(len(wids), 'performance')} with {counted(len(covers), 'cover pair')}"
         )
     chosen = covers[rng.choice(len(covers), half, replace=False)]
     others = non_cover_pairs(wids, half, rng)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import Row, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from covsearch.config import check_count
@@ -89,7 +89,7 @@ class SqlCatalogue(ABC):
             return session.scalars(select(func.count()).select_from(PerformanceRow)).one()
 
     @abstractmethod
-    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Sequence[Any]]:
+    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Row[Any]]:
         """Rows of :func:`columns_and_versions` that have all words of a question, the best first."""
 
     @cached_property
@@ -218,7 +218,8 @@ class SqlCatalogue(ABC):
         """Performances whose title, artist, album or work has all words of `text`, the best first.
 
         Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
-        A text without a letter is looked for as it is. Nothing in `text` is an operator.
+        A text without a letter is looked for as it is. Nothing in `text` is an operator. A performance whose id is
+        `text`, in any case, comes before all others.
 
         Raises
         ------
@@ -230,10 +231,11 @@ class SqlCatalogue(ABC):
             asked = question_of(text)
         except ValueError as e:
             raise UsageError(str(e)) from e
-        if not asked:
-            return []
         with self._database.session() as session:
-            rows = self._hits(session, asked, limit)
+            own = _with_id(session, text.strip())
+            known = {row.id for row in own}
+            hits = self._hits(session, asked, limit) if asked else []
+            rows = [*own, *(row for row in hits if row.id not in known)][:limit]
             found = _performances(session, rows)
         return [Found(self._called(p), row[-1]) for p, row in zip(found, rows, strict=True)]
 
@@ -260,7 +262,7 @@ class SqliteCatalogue(SqlCatalogue):
         """Look for damage in the database; see :meth:`covsearch.db.session.ReadOnlyDatabase.check`."""
         self._file.check()
 
-    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Sequence[Any]]:
+    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Row[Any]]:
         query = columns_and_versions().join(TEXT, TEXT.c.rowid == PerformanceRow.id)
         query = query.where(TEXT.c.performance_text.op("MATCH")(_match(asked)))
         return session.execute(query.order_by(TEXT.c.rank, PerformanceRow.id).limit(limit)).all()
@@ -271,6 +273,17 @@ def columns_and_versions() -> Select[Any]:
     other = aliased(PerformanceRow)
     of_work = select(func.count()).where(other.wid == PerformanceRow.wid, other.collection == PerformanceRow.collection)
     return _COLUMNS.add_columns(case((_KNOWN, of_work.scalar_subquery()), else_=1))
+
+
+def _with_id(session: Session, text: str) -> list[Row[Any]]:
+    """Rows of :func:`columns_and_versions` whose id or full name is `text`, in any case of ASCII letters."""
+    if not is_name(text):
+        return []
+    ids, pid = _ids_in([text]), PerformanceRow.pid
+    alike = or_(pid.in_(ids), func.lower(pid).in_([id_.lower() for id_ in ids]))
+    rows = session.execute(columns_and_versions().where(alike).order_by(PerformanceRow.id))
+    wanted = text.lower()
+    return [row for row in rows if wanted in (row.pid.lower(), full_name(row.collection, row.pid).lower())]
 
 
 def _chunks(names: Sequence[str]) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.errors import ArtefactError, NoIndexError
 from covsearch.index.calibration import CALIBRATION, Calibration, read_calibration
 from covsearch.index.collection_calibration import CollectionCalibration, read_collection_calibration
 from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
@@ -170,12 +170,12 @@ def read_current(workspace: Workspace) -> tuple[str, str] | None:
 
 
 def follow_current(workspace: Workspace) -> tuple[str, str]:
-    """As :func:`read_current`, and a NotFoundError where nothing was published."""
+    """As :func:`read_current`, and a NoIndexError where nothing was published."""
     current = read_current(workspace)
     if current is None:
         left = sorted(path.name for path in workspace.index.glob("gen-*"))  # a first build died, or CURRENT was lost
         beside = f", {workspace.index / CURRENT} is missing beside {left[-1]}" if left else ""
-        raise NotFoundError(f"no index in {workspace.home}{beside}: {MEND} first")
+        raise NoIndexError(f"no index in {workspace.home}{beside}: {MEND} first")
     return current
 
 

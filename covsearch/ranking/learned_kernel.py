@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from covsearch.aligner_config import TOP
+from covsearch.compiled import compiled
 
 UNROLLED = 6  # rows of patches that are summed at once; the weights of a convolution are padded to a multiple
 _TILE = 256  # outputs of a channel that are computed together: their patches stay in the cache
 _STEADY = np.float32(1e-3)  # what is added to a standard deviation
 
 
-@njit(cache=True)
+@compiled()
 def centred(units: NDArray[np.float32]) -> NDArray[np.float32]:
     """F times whole-numbered frames (L, F), less the sum of each: centred, and exact."""
     rows, width = units.shape
@@ -33,7 +33,7 @@ def centred(units: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def normalised(similarity: NDArray[np.int16], channels: int) -> NDArray[np.float32]:
     """A similarity matrix (M, L) as the network sees it: as it is; of 3 channels, standardised too.
 
@@ -73,7 +73,7 @@ def normalised(similarity: NDArray[np.int16], channels: int) -> NDArray[np.float
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _patches(x: NDArray[np.float32], first: int, tile: int, size: int, stride: int, out: NDArray[np.float32]) -> None:
     """What the convolution sees of (C, H, W) in `tile` rows of its output from `first` on; zeros around the edges."""
     channels, height, width = x.shape
@@ -100,7 +100,7 @@ def _patches(x: NDArray[np.float32], first: int, tile: int, size: int, stride: i
                         target[place + j] = np.float32(0)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@compiled(nogil=True, fastmath={"contract"})
 def convolved(
     x: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32], size: int, stride: int
 ) -> NDArray[np.float32]:
@@ -146,7 +146,7 @@ def convolved(
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def pooled(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Maximum, mean and mean of the :data:`TOP` greatest of each channel of (C, H, W), one after the other: (3, C)."""
     channels = len(x)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from covsearch.compiled import compiled
 
 Frames = NDArray[np.float32] | NDArray[np.uint8]
 
@@ -21,13 +22,13 @@ EXACT = 2.0**24  # whole numbers up to this are exact in float32
 TILE = 256  # columns whose thresholds are found together: their part of the matrix stays in the cache
 
 
-@njit(cache=True)
+@compiled()
 def length_of_unit(span: int, width: int) -> int:
     """Length of the rounded unit frames: the greatest with which a running sum over `span` frames is exact."""
     return max(1, int(math.sqrt(EXACT / (span + 1)) - math.sqrt(width) / 2))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def whole_units(frames: Frames, length: int, top: int = 1, block: int = 1) -> NDArray[np.float32]:
     """Frames scaled to one length and rounded to whole numbers; silence and broken frames are zeros.
 
@@ -71,7 +72,7 @@ def whole_units(frames: Frames, length: int, top: int = 1, block: int = 1) -> ND
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def pitch_sums(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sums (F,) over the frames (L, F)."""
     sums = np.zeros(frames.shape[1])
@@ -81,7 +82,7 @@ def pitch_sums(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     return sums
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def key_fits(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Products (12,) of sums of pitches (F,) with those of a track that sounds 0 to 11 semitones higher; exact."""
     fits = np.zeros(PITCHES)
@@ -91,7 +92,7 @@ def key_fits(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
     return fits
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def stretches(
     rows: NDArray[np.float32], columns: NDArray[np.float32], key: int, span: int, length: int
 ) -> NDArray[np.int16]:
@@ -153,7 +154,7 @@ def stretches(
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def row_thresholds(similarity: NDArray[np.int16], count: int) -> NDArray[np.int16]:
     """What the `count` greatest of each row of (M, L) exceed, and no more than these: at least 0, found by halving."""
     rows, columns = similarity.shape
@@ -179,7 +180,7 @@ def row_thresholds(similarity: NDArray[np.int16], count: int) -> NDArray[np.int1
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def column_thresholds(similarity: NDArray[np.int16], count: int) -> NDArray[np.int16]:
     """As :func:`row_thresholds`, of each column of (M, L), without a transposed copy; M at most 32,767."""
     rows, columns = similarity.shape
@@ -216,7 +217,7 @@ def column_thresholds(similarity: NDArray[np.int16], count: int) -> NDArray[np.i
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def thresholds(similarity: NDArray[np.int16], nearest: float) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """What an entry of (M, L) must exceed to be among the share `nearest` of its row, (M,), and of its column, (L,)."""
     down, across = similarity.shape
@@ -225,7 +226,7 @@ def thresholds(similarity: NDArray[np.int16], nearest: float) -> tuple[NDArray[n
     return by_row, by_column
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def matches(
     similarity: NDArray[np.int16], by_row: NDArray[np.int16], by_column: NDArray[np.int16]
 ) -> NDArray[np.bool_]:
@@ -239,7 +240,7 @@ def matches(
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def recurrence(
     similarity: NDArray[np.int16],
     by_row: NDArray[np.int16],
@@ -290,7 +291,7 @@ def recurrence(
     return np.float64(peak.max()), score
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def followed_back(
     score: NDArray[np.float32], matches: NDArray[np.bool_], onset: float, extension: float
 ) -> NDArray[np.int64]:
@@ -318,7 +319,7 @@ def followed_back(
     return path[:length][::-1].copy()
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def qmax_in_key(
     rows: NDArray[np.float32],
     columns: NDArray[np.float32],
@@ -335,7 +336,7 @@ def qmax_in_key(
     return recurrence(similarity, by_row, by_column, onset, extension, 3)[0]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def best_of_keys(
     columns: NDArray[np.float32],
     sums: NDArray[np.float64],

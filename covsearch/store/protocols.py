@@ -127,7 +127,8 @@ class Catalogue(Protocol):
         """Performances whose title, artist, album or work has all words of `text`, the best first.
 
         Case, marks and punctuation do not matter (:mod:`covsearch.dataset.words`), and the last word may be cut short.
-        A text without a letter is looked for as it is. Nothing in `text` is an operator.
+        A text without a letter is looked for as it is. Nothing in `text` is an operator. A performance whose id is
+        `text`, in any case, comes before all others.
 
         Raises
         ------

@@ -16,6 +16,7 @@ from covsearch.answers import QueryResult
 from covsearch.errors import CovsearchError
 from covsearch.ranking import COSINE, HEAD
 from covsearch.web.asking import aligning, asked
+from covsearch.web.problems import on_the_page
 from covsearch.web.rendering import page, piece
 from covsearch.web.view import View
 
@@ -88,7 +89,7 @@ async def answered(
     found = await asked(request, lambda: ask(None if settled else HEAD), aligning(request) if settled else None)
     if view.format != "html":
         return as_file(found, view)
-    settled = settled or not found.calibrated or found.rerank == COSINE
+    settled = settled or not found or not found.calibrated or found.rerank == COSINE
     return page("performance.html", **rows_shown(found, view, question(found)), settled=settled, setlist=setlist)
 
 
@@ -101,7 +102,7 @@ def aligned(request: Request, view: View, ask: Ask, question: Callable[[QueryRes
             found = await aligning(request).run(lambda: ask(None))
             yield event("answer", piece("answer.html", **rows_shown(found, view, question(found)), settled=True))
         except CovsearchError as e:
-            yield event("problem", str(e))
+            yield event("problem", on_the_page(str(e)))
 
     return events(stream())
 

@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 
 from covsearch import __version__
 from covsearch.api import Index
-from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
-from covsearch.web import corrections, health, pages, routes, setlists, sound, uploads, waiting, works
+from covsearch.errors import ArtefactError, CovsearchError, NoIndexError, NotFoundError, UsageError
+from covsearch.web import corrections, health, pages, problems, routes, setlists, sound, uploads, waiting, works
 from covsearch.web.asking import LEFT
 from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
 from covsearch.web.guards import Guards
@@ -27,7 +27,14 @@ from covsearch.web.receive import Room, UploadError
 from covsearch.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
-_STATUS = ((UsageError, 400), (NotFoundError, 404), (UploadError, 422), (ArtefactError, 500), (BusyError, 503))
+_STATUS = (
+    (UsageError, 400),
+    (NoIndexError, 503),  # before NotFoundError, which it is: the request asks for nothing wrong
+    (NotFoundError, 404),
+    (UploadError, 422),
+    (ArtefactError, 500),
+    (BusyError, 503),
+)
 
 
 def create_app(workspace: Workspace, options: Options | None = None) -> Guards:
@@ -88,7 +95,7 @@ def _failed(request: Request, error: Exception) -> Response:
         headers |= dict(error.headers or {})
     title = "Client Closed Request" if status == LEFT else HTTPStatus(status).phrase
     if _is_page(request):
-        return pages.problem(request, title, detail, status, headers)
+        return problems.problem_page(request, status, "" if detail == title else detail, headers)
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 

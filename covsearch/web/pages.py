@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 
 from covsearch.answers import QueryResult
 from covsearch.compare import Comparison
@@ -24,11 +23,6 @@ router = APIRouter(include_in_schema=False)
 FOUND = 50  # performances that a search by words lists
 
 
-def problem(request: Request, title: str, detail: str, status: int, headers: Mapping[str, str]) -> HTMLResponse:
-    """A failure as a page."""
-    return page("problem.html", status, headers, title=title, detail=detail)
-
-
 @router.get("/")
 async def home_page(request: Request) -> Response:
     """The search box, and what there is to search."""
@@ -39,14 +33,17 @@ async def home_page(request: Request) -> Response:
 
 @router.get("/find")
 async def find_page(request: Request, q: Annotated[str, Query(max_length=300)] = "") -> Response:
-    """Performances by id, title or artist; an id goes straight to its answer."""
+    """Performances by id, title or artist; an id, in any case, goes straight to its answer."""
     words, index = q.strip(), index_of(request)
     if not words:
         return RedirectResponse("/", 303)
     if await asked(request, lambda: words in index):
         return RedirectResponse(f"/performances/{quote(words, safe='')}", 303)
-    found = await asked(request, lambda: index.find(words, FOUND))
-    return page("find.html", q=words, found=[one.to_dict() for one in found], limit=FOUND)
+    found = [one.to_dict() for one in await asked(request, lambda: index.find(words, FOUND))]
+    alike = [one["pid"] for one in found if one["pid"].casefold() == words.casefold()]
+    if len(alike) == 1:
+        return RedirectResponse(f"/performances/{quote(alike[0], safe='')}", 303)
+    return page("find.html", q=words, found=found, limit=FOUND)
 
 
 @router.get("/performances/{id:path}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
+from covsearch.errors import CovsearchError
 from covsearch.ranking import HEAD
 from covsearch.web import picture as drawing
 from covsearch.web.asking import aligning, asked, index_of, inside, known
 from covsearch.web.described import FAILURES, example
+from covsearch.web.guards import LOG
 
 router = APIRouter(responses=FAILURES)
 Id = Annotated[str, Query(max_length=600, description="An id of the index.", openapi_examples=example("P_22"))]
@@ -50,7 +52,7 @@ async def api_find(
     q: Annotated[str, Query(max_length=300, description="Words.", openapi_examples=example("o haupt"))],
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> list[dict[str, Any]]:
-    """Performances by title, artist or album."""
+    """Performances by id, title, artist or album."""
     found = await asked(request, lambda: index_of(request).find(q, limit))
     return [one.to_dict() for one in found]
 
@@ -77,8 +79,12 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", tags=["server"])
 async def readyz(request: Request) -> dict[str, Any]:
-    """Whether the index can be asked."""
-    return {"status": "ok", "performances": await asked(request, lambda: len(index_of(request)))}
+    """Whether the index can be asked: 503 where it is gone or damaged."""
+    try:
+        return {"status": "ok", "performances": await asked(request, lambda: len(index_of(request)))}
+    except CovsearchError as e:  # anybody may ask this: what is wrong, and where, is for the log
+        LOG.warning("not ready: %s", e)
+        raise HTTPException(503, "the index cannot be asked; the server's log says why") from e
 
 
 @router.get("/metrics", tags=["server"])

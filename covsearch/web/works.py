@@ -74,15 +74,15 @@ async def groups_page(
 @router.get("/groups/{id:path}", include_in_schema=False)
 async def group_page(request: Request, id: str) -> Response:
     """The group of a performance: its versions by year, what holds them together, and what can be corrected."""
+    index, name = index_of(request), await asked(request, lambda: known(request, id))
     key, job = await finding(request)
     if not job.finished.is_set():
         return waiting(key, job)
-    index, name = index_of(request), await asked(request, lambda: known(request, id))
     group = group_with(groups_of(job), name)
     if group is None:
         edit, one = options_of(request).edit, await asked(request, lambda: index[name])
         said = [one for one in await asked(request, lambda: list(index.corrections)) if name in one.ids]
-        return page("single.html", 404, one=one, said=said[::-1], edit=edit)
+        return page("single.html", one=one, said=said[::-1], edit=edit)
     members = [member.to_dict() for member in group.members]
     names = {one["pid"] for one in members}
     said = [one for one in await asked(request, lambda: list(index.corrections)) if names & one.ids]

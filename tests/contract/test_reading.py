@@ -195,6 +195,26 @@ def test_titles_and_artists_are_found_by_words(
     assert {found.performance.pid for found in store.catalogue().find(text)} == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("P_2", ["P_2"]),
+        (" p_2 ", ["P_2"]),
+        ("one:p_2", ["P_2", "two:one:P_2"]),
+        ("two:P_2", []),
+        ("p_1", ["one:P_1", "two:P_1"]),
+        ("ONE:p_1", ["one:P_1"]),
+        ("P_", []),
+        ("P%", []),
+    ],
+)
+def test_a_performance_is_found_by_its_id(
+    workspace: Workspace, store: Publisher, tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    publish(workspace, contents(tmp_path))
+    assert [found.performance.pid for found in store.catalogue().find(text)] == expected
+
+
 def test_a_hit_tells_how_many_versions_there_are(workspace: Workspace, store: Publisher, tmp_path: Path) -> None:
     publish(workspace, contents(tmp_path))
     catalogue = store.catalogue()

@@ -44,6 +44,13 @@ def test_what_is_not_read_is_named(tmp_path: Path, name: str, reason: str) -> No
         open_dataset(tmp_path)
     listed = path if path.parent.name.startswith("W_") or path.parent.name.startswith("da") else path.parent
     assert f"no usable performance; first {listed.relative_to(tmp_path)}: {reason}" in str(refused.value)
+    with pytest.raises(NotFoundError) as wanted:
+        open_dataset(tmp_path, ["hpcp"])
+    assert (
+        f"has no hpcp files; its folders are ['hpcp']; of 1 refused the first, {listed.relative_to(tmp_path)}: "
+        in str(wanted.value)
+    )
+    assert str(wanted.value).endswith(reason)
 
 
 def test_only_usable_performances_count(tmp_path: Path) -> None:

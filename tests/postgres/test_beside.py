@@ -41,7 +41,7 @@ def test_each_of_several_adders_publishes_on_top_of_the_others(workspace: Worksp
         try:
             with store_of(workspace).writing(beside=True):
                 before, head, rows = read_rows(workspace)
-                together.wait(60)  # all of them begin with the same state
+                together.wait(600)  # all of them begin with the same state
                 publish_rows(workspace, before, head, added(rows, made[n]))
         except BaseException as e:  # noqa: BLE001, the test tells
             failures.append(e)

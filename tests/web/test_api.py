@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from web.conftest import find_groups
+from web.conftest import find_groups, wait_for
 
 from covsearch import api
 from covsearch.workspace import Workspace
@@ -64,6 +65,7 @@ def test_long_recordings_keep_their_diagonal_in_the_picture() -> None:
 
 def test_find_performances_and_stats_are_those_of_the_index(page: httpx.Client, index: api.Index) -> None:
     assert body(page, "/api/find?q=song&limit=4") == plain([one.to_dict() for one in index.find("song", 4)])
+    assert [one["pid"] for one in body(page, "/api/find?q=p_7")] == ["P_7"]
     assert body(page, "/api/performances/P_3") == plain(index["P_3"].to_dict())
     assert body(page, "/api/stats") == plain(index.stats().to_dict())
 
@@ -107,10 +109,11 @@ def test_what_nobody_foresaw_is_500_without_its_reason(
         raise RuntimeError("secret")
 
     monkeypatch.setattr(api.Index, "find", broken)
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
     answer = page.get("/api/find?q=a")
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "secret" not in answer.text
-    assert "secret" in caplog.text
+    wait_for(lambda: "secret" in caplog.text)  # which is logged once the answer is sent
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 

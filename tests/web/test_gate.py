@@ -153,7 +153,7 @@ def stuck_answers(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, lis
     def waits(index: api.Index, asked: str, *, rerank: str | None = None, **more: object) -> object:
         if rerank is None:
             begun.append(asked)
-            go.wait(60)
+            go.wait(600)
         return query(index, asked, rerank=rerank, **more)
 
     monkeypatch.setattr(api.Index, "query", waits)

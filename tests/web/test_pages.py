@@ -48,6 +48,12 @@ def test_home_says_what_can_be_searched(page: httpx.Client) -> None:
     assert "Search 24 performances of 8 works" in text(page, "/")
 
 
+def test_home_says_what_a_server_that_only_reads_can_do(page: httpx.Client) -> None:
+    shown = text(page, "/").split("<main")[1]
+    assert 'You can also look through the <a href="/groups">groups</a>' in shown
+    assert "<code>covsearch serve --edit</code>" in shown
+
+
 def test_a_single_performance_has_no_matches_that_a_filter_could_hide(
     tmp_path: Path, served: Callable[..., httpx.Client]
 ) -> None:
@@ -56,11 +62,15 @@ def test_a_single_performance_has_no_matches_that_a_filter_could_hide(
     assert "Search 1 performance of 1 work by" in text(alone, "/")
     shown = text(alone, "/performances/P_1?whole=1")
     assert "there is nothing else in the index" in shown
+    assert "<table" not in shown
+    assert "<select" not in shown
+    assert "Add other performances to the index" in shown
+    assert 'data-settled="1"' in text(alone, "/performances/P_1")
     assert "left by these filters" not in shown
     assert "There is no page" not in shown
 
 
-@pytest.mark.parametrize("id_", ["P_5", " P_5 "])
+@pytest.mark.parametrize("id_", ["P_5", " P_5 ", "p_5"])
 def test_searching_an_id_goes_to_its_answer(page: httpx.Client, id_: str) -> None:
     answer = page.get("/find", params={"q": id_})
     assert (answer.status_code, answer.headers["location"]) == (303, "/performances/P_5")
@@ -186,19 +196,44 @@ def test_health_says_what_is_served(page: httpx.Client, songs: Workspace) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "said"),
+    ("path", "status", "heading", "said"),
     [
-        ("/performances/P_2222", 404, "no performance P_2222 in the index"),
-        ("/performances/P_1?sort=wrong", 400, "sort: Input should be"),
-        ("/compare?a=P_1&b=P_1", 400, "expected two performances, got P_1 twice"),
-        ("/compare?a=P_1", 400, "b: Field required"),
-        ("/nothing", 404, "Not Found"),
+        ("/performances/P_2222", 404, "Nothing here has this name", "no performance P_2222 in the index"),
+        ("/performances/P_1?sort=wrong", 400, "This cannot be answered", "sort: Input should be"),
+        ("/compare?a=P_1&b=P_1", 400, "This cannot be answered", "expected two performances, got P_1 twice"),
+        ("/compare?a=P_1", 400, "This cannot be answered", "b: Field required"),
+        ("/nothing", 404, "Nothing here has this name", "The address /nothing leads nowhere here."),
+        ("/uploads", 405, "This cannot be asked here", "The address /uploads leads nowhere here."),
     ],
 )
-def test_a_failure_is_a_page_for_a_browser(page: httpx.Client, path: str, status: int, said: str) -> None:
+def test_a_failure_is_a_page_for_a_browser(page: httpx.Client, path: str, status: int, heading: str, said: str) -> None:
     shown = text(page, path, status)
+    assert f"<h1>{heading}</h1>" in shown
     assert html.escape(said) in shown
     assert "<form action=" in shown
+
+
+def test_what_is_not_there_is_looked_for_on_the_page(page: httpx.Client) -> None:
+    shown = text(page, "/performances/P_2222", 404)
+    assert "covsearch find" not in shown
+    assert "Search for its title or artist above." in shown
+    assert '<a href="#q">Search by id, title or artist</a>' in shown
+    assert 'id="q"' in shown
+    told = events(page, "/events/P_2222")[1][1]
+    assert told.endswith("Search for its title or artist above.")
+
+
+def test_an_index_that_is_gone_is_the_servers_fault(small: Workspace, served: Callable[..., httpx.Client]) -> None:
+    page = served(small)
+    assert page.get("/readyz").status_code == 200
+    small.index.rename(small.home / "moved")
+    for path in ("/readyz", "/api/query?id=P_1"):
+        assert page.get(path).status_code == 503
+    assert str(small.home) not in page.get("/readyz").text, "anybody may ask that"
+    assert "<h1>The server cannot answer now</h1>" in text(page, "/", 503)
+    assert page.get("/healthz").status_code == 200
+    (small.home / "moved").rename(small.index)
+    assert page.get("/readyz").json() == {"status": "ok", "performances": 6}
 
 
 @pytest.mark.parametrize("path", ["/", "/find?q=alert", "/performances/P_1?whole=1", "/performances/P_1", "/works/W_1"])

@@ -52,6 +52,17 @@ def test_the_command_serves_until_it_is_told_to_stop(small: Workspace) -> None:
         assert "Traceback" not in said
 
 
+def test_ctrl_c_stops_it_and_that_is_said(small: Workspace) -> None:
+    with started(small) as (running, url):
+        assert httpx.get(f"{url}healthz", trust_env=False, timeout=600).status_code == 200
+        running.send_signal(signal.SIGINT)
+        assert running.wait(600) == 0
+        assert running.stderr
+        said = running.stderr.read()
+        assert said.endswith("The server stopped.\n")
+        assert "Interrupted" not in said
+
+
 def test_the_token_may_come_from_the_environment(small: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COVSEARCH_TOKEN", "hush")
     with started(small) as (_, url):

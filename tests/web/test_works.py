@@ -110,6 +110,15 @@ def test_while_they_are_found_the_page_waits_and_the_api_says_so(
     assert len(own.get("/api/groups").json()["groups"]) == 8
 
 
+def test_who_is_unknown_is_said_before_groups_are_found(own: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from covsearch import groups
+
+    begun: list[object] = []
+    monkeypatch.setattr(groups, "find_links", lambda *asked: begun.append(asked))
+    assert "no performance P_404 in the index" in text(own, "/groups/P_404", 404)
+    assert begun == []
+
+
 def test_a_group_is_accepted_split_merged_and_taken_back(own: httpx.Client) -> None:
     index: covsearch.Index = own.index  # type: ignore[attr-defined]
     before = members(own, "P_4")
@@ -125,8 +134,8 @@ def test_a_group_is_accepted_split_merged_and_taken_back(own: httpx.Client) -> N
     assert members(own, "P_4") == ["P_4", "P_5"]
     assert ">P_6</td>" in heard(own, "/groups?show=singles")
     find_groups(own)
-    assert "is in no group" in text(own, "/groups/P_6", 404)
-    alone = text(own, "/groups/P_6", 404)
+    alone = text(own, "/groups/P_6")
+    assert "is in no group" in alone
     assert "<h1>Song 2, version 3</h1>" in alone
     assert 'href="/performances/P_6"' in alone
     assert 'name="member" value="P_6"' in alone

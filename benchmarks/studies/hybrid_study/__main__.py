@@ -10,7 +10,7 @@ A track is brought to at most ``--frames`` frames, 256 unless said otherwise, fo
 study at the report's length on the report's data. Each run is one file under ``--out``: a killed study goes on at the
 run it was in, and several processes may share the work (``--only``, ``--seeds``, ``--threads 1``). One folder holds
 runs of one length and number of epochs; a run that was not judged on the real covers is done again once they are
-there. ``--summarise`` trains nothing.
+there. The tables are written there too; without ``--out``, into ``benchmarks/results``. ``--summarise`` trains nothing.
 """
 
 from __future__ import annotations
@@ -41,11 +41,14 @@ from covsearch.synthesis.sources import open_collections
 NAME = "hybrid_study"
 SETTINGS = "settings.json"
 SAMPLE, SYNTHETIC = "sample", "synthetic"
+WORK = Path(tempfile.gettempdir()) / "covsearch-hybrid-study"
 
 
 def main() -> None:
-    """Train what is missing, then write ``benchmarks/results/hybrid_study.json`` and ``.md``."""
+    """Train what is missing, then write ``hybrid_study.json`` and ``.md``: into ``--out``, or the results."""
     args = _arguments().parse_args()
+    results = args.out or RESULTS
+    args.out = args.out or WORK
     if args.threads:
         torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -58,7 +61,7 @@ def main() -> None:
         sys.exit(f"{args.out} has no finished run: run without --summarise first")
     summary = summarise(found)
     result = {"provenance": provenance("studies.hybrid_study", 0), **settings, "collections": summary}
-    write_table(RESULTS / f"{NAME}.json", result, markdown(result))
+    write_table(results / f"{NAME}.json", result, markdown(result))
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -73,8 +76,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=TrainConfig.epochs, help="[the report's %(default)s]")
     parser.add_argument("--frames", type=frames_given, default=CNN_STRIDE, help="of a track at most [%(default)s]")
     parser.add_argument("--threads", type=int, help="of torch [its own choice]")
-    work = Path(tempfile.gettempdir()) / "covsearch-hybrid-study"
-    parser.add_argument("--out", type=Path, default=work, help=f"keeps runs and collections [{work}]")
+    parser.add_argument("--out", type=Path, help=f"keeps runs, collections and tables [{WORK}, {RESULTS}]")
     parser.add_argument("--summarise", action="store_true", help="of finished runs only")
     return parser
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from covsearch.compiled import compiled
 
 BINS = 12
 LOWEST_HZ, SPLIT_HZ, HIGHEST_HZ = 100.0, 500.0, 3500.0
@@ -25,7 +26,7 @@ ENVELOPE_STEP_HZ = 100.0
 _QUIETEST = 1e-10  # an amplitude below counts as -200 dB
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def peaks(
     spectrum: NDArray[np.float32], width_hz: float, frequencies: NDArray[np.float64], heights: NDArray[np.float64]
 ) -> int:
@@ -74,7 +75,7 @@ def peaks(
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def envelope(
     spectrum: NDArray[np.float32], starts: NDArray[np.int64], weights: NDArray[np.float64], levels: NDArray[np.float64]
 ) -> None:
@@ -104,7 +105,7 @@ def envelope(
         levels[point] = 10 * math.log10(level) if level >= _QUIETEST * _QUIETEST else -200.0
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def whitened(frequency: float, height: float, levels: NDArray[np.float64]) -> float:
     """Energy of a peak against the envelope: 1 at or above it, nearly none from 30 dB below, less for higher ones.
 
@@ -128,7 +129,7 @@ def whitened(frequency: float, height: float, levels: NDArray[np.float64]) -> fl
     return float(10 ** ((above - frequency / 200.0) / 10))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def profiles(
     spectra: NDArray[np.float32],
     width_hz: float,

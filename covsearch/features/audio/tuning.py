@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numba import njit
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from covsearch.compiled import compiled
 from covsearch.features.audio.analysis import FRAME, SAMPLE_RATE, spectra
 from covsearch.features.audio.profile import MOST_PEAKS, REFERENCE_HZ, peaks
 
@@ -57,7 +57,7 @@ def _spectra(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         yield spectra(windows[first : first + _BATCH])
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _directions(magnitudes: NDArray[np.float32], width_hz: float) -> tuple[float, float, float]:
     """Sum of the peaks' directions, weighted by height, and the sum of the weights."""
     frequencies, heights = np.empty(MOST_PEAKS), np.empty(MOST_PEAKS)

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Connection, any_, literal, text
+from sqlalchemy import BigInteger, Connection, Row, any_, literal, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -80,7 +80,7 @@ class PostgresCatalogue(SqlCatalogue):
             found = connection.execute(text("SELECT count(*), coalesce(sum(tokens), 0) FROM performance_text")).one()
         return int(found[0]), int(found[1])
 
-    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Sequence[Any]]:
+    def _hits(self, session: Session, asked: Question, limit: int) -> Sequence[Row[Any]]:
         ranks = self._ranks(session, asked, limit)
         some = literal(list(ranks), ARRAY(BigInteger))
         query = columns_and_versions().where(PerformanceRow.id == any_(some))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from covsearch.errors import ArtefactError, CovsearchError, MissingExtraError, NotFoundError, UsageError
+from covsearch.errors import ArtefactError, CovsearchError, MissingExtraError, NoIndexError, NotFoundError, UsageError
 from covsearch.guard.urls import without_password, without_passwords
 
 try:
@@ -116,10 +116,10 @@ def _failure(url: str, cause: psycopg.Error) -> CovsearchError:
     return CovsearchError(f"{place}: PostgreSQL says: {said}")
 
 
-def nothing_there(url: str) -> NotFoundError:
+def nothing_there(url: str) -> NoIndexError:
     """That no index was ever built in a database."""
     place = without_password(url)
-    return NotFoundError(f"no index in {place}: run `covsearch build-index --store {place}` first")
+    return NoIndexError(f"no index in {place}: run `covsearch build-index --store {place}` first")
 
 
 def _unreachable(place: str, said: str) -> CovsearchError:

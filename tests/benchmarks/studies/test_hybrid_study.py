@@ -203,6 +203,27 @@ def test_differences_are_paired_within_seeds() -> None:
     assert "no model can be told from the CNN" in answer(summarise(fake_runs(0.0))["toy"])
 
 
+def test_without_out_the_tables_are_results(tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = write_toy(tmp_path / "toy", works=4, versions=2, frames=30)
+    monkeypatch.setattr(study, "WORK", tmp_path / "work")
+    monkeypatch.setattr(study, "run", lambda v, s, m, **_: fake_run(v, s, 0.6 + 0.01 * s))
+    start(monkeypatch, "--dataset", str(toy), "--seeds", "1")
+    assert {path.name for path in results.iterdir()} == {"hybrid_study.json", "hybrid_study.md"}
+    assert len(study.finished(tmp_path / "work")) == len(VARIANTS)
+
+
+def test_two_seeds_tell_no_interval_and_three_no_difference_beyond_all_auc() -> None:
+    found = summarise([run for run in fake_runs(0.3) if run["seed"] < 2])["toy"]
+    table = markdown({"frames": 256, "collections": {"toy": found}})
+    assert "| bottleneck | 2 | 1.005 ± 0.006 | " in table
+    assert "| bottleneck | +0.300 |  |  |  | 0 above, 0 below of 2 |" in table
+    assert answer(found) == "So few seeds cannot tell any model from the CNN: at least 3 are needed."
+    three = summarise([run for run in fake_runs(0.3) if run["seed"] < 3])["toy"]
+    assert "+0.301 [+0.297, +0.304]" in markdown({"frames": 256, "collections": {"toy": three}})
+    three["differences"]["bottleneck"]["auc"]["detectable"] = 5.1
+    assert answer(three).endswith("No true difference would have been found with probability 0.8 in every comparison.")
+
+
 def test_runs_of_other_pairs_are_not_compared() -> None:
     runs = fake_runs(0.0)
     runs[-1]["test"]["work_b"] = ["W_1", "W_2", "W_3", "W_3"]
@@ -245,15 +266,19 @@ def test_a_small_study(tmp_path: Path, results: Path, monkeypatch: pytest.Monkey
     again = {path: path.read_bytes() for path in out.glob("run-*.json")}
     start(monkeypatch, *arguments)
     assert {path: path.read_bytes() for path in out.glob("run-*.json")} == again
-    written = json.loads((results / "hybrid_study.json").read_text())
+    assert not results.exists(), "with --out it writes only there"
+    written = json.loads((out / "hybrid_study.json").read_text())
     assert (written["frames"], written["epochs"]) == (256, 6)
     assert set(written["collections"]["toy"]["differences"]) == set(VARIANTS) - {CNN}
-    table = (results / "hybrid_study.md").read_text()
+    table = (out / "hybrid_study.md").read_text()
     assert table == markdown(written)
     rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert not any("[" in row for row in rows), "two seeds have no interval worth telling"
     assert len({(k, row.count("|")) for k, row in enumerate(rows)}) == len(rows) == 2 + 5 + 2 + 4
     assert {row.count("|") for row in rows[:7]} == {rows[0].count("|")}
     assert {row.count("|") for row in rows[7:]} == {rows[7].count("|")}
+    assert "at least 3 are needed" in table
+    monkeypatch.setattr(readme_table, "RESULTS", out)
     readme = readme_table.study_table("toy").splitlines()
     assert [line.split(" | ")[0] for line in readme[2:]] == [f"| {v}" for v in VARIANTS]
     assert {line.count("|") for line in readme} == {8}
@@ -298,7 +323,7 @@ def test_runs_of_another_length_are_not_mixed(tmp_path: Path, results: Path, mon
     with pytest.raises(SystemExit, match="'frames': 300, 'epochs': 20"):
         start(monkeypatch, *arguments)
     start(monkeypatch, *arguments, "--summarise")
-    assert json.loads((results / "hybrid_study.json").read_text())["frames"] == 300
+    assert json.loads((out / "hybrid_study.json").read_text())["frames"] == 300
 
 
 def test_runs_that_were_not_judged_on_real_covers_are_done_again(
