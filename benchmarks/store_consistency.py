@@ -119,7 +119,7 @@ def together(workspace: Workspace, folder: Path, reads: int, publishes: int, add
 def summary(engine: str, a: Together, b: Deaths) -> str:
     """Both as Markdown."""
     own = f", {b.calls} of them calls of Milvus" if b.calls else ""
-    where = "each of them" if b.every == 1 else f"every {b.every}th of them" + (" and every call" if b.calls else "")
+    where = "each of them" if b.every == 1 else f"one in {b.every}" + (" and all calls" if b.calls else "")
     lines = [
         f"{engine}: {a.reads:,} reads during {a.publishes} publications of eight songs and {a.added} additions of "
         f"two, in {READERS} + 1 + {a.added} processes.",
