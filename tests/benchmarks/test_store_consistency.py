@@ -23,10 +23,11 @@ from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
+NIGHTLY = pytest.mark.skipif(not os.environ.get("COVSEARCH_TEST_NIGHTLY"), reason="takes a minute: `make nightly`")
 SHORT = ["--reads", "12", "--publishes", "3", "--adders", "3", "--every", "9"]
 
 
-@pytest.mark.parametrize("engine", ["PostgreSQL", "Milvus and PostgreSQL"])
+@pytest.mark.parametrize("engine", ["PostgreSQL", pytest.param("Milvus and PostgreSQL", marks=NIGHTLY)])
 def test_nothing_is_torn_lost_or_doubled_and_every_kill_leaves_old_or_new(tmp_path: Path, engine: str) -> None:
     """In a process of its own: forks of one with threads are not safe.
 
