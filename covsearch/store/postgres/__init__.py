@@ -2,6 +2,7 @@
 
 A generation is what a publication made, as in the local store. Writers that change what is there (add, remove, update)
 work side by side, and each publishes on top of what is newest by then; a build refuses to begin while others write.
+A replica can be read: it has the newest generation that it has replayed.
 Vectors are searched in memory, by the same code as those of the local store, so the answers are the same; or by another
 engine (:mod:`covsearch.store.milvus`).
 """
@@ -21,7 +22,7 @@ from covsearch.progress import Progress
 from covsearch.store.checked import Verified
 from covsearch.store.postgres.catalogue import PostgresCatalogue
 from covsearch.store.postgres.finder import IN_MEMORY, Finder
-from covsearch.store.postgres.link import engine_of, server_errors
+from covsearch.store.postgres.link import OvertakenError, engine_of, refuse_replica, server_errors
 from covsearch.store.postgres.look import Look
 from covsearch.store.postgres.pin import Pin, name_of
 from covsearch.store.postgres.publish import publish_to_database
@@ -61,8 +62,17 @@ class PostgresStore:
         return f"{name_of(generation)} {sha256}"
 
     def read(self, work: Callable[[Opened], T], parts: Iterable[str] | None = ()) -> T:
-        """What `work` makes of the current generation, which stays for as long as it is open."""
-        return work(open_state(Pin(self._url), parts, self._finder))
+        """What `work` makes of the current generation, which stays for as long as it is open.
+
+        A replica cannot hold it: there `work` is done again where it replays meanwhile that the generation was removed.
+        """
+        while True:
+            pin = Pin(self._url)
+            try:
+                return work(open_state(pin, parts, self._finder))
+            except OvertakenError:
+                if self._look.newest() == (pin.generation, pin.sha256):  # another one, that `work` had kept
+                    raise
 
     def catalogue(self) -> PostgresCatalogue:
         """The current generation's metadata."""
@@ -73,6 +83,7 @@ class PostgresStore:
         """Hold an advisory lock: alone, or, where `beside` is true, beside others that only change what is there."""
         shared = "_shared" if beside else ""
         with server_errors(self._url), engine_of(self._url).connect() as connection:
+            refuse_replica(connection, self._url)
             if not connection.scalar(text(f"SELECT pg_try_advisory_lock{shared}({_WRITING})")):
                 raise CovsearchError(f"another build is running in {self.place}: wait until it has ended")
             connection.commit()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from selectors import EVENT_READ, DefaultSelector
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -28,6 +28,10 @@ _MEND = "run `covsearch verify`"
 
 class TidiedAwayError(CovsearchError):
     """Something that was there when a writer looked, and is not any more when it is used."""
+
+
+class OvertakenError(CovsearchError):
+    """A generation that was opened is not there any more, since nobody holds it: one can be held on a primary only."""
 
 
 @cache
@@ -76,6 +80,18 @@ def has_ended(connection: Connection) -> bool:
         return bool(waiting.select(0))
 
 
+def refuse_replica(connection: Connection, url: str) -> None:
+    """A UsageError that names the primary, where the server is a replica, on which nobody can write.
+
+    A replica tells its primary's address to those who may see the server's statistics (``pg_read_all_stats``).
+    """
+    if not connection.scalar(text("SELECT pg_is_in_recovery()")):
+        return
+    known = connection.execute(text("SELECT sender_host, sender_port FROM pg_stat_wal_receiver")).one_or_none()
+    primary = f" at {known.sender_host}:{known.sender_port}" if known and known.sender_host else ""
+    raise UsageError(f"{without_password(url)} is a replica, which can only be read: write to its primary{primary}")
+
+
 @contextmanager
 def server_errors(url: str) -> Iterator[None]:
     """Failures of the server or the driver, in one line without a password.
@@ -107,6 +123,9 @@ def _failure(url: str, cause: psycopg.Error) -> CovsearchError:
         return nothing_there(url)
     if isinstance(cause, (errors.DataCorrupted, errors.IndexCorrupted)):
         return ArtefactError(f"{place}: PostgreSQL cannot read what it stored: {said}; {_MEND}")
+    if isinstance(cause, errors.SerializationFailure):  # a replica that had to go on with what its primary sent
+        mend = "run the command again, or set hot_standby_feedback = on at the replica"
+        return CovsearchError(f"{place}: PostgreSQL ended a read: {said}; {mend}")
     if isinstance(cause, errors.ForeignKeyViolation):
         return TidiedAwayError(f"{place}: what was to be used again was removed: run the command again")
     if isinstance(cause, psycopg.DataError):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from covsearch.corrections.log import read_log
 from covsearch.errors import NotFoundError
 from covsearch.index.parts import PARTS
-from covsearch.store.postgres.link import engine_of, has_ended, server_errors
+from covsearch.store.postgres.link import engine_of, has_ended, refuse_replica, server_errors
 from covsearch.store.postgres.pin import close, name_of, newest
 from covsearch.store.postgres.tables import make_tables
 
@@ -57,6 +57,7 @@ class Look:
     def amend(self, change: Callable[[str], str]) -> None:
         """Replace the document by what `change` makes of it."""
         with self._connection() as connection:
+            refuse_replica(connection, self._url)
             make_tables(connection)
             before = str(connection.scalar(text("SELECT document FROM corrections FOR UPDATE")))
             query = text("UPDATE corrections SET document = :after")

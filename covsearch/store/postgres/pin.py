@@ -2,6 +2,10 @@
 
 Whoever reads holds a shared advisory lock with the generation's number, on a connection of its own. Tidying removes a
 generation only when it gets that lock alone. The server releases it when the connection ends, however that ends.
+
+The primary sees no lock of a replica. So there a generation may go while it is read: two publications after its own.
+Every transaction on a replica looks first whether the generation is there. Its row is removed, and replayed, before all
+else of it, so a transaction that sees the row sees all.
 """
 
 from __future__ import annotations
@@ -14,10 +18,9 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from covsearch.errors import ArtefactError
 from covsearch.guard.urls import without_password
 from covsearch.index.manifest import Manifest, parse_manifest
-from covsearch.store.postgres.link import engine_of, has_ended, nothing_there, server_errors
+from covsearch.store.postgres.link import OvertakenError, engine_of, has_ended, nothing_there, server_errors
 from covsearch.store.postgres.tables import PINNED, check_version
 
 READING, STAGING = 711_001, 711_002
@@ -25,7 +28,11 @@ READING, STAGING = 711_001, 711_002
 _NEWEST = text(
     "SELECT g.id, g.manifest, g.sha256, c.version FROM current c LEFT JOIN generations g ON g.id = c.generation"
 )
-_THIS = text("SELECT manifest, sha256, (SELECT store FROM current) AS store FROM generations WHERE id = :id")
+_THIS = text(
+    "SELECT manifest, sha256, (SELECT store FROM current) AS store, pg_is_in_recovery() AS replica "
+    "FROM generations WHERE id = :id"
+)
+_STILL = text("SELECT sha256 FROM generations WHERE id = :id")
 
 
 def name_of(generation: int) -> str:
@@ -47,7 +54,9 @@ class Pin:
     NotFoundError
         When nothing was published yet.
     ArtefactError
-        When the tables are another covsearch's, or the generation was removed.
+        When the tables are another covsearch's.
+    OvertakenError
+        When the generation was removed.
 
     Attributes
     ----------
@@ -67,7 +76,7 @@ class Pin:
         with server_errors(url):
             while not self._hold(self._connect(), generation):
                 if generation is not None:
-                    raise ArtefactError(f"{without_password(url)}: {name_of(generation)} was removed meanwhile")
+                    raise _gone(url, generation)
 
     @property
     def name(self) -> str:
@@ -82,13 +91,15 @@ class Pin:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """The same as a connection."""
+        """The same as a connection; an OvertakenError where the generation is gone."""
         with self._lock, server_errors(self.url):
             if self._held and self._held[0].in_transaction():
                 yield self._held[0]
                 return
             connection = self._alive()
             with connection.begin():
+                if self._replica and connection.scalar(_STILL, {"id": self.generation}) != self.sha256:
+                    raise _gone(self.url, self.generation)
                 yield connection
 
     def _alive(self) -> Connection:
@@ -96,7 +107,7 @@ class Pin:
         if not self._held or has_ended(self._held[0]):
             generation, sha256 = self.generation, self.sha256
             if not self._hold(self._connect(), generation) or self.sha256 != sha256:
-                raise ArtefactError(f"{without_password(self.url)}: {self.name} was removed meanwhile")
+                raise _gone(self.url, generation)
         return self._held[0]
 
     def _connect(self) -> Connection:
@@ -121,9 +132,13 @@ class Pin:
             row = connection.execute(_THIS, {"id": generation}).one_or_none()
         if row is None:
             return False
-        self.generation, self.sha256, self.store = generation, row.sha256, row.store
+        self.generation, self.sha256, self.store, self._replica = generation, row.sha256, row.store, row.replica
         self.manifest: Manifest = parse_manifest(row.manifest)
         return True
+
+
+def _gone(url: str, generation: int) -> OvertakenError:
+    return OvertakenError(f"{without_password(url)}: {name_of(generation)} was removed meanwhile: ask again")
 
 
 def hold(connection: Connection, generation: int) -> None:

@@ -18,7 +18,7 @@ from covsearch.features.slow import restored
 from covsearch.index.manifest import MEND
 from covsearch.index.part import Part
 from covsearch.index.parts import PARTS
-from covsearch.store.postgres.link import engine_of, raw, server_errors
+from covsearch.store.postgres.link import engine_of, raw, refuse_replica, server_errors
 from covsearch.store.postgres.pin import STAGING, Pin
 from covsearch.store.postgres.tables import DIGEST, make_tables
 
@@ -42,6 +42,7 @@ def recording(vector: NDArray[np.float32], parts: Mapping[str, Part], row: int) 
 def staging(url: str) -> Iterator[tuple[Connection, int]]:
     """A connection, and the number of a stage that is held for as long as that is open; makes missing tables."""
     with server_errors(url), engine_of(url).connect() as connection:
+        refuse_replica(connection, url)
         make_tables(connection)
         stage = connection.scalar(text("SELECT nextval('stages')"))
         connection.execute(text("SELECT pg_advisory_lock(:kind, :stage)"), {"kind": STAGING, "stage": stage})

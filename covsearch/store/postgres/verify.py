@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, text
 
@@ -15,7 +15,7 @@ from covsearch.index.parts import PARTS
 from covsearch.progress import Progress
 from covsearch.store.checked import PREVIOUS, PUBLISHED, Check, Verified, check_ids, check_model
 from covsearch.store.postgres.finder import IN_MEMORY, Finder
-from covsearch.store.postgres.link import engine_of, server_errors
+from covsearch.store.postgres.link import OvertakenError, engine_of, server_errors
 from covsearch.store.postgres.pin import Pin, name_of, newest
 from covsearch.store.postgres.state import PostgresState, open_state, pinned_files
 from covsearch.store.postgres.tables import DIGEST
@@ -35,10 +35,17 @@ def verify_database(url: str, progress: Progress, finder: Finder = IN_MEMORY) ->
     """
     with server_errors(url), engine_of(url).connect() as connection:
         current, _ = newest(connection, url)
-        others = connection.scalars(text("SELECT id FROM generations WHERE id < :id ORDER BY id DESC"), {"id": current})
-        numbers = [current, *others]
-    roles = {number: PUBLISHED if number == current else PREVIOUS for number in numbers}
-    return tuple(_verify(url, number, role, progress, finder) for number, role in roles.items())
+        query = text("SELECT id FROM generations WHERE id < :id ORDER BY id DESC")
+        others = connection.scalars(query, {"id": current}).all()
+    try:
+        first = _verify(url, current, PUBLISHED, progress, finder)
+    except OvertakenError:  # a replica has a newer one
+        return verify_database(url, progress, finder)
+    found = [first]
+    for number in others:
+        with suppress(OvertakenError):
+            found.append(_verify(url, number, PREVIOUS, progress, finder))
+    return tuple(found)
 
 
 def _verify(url: str, generation: int, role: str, progress: Progress, finder: Finder) -> Verified:
