@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import RESULTS, provenance, write_table
-from benchmarks.studies.training_choices import aucs, training_pairs, validation_pairs
+from benchmarks.studies.ablation import aucs, training_pairs, validation_pairs
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.sample import sample_root
 from covsearch.features.pack import pack_cached
