@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import essentia
 
     essentia.log.infoActive = False
-    recordings = played("validation", options.work, options.kind, options.most, options.jobs)
+    recordings = played("validation", options.work, options.kind, most=options.most, jobs=options.jobs)
     mp3 = options.work / "stereo.mp3"
     stereo_mp3(recordings, mp3, options.minutes)
     payload: dict[str, Any] = {

@@ -34,7 +34,7 @@ class Played:
         return np.asarray(np.load(self.file), np.float32)
 
 
-def played(part: str, work: Path, kind: str = "", most: int | None = None, jobs: int = 1) -> list[Played]:
+def played(part: str, work: Path, kind: str = "", *, most: int | None = None, jobs: int = 1) -> list[Played]:
     """Performances of the sample's works of one part, rendered; what is in `work` already is not made again.
 
     Parameters

@@ -126,7 +126,7 @@ def search_all(index: covsearch.Index, asked: Mapping[str, tuple[str, Path | str
 
 def study(work: Path, folder: Path, kind: str, jobs: int) -> dict[str, Any]:
     """Play, write, index and query; what is there already is not made again."""
-    recordings = played("test", work, kind, jobs)
+    recordings = played("test", work, kind, jobs=jobs)
     audio, features, home = folder / "audio", folder / "features", folder / "home"
     made = make_folder(recordings, audio)
     by_audio = covsearch.build(audio, home=home / "audio")

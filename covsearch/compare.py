@@ -135,8 +135,7 @@ class Comparison:
     @property
     def tempo(self) -> float | None:
         """How many times as fast `b` plays the stretch as `a` does, from the seconds of both; None without one."""
-        stretch = self.stretch
-        if stretch is None:
+        if (stretch := self.stretch) is None:
             return None
         return (stretch.a[1] - stretch.a[0]) / (stretch.b[1] - stretch.b[0])
 
@@ -370,6 +369,7 @@ def draw(found: Comparison, path: Path) -> Path:
         Without matplotlib.
     """
     names = "_".join(as_file_name(p.pid) for p in (found.a, found.b))
+    likely = f"{found.cover_probability:.1%}: {word(found.predicted, found.same_recording)}"
     return plots.cross_similarity(
         found.alignment.similarity,
         found.path,
@@ -377,7 +377,7 @@ def draw(found: Comparison, path: Path) -> Path:
         rates=found.rates,
         span=found.alignment.span,
         names=(_name(found.a), _name(found.b)),
-        title=f"{found.cover_probability:.1%}: {word(found.predicted)}\n{found.key}\ntogether {found.together}",
+        title=f"{likely}\n{found.key}\ntogether {found.together}",
     )
 
 

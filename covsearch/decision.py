@@ -74,9 +74,9 @@ def undecided(count: int) -> Decision:
     return Decision([None] * count, [None] * count, None)
 
 
-def word(predicted: bool) -> str:
-    """What people are told of a decision: ``cover`` or ``non-cover``."""
-    return "cover" if predicted else "non-cover"
+def word(predicted: bool, same_recording: bool = False) -> str:
+    """What people are told of a decision: ``cover``, ``non-cover`` or ``the same recording``."""
+    return "the same recording" if same_recording else "cover" if predicted else "non-cover"
 
 
 def _decision(probability: NDArray[np.float64], threshold: float) -> Decision:

@@ -19,6 +19,8 @@ What follows :data:`NOTE` in `stage` may change from call to call: ``reading aud
 NOTE = " · "
 EVERY = 30.0
 """Seconds between two lines where stderr is no terminal."""
+SOON = 1.0
+"""Seconds of a stage before its speed is told: the first moments say nothing of it."""
 
 
 Tell = Callable[[str], None]
@@ -92,7 +94,7 @@ def lines(write: Callable[[str], None], every: float = EVERY, now: Callable[[], 
         nonlocal last
         at = now()
         start = began.setdefault(stage.split(NOTE)[0], at)
-        if at - last >= every and done and at > start:
+        if at - last >= every and done and at - start >= SOON:
             last = at
             left = (at - start) * (total - done) / done
             write(f"{stage}: {done:,} of {total:,}, {_rate(done, at - start)}, about {left:,.0f} s left")
@@ -101,4 +103,4 @@ def lines(write: Callable[[str], None], every: float = EVERY, now: Callable[[], 
 
 
 def _rate(done: int, seconds: float) -> str:
-    return f"{done / seconds:,.1f}/s" if seconds > 0 else ""
+    return f"{done / seconds:,.1f}/s" if seconds >= SOON else ""

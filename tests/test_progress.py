@@ -26,3 +26,12 @@ def test_a_line_now_and_then_where_there_is_no_terminal() -> None:
         "reading audio · 2 failed: 310 of 1,240, 10.0/s, about 93 s left",
         "reading audio · 3 failed: 620 of 1,240, 10.0/s, about 62 s left",
     ]
+
+
+def test_the_first_moments_of_a_stage_say_nothing_of_its_speed() -> None:
+    clock = iter([0.0, 40.0, 40.00001, 41.0])  # the second stage begins long after the last line
+    told: list[str] = []
+    update = progress.lines(told.append, every=30, now=lambda: next(clock))
+    for done in (1, 2, 3):
+        update("judging", done, 113)
+    assert told == ["judging: 3 of 113, 3.0/s, about 37 s left"]

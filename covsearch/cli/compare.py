@@ -86,7 +86,7 @@ def _facts(found: Comparison) -> Iterator[tuple[str, str]]:
 
     known = {True: "listed as versions of one work", False: "not listed as versions of one work", None: "work unknown"}
     likely = f"{found.cover_probability:.4f}, {'above' if found.predicted else 'not above'} {found.threshold:.3f}"
-    yield "cover", f"{likely}: {word(found.predicted)} ({known[found.listed]})"
+    yield "cover", f"{likely}: {word(found.predicted, found.same_recording)} ({known[found.listed]})"
     yield "distance", f"{found.distance:z.3f}"
     yield "key", found.key
     yield "together", found.together

@@ -48,10 +48,7 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
     yield "generation", f"{found.generation}, built {m.created} by covsearch {m.covsearch}"
     rate = "" if m.frame_rate is None else f", {m.frame_rate:.2f} frames/s"
     yield "dataset", f"{m.source or 'the bundled sample'}, collection {m.subset}{rate}"
-    yield (
-        "performances",
-        f"{m.count:,} of {counted(sum(found.works.values()), 'work')}, {found.alone:,} with one performance only",
-    )
+    yield "performances", _performances(found)
     for name, (performances, works) in found.collections.items() if len(found.collections) > 1 else ():
         yield "collection", f"{name}: {in_works(performances, works)}"
     yield "cover pairs", f"{found.cover_pairs:,}"
@@ -60,6 +57,14 @@ def _facts(found: Stats) -> Iterator[tuple[str, str]]:
         yield "search", "approximate: the vectors are too many to look at all of them; a near one may be missed"
     for name, size in found.bytes_of.items():
         yield name, f"{size / 1e6:,.1f} MB{' (current)' if name == found.generation else ''}"
+
+
+def _performances(found: Stats) -> str:
+    if not found.works:
+        return f"{found.manifest.count:,} of unknown works"
+    works, known = sum(found.works.values()), sum(size * count for size, count in found.works.items())
+    unknown = f"; of {found.manifest.count - known:,} the work is unknown" if known < found.manifest.count else ""
+    return f"{known:,} of {counted(works, 'work')}, {found.alone:,} with one performance only{unknown}"
 
 
 def _model(found: Stats) -> Iterator[tuple[str, str]]:

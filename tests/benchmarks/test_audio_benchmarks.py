@@ -89,3 +89,16 @@ def test_broken_audio_is_tabled(tmp_path: Path) -> None:
     assert row["exit_code"] == 4
     assert row["message"].startswith("Error: DIR: there is no audio file that can be read; first a.mp3: ")
     assert "| a text | 4 | DIR: there is no audio file that can be read; first a.mp3: " in broken_audio.summary([row])
+
+
+def test_the_number_of_processes_leaves_no_recording_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def played(part: str, work: Path, kind: str, **more: Any) -> list[Any]:
+        asked.update(more)
+        raise InterruptedError("asked")
+
+    monkeypatch.setattr(make_audio_folder, "played", played)
+    with pytest.raises(InterruptedError, match="asked"):
+        make_audio_folder.study(tmp_path, tmp_path, "chorale", 3)
+    assert asked == {"jobs": 3}

@@ -65,6 +65,17 @@ def test_plot_takes_a_file_or_a_folder(
     assert (tmp_path / name).stat().st_size > 1000
 
 
+def test_one_recording_twice_is_called_so(tmp_path: Path, command: Commands) -> None:
+    once, again = (
+        write_feature(tmp_path / name, "toy", "hpcp", "W_1", "P_1", melody(1, 240)) for name in ("once", "again")
+    )
+    lines = command(tmp_path, "compare", once, again).out.splitlines()
+    cover = next(line for line in lines if line.startswith("cover "))
+    assert ": the same recording (" in cover
+    other = write_feature(tmp_path, "toy", "hpcp", "W_2", "P_2", melody(2, 240))
+    assert "the same recording" not in command(tmp_path, "compare", once, other).out
+
+
 def test_files_that_declare_no_frame_rate_are_told_theirs(tmp_path: Path, command: Commands) -> None:
     declared, silent = (
         [write_feature(tmp_path / name, "toy", "hpcp", "W_1", f"P_{k}", melody(k, 240), rate) for k in (1, 2)]
