@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.conftest import Commands
-from published import make_performances, model_folder, publish_made, random_head, unit_vectors
+from commands import Commands
+from published import make_chroma, make_performances, model_folder, publish_made, random_head, unit_vectors
 
 from covsearch.workspace import Workspace
 
@@ -25,6 +25,7 @@ def test_works_are_counted_of_those_that_have_one(tmp_path: Path, command: Comma
     rng, workspace = np.random.default_rng(0), Workspace(tmp_path)
     made = list(make_performances(rng, 9).values())
     performances = {p.pid: p if k < known else replace(p, wid=None) for k, p in enumerate(made)}
+    parts = {"chroma": make_chroma(9)}
     model_folder(workspace.home / "models" / "made-up")
-    publish_made(workspace, list(performances), unit_vectors(rng, 9), random_head(rng), performances, parts={})
+    publish_made(workspace, list(performances), unit_vectors(rng, 9), random_head(rng), performances, parts=parts)
     assert said in command.out(workspace, "stats").splitlines()
