@@ -16,6 +16,7 @@ from covsearch.cli import main
 
 # the tests' tensors are small: threads inside one operation would spend their time waiting for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # tables are as wide as where nothing is said, also in pytest-xdist's processes
 # a busy machine is slow, not wrong; `make nightly` draws as many examples as hypothesis does of itself
 EXAMPLES = 100 if os.environ.get("COVSEARCH_TEST_NIGHTLY") else 40
 settings.register_profile(

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cli.conftest import Commands, command
+from commands import Commands
 from melodies import COUNT, publish_melodies
 from published import made_up_calibration, publish
 
@@ -15,7 +15,6 @@ from covsearch.api import Index
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.workspace import Workspace
 
-__all__ = ["command"]
 ALARMS = 0.05
 
 

@@ -129,7 +129,7 @@ def test_the_commands_say_that_a_work_is_unknown(workspace: Workspace) -> None:
         "tape/side A 2": ("", ""),
         "tape/side A 10": ("", ""),
     }
-    assert "5 of 2 works" in run("stats")
+    assert "3 of 2 works, 1 with one performance only; of 2 the work is unknown" in run("stats")
 
 
 def test_a_work_id_with_a_control_character_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from covsearch.cli.options import STORE
@@ -46,7 +48,6 @@ def serve(
         from covsearch.web.server import run
     except ImportError as e:
         raise MissingExtraError("serving a page", "web") from e
-    try:
+    with suppress(KeyboardInterrupt):
         run(workspace, host, port, names=names, token=token, edit=edit, browser=browser, say=say)
-    except KeyboardInterrupt:
-        say("The server stopped.")
+    say("The server stopped.")

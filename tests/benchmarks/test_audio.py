@@ -40,7 +40,7 @@ def test_what_is_done_to_a_recording(recording: Played) -> None:
 
 def test_a_small_measurement(recording: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("essentia", reason="essentia is not installed: the extra dev brings it")
-    monkeypatch.setattr(audio, "played", lambda *_: [recording])
+    monkeypatch.setattr(audio, "played", lambda *_, **__: [recording])
     monkeypatch.setattr(audio, "instruments", lambda _: [recording.samples()])
     target = tmp_path / "audio.json"
     audio.main(["--work", str(tmp_path), "--out", str(target), "--minutes", "0.2", "--rounds", "1", "--hours", "0.01"])

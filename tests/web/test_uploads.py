@@ -153,7 +153,7 @@ def test_what_cannot_be_heard_is_said_by_its_name(
     if status == 422:
         where = editable.post("/uploads", files={"file": (name, content)}).headers["location"]
         shown = heard(editable, where)
-        assert "<h1>Unprocessable" in shown
+        assert "<h1>This file cannot be used" in shown
         assert said in shown
 
 
