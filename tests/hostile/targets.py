@@ -25,6 +25,7 @@ from covsearch.dataset.pairs import read_pairs
 from covsearch.dataset.splits import read_split
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.dataset.vectors import read_vectors
+from covsearch.errors import CovsearchError
 from covsearch.features.audio import read_audio_chroma
 from covsearch.features.windows import WindowRecipe
 from covsearch.guard.files import RefusedError, text_artefact
@@ -33,6 +34,7 @@ from covsearch.index.collection import _read_ids, read_tensors
 from covsearch.index.head import load_head
 from covsearch.index.manifest import Manifest, StoredFile, parse_manifest
 from covsearch.index.part import NoSettings
+from covsearch.synthesis.formats import FORMATS
 from covsearch.synthesis.midi import read_midi
 from tests.hostile.audio import encoded, id3, music
 from tests.hostile.documents import SOUND as SOUND_JSON
@@ -245,6 +247,35 @@ def _beside(name: str) -> Callable[[Path, bytes], None]:
     return read
 
 
+def _song(kind: str) -> Callable[[Path, bytes], None]:
+    def judged(_: Path, data: bytes) -> None:
+        try:
+            song = FORMATS[kind].reader("a", data, {}).song
+        except RefusedError as e:
+            raise CovsearchError(str(e)) from e
+        assert song.chords.min() >= -1
+        assert song.chords.max() < 12
+        assert 0.01 <= song.beat <= 100
+
+    return judged
+
+
+NOTE = b"<note><pitch><step>%s</step><octave>4</octave></pitch><duration>2</duration></note>"
+MUSICXML = (
+    b'<score-partwise><work><work-title>A</work-title></work><part id="P1"><measure number="1"><attributes><divisions>2'
+    b"</divisions><time><beats>4</beats><beat-type>4</beat-type></time></attributes><direction><sound tempo="
+    b'"90"/></direction><harmony><root><root-step>A</root-step></root><kind>minor</kind></harmony><note><pitch><step>C'
+    b'</step><alter>1</alter><octave>4</octave></pitch><duration>4</duration><tie type="start"/></note><note><rest/>'
+    b'<duration>4</duration></note></measure><measure number="2"><barline location="left"><repeat direction="forward"/>'
+    b"</barline>" + b"".join(NOTE % bytes([step]) for step in b"GECD") + b'<barline location="right"><repeat '
+    b'direction="backward" times="6"/></barline></measure></part></score-partwise>'
+)  # fmt: skip
+ABC = b"X:1\nT:A tune\nM:6/8\nL:1/8\nQ:3/8=80\nK:Dmix\n" + 5 * b"|:d2f (3agf e|[ce]3-c3:|\n"
+CHART = b"# title: A\n# metre: 4/4\n# tonic: C\n\n0.0\tsilence\n" + b"".join(
+    b"%.1f\t%s, verse, | C:maj | A:min7 F:maj | G:sus4 | C:maj |, (voice\n" % (8 * k + 1, b"AB"[k % 2 : k % 2 + 1])
+    for k in range(4)
+) + b"33.0\tend\n"  # fmt: skip
+
 TARGETS: dict[str, Target] = {
     "HDF5": Target(_hdf5, _hdf5_seeds, share=4),
     "audio": Target(_audio, _audio_seeds, share=4),
@@ -264,6 +295,9 @@ TARGETS: dict[str, Target] = {
     "config.toml": Target(_config, lambda _: [(BUNDLED / CONFIG).read_bytes(), to_toml(model=ModelConfig()).encode()]),
     "safetensors": Target(_tensors, _tensor_seeds),
     "MIDI": Target(_midi, _midi_seeds),
+    "MusicXML": Target(_song("MusicXML"), lambda _: [MUSICXML]),
+    "ABC": Target(_song("ABC"), lambda _: [ABC]),
+    "chord chart": Target(_song("chord charts"), lambda _: [CHART]),
     "beats text": Target(
         _beside("beat_midi.txt"), lambda _: [b"".join(b"%.2f 0.0 %d.0\n" % (k / 2, k % 4 == 0) for k in range(9))]
     ),
