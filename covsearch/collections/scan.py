@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,13 +78,13 @@ def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile],
 
 
 def _scan(folder: Path, root: Path, depth: int, found: list[AudioFile], skipped: list[Skipped]) -> None:
-    for entry in listed(folder, _shown(folder, root), skipped):
+    for entry in listed(folder, shown(folder, root), skipped):
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             if depth < MAX_DEPTH:
                 _scan(path, root, depth + 1, found, skipped)
             else:
-                skipped.append(Skipped(_shown(path, root), f"is more than {MAX_DEPTH} folders deep"))
+                skipped.append(Skipped(shown(path, root), f"is more than {MAX_DEPTH} folders deep"))
         elif is_audio(path):
             look_at(path, root, found, skipped)
 
@@ -101,9 +101,28 @@ def look_at(path: Path, root: Path, found: list[AudioFile], skipped: list[Skippe
     except OSError as e:
         reason = f"cannot be read: {e.strerror}"
     if reason:
-        skipped.append(Skipped(_shown(path, root), reason))
+        skipped.append(Skipped(shown(path, root), reason))
     else:
         found.append(AudioFile(id_, path, status.st_size, status.st_mtime_ns))
+
+
+def emptied(root: Path, ids: Iterable[str]) -> list[Skipped]:
+    """Folders without anything in them that had these files, as one has whose disk is not mounted.
+
+    Parameters
+    ----------
+    root : Path
+        Absolute, links resolved.
+    ids : iterable of str
+        Paths from `root` of files that are not there.
+    """
+    empty: dict[Path, None] = {}
+    for id_ in ids:
+        folder = next((above for above in (root / id_).parents if os.path.isdir(above)), root)  # noqa: PTH112, no error where it cannot be seen
+        if folder != root and folder.is_relative_to(root) and next(folder.iterdir(), None) is None:
+            empty[folder] = None
+    reason = "is empty, and had music: mount its disk; if the music is to go from the index, delete the folder"
+    return [Skipped(shown(folder, root), reason) for folder in empty]
 
 
 def _refusal(id_: str, status: os.stat_result) -> str:
@@ -121,7 +140,7 @@ def _refusal(id_: str, status: os.stat_result) -> str:
     return ""
 
 
-def _shown(path: Path, root: Path) -> str:
+def shown(path: Path, root: Path) -> str:
     """A path below `root` that can be printed and stored as UTF-8."""
     text = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
