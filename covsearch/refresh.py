@@ -153,7 +153,8 @@ def _opened(root: Path, workspace: Workspace, below: Path, name: str, strict: bo
     try:
         return open_audio(root, workspace.cache, below=[below], name=name, strict=strict, progress=progress)
     except ArtefactError as e:
-        raise ArtefactError(f"{e}. Nothing was removed") from e
+        end = "\n" if "\n" in str(e) else ". "
+        raise ArtefactError(f"{e}{end}Nothing was removed") from e
 
 
 def _with_emptied(read: AudioFolder, own: Mapping[str, str], strict: bool) -> AudioFolder:

@@ -14,6 +14,7 @@ from covsearch.features.audio import is_audio
 from covsearch.features.audio.suffixes import IN_WORDS
 
 MAX_DEPTH = 32  # folders below the first
+_LISTED = 5  # files that a message names
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,19 @@ def none_read(root: Path, skipped: Sequence[Skipped]) -> str:
     """What is said of a folder of which not one file was read."""
     if not skipped:
         return no_audio(root)
-    return f"{root}: there is no audio file that can be read; first {skipped[0].path}: {skipped[0].reason}"
+    said = f"{root}: there is no audio file that can be read"
+    if len(skipped) == 1:
+        return f"{said}; first {skipped[0].path}: {skipped[0].reason}"
+    listed = [f"  {one.path}: {one.reason}" for one in skipped[:_LISTED]]
+    more = [f"  and {len(skipped) - _LISTED:,} more"] if len(skipped) > _LISTED else []
+    return "\n".join([f"{said}:", *listed, *more])
 
 
 def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile], list[Skipped]]:
     """Audio files below a folder, by path, and what is called so and cannot be one.
 
     Hidden files and folders are passed over. Symbolic links are followed to files inside the folder, and never to
-    folders, so that nothing is found twice for ever.
+    folders, so that nothing is found twice for ever: these are skipped.
 
     Parameters
     ----------
@@ -85,6 +91,10 @@ def _scan(folder: Path, root: Path, depth: int, found: list[AudioFile], skipped:
                 _scan(path, root, depth + 1, found, skipped)
             else:
                 skipped.append(Skipped(shown(path, root), f"is more than {MAX_DEPTH} folders deep"))
+        elif entry.is_symlink() and os.path.isdir(path):  # noqa: PTH112, no error where it leads nowhere
+            skipped.append(
+                Skipped(shown(path, root), "is a symbolic link to a folder: not followed; name that folder itself")
+            )
         elif is_audio(path):
             look_at(path, root, found, skipped)
 
