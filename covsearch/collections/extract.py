@@ -132,7 +132,7 @@ def extract_folder(
 
 
 def _undo(out: Path, name: str, fresh: Sequence[Path]) -> None:
-    """Leave nothing of a run that wrote no features: neither what was not there before it nor empty folders of works."""
+    """Leave nothing of a run that wrote no features: what is new goes, and empty folders of works."""
     features = out / f"{name}_subset_hpcp"
     for path in fresh:
         if path != out:
