@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,12 @@ from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.files import rate_of_file
 from covsearch.dataset.frame_rate import DATACOS_RATE, rate_beside
 from covsearch.dataset.hdf5 import inspect_chroma
+from covsearch.dataset.layout import SUFFIX
 from covsearch.dataset.lengths import check_file_lengths
 from covsearch.embedding import read_features
 from covsearch.errors import ArtefactError, FeatureFileError, UsageError
 from covsearch.features.audio import is_audio
+from covsearch.features.audio.suffixes import IN_WORDS
 from covsearch.features.sound import check_sound
 from covsearch.models import Checkpoint
 from covsearch.synthesis.notation import read_notation
@@ -140,4 +143,6 @@ def _file_with(feature: str, paths: Sequence[Path]) -> Path:
             refused.append(str(e))
         else:
             return path
-    raise ArtefactError(f"the model needs {feature}; {'; '.join(refused)}")
+    named_so = all(re.search(rf"{SUFFIX}$", path.name) for path in paths)
+    kinds = "" if named_so else f". Expected audio ({IN_WORDS}), notes (MIDI or MusicXML) or HDF5 features (.h5)"
+    raise ArtefactError(f"the model needs {feature}; {'; '.join(refused)}{kinds}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from covsearch.collections.audio import AudioFolder, collection_name, open_audio
 from covsearch.collections.given import audio_roots, check_for_audio, is_of_audio, nearest_root
+from covsearch.collections.scan import emptied, shown
 from covsearch.dataset.datacos import path_text
 from covsearch.dataset.layout import Skipped
 from covsearch.dataset.performance import Performance
@@ -42,7 +43,7 @@ class UpdateReport:
     unchanged : int
         How many are as they were.
     skipped : tuple of Skipped
-        Files that cannot be used. What the index has of them already, it keeps.
+        Files and folders that cannot be used. What the index has of them already, it keeps.
     performances, works : int
         In the index now.
     generation : str
@@ -114,6 +115,7 @@ def update_folder(
         read = _opened(root, workspace, below, name, strict, progress)
         told = read_tracks(metadata).told(read) if metadata else read
         own = _own(rows, read, below)
+        read = _with_emptied(read, own, strict)
         changes = _changes(rows, own, read, told, bool(metadata))
         checkpoint = own_model(before)
         packed = pack_new(workspace, read, [*changes.new, *changes.changed], checkpoint, strict, progress)
@@ -151,7 +153,33 @@ def _opened(root: Path, workspace: Workspace, below: Path, name: str, strict: bo
     try:
         return open_audio(root, workspace.cache, below=[below], name=name, strict=strict, progress=progress)
     except ArtefactError as e:
-        raise ArtefactError(f"{e}. Nothing was removed") from e
+        end = "\n" if "\n" in str(e) else ". "
+        raise ArtefactError(f"{e}{end}Nothing was removed") from e
+
+
+def _with_emptied(read: AudioFolder, own: Mapping[str, str], strict: bool) -> AudioFolder:
+    """With the folders among what is skipped that had files of the index and are empty now.
+
+    Raises
+    ------
+    ArtefactError
+        With `strict`, for the first of them.
+    """
+    skipped = _places(read.skipped)
+    empty = emptied(read.root, (id_ for id_ in own if id_ not in read.performances and not _is_below(id_, skipped)))
+    if strict and empty:
+        raise ArtefactError(f"{read.root / empty[0].path}: {empty[0].reason}; or drop --strict. Nothing was removed")
+    return read.having(skipped=(*read.skipped, *empty))
+
+
+def _places(skipped: Sequence[Skipped]) -> set[PurePosixPath]:
+    return {PurePosixPath(one.path) for one in skipped}
+
+
+def _is_below(id_: str, places: Set[PurePosixPath]) -> bool:
+    """Whether a file is one of `places`, or is in one of these folders."""
+    path = PurePosixPath(shown(Path(id_), Path()))
+    return not places.isdisjoint([path, *path.parents])
 
 
 @dataclass(frozen=True)
@@ -190,7 +218,7 @@ def _own(rows: Rows, read: AudioFolder, below: Path) -> dict[str, str]:
 
 
 def _changes(rows: Rows, own: Mapping[str, str], read: AudioFolder, told: Source, by_csv: bool) -> _Changes:
-    refused = {one.path for one in read.skipped}  # the index keeps what it has of a file that cannot be read now
+    refused = _places(read.skipped)  # the index keeps what it has of a file or a folder that cannot be read now
     retagged = {}
     changed = []
     for id_, key in own.items():
@@ -205,6 +233,6 @@ def _changes(rows: Rows, own: Mapping[str, str], read: AudioFolder, told: Source
     return _Changes(
         [id_ for id_ in read.performances if id_ not in own],
         changed,
-        {id_: key for id_, key in own.items() if id_ not in read.performances and id_ not in refused},
+        {id_: key for id_, key in own.items() if id_ not in read.performances and not _is_below(id_, refused)},
         retagged,
     )

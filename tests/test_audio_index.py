@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -178,6 +180,38 @@ def test_what_cannot_be_read_any_more_stays(copied: tuple[Path, covsearch.Index]
     report = index.update(music)
     assert [one.path for one in report.skipped] == ["one.mp3"]
     assert (report.removed, report.unchanged, len(index)) == ((), 3, 3)
+
+
+def test_a_folder_that_cannot_be_listed_stays(
+    copied: tuple[Path, covsearch.Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music, index = copied
+    scandir = os.scandir
+
+    def refusing(path: str | Path) -> object:
+        if Path(path).name == "Album":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    report = index.update(music)
+    assert [(one.path, one.reason) for one in report.skipped] == [("Album", "cannot be listed: Permission denied")]
+    assert (report.removed, report.unchanged, len(index)) == ((), 3, 3)
+
+
+def test_an_empty_folder_stays_until_it_is_deleted(copied: tuple[Path, covsearch.Index]) -> None:
+    music, index = copied
+    shutil.rmtree(music / "Album")
+    (music / "Album").mkdir()  # what is left of a disk that is not mounted
+    report = index.update(music)
+    assert [one.path for one in report.skipped] == ["Album"]
+    assert report.skipped[0].reason.startswith("is empty, and had music: mount its disk")
+    assert (report.removed, report.unchanged, len(index)) == ((), 3, 3)
+    with pytest.raises(ArtefactError, match=r"Album: is empty, and had music.*Nothing was removed"):
+        index.update(music, strict=True)
+    (music / "Album").rmdir()
+    assert index.update(music).removed == ("Album/two again.wav", "Album/two.flac")
+    assert len(index) == 1
 
 
 def test_what_a_csv_said_stays_until_another_one_speaks(copied: tuple[Path, covsearch.Index], tmp_path: Path) -> None:

@@ -139,6 +139,8 @@ def find(workspace: Workspace, words: tuple[str, ...], limit: int, as_json: bool
     if unknown := [word for word in words if word.startswith("--") and word.strip("-")]:
         raise UsageError(f"there is no option {unknown[0]}; to look for the word, leave its hyphens out")
     text = " ".join(words)
+    if not text.strip():
+        raise UsageError("expected a word of a title, artist, album or work, or an id, not nothing")
     hits = api.Index(workspace).find(text, limit)
     if not hits:
         raise NotFoundError(f"no title, artist or album in the index has the words {text!r}; try fewer of them")

@@ -77,7 +77,8 @@ def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bo
     """Bring the index up to date with a FOLDER of audio: add what is new, remove what is gone, read again what changed.
 
     A file with another name or other tags is not decoded again. The command may be stopped at any time, and goes on
-    where it was. A file that cannot be read any more is listed, and stays in the index as it was.
+    where it was. A file or folder that cannot be read any more is listed, and stays in the index as it was. So does a
+    folder that is empty now: delete it to have its music removed.
 
     \b
     covsearch update ~/Music

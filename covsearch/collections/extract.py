@@ -111,9 +111,10 @@ def extract_folder(
     root, out = folder.resolve(), out.absolute()
     files, skipped = scan_audio(root)
     name = _NOT_IN_A_NAME.sub("-", collection_name(root)).strip("-.") or "audio"
-    listed = out / f"{name}_files.csv"
+    listed, held = out / f"{name}_files.csv", out / f"{name}_quarantine.jsonl"
+    fresh = [path for path in (listed, held, out) if not path.exists()]
     with hands(workers, scheduler) as hand:
-        reader = _Reader(root, files, hand, Quarantine(out / f"{name}_quarantine.jsonl"), skipped, progress)
+        reader = _Reader(root, files, hand, Quarantine(held), skipped, progress)
         performances = {id_: found.performance(id_) for id_, found in reader.tags().items()}
         if metadata:
             performances = read_tracks(metadata).applied(performances)
@@ -123,10 +124,22 @@ def extract_folder(
         written = reader.write([_job(file, targets[file.id], *numbers[file.id], listed) for file in todo])
     kept = len(targets) - len(todo)
     if not written and not kept:
+        _undo(out, name, fresh)
         raise ArtefactError(none_read(root, skipped))
     there = (id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file())
     _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in there})
     return ExtractReport(written, kept, tuple(skipped), str(out), time.perf_counter() - started)
+
+
+def _undo(out: Path, name: str, fresh: Sequence[Path]) -> None:
+    """Leave nothing of a run that wrote no features: what is new goes, and empty folders of works."""
+    features = out / f"{name}_subset_hpcp"
+    for path in fresh:
+        if path != out:
+            path.unlink(missing_ok=True)
+    for folder in [*features.glob("W_*_hpcp"), features, *(path for path in fresh if path == out)]:
+        if folder.is_dir() and next(folder.iterdir(), None) is None:
+            folder.rmdir()
 
 
 def _job(file: AudioFile, target: Path, pid: str, wid: str, listed: Path) -> Job:

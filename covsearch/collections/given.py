@@ -18,6 +18,7 @@ from covsearch.dataset.source import Source
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.audio import is_audio
 from covsearch.progress import Progress, silent
+from covsearch.synthesis.suffixes import is_notation
 
 
 def is_audio_folder(path: Path) -> bool:
@@ -108,11 +109,18 @@ def open_given(
     ------
     NotFoundError
         When an audio file is not there.
+    UsageError
+        For a file of notes.
     CovsearchError
         As :func:`open_folder` and :func:`~covsearch.dataset.files.open_features`.
     """
     if missing := [path for path in paths if is_audio(path) and not path.exists()]:
         raise NotFoundError(f"{missing[0]} is not there; expected an audio file")
+    if notes := [path for path in paths if is_notation(path) and path.is_file()]:
+        raise UsageError(
+            f"{notes[0]}: notes can be asked with (`covsearch query {notes[0].name}`), not added: "
+            "expected audio or features"
+        )
     folders = [path for path in paths if is_audio_folder(path)]
     files = [path for path in paths if is_audio(path) and not path.is_dir()]
     others = [path for path in paths if path not in folders and path not in files]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from covsearch.features.audio import is_audio
 from covsearch.features.audio.suffixes import IN_WORDS
 
 MAX_DEPTH = 32  # folders below the first
+_LISTED = 5  # files that a message names
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,19 @@ def none_read(root: Path, skipped: Sequence[Skipped]) -> str:
     """What is said of a folder of which not one file was read."""
     if not skipped:
         return no_audio(root)
-    return f"{root}: there is no audio file that can be read; first {skipped[0].path}: {skipped[0].reason}"
+    said = f"{root}: there is no audio file that can be read"
+    if len(skipped) == 1:
+        return f"{said}; first {skipped[0].path}: {skipped[0].reason}"
+    listed = [f"  {one.path}: {one.reason}" for one in skipped[:_LISTED]]
+    more = [f"  and {len(skipped) - _LISTED:,} more"] if len(skipped) > _LISTED else []
+    return "\n".join([f"{said}:", *listed, *more])
 
 
 def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile], list[Skipped]]:
     """Audio files below a folder, by path, and what is called so and cannot be one.
 
     Hidden files and folders are passed over. Symbolic links are followed to files inside the folder, and never to
-    folders, so that nothing is found twice for ever.
+    folders, so that nothing is found twice for ever: these are skipped.
 
     Parameters
     ----------
@@ -78,13 +84,17 @@ def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile],
 
 
 def _scan(folder: Path, root: Path, depth: int, found: list[AudioFile], skipped: list[Skipped]) -> None:
-    for entry in listed(folder, _shown(folder, root), skipped):
+    for entry in listed(folder, shown(folder, root), skipped):
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             if depth < MAX_DEPTH:
                 _scan(path, root, depth + 1, found, skipped)
             else:
-                skipped.append(Skipped(_shown(path, root), f"is more than {MAX_DEPTH} folders deep"))
+                skipped.append(Skipped(shown(path, root), f"is more than {MAX_DEPTH} folders deep"))
+        elif entry.is_symlink() and os.path.isdir(path):  # noqa: PTH112, no error where it leads nowhere
+            skipped.append(
+                Skipped(shown(path, root), "is a symbolic link to a folder: not followed; name that folder itself")
+            )
         elif is_audio(path):
             look_at(path, root, found, skipped)
 
@@ -101,9 +111,28 @@ def look_at(path: Path, root: Path, found: list[AudioFile], skipped: list[Skippe
     except OSError as e:
         reason = f"cannot be read: {e.strerror}"
     if reason:
-        skipped.append(Skipped(_shown(path, root), reason))
+        skipped.append(Skipped(shown(path, root), reason))
     else:
         found.append(AudioFile(id_, path, status.st_size, status.st_mtime_ns))
+
+
+def emptied(root: Path, ids: Iterable[str]) -> list[Skipped]:
+    """Folders without anything in them that had these files, as one has whose disk is not mounted.
+
+    Parameters
+    ----------
+    root : Path
+        Absolute, links resolved.
+    ids : iterable of str
+        Paths from `root` of files that are not there.
+    """
+    empty: dict[Path, None] = {}
+    for id_ in ids:
+        folder = next((above for above in (root / id_).parents if os.path.isdir(above)), root)  # noqa: PTH112, no error where it cannot be seen
+        if folder != root and folder.is_relative_to(root) and next(folder.iterdir(), None) is None:
+            empty[folder] = None
+    reason = "is empty, and had music: mount its disk; if the music is to go from the index, delete the folder"
+    return [Skipped(shown(folder, root), reason) for folder in empty]
 
 
 def _refusal(id_: str, status: os.stat_result) -> str:
@@ -121,7 +150,7 @@ def _refusal(id_: str, status: os.stat_result) -> str:
     return ""
 
 
-def _shown(path: Path, root: Path) -> str:
+def shown(path: Path, root: Path) -> str:
     """A path below `root` that can be printed and stored as UTF-8."""
     text = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -29,6 +29,7 @@ ON_AN_INDEX = [
     ("find zzz", 3, "no title, artist or album in the index has the words 'zzz'; try fewer of them"),
     ("find love --limit 0", 2, "at least 1 hit must be asked for, not 0"),
     ("find", 2, "Missing argument 'WORDS...'"),
+    ("find ", 2, "expected a word of a title, artist, album or work, or an id, not nothing"),
     ("compare P_1 P_99", 3, "no performance P_99 in the index: did you mean P_39 or"),
     ("compare p1 P_1", 2, "expected two performances, got P_1 twice"),
     ("compare P_1 P_1", 2, "expected two performances, got P_1 twice"),
@@ -134,10 +135,13 @@ def test_of_adding_and_removing(command: Commands, model: Path, songs: Path, tmp
     for path in (bad, known):
         path.parent.mkdir(parents=True)
     bad.write_bytes(b"junk")
+    tune = tmp_path / "tune.mid"
+    tune.write_bytes(b"MThd")
     write_feature(tmp_path / "x", "x", "hpcp", "W_1", "P_2", melody(44), FRAME_RATE).rename(known)
     cases: list[tuple[int, str, list[object]]] = [
         (1, "P_2 is in the index with another hpcp file", ["add", known]),
         (2, "expected a file called W_<number>", ["add", home / "index" / "CURRENT"]),
+        (2, "tune.mid: notes can be asked with (`covsearch query tune.mid`), not added", ["add", tune]),
         (2, "'P\\n2' is no performance id", ["remove", "P\n2"]),
         (2, "these are all 24 that it has", ["remove", *(f"P_{n}" for n in range(1, 25))]),
         (3, "nowhere is not there", ["add", tmp_path / "nowhere"]),
@@ -149,6 +153,20 @@ def test_of_adding_and_removing(command: Commands, model: Path, songs: Path, tmp
         assert came.err.startswith("Error: ")
         assert message in came.err
         assert came.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "notes"])
+def test_a_file_of_another_kind_is_told_which_kinds_there_are(
+    name: str, command: Commands, model: Path, songs: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    build_index(songs, model, Workspace(home))
+    (tmp_path / name).write_bytes(b"C E G")
+    came = command(home, "query", tmp_path / name)
+    assert (came.code, came.out) == (4, "")
+    assert f"{name}: cannot be read as HDF5" in came.err
+    assert "Expected audio (WAV, FLAC, " in came.err
+    assert came.err.endswith("notes (MIDI or MusicXML) or HDF5 features (.h5)\n")
 
 
 def test_what_cannot_be_built_leaves_the_index_before(

@@ -14,7 +14,7 @@ from features.audio.sounds import tones, write
 
 from covsearch.collections import hands, pool
 from covsearch.collections.extract import extract_folder
-from covsearch.errors import CovsearchError
+from covsearch.errors import ArtefactError, CovsearchError
 
 # a worker process with an accident that happens once: MARK is there afterwards
 ACCIDENT = """
@@ -113,6 +113,24 @@ def test_a_file_in_quarantine_is_tried_again_when_it_has_changed(
     write(short / "poison.flac", tones(1.5, 9))
     mended = extract_folder(short, out, workers=1)
     assert (mended.extracted, mended.kept, mended.skipped) == (1, 5, ())
+
+
+def test_a_run_that_writes_no_features_leaves_nothing(tmp_path: Path) -> None:
+    music, out = tmp_path / "Music", tmp_path / "out"
+    music.mkdir()
+    (music / "poison.flac").write_bytes(b"fLaC" + bytes(1000))
+    with pytest.raises(ArtefactError, match=r"no audio file that can be read; first poison\.flac: "):
+        extract_folder(music, out, workers=1)
+    assert not out.exists()
+    out.mkdir()
+    with pytest.raises(ArtefactError, match=r"no audio file that can be read"):
+        extract_folder(music, out, workers=1)
+    assert list(out.iterdir()) == []
+    (out / "Music_files.csv").write_text("performance,work,file\nP_1,W_1,old.wav\n")  # of an earlier run
+    with pytest.raises(ArtefactError, match=r"no audio file that can be read"):
+        extract_folder(music, out, workers=1)
+    assert [path.name for path in out.iterdir()] == ["Music_files.csv"]
+    assert "P_1,W_1,old.wav" in (out / "Music_files.csv").read_text()
 
 
 def test_half_a_line_of_a_killed_run_is_no_line(short: Path, tmp_path: Path) -> None:

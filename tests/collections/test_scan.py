@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from covsearch.collections.scan import has_audio, scan_audio
+from covsearch.collections.scan import has_audio, none_read, scan_audio
 
 
 def put(path: Path, data: bytes = b"x") -> Path:
@@ -44,6 +44,7 @@ def test_links_are_followed_to_files_inside_alone(tmp_path: Path) -> None:
     assert [(one.path, one.reason) for one in skipped] == [
         ("gone.mp3", "cannot be read: No such file or directory"),
         ("out.mp3", "is a symbolic link out of the folder: not followed"),
+        ("round", "is a symbolic link to a folder: not followed; name that folder itself"),
     ]
 
 
@@ -73,3 +74,13 @@ def test_what_is_no_file_is_skipped_and_a_folder_called_so_is_a_folder(tmp_path:
     assert [(one.path, one.reason) for one in skipped] == reasons
     assert has_audio(tmp_path)
     assert not has_audio(put(tmp_path / "texts" / "a.txt").parent)
+
+
+def test_a_folder_of_which_nothing_is_read_names_the_first_few_files(tmp_path: Path) -> None:
+    for number in range(7):
+        put(tmp_path / f"{number}.mp3", b"")
+    _, skipped = scan_audio(tmp_path)
+    said = f"{tmp_path}: there is no audio file that can be read"
+    assert none_read(tmp_path, skipped[:1]) == f"{said}; first 0.mp3: is empty"
+    assert none_read(tmp_path, skipped[:2]) == f"{said}:\n  0.mp3: is empty\n  1.mp3: is empty"
+    assert none_read(tmp_path, skipped).splitlines()[5:] == ["  4.mp3: is empty", "  and 2 more"]
