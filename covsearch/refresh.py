@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from covsearch.collections.audio import AudioFolder, collection_name, open_audio
 from covsearch.collections.given import audio_roots, check_for_audio, is_of_audio, nearest_root
-from covsearch.collections.scan import emptied, shown
+from covsearch.collections.scan import emptied, printable_path
 from covsearch.dataset.datacos import path_text
 from covsearch.dataset.layout import Skipped
 from covsearch.dataset.performance import Performance
@@ -178,7 +178,7 @@ def _places(skipped: Sequence[Skipped]) -> set[PurePosixPath]:
 
 def _is_below(id_: str, places: Set[PurePosixPath]) -> bool:
     """Whether a file is one of `places`, or is in one of these folders."""
-    path = PurePosixPath(shown(Path(id_), Path()))
+    path = PurePosixPath(printable_path(Path(id_), Path()))
     return not places.isdisjoint([path, *path.parents])
 
 

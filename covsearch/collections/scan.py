@@ -84,16 +84,18 @@ def scan_audio(root: Path, below: Sequence[Path] = ()) -> tuple[list[AudioFile],
 
 
 def _scan(folder: Path, root: Path, depth: int, found: list[AudioFile], skipped: list[Skipped]) -> None:
-    for entry in listed(folder, shown(folder, root), skipped):
+    for entry in listed(folder, printable_path(folder, root), skipped):
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             if depth < MAX_DEPTH:
                 _scan(path, root, depth + 1, found, skipped)
             else:
-                skipped.append(Skipped(shown(path, root), f"is more than {MAX_DEPTH} folders deep"))
+                skipped.append(Skipped(printable_path(path, root), f"is more than {MAX_DEPTH} folders deep"))
         elif entry.is_symlink() and os.path.isdir(path):  # noqa: PTH112, no error where it leads nowhere
             skipped.append(
-                Skipped(shown(path, root), "is a symbolic link to a folder: not followed; name that folder itself")
+                Skipped(
+                    printable_path(path, root), "is a symbolic link to a folder: not followed; name that folder itself"
+                )
             )
         elif is_audio(path):
             look_at(path, root, found, skipped)
@@ -111,7 +113,7 @@ def look_at(path: Path, root: Path, found: list[AudioFile], skipped: list[Skippe
     except OSError as e:
         reason = f"cannot be read: {e.strerror}"
     if reason:
-        skipped.append(Skipped(shown(path, root), reason))
+        skipped.append(Skipped(printable_path(path, root), reason))
     else:
         found.append(AudioFile(id_, path, status.st_size, status.st_mtime_ns))
 
@@ -132,7 +134,7 @@ def emptied(root: Path, ids: Iterable[str]) -> list[Skipped]:
         if folder != root and folder.is_relative_to(root) and next(folder.iterdir(), None) is None:
             empty[folder] = None
     reason = "is empty, and had music: mount its disk; if the music is to go from the index, delete the folder"
-    return [Skipped(shown(folder, root), reason) for folder in empty]
+    return [Skipped(printable_path(folder, root), reason) for folder in empty]
 
 
 def _refusal(id_: str, status: os.stat_result) -> str:
@@ -150,7 +152,7 @@ def _refusal(id_: str, status: os.stat_result) -> str:
     return ""
 
 
-def shown(path: Path, root: Path) -> str:
+def printable_path(path: Path, root: Path) -> str:
     """A path below `root` that can be printed and stored as UTF-8."""
     text = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
