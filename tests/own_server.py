@@ -31,6 +31,15 @@ def wait_until(connect: Callable[[], object], refused: type[Exception], process:
     return False
 
 
+def wait_for(state: Callable[[], object], seconds: int = 600) -> None:
+    """Wait until something holds; what never does fails, after ten minutes where nothing else is said."""
+    for _ in range(20 * seconds):
+        if state():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
 def _stop(process: subprocess.Popen[bytes], home: Path, by: signal.Signals, seconds: float, owner: int) -> None:
     if os.getpid() != owner:  # a fork of the process that started it
         return

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from own_server import wait_for
 from postgres_server import database_at, primary_and_replica
 from published import made_up_calibration
 from published import publish as publish_songs
@@ -58,15 +58,7 @@ def replayed() -> None:
     """Wait until the replica has all that the primary has now."""
     primary, replica = primary_and_replica()
     written = ask(primary, "SELECT pg_current_wal_insert_lsn()")
-    until(lambda: ask(replica, f"SELECT pg_last_wal_replay_lsn() >= '{written}'"))
-
-
-def until(is_so: Callable[[], Any]) -> None:
-    for _ in range(2400):
-        if is_so():
-            return
-        time.sleep(0.025)
-    raise AssertionError("a minute was not enough")
+    wait_for(lambda: ask(replica, f"SELECT pg_last_wal_replay_lsn() >= '{written}'"), seconds=60)
 
 
 @contextmanager
@@ -74,7 +66,7 @@ def lagging() -> Iterator[None]:
     """Let the replica fall behind, and catch up afterwards."""
     url = primary_and_replica()[1]
     ask(url, "SELECT pg_wal_replay_pause()")
-    until(lambda: ask(url, "SELECT pg_get_wal_replay_pause_state()") == "paused")
+    wait_for(lambda: ask(url, "SELECT pg_get_wal_replay_pause_state()") == "paused", seconds=60)
     try:
         yield
     finally:
@@ -126,7 +118,7 @@ def test_whole_states_only_are_read_while_20_are_published(
     readers = [threading.Thread(target=read, args=(numbers,)) for numbers in seen]
     for reader in readers:
         reader.start()
-    until(lambda: all(seen) or failures)
+    wait_for(lambda: all(seen) or failures, seconds=60)
     for n in range(1, 21):
         publish(primary, states[f"state {n}"])
     replayed()

@@ -113,12 +113,3 @@ def find_groups(page: httpx.Client) -> None:
     """Wait until the server has its groups: until then it answers 202."""
     while page.get("/api/groups").status_code == 202:
         time.sleep(0.1)
-
-
-def wait_for(state: Callable[[], bool]) -> None:
-    """Wait until something holds; what never does fails after ten minutes."""
-    for _ in range(12_000):
-        if state():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never came")

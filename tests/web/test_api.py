@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from web.conftest import find_groups, wait_for
+from own_server import wait_for
+from web.conftest import find_groups
 
 from covsearch import api
 from covsearch.workspace import Workspace
