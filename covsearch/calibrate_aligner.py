@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -110,13 +110,8 @@ def fit_learned(scored: Sequence[Scored], kept: Sequence[NDArray[np.bool_]] | No
     even odds then says what it means. There is no knee: what the network says of real recordings is less extreme than
     of synthesised ones, and would stay below one.
     """
-    chosen = [
-        replace(one, ratio=one.ratio[np.ix_(rows, rows)], learned=one.learned[np.ix_(rows, rows)], work=one.work[rows])
-        for one, rows in zip(
-            scored, map(np.flatnonzero, kept or [np.ones_like(one.work) for one in scored]), strict=True
-        )
-        if len(rows)
-    ]
+    masks = kept or [np.ones(len(one.work), dtype=np.bool_) for one in scored]
+    chosen = [_part(one, np.flatnonzero(some)) for one, some in zip(scored, masks, strict=True) if some.any()]
     reached = [
         np.mean([work_precisions(one.ratio + w * one.learned, one.work).mean() for one in chosen]) for w in SHARES
     ]
@@ -131,6 +126,12 @@ def fit_learned(scored: Sequence[Scored], kept: Sequence[NDArray[np.bool_]] | No
     )
     slope = max(float(fitted.coef_[0, 0]), 0.0)
     return Fusion(slope, slope * share, 0.0, 0.0, float(fitted.intercept_[0]))
+
+
+def _part(one: Scored, rows: NDArray[np.int64]) -> Scored:
+    """What is said of some of the performances."""
+    some = np.ix_(rows, rows)
+    return Scored(one.model, one.head[some], one.aligned[some], one.ratio[some], one.learned[some], one.work[rows])
 
 
 def score_held_out(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,18 +89,19 @@ class Idea:
     songs: int = 40
     queue: bool = False
     teacher: bool = False
-    sources: Callable[[SongCollection], SongCollection | None] = lambda one: one
+    first_alone: bool = False
+    recordings: bool = True
 
-
-def without_recordings(one: SongCollection) -> SongCollection:
-    """The songs alone."""
-    return replace(one, maker=CoverMaker(one.maker.songs))
+    def hears(self, collections: Sequence[SongCollection]) -> list[SongCollection]:
+        """What it is trained on."""
+        some = collections[:1] if self.first_alone else collections
+        return [one if self.recordings else replace(one, maker=CoverMaker(one.maker.songs)) for one in some]
 
 
 IDEAS = {
     BASE: Idea(),
-    "songs of the first source alone": Idea(sources=lambda one: one if one.name == "POP909" else None),
-    "all sources, no real recordings": Idea(sources=without_recordings),
+    "songs of the first source alone": Idea(first_alone=True),
+    "all sources, no real recordings": Idea(recordings=False),
     "covers of 5 minutes, not 104 s": Idea(frames=800, songs=14),
     "1,000 vectors of earlier batches as non-covers": Idea(queue=True),
     "similarity learns from the alignment, too": Idea(teacher=True),
@@ -191,7 +192,7 @@ def trained(idea: Idea, collections: Sequence[SongCollection], seconds: float, s
     torch.manual_seed(seed)
     model = Siamese(config)
     model.branch = idea.branch(config)
-    heard = [one for one in map(idea.sources, collections) if one is not None]
+    heard = idea.hears(collections)
     share = np.array([one.notes for one in heard]) / sum(one.notes for one in heard)
     optimizer = torch.optim.AdamW(model.branch.parameters(), training.learning_rate, weight_decay=training.weight_decay)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}

@@ -112,7 +112,7 @@ def extract_folder(
     files, skipped = scan_audio(root)
     name = _NOT_IN_A_NAME.sub("-", collection_name(root)).strip("-.") or "audio"
     listed, held = out / f"{name}_files.csv", out / f"{name}_quarantine.jsonl"
-    fresh = [path for path in (listed, held, out) if not path.exists()]
+    fresh, made_out = [path for path in (listed, held) if not path.exists()], not out.exists()
     with hands(workers, scheduler) as hand:
         reader = _Reader(root, files, hand, Quarantine(held), skipped, progress)
         performances = {id_: found.performance(id_) for id_, found in reader.tags().items()}
@@ -124,20 +124,18 @@ def extract_folder(
         written = reader.write([_job(file, targets[file.id], *numbers[file.id], listed) for file in todo])
     kept = len(targets) - len(todo)
     if not written and not kept:
-        _undo(out, name, fresh)
+        _undo(out / f"{name}_subset_hpcp", fresh, [out] if made_out else [])
         raise ArtefactError(none_read(root, skipped))
     there = (id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file())
     _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in there})
     return ExtractReport(written, kept, tuple(skipped), str(out), time.perf_counter() - started)
 
 
-def _undo(out: Path, name: str, fresh: Sequence[Path]) -> None:
-    """Leave nothing of a run that wrote no features: what is new goes, and empty folders of works."""
-    features = out / f"{name}_subset_hpcp"
-    for path in fresh:
-        if path != out:
-            path.unlink(missing_ok=True)
-    for folder in [*features.glob("W_*_hpcp"), features, *(path for path in fresh if path == out)]:
+def _undo(features: Path, files: Sequence[Path], folders: Sequence[Path]) -> None:
+    """Leave nothing of a run that wrote no features: its files go, and folders that are empty."""
+    for path in files:
+        path.unlink(missing_ok=True)
+    for folder in [*features.glob("W_*_hpcp"), features, *folders]:
         if folder.is_dir() and next(folder.iterdir(), None) is None:
             folder.rmdir()
 
