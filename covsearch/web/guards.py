@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -28,6 +29,7 @@ HEADERS = {
     "x-frame-options": "DENY",
 }
 CLIENTS = 10_000  # remembered at most
+LINGER, LINGER_IDLE = 5.0, 1.0  # seconds that what still comes is read for after a refusal, in all and without a byte
 
 
 class Guards:
@@ -64,10 +66,14 @@ class Guards:
                 status = message["status"]
                 known = {name.lower() for name, _ in message["headers"]}
                 extra = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in known]
-                extra += [(b"connection", b"close")] if unread else []  # what still comes is not waited for
+                extra += [(b"connection", b"close")] if unread else []
                 message = {**message, "headers": [*message["headers"], *extra]}
             elif message["type"] == "http.response.body":
                 sent += len(message.get("body", b""))
+                if unread and not message.get("more_body"):
+                    await send({**message, "more_body": True})
+                    await _linger(heard)
+                    message = {"type": "http.response.body"}
             await send(message)
 
         refused = self._refused(scope)
@@ -108,6 +114,18 @@ class Guards:
         if len(self._buckets) > CLIENTS:
             self._buckets.popitem(last=False)
         return left >= 1
+
+
+async def _linger(receive: Receive) -> None:
+    """Read on for a while: a connection closed on unread bytes is reset, and its answer may be lost."""
+    loop = asyncio.get_running_loop()
+    end, more = loop.time() + LINGER, True
+    while more:
+        try:
+            async with asyncio.timeout_at(min(end, loop.time() + LINGER_IDLE)):
+                more = bool((await receive()).get("more_body"))
+        except TimeoutError:
+            return
 
 
 def _has_body(scope: Scope) -> bool:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -168,6 +169,19 @@ def test_other_forms_are_refused(editable: httpx.Client) -> None:
     assert editable.post("/uploads", files={"file": ("a.wav", b"1")}, data=long).status_code == 400
     rate = editable.post("/uploads", files={"file": ("a.h5", b"1")}, data={"frame_rate": "fast"})
     assert (rate.status_code, rate.json()["detail"]) == (400, "expected frames a second as a number, not 'fast'")
+
+
+def test_who_is_still_sending_gets_the_answer_too(editable: httpx.Client) -> None:
+    head = "POST /uploads HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 20000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", editable.base_url.port), timeout=600) as sender:
+        sender.sendall(head.encode())
+        time.sleep(0.3)  # it has been refused by now
+        for _ in range(200):
+            sender.sendall(b"x" * 100_000)
+        answer = b"".join(iter(lambda: sender.recv(2**16), b""))
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b"connection: close" in answer
+    assert b"expected a form with a file" in answer
 
 
 def test_an_upload_is_known_by_its_key_alone(editable: httpx.Client) -> None:
