@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from covsearch import durable
 from covsearch.config import to_toml
 from covsearch.dataset.datacos import open_dataset
-from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.dataset.sample import sample_root
 from covsearch.embedding import embed_frames, embed_store
 from covsearch.errors import UsageError
 from covsearch.evaluate.protocol import read_trained_on, searched
-from covsearch.evaluate.search_fit import fit_chance, work_precisions
+from covsearch.evaluate.search_fit import work_precisions
 from covsearch.features.frames import block_means
 from covsearch.features.pack import pack_cached
 from covsearch.features.slow import restored
@@ -26,7 +24,6 @@ from covsearch.index.calibration import read_calibration
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.progress import Progress, silent
-from covsearch.ranking.fusion import Fusion
 from covsearch.ranking.learned import Aligner, load_aligner
 from covsearch.ranking.learned_fit import FIT, AlignerFit
 from covsearch.stages import SPAN, align_all
@@ -34,7 +31,7 @@ from covsearch.synthesis.sources import SongCollection
 from covsearch.training.aligner import split_songs
 from covsearch.workspace import Workspace
 
-SHARES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 4)  # of the network's score beside the ratio
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)  # of the network's score beside the ratio
 VERSIONS, HARDNESS = 4, 0.7  # of the covers of songs held out
 
 
@@ -54,6 +51,8 @@ class Scored:
         What a search tells of both.
     learned : NDArray[float64]
         The learned aligner's, high = cover.
+    frames : NDArray[int64], shape (M,)
+        How long they are; about 2.69 a second.
     work : NDArray[int64], shape (M,)
         Numbers of their works.
     """
@@ -63,7 +62,13 @@ class Scored:
     aligned: NDArray[np.float64]
     ratio: NDArray[np.float64]
     learned: NDArray[np.float64]
+    frames: NDArray[np.int64]
     work: NDArray[np.int64]
+
+    def together(self, share: float) -> NDArray[np.float64]:
+        """The ratio (M, M) with what the network adds at a weight of `share`."""
+        shorter = np.minimum.outer(self.frames, self.frames)
+        return self.ratio + AlignerFit(self.model, share).evidence(self.learned, shorter)
 
 
 def calibrate_aligner(
@@ -75,8 +80,8 @@ def calibrate_aligner(
 ) -> AlignerFit:
     """Fit the aligner in `folder` and write ``fit.toml`` beside its weights.
 
-    Its weight is fitted on the bundled model's validation works and on covers of the songs that were held out, as the
-    sample has short pieces only; what the sum means in a search on the validation works alone.
+    Its weight is fitted on the bundled model's validation works and on covers of the songs that were held out. What
+    the sum means in a search is what the model's calibration says: the network's score is evidence beside the rest.
 
     Parameters
     ----------
@@ -96,42 +101,28 @@ def calibrate_aligner(
     """
     aligner = load_aligner(folder)
     scored = score_part(aligner, sample_root(), "validation", workspace, progress)
-    fusion = fit_learned([scored, *score_held_out(aligner, collections, seed, progress).values()])
-    fit = AlignerFit(scored.model, fusion, fit_chance(fusion.ratio(-scored.ratio, scored.learned), scored.work, seed))
+    fit = AlignerFit(scored.model, fit_share([scored, *score_held_out(aligner, collections, seed, progress).values()]))
     durable.replace_text(folder / FIT, to_toml(fit=fit))
     return fit
 
 
-def fit_learned(scored: Sequence[Scored], kept: Sequence[NDArray[np.bool_]] | None = None) -> Fusion:
-    """Weights of the ratio and of the network's score, by all pairs of performances, or of those kept, (M,) each.
+def fit_share(scored: Sequence[Scored], kept: Sequence[NDArray[np.bool_]] | None = None) -> float:
+    """The network's weight beside the ratio, by all pairs of performances, or of those kept, (M,) each.
 
-    Beside each other they are weighed so that the mean over the parts of the mean average precision is highest: a
-    search orders, and pairs of songs that nobody would confuse have no say in it. Logistic regression of the sum at
-    even odds then says what it means. There is no knee: what the network says of real recordings is less extreme than
-    of synthesised ones, and would stay below one.
+    The mean over the parts of the mean average precision is highest: a search orders, and pairs of songs that nobody
+    would confuse have no say in it.
     """
     masks = kept or [np.ones(len(one.work), dtype=np.bool_) for one in scored]
     chosen = [_part(one, np.flatnonzero(some)) for one, some in zip(scored, masks, strict=True) if some.any()]
-    reached = [
-        np.mean([work_precisions(one.ratio + w * one.learned, one.work).mean() for one in chosen]) for w in SHARES
-    ]
-    share = SHARES[int(np.argmax(reached))]
-    evidence, label = [], []
-    for one in chosen:
-        a, b = np.triu_indices(len(one.work), 1)
-        evidence.append(one.ratio[a, b] + share * one.learned[a, b])
-        label.append(np.where(one.work[a] == one.work[b], COVER, NON_COVER))
-    fitted = LogisticRegression(C=1e6, class_weight="balanced").fit(
-        np.concatenate(evidence)[:, None], np.concatenate(label) == COVER
-    )
-    slope = max(float(fitted.coef_[0, 0]), 0.0)
-    return Fusion(slope, slope * share, 0.0, 0.0, float(fitted.intercept_[0]))
+    reached = [np.mean([work_precisions(one.together(share), one.work).mean() for one in chosen]) for share in SHARES]
+    return SHARES[int(np.argmax(reached))]
 
 
 def _part(one: Scored, rows: NDArray[np.int64]) -> Scored:
     """What is said of some of the performances."""
     some = np.ix_(rows, rows)
-    return Scored(one.model, one.head[some], one.aligned[some], one.ratio[some], one.learned[some], one.work[rows])
+    matrices = (one.head[some], one.aligned[some], one.ratio[some], one.learned[some])
+    return Scored(one.model, *matrices, one.frames[rows], one.work[rows])
 
 
 def score_held_out(
@@ -201,4 +192,5 @@ def score_tracks(
     if calibration is None:
         raise UsageError(f"the model {checkpoint.fingerprint} has no calibration: run `covsearch calibrate`")
     ratio = calibration.fine.ratio(score, aligned)
-    return Scored(checkpoint.fingerprint, score, aligned, ratio, learned + learned.T, work)
+    frames = np.array([len(track) for track in tracks], dtype=np.int64)
+    return Scored(checkpoint.fingerprint, score, aligned, ratio, learned + learned.T, frames, work)

@@ -15,7 +15,7 @@ from covsearch.dataset.performance import Performance, same_work
 from covsearch.decision import decide, decide_uncalibrated, undecided
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.index.manifest import MEND
-from covsearch.ranking import ALIGN, COSINE, HEAD
+from covsearch.ranking import COSINE, HEAD
 from covsearch.store import store_of
 from covsearch.workspace import Workspace
 
@@ -97,9 +97,10 @@ class Searcher:
             How many of the head's nearest are aligned [1000] or ordered by windows [100, at least `top`]; the head
             itself ranks all.
         rerank : str, optional
-            ``align``: by head and alignment together. ``aligner``: of the bundled model, by the learned aligner too.
-            ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows. By default ``align``, or
-            ``head`` where the model has no calibration. Foreign vectors are ordered by ``cosine``, and by nothing else.
+            ``aligner``: by head, alignment and the learned aligner together. ``align``: by head and alignment.
+            ``head``: by the learned distance. ``windows``: by Chamfer similarity of windows. By default ``aligner`` of
+            the bundled model, ``align`` of another, and ``head`` where it has no calibration. Foreign vectors are
+            ordered by ``cosine``, and by nothing else.
 
         Raises
         ------
@@ -192,10 +193,10 @@ class Searcher:
 
     def _rank(self, question: Question, top: int, candidates: int | None, rerank: str | None) -> tuple[Ranked, str]:
         """The matches, and which stage ordered them."""
-        from covsearch.stages import STAGES, Scope
+        from covsearch.stages import STAGES, Scope, default_stage
 
         foreign = self.generation.manifest.foreign
-        by = rerank or (COSINE if foreign else ALIGN if self.calibration else HEAD)
+        by = rerank or (COSINE if foreign else default_stage(self.calibration))
         allowed = [name for name in STAGES if (name == COSINE) == foreign]
         if by not in allowed:
             if foreign:

@@ -18,10 +18,9 @@ from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
-from covsearch.ranking import ALIGN, HEAD
 from covsearch.rows import own_model
 from covsearch.search import Searcher
-from covsearch.stages import STAGES, Question, Scope
+from covsearch.stages import STAGES, Question, Scope, default_stage
 from covsearch.store import in_memory
 
 
@@ -124,7 +123,7 @@ def judge_sides(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibrati
     alone = in_memory(["b"], b.vector[None], head)
     scope = Scope(alone, b.chroma, None, calibration, None)
     question = Question(a.vector, a.chroma.track(0))
-    ranked = STAGES[ALIGN if calibration else HEAD](scope, question, 1, None)
+    ranked = STAGES[default_stage(calibration)](scope, question, 1, None)
     distances = ranked.ranking.distances
     p = head.probability(distances + head.beta)
     if ranked.ratio is None or ranked.chance is None:

@@ -23,7 +23,7 @@ from covsearch.ranking import ALIGN, ALIGNER, COSINE, HEAD, WINDOWS
 from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
 from covsearch.ranking.learned import bundled_aligner
-from covsearch.ranking.learned_fit import bundled_fit
+from covsearch.ranking.learned_fit import bundled_fit, heard
 from covsearch.ranking.nearest import Ranking, checked_query
 from covsearch.ranking.same_recording import same_recording
 from covsearch.ranking.score_kernel import Frames
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000, ALIGNER: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
 FINE = 100  # of which are aligned frame by frame
+JUDGED = 50  # of which the learned aligner judges
 SPAN, COARSE_SPAN, BLOCK = 4, 3, 3  # frames compared at once: 1.5 s at 2.69 frames/s, 3.3 s at 0.90
 
 
@@ -86,11 +87,14 @@ class Cascade:
         How many of the head's nearest are aligned coarsely, unless a query asks for another number.
     fine : int
         How many of these are aligned frame by frame.
+    judged : int
+        How many of these the learned aligner judges.
     align : AlignRows
     """
 
     candidates: int = CANDIDATES[ALIGN]
     fine: int = FINE
+    judged: int = JUDGED
     align: AlignRows = align_rows
 
 
@@ -225,9 +229,9 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
 
 
 def by_aligner(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
-    """Order what was aligned finely by head, alignment and the learned aligner together; the others follow.
+    """Order the best of what was aligned finely by head, alignment and the learned aligner together.
 
-    Performances beyond these keep their order and are told to be no likelier.
+    Performances beyond these follow in their order and are told to be no likelier.
     """
     found = by_alignment(scope, question, max(top, scope.cascade.fine), candidates)
     assert scope.chroma is not None  # else it refused
@@ -236,16 +240,20 @@ def by_aligner(scope: Scope, question: Question, top: int, candidates: int | Non
     fit, model = bundled_fit(), cast("Calibration", scope.calibration).model
     if fit.model != model:
         raise UsageError(f"the learned aligner is fitted beside the model {fit.model}, not {model}: choose align")
-    judged = len(found.best)
+    judged = min(len(found.best), scope.cascade.judged)
     tracks = [scope.chroma.track(row) for row in found.ranking.rows[:judged].tolist()]
+    frames = np.array([min(len(question.chroma), len(track)) for track in tracks], dtype=np.int64)
+    long = np.flatnonzero(heard(frames))
+    learned = bundled_aligner().scores(question.chroma, [tracks[place] for place in long])
     ratio, same = found.ratio.copy(), found.same[:judged]
-    ratio[:judged] = fit.fusion.ratio(-ratio[:judged], bundled_aligner().scores(question.chroma, tracks))
+    ratio[long] += fit.evidence(learned, frames[long])
     ratio[:judged][same] = ratio[:judged].max(initial=-np.inf)
     order = np.concatenate([np.lexsort((-ratio[:judged], ~same)), np.arange(judged, len(ratio))])
     ratio = np.minimum.accumulate(ratio[order])
     shown = order[:top]
     ranking = Ranking(found.ranking.rows[shown], found.ranking.distances[shown])
-    return Ranked(ranking, ratio[:top], ratio[:judged], fit.chance, found.candidates, found.same[shown])
+    best = ratio[: len(found.best)]
+    return replace(found, ranking=ranking, ratio=ratio[:top], best=best, same=found.same[shown])
 
 
 def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
@@ -268,6 +276,13 @@ STAGES: Mapping[str, Stage] = {
     HEAD: by_head,
     WINDOWS: by_windows,
 }
+
+
+def default_stage(calibration: Calibration | CollectionCalibration | None) -> str:
+    """What orders the matches of a model of ours where nobody says it: the best that it is calibrated for."""
+    if not isinstance(calibration, Calibration):
+        return HEAD
+    return ALIGNER if calibration.model == bundled_fit().model else ALIGN
 
 
 def align_with(query: Frames, tracks: Sequence[Frames], block: int, span: int) -> NDArray[np.float64]:

@@ -14,14 +14,13 @@ from covsearch import stages
 from covsearch.aligner_config import AlignerConfig
 from covsearch.errors import UsageError
 from covsearch.models.aligner import AlignerNet, folded
-from covsearch.ranking.chance import Chance
-from covsearch.ranking.fusion import Fusion
+from covsearch.ranking import learned_fit
 from covsearch.ranking.learned import Aligner
 from covsearch.ranking.learned_fit import AlignerFit
 from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
 
-FIT = AlignerFit(FINGERPRINT, Fusion(0.5, 20.0, 0.0, 0.0, -0.3), Chance(-3.0, -1.0, 0.8, -2.0, 0.55))
+FIT = AlignerFit(FINGERPRINT, 20.0)
 
 
 @pytest.fixture
@@ -31,6 +30,8 @@ def aligner(monkeypatch: pytest.MonkeyPatch) -> Aligner:
     made = Aligner(config, folded(AlignerNet(config).eval()))
     monkeypatch.setattr(stages, "bundled_aligner", lambda: made)
     monkeypatch.setattr(stages, "bundled_fit", lambda: FIT)
+    monkeypatch.setattr(learned_fit, "SHORT", 0.0)
+    monkeypatch.setattr(learned_fit, "LONG", 1.0)  # the tests' performances are short
     return made
 
 
@@ -50,19 +51,21 @@ def test_the_probability_is_of_all_three_scores(searcher: Searcher, aligner: Ali
     assert before.ratio is not None
     names = [searcher.collection.names[row] for row in before.ranking.rows.tolist()]
     learned = [aligner.pair(searcher.chroma.track(rows["P_22"]), searcher.chroma.track(rows[name])) for name in names]
-    ratio = dict(zip(names, -0.3 + 0.5 * before.ratio + 20 * np.array(learned), strict=True))
-    result = searcher.query("P_22", 39, rerank="aligner")
-    assert (result.rerank, result.candidates, result.threshold) == ("aligner", 1000, 0.55)
+    ratio = dict(zip(names, before.ratio + 20 * np.array(learned), strict=True))
+    result = searcher.query("P_22", 39)
+    chance = made_up_calibration().by_alignment
+    assert (result.rerank, result.candidates, result.threshold) == ("aligner", 1000, chance.threshold)
     assert [match.pid for match in result] == sorted(ratio, key=lambda name: -ratio[name])
     assert [match.pid for match in result] != names
     told = np.array([ratio[match.pid] for match in result])
-    said = FIT.chance.probability(told, told, 39)
+    said = chance.probability(told, told, 39)
     assert [match.cover_probability for match in result] == pytest.approx(said.tolist())
+    assert searcher.query("P_22", 39, rerank="align").rerank == "align"
 
 
 @pytest.mark.usefixtures("aligner")
-def test_what_was_not_aligned_finely_follows_and_is_no_likelier(searcher: Searcher) -> None:
-    cascade = stages.Cascade(fine=7)
+@pytest.mark.parametrize("cascade", [stages.Cascade(fine=7), stages.Cascade(judged=7), stages.Cascade(candidates=7)])
+def test_what_was_not_judged_follows_and_is_no_likelier(searcher: Searcher, cascade: stages.Cascade) -> None:
     scope = stages.Scope(searcher.collection, searcher.chroma, None, searcher.calibration, cascade=cascade)
     question = searcher._question("P_22")
     result, before = (by(scope, question, 39, None) for by in (stages.by_aligner, stages.by_alignment))
@@ -72,6 +75,16 @@ def test_what_was_not_aligned_finely_follows_and_is_no_likelier(searcher: Search
     assert result.ratio is not None
     assert result.ratio.tolist() == sorted(result.ratio.tolist(), reverse=True)
     assert stages.by_aligner(scope, question, 3, None).ranking.rows.tolist() == rows[:3]
+
+
+def test_of_short_performances_nothing_changes(
+    searcher: Searcher, aligner: Aligner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learned_fit, "SHORT", 60.0)
+    monkeypatch.setattr(learned_fit, "LONG", 120.0)
+    monkeypatch.setattr(aligner, "pair", lambda *_: pytest.fail("nothing is to be judged"))
+    plain, learned = (searcher.query("P_22", 39, rerank=by).matches for by in ("align", "aligner"))
+    assert learned == plain
 
 
 @pytest.mark.usefixtures("aligner")

@@ -10,7 +10,7 @@ from songs import make_song
 
 from covsearch import calibrate_aligner as module
 from covsearch.aligner_config import AlignerConfig
-from covsearch.calibrate_aligner import Scored, calibrate_aligner, fit_learned, score_held_out, score_tracks
+from covsearch.calibrate_aligner import Scored, calibrate_aligner, fit_share, score_held_out, score_tracks
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.models.aligner import AlignerNet, folded
@@ -25,14 +25,14 @@ from covsearch.training.aligner import split_songs
 from covsearch.workspace import Workspace
 
 
-def made_up(works: int = 30, informed: float = 2.0) -> Scored:
+def made_up(works: int = 30, informed: float = 2.0, frames: int = 400) -> Scored:
     """Two performances a work; the learned score tells more than the ratio."""
     rng = np.random.default_rng(0)
     work = np.repeat(np.arange(works), 2)
     cover = (work[:, None] == work[None]).astype(np.float64)
     ratio, learned = (rng.normal(size=cover.shape) + weight * cover for weight in (1.0, informed))
     ratio, learned = ratio + ratio.T, learned + learned.T
-    return Scored("invariant-00000000", -ratio, ratio, ratio, learned, work)
+    return Scored("invariant-00000000", -ratio, ratio, ratio, learned, np.full(len(work), frames), work)
 
 
 def test_the_fit_is_written_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,17 +41,21 @@ def test_the_fit_is_written_beside_the_weights(tmp_path: Path, monkeypatch: pyte
     fit = calibrate_aligner(tmp_path, [], Workspace(tmp_path))
     assert load_fit(tmp_path) == fit
     assert fit.model == "invariant-00000000"
-    assert fit.fusion.head > 0
-    assert fit.fusion.aligned + fit.fusion.beyond > fit.fusion.head
-    assert 0 < fit.chance.threshold < 1
+    assert fit.share >= 1
 
 
 def test_covers_of_songs_held_out_count_too() -> None:
     useless, telling = made_up(informed=0.0), made_up(informed=3.0)
-    alone, both = fit_learned([useless]), fit_learned([useless, telling])
-    assert both.aligned + both.beyond > alone.aligned + alone.beyond
+    alone, both = fit_share([useless]), fit_share([useless, telling])
+    assert both > alone
     kept = [np.ones(60, dtype=np.bool_), np.zeros(60, dtype=np.bool_)]
-    assert fit_learned([useless, telling], kept) == alone
+    assert fit_share([useless, telling], kept) == alone
+
+
+def test_in_short_performances_the_network_is_not_heard() -> None:
+    short = made_up(informed=3.0, frames=160)
+    assert fit_share([short]) == 0
+    assert (short.together(4.0) == short.ratio).all()
 
 
 def test_songs_held_out_are_those_of_the_training() -> None:
@@ -61,6 +65,7 @@ def test_songs_held_out_are_those_of_the_training() -> None:
     held_out, _ = split_songs(6, np.random.default_rng([7, 1, 0]))
     assert scored.work.tolist() == np.repeat(held_out, 4).tolist()
     assert scored.learned.shape == (8, 8)
+    assert scored.frames.shape == (8,)
     assert (scored.learned == scored.learned.T).all()
 
 
@@ -73,6 +78,7 @@ def test_every_pair_is_scored_as_a_search_does() -> None:
     scored = score_tracks(aligner, tracks, vectors, np.array([0, 0, 1]))
     checkpoint = load_checkpoint(bundled_checkpoint())
     head = Head(checkpoint.alpha, checkpoint.beta)
+    assert scored.frames.tolist() == [60, 50, 90]
     for a, b in ((0, 1), (2, 0), (1, 2)):
         assert scored.learned[a, b] == aligner.pair(tracks[a], tracks[b])
         qmax = qmax_scores(tracks[a], [tracks[b]], span=SPAN).scores

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.provenance import RESULTS, provenance, write_table
 from benchmarks.real import REAL
-from covsearch.calibrate_aligner import Scored, fit_learned, score_held_out, score_part
+from covsearch.calibrate_aligner import Scored, fit_share, score_held_out, score_part
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.dataset.sample import sample_root
 from covsearch.evaluate.bootstrap import bootstrap_means, percentile_interval
@@ -73,7 +73,7 @@ def main() -> None:
 
 def fixed(scored: Scored, fit: AlignerFit) -> dict[str, NDArray[np.float64]]:
     """The ratios (M, M) by the weights that the package comes with."""
-    return {FUSED: scored.ratio, ALL: fit.fusion.ratio(-scored.ratio, scored.learned)}
+    return {FUSED: scored.ratio, ALL: scored.together(fit.share)}
 
 
 def cross_fitted(scored: Sequence[Scored], seed: int = 0) -> list[dict[str, NDArray[np.float64]]]:
@@ -84,10 +84,10 @@ def cross_fitted(scored: Sequence[Scored], seed: int = 0) -> list[dict[str, NDAr
     for k in range(FOLDS):
         first = _fit_first(scored[0], folds[0] != k)
         known = [replace(one, ratio=first.ratio(one.head, one.aligned)) for one in scored]
-        second = fit_learned(known, [fold != k for fold in folds])
+        share = fit_share(known, [fold != k for fold in folds])
         for ratios, one, fold in zip(found, known, folds, strict=True):
             ratios[FUSED][fold == k] = one.ratio[fold == k]
-            ratios[ALL][fold == k] = second.ratio(-one.ratio, one.learned)[fold == k]
+            ratios[ALL][fold == k] = one.together(share)[fold == k]
     return found
 
 

@@ -44,7 +44,9 @@ UNCALIBRATED = f"the probability is not calibrated: {CALIBRATE}"
 )
 @click.option("--frame-rate", type=float, help="Frames a second of an HDF5 file [as it declares].")
 @click.option("--top", default=10, show_default=True, help="Matches to show, 1 to 1,000,000.")
-@click.option("--rerank", type=click.Choice(RERANKS), help="What orders the matches [align, of a calibrated model].")
+@click.option(
+    "--rerank", type=click.Choice(RERANKS), help="What orders the matches [the best that the model is calibrated for]."
+)
 @click.option(
     "--candidates", type=int, help="Candidates passed to the re-ranker, up to 1,000,000 [1000, to windows 100]."
 )
@@ -78,14 +80,13 @@ def query(
     covsearch query --file P_1_hpcp.h5 --file P_1_crema.h5
 
     The nearest --candidates under the learned head are aligned with the query: first all of them in coarse frames,
-    then the best hundred in fine ones. Head and alignment together order the matches.
+    then the best hundred in fine ones. With the bundled weights a small network, the learned aligner, then judges the
+    best fifty from the matrix of their similarities. All of this together orders the matches.
 
-    With --rerank aligner a small network judges the best hundred too, from the matrix of their similarities.
-
-    With --rerank head the learned distance orders the whole collection. With --rerank windows the nearest
-    --candidates are ordered by how well two-minute windows of either find their like in the other (similarity, 1 is
-    best), and the two most alike are told by where they begin: query ↔ match. That needs an index built with
-    --windows.
+    With --rerank align that network is left out. With --rerank head the learned distance orders the whole collection.
+    With --rerank windows the nearest --candidates are ordered by how well two-minute windows of either find their
+    like in the other (similarity, 1 is best), and the two most alike are told by where they begin: query ↔ match.
+    That needs an index built with --windows.
 
     Every match has a cover probability: near 1 cover. Of a calibrated model it is that of a search of this size: the
     more performances are searched, the more must speak for a match. Where it is high enough for no match, the answer

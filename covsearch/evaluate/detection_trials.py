@@ -19,8 +19,7 @@ from covsearch.index.calibration import Calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
 from covsearch.progress import Progress, silent
-from covsearch.ranking import ALIGN
-from covsearch.stages import STAGES, Question, Ranked, Scope
+from covsearch.stages import STAGES, Question, Ranked, Scope, default_stage
 from covsearch.store import in_memory
 
 FAR = 1_000_000
@@ -218,7 +217,7 @@ def _ask(bench: Bench, query: int, rows: NDArray[np.int64], wanted: Sequence[int
     collection = in_memory(names, bench.vectors[rows], bench.head)
     searched = Scope(collection, bench.chroma.take(rows.tolist()), None, bench.calibration)
     question = Question(bench.vectors[query], bench.chroma.track(query))
-    ranked = STAGES[ALIGN](searched, question, 1, None)
+    ranked = STAGES[default_stage(bench.calibration)](searched, question, 1, None)
     best = int(rows[ranked.ranking.rows[0]])
     return _Search(ranked, len(rows), best in wanted or (query in wanted and bool(ranked.same[0])))
 

@@ -19,9 +19,8 @@ from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
 from covsearch.models import Checkpoint
 from covsearch.progress import Progress, silent
-from covsearch.ranking import ALIGN
 from covsearch.ranking.scores import warm
-from covsearch.stages import SPAN, STAGES, Question, Ranked, Scope, align_all
+from covsearch.stages import SPAN, STAGES, Question, Ranked, Scope, align_all, default_stage
 from covsearch.store import in_memory
 from covsearch.store.protocols import ChromaBlobs
 
@@ -124,7 +123,7 @@ def cascade_row(searched: Scope, row: int, candidates: int | None = None) -> NDA
 def ask(searched: Scope, row: int, top: int, candidates: int | None = None) -> Ranked:
     """What the default query finds for one performance of the collection."""
     question = Question(searched.collection.take([row])[0], _chroma(searched).track(row), row=row)
-    return STAGES[ALIGN](searched, question, top, candidates)
+    return STAGES[default_stage(searched.calibration)](searched, question, top, candidates)
 
 
 def _chroma(searched: Scope) -> ChromaBlobs:
@@ -151,7 +150,7 @@ def told_distances(ratio: NDArray[np.float64], distances: NDArray[np.float64]) -
 
 
 def cascade_system(name: str, searched: Scope, track_seconds: float, seed: int, progress: Progress) -> System:
-    """The default query: the head's nearest are aligned, the best of these finely."""
+    """The default query: the head's nearest are aligned, the best of these finely, and judged."""
     warm()  # compiling is not a query's time
 
     def seconds_at(size: int) -> float:

@@ -14,18 +14,17 @@ from songs import make_song
 
 from covsearch.aligner_config import AlignerConfig
 from covsearch.config import to_toml
+from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import ArtefactError, NotFoundError
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.models.aligner import AlignerNet, folded
-from covsearch.ranking.chance import Chance
-from covsearch.ranking.fusion import Fusion
 from covsearch.ranking.learned import BUNDLED, bundled_aligner, load_aligner
-from covsearch.ranking.learned_fit import AlignerFit, bundled_fit, load_fit
+from covsearch.ranking.learned_fit import AlignerFit, bundled_fit, heard, load_fit
 from covsearch.synthesis import CoverMaker
 
 CONFIG = AlignerConfig(width=2)
 TENSORS = folded(AlignerNet(CONFIG))
-FIT = AlignerFit("cnn-00000000", Fusion(0.7, 0.2, 0.1, 1.0, -0.5), Chance(-3.0, -1.0, 1.0, -3.0, 0.6))
+FIT = AlignerFit("cnn-00000000", 0.7)
 GOOD = safetensors.numpy.save(TENSORS)
 
 
@@ -116,13 +115,21 @@ def test_a_missing_file_is_told(folder: Path, name: str) -> None:
         load_aligner(folder)
 
 
-@pytest.mark.parametrize("change", [("head = 0.7", "head = -0.7"), ("slope = 1.0", "slope = 0.0"), ("model", "mode")])
+@pytest.mark.parametrize("change", [("share = 0.7", "share = -0.7"), ("share = 0.7", "share = inf"), ("model", "mode")])
 def test_a_fit_out_of_range_is_refused(folder: Path, change: tuple[str, str]) -> None:
     text = (folder / "fit.toml").read_text()
     assert change[0] in text
     (folder / "fit.toml").write_text(text.replace(*change, 1))
     with pytest.raises(ArtefactError, match="expected what an aligner was fitted to"):
         load_fit(folder)
+
+
+def test_the_network_is_heard_from_a_minute_on_and_wholly_from_two() -> None:
+    rate = SLOW_RATE  # frames/s
+    frames = np.array([0, 59 * rate, 60 * rate, 90 * rate, 120 * rate, 600 * rate])
+    assert heard(frames) == pytest.approx([0, 0, 0, 0.5, 1, 1])
+    learned = np.array([5.0, 5.0, 5.0, -4.0, 3.0, -2.0])
+    assert FIT.evidence(learned, frames) == pytest.approx([0, 0, 0, -1.4, 2.1, -1.4])
 
 
 def test_a_missing_fit_is_told(folder: Path) -> None:
