@@ -12,6 +12,7 @@ every size, and goes on where it was when it is run again.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import time
@@ -36,6 +37,7 @@ from covsearch.evaluate.detection_report import (
 from covsearch.index.calibration import CALIBRATION
 from covsearch.models import bundled_checkpoint
 from covsearch.progress import stderr_progress
+from covsearch.ranking.learned_fit import bundled_fit
 from covsearch.workspace import find_workspace
 
 SIZES = (1, 2, 10, 87, 873, 3_000, 15_000)
@@ -49,6 +51,7 @@ def main() -> None:
     told = {"seed": args.seed, "replicates": args.replicates, "queries_beyond_own_size": args.queries}
     told["synthesised_from"] = [path.name for path in args.synthesize]
     told["calibration"] = _calibration(args.model or bundled_checkpoint())
+    told["aligner"] = dataclasses.asdict(bundled_fit())
     before = _read(args.out, told)
     reports: list[DetectionReport] = []
     runs: list[dict[str, Any]] = []
