@@ -48,13 +48,18 @@ def stretch(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     NDArray[float32], shape (L', F)
         The first and last frame stay.
     """
-    length = max(min(len(frames), _FEWEST_FRAMES), round(len(frames) * float(np.exp(rng.normal(0, _TEMPO_SPREAD)))))
+    length = round(len(frames) * float(np.exp(rng.normal(0, _TEMPO_SPREAD))))
+    return resampled(frames, max(min(len(frames), _FEWEST_FRAMES), length))
+
+
+def resampled(frames: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Frames (L, F) as `length` of them, at least 1, by linear interpolation; the first and last stay."""
     at = np.linspace(0, len(frames) - 1, length, dtype=np.float32)
     before = at.astype(np.int64)
     after = np.minimum(before + 1, len(frames) - 1)
     share = (at - before).astype(np.float32)[:, None]  # (L', 1)
-    stretched: NDArray[np.float32] = frames[before] * (1 - share) + frames[after] * share
-    return stretched
+    moved: NDArray[np.float32] = frames[before] * (1 - share) + frames[after] * share
+    return moved
 
 
 def crop(frames: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from covsearch.aligner_config import HIDDEN, SIZES, STRIDES, AlignerConfig
 from covsearch.config import from_toml
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
+from covsearch.features.augment import resampled
 from covsearch.features.frames import means_of
 from covsearch.guard.files import RefusedError, read_bytes, read_text
 from covsearch.guard.tensors import Declared, read_header
@@ -26,6 +27,7 @@ from covsearch.ranking.scores import cores
 WEIGHTS, CONFIG = "model.safetensors", "config.toml"
 MAX_WEIGHT_BYTES, MAX_CONFIG_BYTES = 2**21, 2**13
 MOST_FRAMES = 1_024  # of either track: 19 minutes at 0.90 frames/s; longer ones are compared in coarser frames
+TEMPI = (0.90, 1.11)  # lengths at which the shorter track is heard too: covers are played slower and faster
 LEAST = -12.0  # what is said of a track too short to be compared; no score is beyond 12 on either side
 BUNDLED = Path(__file__).parent.parent / "models" / "bundled" / "aligner"
 
@@ -85,8 +87,8 @@ class Aligner:
         self._layers = []
         for i, (size, stride) in enumerate(zip(SIZES, STRIDES, strict=True)):
             weight = tensors[f"convolution{i}.weight"].reshape(config.widths[i + 1], -1)
-            missing = -weight.shape[1] % learned_kernel.UNROLLED
-            padded = np.ascontiguousarray(np.pad(weight, ((0, 0), (0, missing))))
+            more, missing = -len(weight) % learned_kernel.TOGETHER, -weight.shape[1] % learned_kernel.UNROLLED
+            padded = np.ascontiguousarray(np.pad(weight, ((0, more), (0, missing))))
             self._layers.append((padded, tensors[f"convolution{i}.bias"].copy(), size, stride))
         self._dense = [(tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in ("hidden", "out")]
 
@@ -104,19 +106,28 @@ class Aligner:
         """How much two performances (L, F) and (M, F) look like covers, -12 to 12; the same for (b, a).
 
         The longer has the matrix's rows. Where both are equally long, it is the mean of both ways. Where a second
-        key is close to the best, the higher of both counts.
+        key is close to the best, the higher of both counts. The shorter is heard at :data:`TEMPI`, in the better key;
+        what is said is the logarithm of the mean odds.
         """
         coarser = max(1, -(-max(len(a), len(b)) // (MOST_FRAMES * self.config.block)))
-        short, long = sorted((heard(one, self.config, coarser) for one in (a, b)), key=lambda one: len(one.units))
-        if len(short.units) < self.config.span:
+        short, long = sorted((a, b), key=len)
+        if len(heard(short, self.config, coarser).units) < self.config.span:
             return LEAST
-        found = self._best(short, long)
-        if len(short.units) == len(long.units):
-            found = (found + self._best(long, short)) / 2
+        found = self._at_tempi(short, long, coarser)
+        if len(short) == len(long):
+            found = (found + self._at_tempi(long, short, coarser)) / 2
         return float(np.clip(found, LEAST, -LEAST))
 
-    def _best(self, short: HeardTrack, long: HeardTrack) -> float:
-        return max(self.logit(matrix(short, long, key, self.config)) for key in keys(short, long))
+    def _at_tempi(self, short: NDArray[np.float32], long: NDArray[np.float32], coarser: int) -> float:
+        own, there = (heard(one, self.config, coarser) for one in (short, long))
+        by_key = {key: self.logit(matrix(own, there, key, self.config)) for key in keys(own, there)}
+        best = max(by_key, key=lambda key: by_key[key])
+        logits = [by_key[best]]
+        for tempo in TEMPI:
+            moved = heard(resampled(short, round(len(short) * tempo)), self.config, coarser)
+            if len(moved.units) >= self.config.span:
+                logits.append(self.logit(matrix(moved, there, best, self.config)))
+        return float(np.logaddexp.reduce(logits) - np.log(len(logits)))
 
     def scores(
         self, query: NDArray[np.float32], candidates: Sequence[NDArray[np.float32]], threads: int | None = None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from covsearch.aligner_config import TOP
 from covsearch.compiled import compiled
 
-UNROLLED = 6  # rows of patches that are summed at once; the weights of a convolution are padded to a multiple
+UNROLLED, TOGETHER = 6, 4  # rows of patches that are summed at once, for so many outputs; weights are padded to these
 _TILE = 256  # outputs of a channel that are computed together: their patches stay in the cache
 _STEADY = np.float32(1e-3)  # what is added to a standard deviation
 
@@ -109,8 +109,8 @@ def convolved(
     Parameters
     ----------
     x : NDArray[float32], shape (C, H, W)
-    weight : NDArray[float32], shape (O, K)
-        K is C size², padded with zeros to a multiple of :data:`UNROLLED`.
+    weight : NDArray[float32], shape (O', K)
+        O' is O and K is C size², both padded with zeros to multiples of :data:`TOGETHER` and :data:`UNROLLED`.
     bias : NDArray[float32], shape (O,)
     size, stride : int
 
@@ -118,31 +118,40 @@ def convolved(
     -------
     NDArray[float32], shape (O, ceil(H / stride), ceil(W / stride))
     """
-    made, terms = weight.shape
+    made, terms = len(bias), weight.shape[1]
     down, across = (x.shape[1] - 1) // stride + 1, (x.shape[2] - 1) // stride + 1
     out = np.empty((made, down, across), np.float32)
     tile = min(down, max(1, _TILE // across))
     patches = np.zeros((terms, tile * across), np.float32)
-    sums = np.empty(tile * across, np.float32)
+    sums = np.empty((TOGETHER, tile * across), np.float32)
+    s0, s1, s2, s3 = sums[0], sums[1], sums[2], sums[3]
     for first in range(0, down, tile):
         rows = min(tile, down - first)
         _patches(x, first, rows, size, stride, patches)
         count = rows * across
-        for o in range(made):
-            for j in range(count):
-                sums[j] = bias[o]
+        for o in range(0, made, TOGETHER):
+            a, b, c, d = weight[o], weight[o + 1], weight[o + 2], weight[o + 3]
+            for i in range(TOGETHER):
+                sums[i, :count] = bias[o + i] if o + i < made else np.float32(0)
             for k in range(0, terms, UNROLLED):
-                w0, w1, w2 = weight[o, k], weight[o, k + 1], weight[o, k + 2]
-                w3, w4, w5 = weight[o, k + 3], weight[o, k + 4], weight[o, k + 5]
+                a0, a1, a2, a3, a4, a5 = a[k], a[k + 1], a[k + 2], a[k + 3], a[k + 4], a[k + 5]
+                b0, b1, b2, b3, b4, b5 = b[k], b[k + 1], b[k + 2], b[k + 3], b[k + 4], b[k + 5]
+                c0, c1, c2, c3, c4, c5 = c[k], c[k + 1], c[k + 2], c[k + 3], c[k + 4], c[k + 5]
+                d0, d1, d2, d3, d4, d5 = d[k], d[k + 1], d[k + 2], d[k + 3], d[k + 4], d[k + 5]
                 p0, p1, p2 = patches[k], patches[k + 1], patches[k + 2]
                 p3, p4, p5 = patches[k + 3], patches[k + 4], patches[k + 5]
                 for j in range(count):
-                    sums[j] += w0 * p0[j] + w1 * p1[j] + w2 * p2[j] + w3 * p3[j] + w4 * p4[j] + w5 * p5[j]
-            for r in range(rows):
-                target = out[o, first + r]
-                for j in range(across):
-                    value = sums[r * across + j]
-                    target[j] = value if value > np.float32(0) else np.float32(0)
+                    q0, q1, q2, q3, q4, q5 = p0[j], p1[j], p2[j], p3[j], p4[j], p5[j]
+                    s0[j] += a0 * q0 + a1 * q1 + a2 * q2 + a3 * q3 + a4 * q4 + a5 * q5
+                    s1[j] += b0 * q0 + b1 * q1 + b2 * q2 + b3 * q3 + b4 * q4 + b5 * q5
+                    s2[j] += c0 * q0 + c1 * q1 + c2 * q2 + c3 * q3 + c4 * q4 + c5 * q5
+                    s3[j] += d0 * q0 + d1 * q1 + d2 * q2 + d3 * q3 + d4 * q4 + d5 * q5
+            for i in range(min(TOGETHER, made - o)):
+                for r in range(rows):
+                    target = out[o + i, first + r]
+                    for j in range(across):
+                        value = sums[i, r * across + j]
+                        target[j] = value if value > np.float32(0) else np.float32(0)
     return out
 
 

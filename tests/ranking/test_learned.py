@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from covsearch.aligner_config import AlignerConfig
 from covsearch.errors import UsageError
-from covsearch.features.augment import rotate_key
+from covsearch.features.augment import resampled, rotate_key
 from covsearch.models.aligner import AlignerNet, folded
 from covsearch.ranking import learned
-from covsearch.ranking.learned import LEAST, Aligner, heard, matrix
+from covsearch.ranking.learned import LEAST, Aligner, heard, keys, matrix
 from covsearch.ranking.learned_kernel import normalised, pooled
 
 CONFIG = AlignerConfig(width=4)
@@ -105,10 +105,19 @@ def test_silence_and_broken_frames_have_a_score() -> None:
 
 def test_long_tracks_are_compared_in_coarser_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learned, "MOST_FRAMES", 30)
+    monkeypatch.setattr(learned, "TEMPI", ())
     seen = [len(heard(one, CONFIG, 2).units) for one in (A, B)]
     assert seen == [22, 27]
     longer = np.repeat(A, 2, axis=0), np.repeat(B, 2, axis=0)  # 87 and 107 means of three: four times as coarse
     assert ALIGNER.pair(*longer) == ALIGNER.pair(A, B)
+
+
+def test_the_shorter_is_heard_slower_and_faster_too() -> None:
+    logits = []
+    for length in (130, 117, 144):
+        own, there = (heard(one, CONFIG) for one in (resampled(A, length), B))
+        logits.append(max(ALIGNER.logit(matrix(own, there, key, CONFIG)) for key in keys(heard(A, CONFIG), there)))
+    assert ALIGNER.pair(A, B) == pytest.approx(np.log(np.mean(np.exp(logits))))
 
 
 @pytest.mark.parametrize("width", [0, 11, 24])
