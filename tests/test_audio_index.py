@@ -69,6 +69,20 @@ def test_what_an_id_and_what_a_file_is(made: tuple[Path, Path], monkeypatch: pyt
     assert by_file[0].same_recording
 
 
+def test_a_file_that_is_not_the_one_indexed_by_its_name_is_told_of(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Commands
+) -> None:
+    monkeypatch.chdir(made[0])
+    assert command(made[1], "query", "one.mp3").err == ""
+    write(tmp_path / "one.mp3", song(2))
+    monkeypatch.chdir(tmp_path)
+    told = "one.mp3 is an id of the index and a file here: the id is meant; for the file say ./one.mp3\n"
+    assert command(made[1], "query", "one.mp3").err == told
+    by_file = command.json(made[1], "query", "./one.mp3")  # as it says
+    assert (by_file["query"], by_file["matches"][0]["title"]) == ({"files": ["one.mp3"]}, "two")
+    assert {match["pid"] for match in by_file["matches"][:2]} == {"Album/two.flac", "Album/two again.wav"}
+
+
 def test_the_file_of_a_performance_can_be_played(copied: tuple[Path, covsearch.Index]) -> None:
     music, index = copied
     assert index.audio("Album/two.flac") == music.resolve() / "Album" / "two.flac"
