@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from covsearch.cli.options import PATH, SUBSET, NamedPath
 from covsearch.cli.tables import fact, plain, stdout, table
 from covsearch.counting import counted
-from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.info import DatasetInfo, group_reasons, measure_dataset, spread
 from covsearch.dataset.sample import sample_root
 from covsearch.progress import Progress, stderr_progress
@@ -90,7 +90,7 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
         ("subset", found.subset),
         ("metadata", str(found.metadata.relative_to(found.root)) if found.metadata else "none: no titles, no years"),
         ("works", f"{len(found.works):,}"),
-        ("performances", f"{total:,}"),
+        ("performances", f"{total:,}{_of_unknown(found)}"),
         (
             "clique sizes",
             ", ".join(f"{size} ({counted(works, 'work')})" for size, works in described.cliques.items()),
@@ -98,6 +98,11 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
         ("years", span),
         ("instrumental", f"{instrumental:,} of {known:,} ({instrumental / known:.0%})" if known else "unknown"),
     ]
+
+
+def _of_unknown(found: Dataset) -> str:
+    others = sum(p.wid is None for p in found.performances.values())
+    return f" ({others:,} of unknown works)" if others else ""
 
 
 def _length_rows(name: str, lengths: NDArray[np.int64], frame_rate: float) -> list[list[str]]:

@@ -48,10 +48,8 @@ def _tell_which(index: Index, text: str) -> None:
     if text not in index or ((own := index.audio(text)) and own.samefile(expanded(text))):
         return
     path = expanded(text)
-    other = f"{path.parent}/./{path.name}" if path.is_absolute() else f"./{path}"
-    say(
-        f"{in_words(text)} is an id of the index and a file here: the id is meant; for the file say {shlex.quote(other)}"
-    )
+    other = shlex.quote(f"{path.parent}/./{path.name}" if path.is_absolute() else f"./{path}")
+    say(f"{in_words(text)} is an id of the index and a file here: the id is meant; for the file say {other}")
 
 
 def working(what: str, needed: object) -> AbstractContextManager[object]:
