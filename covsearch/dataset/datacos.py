@@ -140,7 +140,8 @@ class Dataset:
                 f"{self.root}: nothing says which of its {len(self.performances):,} performances are of one work, so "
                 "no pair of covers is known: name their works (of audio by `covsearch extract --metadata`)"
             )
-        return self.having(performances=known, files={pid: self.files[pid] for pid in known})
+        files = {pid: self.files[pid] for pid in known}
+        return self if len(known) == len(self.performances) else self.having(performances=known, files=files)
 
     @property
     def features(self) -> tuple[str, ...]:
