@@ -14,6 +14,7 @@ from covsearch.cli.build import skipped_lines, unused_lines
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import METADATA, PATH, STORE
 from covsearch.counting import counted, in_works
+from covsearch.dataset.ids import in_words
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -76,9 +77,9 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
 def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bool, as_json: bool) -> None:
     """Bring the index up to date with a FOLDER of audio: add what is new, remove what is gone, read again what changed.
 
-    A file with another name or other tags is not decoded again. The command may be stopped at any time, and goes on
-    where it was. A file or folder that cannot be read any more is listed, and stays in the index as it was. So does a
-    folder that is empty now: delete it to have its music removed.
+    A file with another name or other tags is not decoded again, and corrections follow it. The command may be stopped
+    at any time, and goes on where it was. A file or folder that cannot be read any more is listed, and stays in the
+    index as it was. So does a folder that is empty now: delete it to have its music removed.
 
     \b
     covsearch update ~/Music
@@ -135,7 +136,19 @@ def _updated(report: UpdateReport) -> str:
     counts = [f"{what} {len(pids):,}" for what, pids in (*done, ("with other tags", report.retagged))]
     lines = [f"{', '.join(counts)}, unchanged {report.unchanged:,}, in {report.seconds:.1f} s.".capitalize()]
     lines += [f"  {what}: {_some(pids)}" for what, pids in done if pids]
+    lines += _corrections(report)
     return "\n".join([*lines, _holds(report), *skipped_lines(report.skipped)])
+
+
+def _corrections(report: UpdateReport) -> list[str]:
+    """What became of corrections of files that are not there under the name that they had."""
+    renamed = tuple(f"{in_words(old)} → {in_words(new)}" for old, new in report.followed)
+    gone = report.uncorrected
+    many = counted(len(gone), "performance that is gone", "performances that are gone")
+    return [
+        *([f"Corrections follow to other names: {_some(renamed)}."] if renamed else []),
+        *([f"Corrections name {many}, and hold again when one is back under its id: {_some(gone)}."] if gone else []),
+    ]
 
 
 def _removed(report: RemoveReport) -> str:
