@@ -68,7 +68,7 @@ def _draw(described: DatasetInfo, folder: Path, progress: Progress) -> list[Path
 def _print(described: DatasetInfo) -> None:
     console, rate = stdout(), described.dataset.frame_rate
     for name, value in _facts(described):
-        console.print(fact(name, value, 14))
+        console.print(fact(name, value, 14), soft_wrap=True)
     rows = [row for name, lengths in described.lengths.items() for row in _length_rows(name, lengths, rate)]
     console.print(table(("feature", ">files", "length in", *(f">{name}" for name in _LENGTHS)), rows))
     known = "given or known" if described.dataset.rate_is_known else "assumed, see --frame-rate"
@@ -77,7 +77,7 @@ def _print(described: DatasetInfo) -> None:
     console.print(plain(f"skipped: {len(described.skipped):,}" if groups else "skipped: nothing"))
     for reason, paths in groups:
         more = f", and {len(paths) - _EXAMPLES:,} more" if len(paths) > _EXAMPLES else ""
-        console.print(plain(f"{len(paths):7,}  {reason}"), soft_wrap=True)
+        console.print(fact(f"{len(paths):7,}", reason, 9), soft_wrap=True)
         console.print(plain(f"{'':9}{', '.join(paths[:_EXAMPLES])}{more}"), soft_wrap=True)
 
 

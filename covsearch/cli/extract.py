@@ -11,6 +11,7 @@ import click
 
 from covsearch.cli.build import skipped_lines
 from covsearch.cli.options import METADATA, PATH
+from covsearch.cli.shown import fitted
 from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 
@@ -40,7 +41,7 @@ def extract(folder: Path, out: Path, metadata: Path | None, scheduler: str | Non
 
     with stderr_progress() as progress:
         report = extract_folder(folder, out, metadata=metadata, scheduler=scheduler, progress=progress)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_told(report)))
 
 
 def _told(report: ExtractReport) -> str:

@@ -13,6 +13,7 @@ from covsearch import api
 from covsearch.cli.build import skipped_lines, unused_lines
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import METADATA, PATH, STORE
+from covsearch.cli.shown import fitted, say
 from covsearch.counting import counted, in_works
 from covsearch.dataset.ids import in_words
 from covsearch.progress import stderr_progress
@@ -64,7 +65,7 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
     """
     with stderr_progress() as progress:
         report = api.Index(workspace).add(*paths, progress=progress, **options)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _added(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_added(report)))
 
 
 @click.command()
@@ -87,7 +88,7 @@ def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bo
     """
     with stderr_progress() as progress:
         report = api.Index(workspace).update(folder, metadata=metadata, strict=strict, progress=progress)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _updated(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_updated(report)))
 
 
 @click.command()
@@ -107,9 +108,9 @@ def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
     covsearch remove sample:P_5
     """
     report = api.Index(workspace).remove(*pids)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _removed(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_removed(report)))
     if report.not_there:
-        click.echo(f"not in the index: {_some(report.not_there)}", err=True)
+        say(f"not in the index: {_some(report.not_there)}")
 
 
 def _added(report: AddReport) -> str:
