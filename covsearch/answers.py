@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from covsearch.dataset.performance import Performance
 from covsearch.errors import MissingExtraError
+from covsearch.printed import as_line, as_table
 
 if TYPE_CHECKING:  # a query imports neither
     import pandas as pd
@@ -205,6 +206,14 @@ class QueryResult(Sequence[Match]):
         except ModuleNotFoundError as e:
             raise MissingExtraError("a pandas table", "pandas") from e
         return pd.DataFrame(self.to_dicts())
+
+    def __str__(self) -> str:
+        """A short table of the first ten matches."""
+        return as_table(self)
+
+    def __repr__(self) -> str:
+        """One line."""
+        return as_line(self)
 
     def _repr_html_(self) -> str:
         """The matches as a table in a notebook."""

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from covsearch.collections.audio import AudioFolder, collection_name, open_audio
+from covsearch.collections.audio import HPCP, AudioFolder, collection_name, open_audio
 from covsearch.collections.given import audio_roots, check_for_audio, is_of_audio, nearest_root
 from covsearch.collections.scan import emptied, printable_path
+from covsearch.corrections.log import read_log
 from covsearch.dataset.datacos import path_text
 from covsearch.dataset.layout import Skipped
+from covsearch.dataset.names import full_name
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.source import Source
 from covsearch.dataset.tracks_csv import read_tracks
@@ -42,6 +44,10 @@ class UpdateReport:
         Performances that are new, gone, have another sound, and have the same sound and other tags.
     unchanged : int
         How many are as they were.
+    followed : tuple of (str, str)
+        Old and new id of every recording under another name that corrections follow there.
+    uncorrected : tuple of str
+        Performances that are gone, and that corrections name. These are kept, and hold when one is back under its id.
     skipped : tuple of Skipped
         Files and folders that cannot be used. What the index has of them already, it keeps.
     performances, works : int
@@ -57,6 +63,8 @@ class UpdateReport:
     reread: tuple[str, ...]
     retagged: tuple[str, ...]
     unchanged: int
+    followed: tuple[tuple[str, str], ...]
+    uncorrected: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     performances: int
     works: int
@@ -75,7 +83,8 @@ def update_folder(
     """Make the index have of a folder of audio what the folder has.
 
     What was decoded is remembered file by file: a run that was stopped goes on where it was. A file whose name or tags
-    changed is not decoded again. Nothing is published where nothing changed.
+    changed is not decoded again. Corrections follow a recording to its new name. Nothing is published where nothing
+    changed.
 
     Parameters
     ----------
@@ -129,6 +138,7 @@ def update_folder(
         if after is None:
             raise UsageError("an index needs at least one performance, and none would be left")
         after = replace(after, performances={**after.performances, **changes.retagged})
+        followed, uncorrected = _follow(workspace, read.subset, _moves(rows, own, read, changes, there), changes.gone)
         anything = bool(there or changes.gone or changes.retagged)
         generation = publish_rows(workspace, before, head, after) if anything else unchanged(workspace, before)
     manifest = generation.manifest
@@ -140,6 +150,8 @@ def update_folder(
         in_order(moved),
         in_order(performance.pid for performance in changes.retagged.values()),
         len(own) - len(changes.gone) - len(moved) - len(changes.retagged),
+        followed,
+        uncorrected,
         skipped,
         manifest.count,
         manifest.works,
@@ -217,6 +229,37 @@ def _own(rows: Rows, read: AudioFolder, below: Path) -> dict[str, str]:
     return own
 
 
+def _moves(rows: Rows, own: Mapping[str, str], read: AudioFolder, changes: _Changes, there: Set[str]) -> dict[str, str]:
+    """Old id -> new id of every recording that has the same sound under another name; of equals, one each."""
+    before: dict[str, list[str]] = {}
+    for id_ in in_order([*changes.gone, *(id_ for id_ in changes.changed if id_ in there)]):
+        before.setdefault(rows.origins[own[id_]].files[HPCP].sha256, []).append(id_)
+    after: dict[str, list[str]] = {}
+    for id_ in in_order(there):
+        after.setdefault(read.heard[id_].content, []).append(id_)
+    return {old: new for content, ids in before.items() for old, new in zip(ids, after.get(content, ()), strict=False)}
+
+
+def _follow(
+    workspace: Workspace, collection: str, moves: Mapping[str, str], gone: Mapping[str, str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Give corrections the new names, before these are published: a run that is killed between is run again.
+
+    Returns
+    -------
+    (tuple of (str, str), tuple of str)
+        Old and new ids that corrections follow; ids that are gone, and that corrections still name.
+    """
+    store = store_of(workspace)
+    names = {full_name(collection, old): full_name(collection, new) for old, new in moves.items()}
+    found = read_log(store.corrections()).renames(names)
+    if found:
+        store.amend(lambda text: read_log(text).renamed(found).text)
+    named = {id_ for correction in read_log(store.corrections()).holding for id_ in correction.ids}
+    followed = ((old, new) for old, new in moves.items() if full_name(collection, old) in found)
+    return tuple(followed), in_order(id_ for id_ in gone if full_name(collection, id_) in named)
+
+
 def _changes(rows: Rows, own: Mapping[str, str], read: AudioFolder, told: Source, by_csv: bool) -> _Changes:
     refused = _places(read.skipped)  # the index keeps what it has of a file or a folder that cannot be read now
     retagged = {}
@@ -226,7 +269,7 @@ def _changes(rows: Rows, own: Mapping[str, str], read: AudioFolder, told: Source
             continue
         stored = rows.performances[key]
         now = replace(told.performances[id_], collection=stored.collection)
-        if rows.origins[key].files["hpcp"].sha256 != read.heard[id_].content:
+        if rows.origins[key].files[HPCP].sha256 != read.heard[id_].content:
             changed.append(id_)
         elif now != stored and (by_csv or read.was_said(stored)):
             retagged[key] = now

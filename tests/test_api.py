@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from collection import write_collection
 from published import FINGERPRINT, publish
+from rich.cells import cell_len
 from untrained import write_model
 
 import covsearch
@@ -79,6 +80,38 @@ def test_results_are_sequences_tables_and_html(session: dict[str, Any]) -> None:
     assert list(session["table"]["pid"]) == [match.pid for match in found]
     assert json.loads(json.dumps(found.to_dict()))["matches"] == json.loads(json.dumps(found.to_dicts()))
     assert found._repr_html_().count("<tr>") == 6
+
+
+def test_a_result_is_printed_as_a_short_table(tmp_path: Path) -> None:
+    """The first ten matches, each in one line; a wide letter takes two places."""
+    publish(Workspace(tmp_path), titles=["x", "O Haupt\x1b[31m voll Blut und Wunden, the second stanza", "宇多田"] * 13)
+    found = covsearch.open(tmp_path).query("P_1", top=12)
+    lines = str(found).splitlines()
+    assert lines[:2] == [f"P_1 · x · {index_artist(tmp_path)}", found.sentence]
+    assert lines[2].split() == ["rank", "id", "title", "artist", "probability", "verdict"]
+    assert (len(lines), lines[-1]) == (14, "... and 2 more")
+    for line, match in zip(lines[3:13], found, strict=False):
+        rank, pid, *_, likely, verdict = line.split()
+        assert (rank, pid) == (str(match.rank), match.pid)
+        assert (likely, verdict) == (f"{match.cover_probability:.4f}", "cover" if match.predicted else "non-cover")
+        assert match.artist in line
+    assert len({cell_len(line.rpartition(" ")[0]) for line in lines[3:13]}) == 1
+    assert "\x1b" not in str(found)
+    assert repr(found) == f"<covsearch.QueryResult for P_1 of 12 matches: {found.sentence}>"
+
+
+def index_artist(home: Path) -> str:
+    return covsearch.open(home)["P_1"].artist
+
+
+def test_what_is_printed_of_nothing_and_of_files(session: dict[str, Any], tmp_path: Path) -> None:
+    by_file = session["by_file"]
+    assert repr(by_file).startswith("<covsearch.QueryResult for P_2_hpcp.h5 of 5 matches: ")
+    assert str(by_file).splitlines()[0] == "P_2_hpcp.h5"
+    assert repr(session["by_array"]).startswith("<covsearch.QueryResult for an array of 5 matches: ")
+    publish(Workspace(tmp_path), count=1)
+    alone = covsearch.open(tmp_path).query("P_1")
+    assert str(alone).splitlines()[1:] == ["No cover found: there is nothing else in the index."]
 
 
 def test_titles_are_escaped_in_html(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from commands import Commands
 from features.audio.sounds import write
 
 import covsearch
+from covsearch import refresh
 from covsearch.dataset.frame_rate import DATACOS_RATE
 from covsearch.errors import ArtefactError, CovsearchError, NotFoundError, UsageError
 from tests.collections.music import SECONDS, song, tag, write_music
@@ -67,6 +68,20 @@ def test_what_an_id_and_what_a_file_is(made: tuple[Path, Path], monkeypatch: pyt
     by_file = index_of(made).query("./one.mp3")
     assert (by_file.query, by_file.searched) == (None, 3)
     assert by_file[0].same_recording
+
+
+def test_a_file_that_is_not_the_one_indexed_by_its_name_is_told_of(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Commands
+) -> None:
+    monkeypatch.chdir(made[0])
+    assert command(made[1], "query", "one.mp3").err == ""
+    write(tmp_path / "one.mp3", song(2))
+    monkeypatch.chdir(tmp_path)
+    told = "one.mp3 is an id of the index and a file here: the id is meant; for the file say ./one.mp3\n"
+    assert command(made[1], "query", "one.mp3").err == told
+    by_file = command.json(made[1], "query", "./one.mp3")  # as it says
+    assert (by_file["query"], by_file["matches"][0]["title"]) == ({"files": ["one.mp3"]}, "two")
+    assert {match["pid"] for match in by_file["matches"][:2]} == {"Album/two.flac", "Album/two again.wav"}
 
 
 def test_the_file_of_a_performance_can_be_played(copied: tuple[Path, covsearch.Index]) -> None:
@@ -153,6 +168,66 @@ def test_update_of_a_renamed_file_changes_its_id(copied: tuple[Path, covsearch.I
     (music / "one.mp3").rename(music / "eins.mp3")
     report = index.update(music)
     assert (report.added, report.removed, report.unchanged) == (("eins.mp3",), ("one.mp3",), 2)
+
+
+def test_corrections_follow_a_renamed_file(copied: tuple[Path, covsearch.Index], command: Commands) -> None:
+    music, index = copied
+    index.corrections.accept("one.mp3", "Album/two.flac")
+    index.corrections.split("Album/two again.wav", "one.mp3")
+    (music / "one.mp3").rename(music / "eins.mp3")
+    told = command.out(index.workspace, "update", music)
+    assert "Corrections follow to other names: one.mp3 → eins.mp3.\n" in told
+    assert [correction.together for correction in index.corrections] == [(("eins.mp3", "Album/two.flac"),), ()]
+    assert index["eins.mp3"].wid == index["Album/two.flac"].wid
+    assert index.corrections.ignored == ()
+    write(music / "one.mp3", song(7))  # another song of that name: nothing was said of it
+    report = index.update(music)
+    assert (report.added, report.followed, report.uncorrected) == (("one.mp3",), (), ())
+    assert index["one.mp3"].wid is None
+
+
+def test_corrections_follow_files_that_changed_their_names_with_each_other(
+    copied: tuple[Path, covsearch.Index],
+) -> None:
+    music, index = copied
+    write(music / "three.wav", song(3))
+    index.update(music)
+    index.corrections.accept("three.wav", "one.mp3")
+    (music / "three.wav").rename(music / "kept.wav")
+    (music / "Album" / "two again.wav").rename(music / "three.wav")
+    report = index.update(music)
+    assert (report.added, report.reread, report.removed) == (("kept.wav",), ("three.wav",), ("Album/two again.wav",))
+    assert report.followed == (("three.wav", "kept.wav"),)
+    assert index["kept.wav"].wid == index["one.mp3"].wid != index["three.wav"].wid
+
+
+def test_corrections_of_what_is_gone_are_counted(copied: tuple[Path, covsearch.Index], command: Commands) -> None:
+    music, index = copied
+    index.corrections.accept("one.mp3", "Album/two.flac")
+    (music / "one.mp3").unlink()
+    told = command.out(index.workspace, "update", music)
+    assert (
+        "Corrections name 1 performance that is gone, and hold again when one is back under its id: one.mp3.\n" in told
+    )
+    assert "Corrections" not in command.out(index.workspace, "update", music)
+
+
+def test_an_update_that_ends_between_corrections_and_index_is_run_again(
+    copied: tuple[Path, covsearch.Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music, index = copied
+    index.corrections.accept("one.mp3", "Album/two.flac")
+    (music / "one.mp3").rename(music / "eins.mp3")
+    with monkeypatch.context() as patched:
+        patched.setattr(refresh, "publish_rows", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            index.update(music)
+    assert index.update(music).added == ("eins.mp3",)
+    assert index["eins.mp3"].wid == index["Album/two.flac"].wid
+
+
+def full_disk(*given: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_update_of_a_part_leaves_the_rest(copied: tuple[Path, covsearch.Index]) -> None:

@@ -219,6 +219,9 @@ def test_without_works_nothing_is_predicted(tmp_path: Path) -> None:
     assert (found.found, found.threshold, found.calibrated) == (None, None, False)
     assert found.sentence.startswith("The most alike is track ")
     assert "<table>" in found._repr_html_()
+    printed = str(found).splitlines()
+    assert printed[2].split() == ["rank", "id", "title", "artist", "cosine"]
+    assert printed[3].split()[-1] == f"{found[0].similarity:.3f}"
     settings = json.loads(run(tmp_path / "home", "query", "track 4", "--json").stdout)
     assert (settings["found"], settings["settings"]["threshold"]) == (None, None)
     text = run(tmp_path / "home", "query", "track 4").stdout

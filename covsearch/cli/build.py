@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from covsearch.cli.options import FRAME_RATE, METADATA, MODEL, PATH, STORE, SUBSET
+from covsearch.cli.shown import fitted
 from covsearch.counting import counted, in_works
 from covsearch.dataset.ids import in_words
 from covsearch.errors import UsageError
@@ -99,7 +100,7 @@ def one_source(source: Path | None, dataset: Path | None) -> Path | None:
 def _told(report: BuildReport | ForeignReport) -> str:
     from covsearch.indexing import BuildReport
 
-    return _summary(report) if isinstance(report, BuildReport) else _foreign_summary(report)
+    return fitted(_summary(report) if isinstance(report, BuildReport) else _foreign_summary(report))
 
 
 def _foreign_summary(report: ForeignReport) -> str:

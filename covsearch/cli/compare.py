@@ -12,7 +12,7 @@ import click
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import STORE, Drawing
 from covsearch.cli.performances import headline, named_or_file, working
-from covsearch.cli.shown import say, wrapped
+from covsearch.cli.shown import say
 from covsearch.decision import word
 from covsearch.workspace import Workspace
 
@@ -65,7 +65,7 @@ def compare_command(
     else:
         _show(found)
     if not found.passages and found.a.collection and found.b.collection:
-        say(wrapped("the index has no windows: `covsearch build-index --windows` adds which of them match", 2))
+        say("the index has no windows: `covsearch build-index --windows` adds which of them match")
     if plot:
         click.echo(f"drew {found.plot(plot)}", err=True)
 
@@ -78,7 +78,7 @@ def _show(found: Comparison) -> None:
     console.print(plain(headline(found.b)))
     console.print()
     for name, value in _facts(found):
-        console.print(fact(name, value, 11))
+        console.print(fact(name, value, 11), soft_wrap=True)
 
 
 def _facts(found: Comparison) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from covsearch.cli.options import PATH, SUBSET, NamedPath
 from covsearch.cli.tables import fact, plain, stdout, table
 from covsearch.counting import counted
-from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.info import DatasetInfo, group_reasons, measure_dataset, spread
 from covsearch.dataset.sample import sample_root
 from covsearch.progress import Progress, stderr_progress
@@ -68,7 +68,7 @@ def _draw(described: DatasetInfo, folder: Path, progress: Progress) -> list[Path
 def _print(described: DatasetInfo) -> None:
     console, rate = stdout(), described.dataset.frame_rate
     for name, value in _facts(described):
-        console.print(fact(name, value, 14))
+        console.print(fact(name, value, 14), soft_wrap=True)
     rows = [row for name, lengths in described.lengths.items() for row in _length_rows(name, lengths, rate)]
     console.print(table(("feature", ">files", "length in", *(f">{name}" for name in _LENGTHS)), rows))
     known = "given or known" if described.dataset.rate_is_known else "assumed, see --frame-rate"
@@ -77,7 +77,7 @@ def _print(described: DatasetInfo) -> None:
     console.print(plain(f"skipped: {len(described.skipped):,}" if groups else "skipped: nothing"))
     for reason, paths in groups:
         more = f", and {len(paths) - _EXAMPLES:,} more" if len(paths) > _EXAMPLES else ""
-        console.print(plain(f"{len(paths):7,}  {reason}"), soft_wrap=True)
+        console.print(fact(f"{len(paths):7,}", reason, 9), soft_wrap=True)
         console.print(plain(f"{'':9}{', '.join(paths[:_EXAMPLES])}{more}"), soft_wrap=True)
 
 
@@ -90,7 +90,7 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
         ("subset", found.subset),
         ("metadata", str(found.metadata.relative_to(found.root)) if found.metadata else "none: no titles, no years"),
         ("works", f"{len(found.works):,}"),
-        ("performances", f"{total:,}"),
+        ("performances", f"{total:,}{_of_unknown(found)}"),
         (
             "clique sizes",
             ", ".join(f"{size} ({counted(works, 'work')})" for size, works in described.cliques.items()),
@@ -98,6 +98,11 @@ def _facts(described: DatasetInfo) -> list[tuple[str, str]]:
         ("years", span),
         ("instrumental", f"{instrumental:,} of {known:,} ({instrumental / known:.0%})" if known else "unknown"),
     ]
+
+
+def _of_unknown(found: Dataset) -> str:
+    others = sum(p.wid is None for p in found.performances.values())
+    return f" ({others:,} of unknown works)" if others else ""
 
 
 def _length_rows(name: str, lengths: NDArray[np.int64], frame_rate: float) -> list[list[str]]:

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from covsearch.cli.shown import fitted
 from covsearch.errors import ArtefactError
 from covsearch.progress import patient, stderr_progress
 from covsearch.workspace import Workspace
@@ -31,6 +32,7 @@ def doctor(workspace: Workspace, as_json: bool) -> None:
         click.echo(json.dumps({"sections": found.sections, "problems": found.problems}, indent=2))
     else:
         for heading, section in found.sections.items():
-            click.echo(f"{heading}\n" + "".join(f"  {name}: {text}\n" for name, text in section.items()), nl=False)
+            lines = (fitted(f"  {name}: {text}", 4) for name, text in section.items())
+            click.echo("\n".join([heading, *lines]))
     if found.problems:
         raise ArtefactError(found.problems[0])

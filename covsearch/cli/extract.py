@@ -11,6 +11,7 @@ import click
 
 from covsearch.cli.build import skipped_lines
 from covsearch.cli.options import METADATA, PATH
+from covsearch.cli.shown import fitted
 from covsearch.counting import counted
 from covsearch.progress import stderr_progress
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 def extract(folder: Path, out: Path, metadata: Path | None, scheduler: str | None, as_json: bool) -> None:
     """Write HPCP features of a FOLDER of audio as HDF5 files in Da-TACOS's layout, at 86.13 frames a second.
 
-    A work that the tags or --metadata do not name becomes a work of its own. Which performance is which file says
+    Works are named by tags or --metadata; where neither does, the work is unknown. Files that are named as of one work
+    later, are put together by another run. Which performance is which file says
     OUT/NAME_files.csv. Run the command again to go on after an interruption, or with new files. A file that cannot be
     read is listed in OUT/NAME_quarantine.jsonl; it is tried again when it has changed.
 
@@ -39,10 +41,18 @@ def extract(folder: Path, out: Path, metadata: Path | None, scheduler: str | Non
 
     with stderr_progress() as progress:
         report = extract_folder(folder, out, metadata=metadata, scheduler=scheduler, progress=progress)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _told(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_told(report)))
 
 
 def _told(report: ExtractReport) -> str:
     kept = f" {counted(report.kept, 'file')} had them already." if report.kept else ""
     done = f"Wrote features of {counted(report.extracted, 'file')} to {report.folder} in {report.seconds:.1f} s.{kept}"
-    return "\n".join([done, *skipped_lines(report.skipped)])
+    return "\n".join([done, *_unknown(report), *skipped_lines(report.skipped)])
+
+
+def _unknown(report: ExtractReport) -> list[str]:
+    """That nothing can be learned from files of unknown works, and how to name these."""
+    if not (some := report.unknown_works):
+        return []
+    what = f"{counted(some, 'file')} of {report.extracted + report.kept:,}"
+    return [f"Of {what} the work is unknown: no tag names it. A CSV does: --metadata, and the same command again."]

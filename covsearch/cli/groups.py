@@ -13,7 +13,7 @@ import click
 from covsearch import api
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import PATH, STORE, NewFile
-from covsearch.cli.shown import shown
+from covsearch.cli.shown import fitted, say, shown
 from covsearch.corrections.table import COLUMNS
 from covsearch.counting import counted
 from covsearch.durable import replace_text
@@ -171,7 +171,7 @@ def corrections(workspace: Workspace, as_json: bool) -> None:
         click.echo(json.dumps(said.to_dict(), indent=2))
         return
     for correction in said:
-        click.echo(shown(f"{correction.number}  {correction.when[:10]}  {correction.sentence}"))
+        click.echo(fitted(shown(f"{correction.number}  {correction.when[:10]}  {correction.sentence}"), 15))
     if not len(said):
         click.echo("no corrections")
     _tell_ignored(said.ignored)
@@ -180,7 +180,7 @@ def corrections(workspace: Workspace, as_json: bool) -> None:
 def _say(correction: Correction, as_json: bool, what: str = "Correction") -> None:
     values = {**correction.to_dict(), "sentence": correction.sentence}
     told = f"{what} {correction.number}: {correction.sentence}"
-    click.echo(json.dumps(values, indent=2) if as_json else shown(told))
+    click.echo(json.dumps(values, indent=2) if as_json else fitted(shown(told)))
 
 
 def _tell_ignored(ids: Sequence[str]) -> None:
@@ -188,7 +188,7 @@ def _tell_ignored(ids: Sequence[str]) -> None:
     if ids:
         named = ", ".join(ids[:_LISTED]) + (" and more" if len(ids) > _LISTED else "")
         held = f"{counted(len(ids), 'performance')} of corrections {'is' if len(ids) == 1 else 'are'} not in the index"
-        click.echo(shown(f"{held}, kept and ignored: {named}"), err=True)
+        say(f"{held}, kept and ignored: {named}")
 
 
 def _csv(found: Groups) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import shlex
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from covsearch.api import Index
 from covsearch.cli.shown import say
+from covsearch.dataset.ids import in_words
 from covsearch.dataset.performance import Performance
-from covsearch.workspace import Workspace, is_file
+from covsearch.errors import NotFoundError
+from covsearch.workspace import Workspace, expanded, is_file
 
 
 def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
@@ -32,8 +35,21 @@ def named(index: Index, text: str) -> str:
 
 
 def named_or_file(workspace: Workspace, text: str) -> str:
-    """`text` itself where it is a file, else the id that it means."""
-    return text if is_file(text) else named(Index(workspace), text)
+    """`text` itself where it is a file, else the id that it means; stderr says which where it could be either."""
+    if not is_file(text):
+        return named(Index(workspace), text)
+    with suppress(NotFoundError):  # without an index there are only files
+        _tell_which(Index(workspace), text)
+    return text
+
+
+def _tell_which(index: Index, text: str) -> None:
+    """Say that a file of an id's name is not meant, if it is another file than the one indexed by that id."""
+    if text not in index or ((own := index.audio(text)) and own.samefile(expanded(text))):
+        return
+    path = expanded(text)
+    other = shlex.quote(f"{path.parent}/./{path.name}" if path.is_absolute() else f"./{path}")
+    say(f"{in_words(text)} is an id of the index and a file here: the id is meant; for the file say {other}")
 
 
 def working(what: str, needed: object) -> AbstractContextManager[object]:

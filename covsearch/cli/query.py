@@ -14,7 +14,7 @@ import click
 from covsearch import api
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import STORE, NamedPath
-from covsearch.cli.performances import headline, identity, named, working
+from covsearch.cli.performances import headline, identity, named_or_file, working
 from covsearch.counting import counted
 from covsearch.decision import CALIBRATE
 from covsearch.errors import NotFoundError, UsageError
@@ -68,7 +68,7 @@ def query(
     """Rank the collection as covers of ASKED: the id of a performance in the index, or a file.
 
     The file has audio, features (HDF5) or notes (MIDI, MusicXML). An id is like P_22. 22, p_22 or a title will do
-    where they can mean only one performance; stderr says which.
+    where they can mean only one performance; stderr says which. A file with the name of an id is ./NAME.
 
     \b
     covsearch query P_22 --top 10
@@ -102,7 +102,7 @@ def query(
     if not by_file and frame_rate is not None:
         raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)
-    wanted = list(files) if asked is None else asked if by_file else named(index, asked)
+    wanted = list(files) if asked is None else named_or_file(workspace, asked)
     with working("embedding with the index's model", by_file):
         result = index.query(wanted, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
     if as_json:

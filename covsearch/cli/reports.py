@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from covsearch import plots
+from covsearch.cli.shown import say
 from covsearch.cli.tables import plain, stdout, table
 from covsearch.progress import stderr_progress
 
@@ -71,7 +72,8 @@ def evaluated(
         for line in report.heading.splitlines():
             console.print(plain(line))
         cells = (one.row() for one in report.rows)
-        console.print(table([first, *(f">{name}" for name in others)], cells, caption=report.caption))
+        columns, spare = [first, *(f">{name}" for name in others)], others[:0:-1]
+        console.print(table(columns, cells, caption=report.caption, spare=spare))
     drawn = draw(report, plot) if plot else ()
     for line in (*report.notes, *(f"drew {path}" for path in drawn)):
-        click.echo(line, err=True)
+        say(line)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import textwrap
+from typing import TextIO
 
 import click
 
@@ -16,8 +19,8 @@ def shown(text: str) -> str:
 
 
 def say(line: str) -> None:
-    """A line on stderr: a :data:`~covsearch.progress.Tell`."""
-    click.echo(shown(line), err=True)
+    """A line on stderr, which a terminal does not cut in a word: a :data:`~covsearch.progress.Tell`."""
+    click.echo(_fitted(shown(line), 2, sys.stderr), err=True)
 
 
 def warn(line: str) -> None:
@@ -25,9 +28,26 @@ def warn(line: str) -> None:
     say(f"Warning: {line}")
 
 
+def fitted(text: str, indent: int = 2) -> str:
+    """`text` for stdout, each of its lines as :func:`wrapped` has it; as it is where nobody reads it on a terminal."""
+    return _fitted(text, indent, sys.stdout)
+
+
 def wrapped(line: str, indent: int) -> str:
     """`line` in as many lines as the terminal's width asks for, the later ones behind `indent` spaces."""
-    width = shutil.get_terminal_size((_WIDE, 24)).columns
+    return _wrapped(line, indent, shutil.get_terminal_size((_WIDE, 24)).columns)
+
+
+def _fitted(text: str, indent: int, stream: TextIO) -> str:
+    said = os.environ.get("COLUMNS", "")
+    try:
+        width = int(said) if said.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):  # no terminal
+        return text
+    return "\n".join(_wrapped(line, indent, width) for line in text.split("\n")) if width else text
+
+
+def _wrapped(line: str, indent: int, width: int) -> str:
     fill = textwrap.TextWrapper(
         width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False, expand_tabs=False
     ).fill

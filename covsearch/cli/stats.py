@@ -34,10 +34,10 @@ def stats(workspace: Workspace, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
-    from covsearch.cli.tables import plain, stdout
+    from covsearch.cli.tables import fact, stdout
 
     for name, value in _facts(found):
-        stdout().print(plain(f"{name:12} {value}"), soft_wrap=True)
+        stdout().print(fact(name, value, 13), soft_wrap=True)
 
 
 def _facts(found: Stats) -> Iterator[tuple[str, str]]:

@@ -50,10 +50,16 @@ def plain(value: object) -> Text:
 
 
 def fact(name: str, value: object, indent: int) -> Text:
-    """A name and, `indent` characters from the left, its value; where that needs several lines, all begin there."""
+    """A name and, `indent` characters from the left, its value; where that needs several lines, all begin there.
+
+    A value with a longer word than fits there, a path, begins below its name. Print it with ``soft_wrap``: a path that
+    is longer than the terminal is wide stays in one piece.
+    """
     line = f"{name:{indent}}{plain(value).plain}"
-    longest = max(map(len, line.split()))
-    return Text(wrapped(line, indent) if indent + longest <= stdout().width else line)
+    longest = max(map(len, line.split()), default=0)
+    if indent + longest <= stdout().width or len(line) <= stdout().width:
+        return Text(wrapped(line, indent))
+    return Text(f"{name}\n  {wrapped(plain(value).plain, 2)}")
 
 
 def table(

@@ -155,7 +155,7 @@ def train_command(
     with stderr_progress() as progress:
         model = train_model(source, config, training, workspace, out, progress, warn, _hear)
     if model.uncalibrated:
-        click.echo(f"not calibrated: {model.uncalibrated}", err=True)
+        say(f"not calibrated: {model.uncalibrated}")
     _draw(model, plot)
     return _print(model.to_dict(), as_json)
 

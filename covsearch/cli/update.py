@@ -13,7 +13,9 @@ from covsearch import api
 from covsearch.cli.build import skipped_lines, unused_lines
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import METADATA, PATH, STORE
+from covsearch.cli.shown import fitted, say
 from covsearch.counting import counted, in_works
+from covsearch.dataset.ids import in_words
 from covsearch.progress import stderr_progress
 from covsearch.workspace import Workspace
 
@@ -63,7 +65,7 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
     """
     with stderr_progress() as progress:
         report = api.Index(workspace).add(*paths, progress=progress, **options)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _added(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_added(report)))
 
 
 @click.command()
@@ -76,9 +78,9 @@ def add(workspace: Workspace, /, paths: tuple[Path, ...], as_json: bool, **optio
 def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bool, as_json: bool) -> None:
     """Bring the index up to date with a FOLDER of audio: add what is new, remove what is gone, read again what changed.
 
-    A file with another name or other tags is not decoded again. The command may be stopped at any time, and goes on
-    where it was. A file or folder that cannot be read any more is listed, and stays in the index as it was. So does a
-    folder that is empty now: delete it to have its music removed.
+    A file with another name or other tags is not decoded again, and corrections follow it. The command may be stopped
+    at any time, and goes on where it was. A file or folder that cannot be read any more is listed, and stays in the
+    index as it was. So does a folder that is empty now: delete it to have its music removed.
 
     \b
     covsearch update ~/Music
@@ -86,7 +88,7 @@ def update(workspace: Workspace, folder: Path, metadata: Path | None, strict: bo
     """
     with stderr_progress() as progress:
         report = api.Index(workspace).update(folder, metadata=metadata, strict=strict, progress=progress)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _updated(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_updated(report)))
 
 
 @click.command()
@@ -106,9 +108,9 @@ def remove(workspace: Workspace, pids: tuple[str, ...], as_json: bool) -> None:
     covsearch remove sample:P_5
     """
     report = api.Index(workspace).remove(*pids)
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else _removed(report))
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else fitted(_removed(report)))
     if report.not_there:
-        click.echo(f"not in the index: {_some(report.not_there)}", err=True)
+        say(f"not in the index: {_some(report.not_there)}")
 
 
 def _added(report: AddReport) -> str:
@@ -135,7 +137,19 @@ def _updated(report: UpdateReport) -> str:
     counts = [f"{what} {len(pids):,}" for what, pids in (*done, ("with other tags", report.retagged))]
     lines = [f"{', '.join(counts)}, unchanged {report.unchanged:,}, in {report.seconds:.1f} s.".capitalize()]
     lines += [f"  {what}: {_some(pids)}" for what, pids in done if pids]
+    lines += _corrections(report)
     return "\n".join([*lines, _holds(report), *skipped_lines(report.skipped)])
+
+
+def _corrections(report: UpdateReport) -> list[str]:
+    """What became of corrections of files that are not there under the name that they had."""
+    renamed = tuple(f"{in_words(old)} → {in_words(new)}" for old, new in report.followed)
+    gone = report.uncorrected
+    many = counted(len(gone), "performance that is gone", "performances that are gone")
+    return [
+        *([f"Corrections follow to other names: {_some(renamed)}."] if renamed else []),
+        *([f"Corrections name {many}, and hold again when one is back under its id: {_some(gone)}."] if gone else []),
+    ]
 
 
 def _removed(report: RemoveReport) -> str:

@@ -24,7 +24,7 @@ import tomli_w
 
 from covsearch.collections.audio import collection_name
 from covsearch.collections.hands import Hands, hands
-from covsearch.collections.hdf5 import drop_drafts
+from covsearch.collections.hdf5 import drop_drafts, move_hpcp
 from covsearch.collections.pool import Job
 from covsearch.collections.quarantine import Quarantine
 from covsearch.collections.scan import AudioFile, none_read, scan_audio
@@ -32,6 +32,7 @@ from covsearch.collections.tags import Tags
 from covsearch.collections.worker import is_written
 from covsearch.dataset.frame_rate import DATACOS_RATE, DECLARATION
 from covsearch.dataset.layout import Skipped
+from covsearch.dataset.metadata import UNKNOWN
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.tracks_csv import read_tracks
 from covsearch.errors import ArtefactError, NotFoundError
@@ -52,6 +53,8 @@ class ExtractReport:
         Files of which HPCP was written.
     kept : int
         Files of which it was there already.
+    unknown_works : int
+        Files whose work nothing names; the metadata says so.
     skipped : tuple of Skipped
     folder : str
         Of the features.
@@ -61,6 +64,7 @@ class ExtractReport:
 
     extracted: int
     kept: int
+    unknown_works: int
     skipped: tuple[Skipped, ...]
     folder: str
     seconds: float
@@ -77,6 +81,7 @@ def extract_folder(
 ) -> ExtractReport:
     """Write HPCP of all audio files of a folder. A run that was stopped goes on where it was.
 
+    What is named as of another work than in an earlier run, is moved to that work's folder.
     A file whose worker dies is tried twice more. One that cannot be read is remembered with its reason, and is tried
     again when it has changed.
 
@@ -118,7 +123,12 @@ def extract_folder(
         performances = {id_: found.performance(id_) for id_, found in reader.tags().items()}
         if metadata:
             performances = read_tracks(metadata).applied(performances)
-        numbers = _numbered(listed, performances)
+        before = _listed(listed)
+        numbers = _numbered(before, performances)
+        for id_, names in before.items():
+            if names != numbers[id_] and (old := _target(out, name, *names)).is_file():
+                move_hpcp(old, _target(out, name, *numbers[id_]), numbers[id_][1])
+        _list(listed, numbers)
         targets = {file.id: _target(out, name, *numbers[file.id]) for file in files if file.id in performances}
         todo = [file for file in files if file.id in targets and not is_written(targets[file.id], file.mtime_ns)]
         written = reader.write([_job(file, targets[file.id], *numbers[file.id], listed) for file in todo])
@@ -126,9 +136,10 @@ def extract_folder(
     if not written and not kept:
         _undo(out / f"{name}_subset_hpcp", fresh, [out] if made_out else [])
         raise ArtefactError(none_read(root, skipped))
-    there = (id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file())
+    there = [id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file()]
     _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in there})
-    return ExtractReport(written, kept, tuple(skipped), str(out), time.perf_counter() - started)
+    unknown = sum(performances[id_].wid is None for id_ in there)
+    return ExtractReport(written, kept, unknown, tuple(skipped), str(out), time.perf_counter() - started)
 
 
 def _undo(features: Path, files: Sequence[Path], folders: Sequence[Path]) -> None:
@@ -192,32 +203,49 @@ class _Reader:
             self.progress(f"{stage} · {failed:,} failed" if failed else stage, done, len(jobs))
 
 
-def _numbered(path: Path, performances: Mapping[str, Performance]) -> dict[str, tuple[str, str]]:
-    """PID and WID of every file: those that an earlier run gave, and the next ones for the others."""
-    numbers: dict[str, tuple[str, str]] = {}
-    if path.is_file():
-        with path.open(encoding="utf-8", newline="") as text:
-            try:
-                numbers = {row["file"]: (row["performance"], row["work"]) for row in csv.DictReader(text)}
-            except (KeyError, csv.Error) as e:
-                raise ArtefactError(f"{path}: expected the columns {', '.join(_COLUMNS)}; delete the folder") from e
-    works = {performances[id_].wid: wid for id_, (_, wid) in numbers.items() if id_ in performances}
-    last = [max((int(name[2:]) for name in column), default=0) for column in zip(*numbers.values(), strict=True)]
-    pids, wids = last or [0, 0]
-    for id_ in sorted(performances):
-        if id_ not in numbers:
-            work = performances[id_].wid
-            if work is None or work not in works:
-                wids += 1
-                works[work] = f"W_{wids}"
-            pids += 1
-            numbers[id_] = f"P_{pids}", works[work]
+def _listed(path: Path) -> dict[str, tuple[str, str]]:
+    """PID and WID of every file that an earlier run gave."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as text:
+        try:
+            return {row["file"]: (row["performance"], row["work"]) for row in csv.DictReader(text)}
+        except (KeyError, csv.Error) as e:
+            raise ArtefactError(f"{path}: expected the columns {', '.join(_COLUMNS)}; delete the folder") from e
+
+
+def _list(path: Path, numbers: Mapping[str, tuple[str, str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".tmp-{path.name}")
     with draft.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
         writer.writerows([_COLUMNS, *((pid, wid, id_) for id_, (pid, wid) in numbers.items())])
     draft.replace(path)
+
+
+def _numbered(
+    before: Mapping[str, tuple[str, str]], performances: Mapping[str, Performance]
+) -> dict[str, tuple[str, str]]:
+    """PID and WID of every file: those of an earlier run as far as they fit the works, and the next ones for others.
+
+    A file of an unknown work has a WID of its own: every file is in the folder of some work.
+    """
+    numbers = dict(before)
+    works, taken = dict[tuple[str, str], str](), set[str]()  # of files of one work, or of one file
+    last = [max((int(name[2:]) for name in column), default=0) for column in zip(*before.values(), strict=True)]
+    pids, wids = last or [0, 0]
+    for id_ in [*filter(performances.__contains__, before), *sorted(performances.keys() - before.keys())]:
+        work = performances[id_].wid
+        key = ("", id_) if work is None else (work, "")
+        pid, wid = before.get(id_, ("", ""))
+        if not pid:
+            pids += 1
+            pid = f"P_{pids}"
+        if key not in works and (not wid or wid in taken):
+            wids += 1
+            wid = f"W_{wids}"
+        numbers[id_] = pid, works.setdefault(key, wid)
+        taken.add(numbers[id_][1])
     return numbers
 
 
@@ -234,6 +262,7 @@ def _describe(out: Path, name: str, found: Mapping[str, tuple[tuple[str, str], P
             "work_id": wid,
             "perf_id": pid,
             "instrumental": "",
+            **({UNKNOWN: True} if performance.wid is None else {}),
         }
     path = out / f"{name}_metadata" / f"{name}_subset_metadata.json"
     path.parent.mkdir(parents=True, exist_ok=True)

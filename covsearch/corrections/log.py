@@ -1,19 +1,20 @@
-"""The document of all corrections: a line of JSON for each, and one for each that was taken back.
+"""The document of all corrections: a line of JSON for each, one for each that was taken back, and one for new names.
 
 Nothing is ever removed. The first line says what it is. Ids are full names, ``collection:id``: no rebuild changes them.
+Where recordings got other names, a line says so, and all that was said before it is of these names.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
-from covsearch.corrections.correction import Correction, Ids, check, correction_of, pairs_apart
+from covsearch.corrections.correction import Correction, Ids, check, correction_of, is_full_name, pairs_apart
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.guard.documents import parse_json
 
@@ -90,6 +91,20 @@ class Log:
             raise NotFoundError(f"there is no correction {number}; list them with `covsearch groups corrections`")
         return self._longer({"undo": number, "when": _now()})
 
+    def renames(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Those of `names`, old full name -> new, that corrections follow: from what they name to what they do not."""
+        named = {id_ for correction in self.said for id_ in correction.ids}
+        found = {old: new for old, new in names.items() if old in named}
+        while taken := [old for old, new in found.items() if new in named and new not in found]:
+            for old in taken:
+                del found[old]
+        return found
+
+    def renamed(self, names: Mapping[str, str]) -> Log:
+        """The document in which everything said until now is of the new names, as far as :meth:`renames` goes."""
+        found = self.renames(names)
+        return self._longer({"renamed": found, "when": _now()}) if found else self
+
     def _longer(self, line: dict[str, Any]) -> Log:
         text = (self.text or _line(_FIRST)) + _line(line)
         if len(text.encode()) > MAX_BYTES:
@@ -147,10 +162,25 @@ def _take(values: Any, said: list[Correction], undone: set[int]) -> None:
             raise ValueError(f"there is no correction {number} to take back")
         undone.add(number)
         return
+    if "renamed" in values:
+        said[:] = _renamed(values, said)
+        return
     correction = correction_of(values)
     if correction.number != len(said) + 1:
         raise ValueError(f"expected correction {len(said) + 1}, got {correction.number}")
     said.append(correction)
+
+
+def _renamed(values: dict[str, Any], said: Sequence[Correction]) -> list[Correction]:
+    """`said` in the names that a line gives."""
+    names = values["renamed"]
+    if set(values) != {"renamed", "when"} or not isinstance(names, dict) or not isinstance(values["when"], str):
+        raise ValueError("expected renamed, an object, and when")
+    if wrong := [name for name in (*names, *names.values()) if not is_full_name(name)]:
+        raise ValueError(f"expected collection:id, got {str(wrong[0])[:80]!r}")
+    if len(set(names.values())) != len(names) or Log(said=tuple(said)).renames(names) != names:
+        raise ValueError("expected new names for what corrections name, each of one alone")
+    return [correction.called(lambda id_: names.get(id_, id_)) for correction in said]
 
 
 def contradiction(corrections: Sequence[Correction]) -> tuple[Correction, ...]:

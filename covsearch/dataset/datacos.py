@@ -126,6 +126,23 @@ class Dataset:
         """The work of each of `pids`; a UsageError where one is not known."""
         return [known_work(pid, self.performances[pid].wid) for pid in pids]
 
+    def of_known_works(self) -> Self:
+        """The performances of known works: who needs pairs of covers, can do nothing with others.
+
+        Raises
+        ------
+        UsageError
+            When there is none.
+        """
+        known = {pid: p for pid, p in self.performances.items() if p.wid is not None}
+        if not known:
+            raise UsageError(
+                f"{self.root}: nothing says which of its {len(self.performances):,} performances are of one work, so "
+                "no pair of covers is known: name their works (of audio by `covsearch extract --metadata`)"
+            )
+        files = {pid: self.files[pid] for pid in known}
+        return self if len(known) == len(self.performances) else self.having(performances=known, files=files)
+
     @property
     def features(self) -> tuple[str, ...]:
         """Features that at least one performance has a file for."""
@@ -282,6 +299,7 @@ def join(
     files: dict[str, dict[str, Path]] = {}
     known = records.performances.keys() if records else set()
     refused = records.refused if records else {}
+    unknown = records.unknown if records else frozenset()
     skipped.extend(Skipped(f"{wid}/{pid}", reason) for pid, (wid, reason) in refused.items())
     for pid in sorted((found.keys() | known) - refused.keys(), key=natural_key):
         by_feature = found.get(pid, {})
@@ -294,7 +312,8 @@ def join(
             what = " and ".join(missing) or "feature"
             skipped.append(Skipped(f"{performance.wid}/{pid}", f"has no {what} file"))
             continue
-        performances[pid], files[pid] = performance, chosen
+        performances[pid] = replace(performance, wid=None) if pid in unknown else performance
+        files[pid] = chosen
     return performances, files
 
 

@@ -155,4 +155,4 @@ def _metadata_in(folder: Path, subset: str) -> Iterator[Path]:
 def _records(metadata: Path, found: Found) -> Metadata:
     read = read_metadata(metadata)
     performances = {pid: performance for pid, performance in read.performances.items() if pid in found}
-    return Metadata(performances, {pid: why for pid, why in read.refused.items() if pid in found})
+    return Metadata(performances, {pid: why for pid, why in read.refused.items() if pid in found}, read.unknown)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +129,8 @@ def read_rate(path: Path, root: Path | None = None) -> float | None:
 
 def read_group(
     path: Path, group: str, width: int, limit: int
-) -> tuple[float | None, dict[str, NDArray[np.float32] | None]]:
-    """Every dataset (T, `width`) of one group of a file, None in place of what is no such dataset or not finite.
+) -> tuple[float | None, dict[str, NDArray[np.float32] | str]]:
+    """Every dataset (T, `width`) of one group of a file; why not, in place of what is no such dataset or not finite.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def read_group(
     Returns
     -------
     (float or None, dict)
-        The frame rate that the file declares, frames/s; name -> NDArray[float32], shape (T, `width`), or None.
+        The frame rate that the file declares, frames/s; name -> NDArray[float32], shape (T, `width`), or the reason.
 
     Raises
     ------
@@ -157,13 +157,16 @@ def read_group(
         found = file[group] if there else None
         if not isinstance(found, h5py.Group) or len(found) > limit:
             raise RefusedError(f"expected a group {group!r} of at most {limit:,} datasets; it has {_some_names(links)}")
-        arrays: dict[str, NDArray[np.float32] | None] = dict.fromkeys(found)
-        for name in arrays:
-            with suppress(RefusedError):
+        arrays: dict[str, NDArray[np.float32] | str] = {}
+        for name in found:
+            try:
                 dataset = _hard_linked(found, name)
                 values = read_values(stored_layout(dataset, *_shape_and_dtype(dataset, width), nbytes))
-                if values.shape[1] == width and np.isfinite(values).all():
-                    arrays[name] = np.asarray(values, dtype=np.float32)
+            except RefusedError as e:
+                arrays[name] = str(e)
+                continue
+            usable = values.shape[1] == width and np.isfinite(values).all()
+            arrays[name] = np.asarray(values, dtype=np.float32) if usable else f"is not (frames, {width}) and finite"
         return _rate(file), arrays
 
 

@@ -22,6 +22,8 @@ from covsearch.guard.files import read_text
 # 190,000 with half the fields. A million works do not fit, since parsed they would take gigabytes.
 MAX_BYTES = 32 * 2**20
 MAX_VALUES = 2_000_000
+UNKNOWN = "work_unknown"
+"""A key of a record, ours: true where the performance is in the folder of a work only since it must be in some."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,13 @@ class Metadata:
         PID -> Performance, in the file's order.
     refused : mapping
         PID of every record that cannot be -> its work and why, in a few words.
+    unknown : frozenset of str
+        PIDs of which :data:`UNKNOWN` is said: their works are only where to find them.
     """
 
     performances: Mapping[str, Performance]
     refused: Mapping[str, tuple[str, str]]
+    unknown: frozenset[str] = frozenset()
 
 
 def read_metadata(path: Path, root: Path | None = None) -> Metadata:
@@ -72,6 +77,7 @@ def _dict(value: Any, where: str) -> dict[str, Any]:
 def _metadata(works: dict[str, Any]) -> Metadata:
     found: dict[str, Performance] = {}
     refused: dict[str, tuple[str, str]] = {}
+    unknown: set[str] = set()
     for wid, records in works.items():
         if not is_wid(wid):
             raise ValueError(f"expected a work like W_14, got {wid[:80]!r}")
@@ -82,9 +88,11 @@ def _metadata(works: dict[str, Any]) -> Metadata:
                 raise ValueError(f"{pid} is in {found[pid].wid if pid in found else refused[pid][0]} and in {wid}")
             try:
                 found[pid] = _performance(wid, pid, _dict(record, pid))
+                if record.get(UNKNOWN) is True:
+                    unknown.add(pid)
             except ValueError as e:
                 refused[pid] = (wid, f"its record in the metadata JSON is refused: {e}")
-    return Metadata(found, refused)
+    return Metadata(found, refused, frozenset(unknown))
 
 
 def _performance(wid: str, pid: str, record: dict[str, Any]) -> Performance:

@@ -104,7 +104,7 @@ def candidates(dataset: Dataset, origin: TrainedOn, kind: str) -> Dataset:
     Raises
     ------
     UsageError
-        For an unknown `kind`, and for all pairs of a model whose training saw every work.
+        For an unknown `kind`, for all pairs of a model whose training saw every work, and where no work is known.
     ArtefactError
         When the collection has the name of the one trained on but none of its test works.
     """
@@ -112,8 +112,7 @@ def candidates(dataset: Dataset, origin: TrainedOn, kind: str) -> Dataset:
         raise UsageError(f"pairs must be one of {sorted(KINDS)}, not {kind!r}")
     protocol = origin.protocol(dataset.subset)
     if protocol == ZERO_SHOT:
-        known = {pid for pid, performance in dataset.performances.items() if performance.wid is not None}
-        return dataset if len(known) == len(dataset.performances) else only(dataset, known)
+        return dataset.of_known_works()
     if protocol == HELD_OUT_PAIRS:
         if kind == "all":
             raise UsageError(
@@ -169,7 +168,8 @@ def searched(
     Raises
     ------
     UsageError
-        For an unknown `part`, one of a collection that was not trained on, or a model whose training saw every work.
+        For an unknown `part`, one of a collection that was not trained on, a model whose training saw every work, or
+        where no work is known.
     ArtefactError
         When the collection has the name of the one trained on but none of these works.
     """
@@ -186,7 +186,7 @@ def searched(
             f"{origin.subset}: judge it on another collection, or by `covsearch eval-pairs`"
         )
     chosen = part or "test"
-    works = set(origin.split.part(chosen)) if own else set(dataset.works)
+    works = set(origin.split.part(chosen)) if own else set(dataset.of_known_works().works)
     kept = {pid for pid, p in dataset.performances.items() if p.wid in works and (keep is None or keep(p))}
     if not kept:
         where = f"the {len(works)} {chosen} works of {origin.folder}" if own else "the performances asked for"

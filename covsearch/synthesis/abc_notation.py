@@ -71,6 +71,7 @@ class _Voice:
     tuplet: tuple[int, Fraction] = (0, Fraction(1))
     broken: Fraction = Fraction(1)  # how much longer the next note is
     repeat_from: Fraction = Fraction(0)
+    repeat_first: int = 0  # position of the first note since then
     words: int = 0
 
 
@@ -222,8 +223,12 @@ def _music(tune: _Tune, line: str) -> None:
             voice.at = voice.bar_began
         elif kind == "bar":
             _bar_line(voice, text)
-        if voice.at > MAX_QUARTERS or len(voice.notes) > MAX_NOTES:
-            raise RefusedError(f"lasts over {MAX_QUARTERS:,.0f} quarter notes or has over {MAX_NOTES:,} notes")
+        _check_size(voice.at, len(voice.notes))
+
+
+def _check_size(quarters: Fraction, notes: int) -> None:
+    if quarters > MAX_QUARTERS or notes > MAX_NOTES:
+        raise RefusedError(f"lasts over {MAX_QUARTERS:,.0f} quarter notes or has over {MAX_NOTES:,} notes")
 
 
 def _pitch_ends(text: str) -> int:
@@ -307,12 +312,12 @@ def _break(voice: _Voice, text: str) -> None:
 def _bar_line(voice: _Voice, text: str) -> None:
     """Ends the accidentals; a repeat plays again what came since it began. Endings are played one after another."""
     if text.startswith((":|", "::")):
-        again, start = voice.at - voice.repeat_from, voice.repeat_from
-        played = [note for note in voice.notes if note[0] >= start]
+        again, played = voice.at - voice.repeat_from, voice.notes[voice.repeat_first :]
+        _check_size(voice.at + again, len(voice.notes) + len(played))  # before anything is played again
         voice.notes += [(onset + again, length, pitch) for onset, length, pitch in played]
         voice.at += again
-        voice.repeat_from = voice.at
+        voice.repeat_from, voice.repeat_first = voice.at, len(voice.notes)
     if text.endswith(":") or "|:" in text:
-        voice.repeat_from = voice.at
+        voice.repeat_from, voice.repeat_first = voice.at, len(voice.notes)
     voice.bar_began = voice.at
     voice.accidentals = {}

@@ -153,12 +153,16 @@ def _phrases(lines: list[tuple[float, str, int, int]]) -> list[Phrase]:
         if "voice)" in text or "vocal)" in text:
             voice = False
         if sum(len(phrase.chords) for phrase in found) > LONGEST:
-            raise RefusedError(f"lasts over {LONGEST // 4:,} beats")
+            raise _too_long()
     return found
 
 
 def _line_chords(middle: str, after: str, steps: int) -> NDArray[np.int8]:
     """The chords of all bars of a line, as often as it is played; a bar may have a metre of its own in brackets."""
+    times = _TIMES.search(after)
+    repeats = max(1, min(int(times[1]), _MOST_REPEATS)) if times else 1
+    if (middle.count("|") + 1) * repeats > LONGEST:  # bars, each of a step or more
+        raise _too_long()
     bars, chord = [], NOTHING
     for text in middle.split("|"):
         words, length = text.split(), steps
@@ -169,9 +173,13 @@ def _line_chords(middle: str, after: str, steps: int) -> NDArray[np.int8]:
             chord = chord if word == "." else parse_chord(word)
             bar[k * length // len(words) : (k + 1) * length // len(words)] = chord
         bars.append(bar)
-    times = _TIMES.search(after)
-    repeats = min(int(times[1]), _MOST_REPEATS) if times else 1
-    return np.tile(np.concatenate(bars), (max(1, repeats), 1))
+    if sum(map(len, bars)) * repeats > LONGEST:
+        raise _too_long()
+    return np.tile(np.concatenate(bars), (repeats, 1))
+
+
+def _too_long() -> RefusedError:
+    return RefusedError(f"lasts over {LONGEST // 4:,} beats")
 
 
 def chart_song(name: str, chart: Chart, seed: int) -> Song:

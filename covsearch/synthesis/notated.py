@@ -13,7 +13,7 @@ from covsearch.synthesis.abc_notation import read_abc
 from covsearch.synthesis.chords import NOTHING, estimate_chords
 from covsearch.synthesis.invented import accompaniment, notes_of
 from covsearch.synthesis.partwise import Score, read_score
-from covsearch.synthesis.readings import Row, SongReading, checked_song
+from covsearch.synthesis.readings import Row, SongReading, check_steps, checked_song
 from covsearch.synthesis.song import HIGH, LOW, MELODY, SECOND, SPLIT_PITCH, STEPS_A_BEAT, Song, on_grid
 
 SLOWEST, FASTEST = 40.0, 240.0  # quarter notes a minute
@@ -48,11 +48,12 @@ def score_song(name: str, score: Score) -> Song:
     Raises
     ------
     RefusedError
-        When it has no notes.
+        When it has no notes, or is too short or too long for a song.
     """
     if not any(score.parts):
         raise RefusedError("has no notes")
     steps = max(STEPS_A_BEAT, int(np.ceil(round(score.quarters, 3))) * STEPS_A_BEAT)
+    check_steps(steps)  # before it is made
     bar = max(1, round(score.bar * STEPS_A_BEAT))
     melody = _melody(score)
     rows = [

@@ -62,8 +62,18 @@ def checked_song(song: Song) -> Song:
     ------
     RefusedError
     """
-    if not SHORTEST <= song.steps <= LONGEST:
-        raise RefusedError(f"lasts {song.steps / 4:g} beats; {SHORTEST // 4} to {LONGEST // 4:,} are read")
+    check_steps(song.steps)
     if len(song.notes) < FEWEST_NOTES:
         raise RefusedError(f"has {len(song.notes)} notes; at least {FEWEST_NOTES} are needed")
     return song
+
+
+def check_steps(steps: int) -> None:
+    """Refuse a length, before a song of it is made where that is possible.
+
+    Raises
+    ------
+    RefusedError
+    """
+    if not SHORTEST <= steps <= LONGEST:
+        raise RefusedError(f"lasts {steps / 4:,.10g} beats; {SHORTEST // 4} to {LONGEST // 4:,} are read")

@@ -53,10 +53,11 @@ def read_recordings(path: Path) -> dict[str, Recording]:
     usable = {
         name: np.ascontiguousarray(np.roll(chroma.reshape(-1, 2, 12), _TO_C, axis=2))
         for name, chroma in found.items()
-        if chroma is not None and _SHORTEST <= len(chroma) <= _LONGEST and chroma.min() >= 0 and chroma.any()
+        if not isinstance(chroma, str) and _SHORTEST <= len(chroma) <= _LONGEST and chroma.min() >= 0 and chroma.any()
     }
     if not usable:
-        raise ArtefactError(f"{path}: none of its {len(found)} recordings is (T, 24) floats of 22 s to 37 minutes")
+        why = next((f"; {name} {reason}" for name, reason in found.items() if isinstance(reason, str)), "")
+        raise ArtefactError(f"{path}: none of its {len(found)} recordings is (T, 24) floats of 22 s to 37 minutes{why}")
     return usable
 
 

@@ -84,7 +84,7 @@ def _run(
     hear: Tell,
 ) -> tuple[Path, Trained]:
     with together.first_before_others():
-        dataset = source.open(config.features.names)
+        dataset = source.open(config.features.names, tell)
         out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
         check_unused(out)
         songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from covsearch.counting import counted
 from covsearch.dataset.datacos import Dataset, open_dataset
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import NotFoundError, UsageError
+from covsearch.progress import Tell, unheard
 
 WEIGHTS = "model.safetensors"
 
@@ -35,10 +37,14 @@ class TrainingSource:
     strict: bool = False
     frame_rate: float | None = None
 
-    def open(self, features: Sequence[str]) -> Dataset:
-        """The performances that have all `features`."""
+    def open(self, features: Sequence[str], tell: Tell = unheard) -> Dataset:
+        """The performances of known works that have all `features`; `tell` hears of others."""
         root = self.dataset or sample_root()
-        return open_dataset(root, features, subset=self.subset, strict=self.strict, frame_rate=self.frame_rate)
+        every = open_dataset(root, features, subset=self.subset, strict=self.strict, frame_rate=self.frame_rate)
+        known = every.of_known_works()
+        if others := len(every.performances) - len(known.performances):
+            tell(f"{counted(others, 'performance')} of unknown works left out: no pair can be made of them")
+        return known
 
     def check(self) -> None:
         """Refuse at once what :meth:`open` would refuse later.

@@ -53,6 +53,17 @@ def test_pairs_table_on_stdout_and_notes_on_stderr(judged: list[object], tmp_pat
     assert "…" not in result.out
 
 
+def test_a_narrow_table_of_pairs_keeps_names_and_intervals(
+    judged: list[object], tmp_path: Path, command: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told = command.out(tmp_path, "eval-pairs", *judged).splitlines()
+    assert max(map(len, told)) <= 60
+    assert {"mean", "random"} <= {line.split()[0] for line in told if line.strip()}
+    assert "left out for want of width: difference [95 % CI]" in [line.strip() for line in told]
+    assert any(line.split()[0] == "random" and line.rstrip().endswith("]") for line in told if line.strip())
+
+
 def test_pairs_json_agrees_with_the_table_and_the_seed_moves_the_noise_only(
     judged: list[object], tmp_path: Path, command: Commands
 ) -> None:

@@ -59,6 +59,21 @@ def test_compare_understands_the_same(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "said"), [(("query", "P_5", "--rerank", "head"), "P_5"), (("compare", "P_1", "P_5"), "P_5")]
+)
+def test_a_file_called_as_an_id_is_not_meant_and_this_is_said(
+    home: Path, tmp_path: Path, line: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = run(home, *line, "--json").stdout
+    (tmp_path / "P_5").write_bytes(b"no music")
+    result = run(home, *line, "--json")
+    told = [line for line in result.stderr.splitlines() if "P_5" in line]
+    assert told == [f"{said} is an id of the index and a file here: the id is meant; for the file say ./P_5"]
+    assert result.stdout == expected
+
+
+@pytest.mark.parametrize(
     ("asked", "message"),
     [
         (

@@ -10,11 +10,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from commands import Commands
 from features.audio.sounds import tones, write
 
 from covsearch.collections import hands, pool
 from covsearch.collections.extract import extract_folder
+from covsearch.dataset.datacos import open_dataset
+from covsearch.dataset.files import open_files
 from covsearch.errors import ArtefactError, CovsearchError
+from covsearch.training.source import TrainingSource
 
 # a worker process with an accident that happens once: MARK is there afterwards
 ACCIDENT = """
@@ -131,6 +135,48 @@ def test_a_run_that_writes_no_features_leaves_nothing(tmp_path: Path) -> None:
         extract_folder(music, out, workers=1)
     assert [path.name for path in out.iterdir()] == ["Music_files.csv"]
     assert "P_1,W_1,old.wav" in (out / "Music_files.csv").read_text()
+
+
+def test_files_that_name_no_work_are_of_unknown_works_until_a_table_names_them(short: Path, tmp_path: Path) -> None:
+    out, table = tmp_path / "out", tmp_path / "works.csv"
+    first = extract_folder(short, out, workers=1)
+    assert (first.extracted, first.unknown_works) == (5, 5)
+    unknown = open_dataset(out, ["hpcp"])
+    assert (list(unknown.works), len(unknown.performances)) == ([], 5)
+    heard = {pid: unknown.chroma(pid, ["hpcp"])[0]["hpcp"] for pid in unknown.performances}
+    table.write_text("id,work\n1.wav,Mine\n3.wav,Mine\n4.wav,Yours\n")
+    again = extract_folder(short, out, metadata=table, workers=1)
+    assert (again.extracted, again.kept, again.unknown_works) == (0, 5, 2)
+    known = open_dataset(out, ["hpcp"])
+    assert (known.works, known.skipped) == ({"W_2": ("P_2", "P_4"), "W_5": ("P_5",)}, ())
+    assert sorted(path.name for path in (out / "Music_subset_hpcp").iterdir()) == [f"W_{n}_hpcp" for n in (1, 2, 3, 5)]
+    for pid, chroma in heard.items():
+        assert np.array_equal(known.chroma(pid, ["hpcp"])[0]["hpcp"], chroma)  # its label fits its folder
+    parted = extract_folder(short, out, workers=1)
+    assert (parted.extracted, parted.unknown_works) == (0, 5)
+    assert (out / "Music_files.csv").read_text().split()[2:6:2] == ["P_2,W_2,1.wav", "P_4,W_7,3.wav"]
+    assert open_dataset(out, ["hpcp"]).skipped == ()
+
+
+def test_a_file_of_an_unknown_work_may_be_named_alone(short: Path, tmp_path: Path) -> None:
+    extract_folder(short, tmp_path, workers=1)
+    (opened,) = open_files([tmp_path / "Music_subset_hpcp" / "W_2_hpcp" / "P_2_hpcp.h5"], ["hpcp"])
+    assert [p.wid for p in opened.performances.values()] == [None]
+
+
+def test_unknown_works_are_said(short: Path, tmp_path: Path, command: Commands) -> None:
+    out = tmp_path / "out"
+    told = command.out(tmp_path, "extract", short, "--out", out)
+    assert "Of 5 files of 5 the work is unknown: no tag names it. A CSV does: --metadata, and the" in told
+    assert "performances  5 (5 of unknown works)\n" in command.out(tmp_path, "dataset", "info", out)
+    for words in (("train", "--out", tmp_path / "model"), ("eval-retrieval",), ("eval-pairs",)):
+        ran = command(tmp_path, words[0], "--dataset", out, *words[1:])
+        assert (ran.code, "nothing says which of its 5 performances are of one work" in ran.err) == (2, True), ran.err
+    (tmp_path / "works.csv").write_text("id,work\n1.wav,Mine\n3.wav,Mine\n")
+    command.out(tmp_path, "extract", short, "--out", out, "--metadata", tmp_path / "works.csv")
+    heard: list[str] = []
+    assert list(TrainingSource(out).open(["hpcp"], heard.append).performances) == ["P_2", "P_4"]
+    assert heard == ["3 performances of unknown works left out: no pair can be made of them"]
 
 
 def test_half_a_line_of_a_killed_run_is_no_line(short: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ def full(*names: str) -> tuple[str, ...]:
     return tuple(f"one:{name}" for name in names)
 
 
+@cache
 def said() -> Log:
     """A and B are one work; B is no version of C; that of C is taken back."""
     log = NOTHING.correct("accept", [full("a", "b")])
@@ -44,6 +46,38 @@ def test_a_document_only_grows() -> None:
         texts.append(log.text)
         assert read_log(log.text) == log
     assert all(longer.startswith(shorter) for shorter, longer in itertools.pairwise(texts))
+
+
+def test_what_was_said_follows_to_new_names_and_what_is_said_later_does_not() -> None:
+    log = said().renamed({"one:b": "one:B", "one:x": "one:y", "one:c": "one:b"})  # at once: c is called as b was
+    later = log.correct("split", apart=[[full("b"), full("x")]])
+    assert log.text.startswith(said().text)
+    assert read_log(later.text) == later
+    assert [c.together for c in later.said] == [(full("a", "B"),), (), ()]
+    assert [c.apart for c in later.said] == [(), ((full("B"), full("b")),), ((full("b"), full("x")),)]
+    assert json.loads(log.text.splitlines()[-1])["renamed"] == {"one:b": "one:B", "one:c": "one:b"}
+
+
+@pytest.mark.parametrize("names", [{"one:x": "one:y"}, {"one:b": "one:a"}, {"one:c": "one:b", "one:b": "one:a"}, {}])
+def test_nothing_follows_to_a_name_that_has_corrections_of_its_own(names: dict[str, str]) -> None:
+    assert said().renamed(names).text == said().text
+    assert said().renames(names) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"renamed":{},"when":1}', "expected renamed, an object, and when"),
+        ('{"renamed":["one:b"],"when":""}', "expected renamed, an object, and when"),
+        ('{"renamed":{"one:b":"B"},"when":""}', "expected collection:id, got 'B'"),
+        ('{"renamed":{"one:b":7},"when":""}', "expected collection:id, got '7'"),
+        ('{"renamed":{"one:b":"one:a"},"when":""}', "expected new names for what corrections name"),
+        ('{"renamed":{"one:b":"one:d","one:c":"one:d"},"when":""}', "expected new names for what corrections name"),
+    ],
+)
+def test_new_names_that_cannot_be_are_refused(line: str, message: str) -> None:
+    with pytest.raises(ArtefactError, match=rf"line 5 of the corrections: {message}"):
+        read_log(f"{said().text}{line}\n")
 
 
 def test_numbers_are_never_used_again() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from covsearch.guard.files import RefusedError
-from covsearch.synthesis.abc_notation import read_abc
+from covsearch.synthesis import notated
+from covsearch.synthesis.abc_notation import _bar_line, _Voice, read_abc
+from covsearch.synthesis.notated import abc_reading
 from tests.synthesis.score_files import HYMN
 
 
@@ -47,6 +51,25 @@ def test_lengths() -> None:
 
 def test_a_repeat_is_played_twice() -> None:
     assert [p for _, _, p in tune("C|:D E:|F|G:|")] == [60, 62, 64, 62, 64, 65, 67, 65, 67]
+
+
+def test_each_repeat_plays_what_came_since_the_one_before() -> None:
+    assert [p for _, _, p in tune("|:C:|:D:|E:|")] == [60, 60, 62, 62, 64, 64]
+    assert [p for _, _, p in tune("|:C E & G2:|")] == [60, 67, 64, 60, 67, 64]
+
+
+@pytest.mark.parametrize(("at", "notes"), [(15_000, 1), (4, 60_000)])
+def test_a_repeat_that_is_too_long_is_refused_before_it_is_played(at: int, notes: int) -> None:
+    voice = _Voice(at=Fraction(at), notes=[(Fraction(0), Fraction(1), 60)] * notes)
+    with pytest.raises(RefusedError, match="lasts over 20,000 quarter notes or has over 100,000 notes"):
+        _bar_line(voice, ":|")
+    assert (voice.at, len(voice.notes)) == (at, notes)
+
+
+def test_a_tune_that_is_too_long_for_a_song_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(notated, "on_grid")
+    with pytest.raises(RefusedError, match="lasts 18,432 beats; 16 to 3,000 are read"):
+        abc_reading("a", b"X:1\nL:1/4\nK:C\n|:" + b"C256|" * 35 + b"C256:|", {})
 
 
 def test_only_the_first_tune_is_read_and_latin_1_too() -> None:

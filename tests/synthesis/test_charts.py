@@ -109,3 +109,10 @@ def test_the_table_says_which_recording_and_which_work_it_is() -> None:
 def test_what_is_no_chart_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         chart_reading("a.txt", data, {})
+
+
+def test_a_line_that_is_played_too_often_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(np, "tile")
+    for line in ("A, verse, |" + " C:maj |" * 200 + " x100", "A, verse, |" + " C:maj |" * 50 + " x90"):
+        with pytest.raises(RefusedError, match="lasts over 3,000 beats"):
+            read_chart(chart([line]))

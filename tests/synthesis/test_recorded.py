@@ -40,6 +40,20 @@ def test_a_recording_begins_with_c_and_keeps_bass_and_treble_apart(tmp_path: Pat
     assert read.sum() == 300
 
 
+def test_why_nothing_can_be_used_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "some.h5", short=chroma(10))
+    with h5py.File(path, "a") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((200, 24))
+        plist.set_filter(307, h5py.h5z.FLAG_OPTIONAL, (9,))  # bzip2, as PyTables writes it
+        space = h5py.h5s.create_simple((200, 24))
+        made = h5py.h5d.create(file["chroma"].id, b"packed", h5py.h5t.IEEE_F32LE, space, plist)
+        made.write_direct_chunk((0, 0), b"BZh9 or whatever")
+    why = "packed uses the HDF5 filter bzip2; only shuffle and gzip are read: open it with the package hdf5plugin"
+    with pytest.raises(ArtefactError, match=rf"none of its 2 recordings is .*; {why}"):
+        read_recordings(path)
+
+
 def test_what_cannot_be_used_costs_itself(tmp_path: Path) -> None:
     wrong = chroma()
     wrong[3, 4] = np.nan
