@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,8 @@ def deaths(workspace: Workspace, folder: Path, every: int = 1) -> Deaths:
         count_steps(workspace, lambda step, done, _: die() if (step, done) == (at, after) else None)
         change(workspace, version)
 
+    if with_milvus(workspace):
+        import_module("scipy.sparse")  # pymilvus loads it at its first search: once here, and not in every child
     assert ended(fork(steps)) == 0
     is_call: list[bool] = json.loads(out.read_text())
     counts: Counter[str] = Counter()

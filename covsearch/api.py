@@ -103,19 +103,20 @@ class Index:
         if isinstance(asked, str) and (not is_file(asked) or asked in self):
             if frame_rate is not None:
                 raise UsageError("a frame rate is of a file or an array; what is in the index has its own")
-            return self._searcher(windows).query(asked, **wanted)
+            found: QueryResult = self._answered(windows, lambda searcher: searcher.query(asked, **wanted))
+            return found
         from covsearch.outside import query_chroma, query_files, query_listened
 
         if hasattr(asked, "question"):
-            return self._outside(windows, query_listened, asked, **wanted)
+            return self._answered(windows, query_listened, asked, **wanted)
         if isinstance(asked, (str, Path)):
             asked = [asked]
         if isinstance(asked, Mapping) or hasattr(asked, "__array__"):
-            return self._outside(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
+            return self._answered(windows, query_chroma, asked, frame_rate=frame_rate, **wanted)
         if not (isinstance(asked, Sequence) and asked and all(isinstance(path, (str, Path)) for path in asked)):
             raise UsageError(f"expected an id, files, or an array of shape (T, 12), not {type(asked).__name__}")
         files = [expanded(path) for path in asked]
-        return self._outside(windows, query_files, files, cache=self.workspace.cache, frame_rate=frame_rate, **wanted)
+        return self._answered(windows, query_files, files, cache=self.workspace.cache, frame_rate=frame_rate, **wanted)
 
     def query_vector(self, vector: NDArray[np.float32], *, model: str, top: int = 10) -> QueryResult:
         """Rank the collection as covers of a vector of the index's model.
@@ -127,7 +128,8 @@ class Index:
         model, top
             As for :meth:`covsearch.search.Searcher.query_vector`, whose errors it raises.
         """
-        return self._searcher().query_vector(vector, model=model, top=top)
+        found: QueryResult = self._answered(False, lambda s: s.query_vector(vector, model=model, top=top))
+        return found
 
     def listen(self, file: str | Path, *, frame_rate: float | None = None, keep: bool = True, **more: Any) -> Listened:
         """Hear a file once, to ask :meth:`query`, :meth:`compare` and :meth:`setlist` with it.
@@ -138,16 +140,16 @@ class Index:
         from covsearch.outside import listen_to_files
 
         cache = self.workspace.cache if keep else None
-        return self._outside(False, listen_to_files, [expanded(file)], cache=cache, frame_rate=frame_rate, **more)
+        return self._answered(False, listen_to_files, [expanded(file)], cache=cache, frame_rate=frame_rate, **more)
 
     def compare(self, a: str | Path | Listened, b: str | Path, *, frame_rate: float | None = None) -> Comparison:
         """Set two performances of the index, or files, side by side; see :func:`covsearch.compare.compare`."""
         from covsearch.compare import compare, compare_in, compare_listened
 
         if not isinstance(a, (str, Path)):
-            return self._outside(None, compare_listened, a, b=str(b))
+            return self._answered(None, compare_listened, a, b=str(b))
         if isinstance(a, str) and isinstance(b, str) and frame_rate is None and a in self and b in self:
-            return compare_in(self._searcher(None), a, b)
+            return self._answered(None, compare_in, a, b)
         return compare(self.workspace, str(a), str(b), frame_rate)
 
     def audio(self, id_: str) -> Path | None:
@@ -193,13 +195,13 @@ class Index:
 
         asked = expanded(recording) if isinstance(recording, (str, Path)) else recording
         more = {"cache": self.workspace.cache, "frame_rate": frame_rate, "progress": progress}
-        return self._outside(False, find_setlist, asked, **more)
+        return self._answered(False, find_setlist, asked, **more)
 
     def groups(self, alarms: float = 0.01, progress: Progress = silent) -> Groups:
         """All works in the index, found from the music alone; see :func:`covsearch.groups.find_groups`."""
         from covsearch.groups import find_groups
 
-        return find_groups(self._searcher(), alarms, progress)
+        return self._answered(False, find_groups, alarms, progress)
 
     @property
     def state(self) -> str:
@@ -363,13 +365,13 @@ class Index:
             self._opened = (current, windows is None or windows, searcher)
         return searcher
 
-    def _outside(self, windows: bool | None, ask: Callable[..., T], asked: Any, **wanted: Any) -> T:
-        """Ask with what the index's own model embeds; that is read from the same generation."""
+    def _answered(self, windows: bool | None, ask: Callable[..., T], *asked: Any, **wanted: Any) -> T:
+        """Ask the newest generation; where another one took its place and this one failed, ask that."""
         while True:
             searcher = self._searcher(windows)
             try:
-                return ask(searcher, asked, **wanted)
-            except (CovsearchError, OSError):  # another build may have removed the model before it was read
+                return ask(searcher, *asked, **wanted)
+            except (CovsearchError, OSError):  # what was not read before another build removed it, is gone
                 if self._still_newest(windows) is searcher:
                     raise
 

@@ -4,10 +4,12 @@
 
     CovsearchError            1  anything that went wrong
     ├── UsageError            2  an option or a configuration that cannot be
+    │   └── ReadOnlyError     2  a write to a database that can only be read
     ├── NotFoundError         3  a performance, index, dataset or checkpoint that is not there
     │   └── NoIndexError      3  nothing was built there, or what was built is gone
     ├── ArtefactError         4  a file that is corrupt, hostile, or does not belong to the others
     │   └── FeatureFileError  4  one HDF5 feature file that was refused; carries the file and the reason
+    ├── UnavailableError      1  a server that holds the index and cannot answer now; it may later
     └── MissingExtraError     1  an optional dependency that is not installed
 
 A command that SIGINT (Ctrl-C) ends has the exit code 130, as shells say of it.
@@ -31,6 +33,14 @@ class UsageError(CovsearchError):
     """An option or a configuration value that cannot be."""
 
     exit_code: ClassVar[int] = 2
+
+
+class ReadOnlyError(UsageError):
+    """A write to a database that can only be read, as a replica is."""
+
+
+class UnavailableError(CovsearchError):
+    """A server that holds the index and cannot answer now: the same question may be answered later."""
 
 
 class NotFoundError(CovsearchError):

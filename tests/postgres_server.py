@@ -11,14 +11,16 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from tests.own_server import end_with_us, wait_until
+from tests.own_server import end_with_us, wait_for, wait_until
 
 PASSWORD = "s3cret-of-tests"
 _SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
@@ -64,6 +66,35 @@ def primary_and_replica() -> tuple[str, str]:
     home, programs = _home(package)
     primary = _serving(programs, _initialised(home, programs))
     return primary, _serving(programs, _copied(primary, home, programs), "max_standby_streaming_delay=1s")
+
+
+def ask(url: str, query: str) -> Any:
+    """The first value that the server at `url` says, where it says any."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(query)  # type: ignore[call-overload]
+        return cursor.fetchone()[0] if cursor.description else None
+
+
+def replayed() -> None:
+    """Wait until the replica has all that the primary has now."""
+    primary, replica = primary_and_replica()
+    written = ask(primary, "SELECT pg_current_wal_insert_lsn()")
+    wait_for(lambda: ask(replica, f"SELECT pg_last_wal_replay_lsn() >= '{written}'"))
+
+
+@contextmanager
+def lagging() -> Iterator[None]:
+    """Let the replica fall behind, and catch up afterwards."""
+    url = primary_and_replica()[1]
+    ask(url, "SELECT pg_wal_replay_pause()")
+    wait_for(lambda: ask(url, "SELECT pg_get_wal_replay_pause_state()") == "paused")
+    try:
+        yield
+    finally:
+        ask(url, "SELECT pg_wal_replay_resume()")
+    replayed()
 
 
 def _programs() -> Path | None:

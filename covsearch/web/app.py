@@ -15,7 +15,15 @@ from starlette.exceptions import HTTPException
 
 from covsearch import __version__
 from covsearch.api import Index
-from covsearch.errors import ArtefactError, CovsearchError, NoIndexError, NotFoundError, UsageError
+from covsearch.errors import (
+    ArtefactError,
+    CovsearchError,
+    NoIndexError,
+    NotFoundError,
+    ReadOnlyError,
+    UnavailableError,
+    UsageError,
+)
 from covsearch.web import corrections, health, pages, problems, routes, setlists, sound, uploads, waiting, works
 from covsearch.web.asking import LEFT
 from covsearch.web.gate import RETRY_SECONDS, BusyError, Gate
@@ -28,12 +36,14 @@ from covsearch.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 _STATUS = (
+    (ReadOnlyError, 403),  # before UsageError, which it is
     (UsageError, 400),
     (NoIndexError, 503),  # before NotFoundError, which it is: the request asks for nothing wrong
     (NotFoundError, 404),
     (UploadError, 422),
     (ArtefactError, 500),
     (BusyError, 503),
+    (UnavailableError, 503),
 )
 
 

@@ -103,6 +103,10 @@ class Jobs:
             self._jobs.move_to_end(key)
         return job
 
+    def forget(self, key: str) -> None:
+        """Begin it anew when it is asked for again."""
+        self._jobs.pop(key, None)
+
     def start(
         self,
         key: str,

@@ -41,7 +41,8 @@ async def setlist_page(
     found = jobs.get(own) or jobs.start(own, job.title, lambda progress: index.setlist(listened, progress=progress))
     if not found.finished.is_set():
         return waiting(own, found)
-    if found.failed:
+    if found.failed:  # which is told once
+        jobs.forget(own)
         raise found.failed
     return _as(format, key, found.result)
 

@@ -34,6 +34,8 @@ async def finding(request: Request) -> tuple[str, Job]:
         job = jobs.start(key, "Groups", lambda progress: index.groups(progress=progress), patience=math.inf)
     with suppress(TimeoutError):
         await asyncio.wait_for(job.finished.wait(), SOON)
+    if job.failed:  # which is told once
+        jobs.forget(key)
     return key, job
 
 

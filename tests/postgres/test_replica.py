@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from own_server import wait_for
-from postgres_server import database_at, primary_and_replica
+from postgres_server import ask, lagging, replayed
 from published import made_up_calibration
 from published import publish as publish_songs
 from sqlalchemy import text
@@ -33,45 +29,6 @@ from tests.postgres.test_failures import ran
 pytestmark = pytest.mark.skipif(
     not os.environ.get("COVSEARCH_TEST_NIGHTLY"), reason="starts two more servers: `make nightly`"
 )
-
-
-@pytest.fixture
-def primary(tmp_path: Path) -> Workspace:
-    """With an empty database of a primary."""
-    return Workspace(tmp_path / "home", database_at(primary_and_replica()[0], str(tmp_path)))
-
-
-@pytest.fixture
-def replica(primary: Workspace) -> Workspace:
-    """With the same database of its replica."""
-    replayed()
-    return primary.with_store(database_at(primary_and_replica()[1], str(primary.home.parent)))
-
-
-def ask(url: str, query: str) -> Any:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(query)  # type: ignore[call-overload]
-        return cursor.fetchone()[0] if cursor.description else None
-
-
-def replayed() -> None:
-    """Wait until the replica has all that the primary has now."""
-    primary, replica = primary_and_replica()
-    written = ask(primary, "SELECT pg_current_wal_insert_lsn()")
-    wait_for(lambda: ask(replica, f"SELECT pg_last_wal_replay_lsn() >= '{written}'"))
-
-
-@contextmanager
-def lagging() -> Iterator[None]:
-    """Let the replica fall behind, and catch up afterwards."""
-    url = primary_and_replica()[1]
-    ask(url, "SELECT pg_wal_replay_pause()")
-    wait_for(lambda: ask(url, "SELECT pg_get_wal_replay_pause_state()") == "paused")
-    try:
-        yield
-    finally:
-        ask(url, "SELECT pg_wal_replay_resume()")
-    replayed()
 
 
 def test_the_older_state_is_read_until_the_publication_is_replayed(

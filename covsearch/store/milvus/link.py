@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from urllib.parse import parse_qsl, urlsplit
 
-from covsearch.errors import CovsearchError, MissingExtraError, UsageError
+from covsearch.errors import CovsearchError, MissingExtraError, UnavailableError, UsageError
 from covsearch.guard.urls import without_password
 
 try:
@@ -61,17 +61,19 @@ def milvus_errors(address: str) -> Iterator[None]:
 
     Raises
     ------
+    UnavailableError
+        Where there is no server.
     CovsearchError
-        For all of them: no server, a wrong password, a full disk.
+        For all else: a wrong password, a full disk.
     """
     try:
         yield
     except MilvusException as e:
         said = " ".join(str(e.message).split())
         if "Fail connecting" in said or "UNAVAILABLE" in said or "Retry timeout" in said:
-            raise CovsearchError(f"{address}: no connection to Milvus: {said}") from None
+            raise UnavailableError(f"{address}: no connection to Milvus: {said}") from None
         if "auth" in said.lower():
             raise CovsearchError(f"{address}: {said}: give USER:PASSWORD or a key in {TOKEN}") from None
         raise CovsearchError(f"{address}: Milvus says: {said}") from None
     except grpc.RpcError as e:
-        raise CovsearchError(f"{address}: no connection to Milvus: {' '.join(str(e).split())[:200]}") from None
+        raise UnavailableError(f"{address}: no connection to Milvus: {' '.join(str(e).split())[:200]}") from None

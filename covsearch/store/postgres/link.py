@@ -11,7 +11,15 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from covsearch.errors import ArtefactError, CovsearchError, MissingExtraError, NoIndexError, NotFoundError, UsageError
+from covsearch.errors import (
+    ArtefactError,
+    CovsearchError,
+    MissingExtraError,
+    NoIndexError,
+    ReadOnlyError,
+    UnavailableError,
+    UsageError,
+)
 from covsearch.guard.urls import without_password, without_passwords
 
 try:
@@ -30,7 +38,7 @@ class TidiedAwayError(CovsearchError):
     """Something that was there when a writer looked, and is not any more when it is used."""
 
 
-class OvertakenError(CovsearchError):
+class OvertakenError(UnavailableError):
     """A generation that was opened is not there any more, since nobody holds it: one can be held on a primary only."""
 
 
@@ -81,7 +89,7 @@ def has_ended(connection: Connection) -> bool:
 
 
 def refuse_replica(connection: Connection, url: str) -> None:
-    """A UsageError that names the primary, where the server is a replica, on which nobody can write.
+    """A ReadOnlyError that names the primary, where the server is a replica, on which nobody can write.
 
     A replica tells its primary's address to those who may see the server's statistics (``pg_read_all_stats``).
     """
@@ -89,7 +97,7 @@ def refuse_replica(connection: Connection, url: str) -> None:
         return
     known = connection.execute(text("SELECT sender_host, sender_port FROM pg_stat_wal_receiver")).one_or_none()
     primary = f" at {known.sender_host}:{known.sender_port}" if known and known.sender_host else ""
-    raise UsageError(f"{without_password(url)} is a replica, which can only be read: write to its primary{primary}")
+    raise ReadOnlyError(f"{without_password(url)} is a replica, which can only be read: write to its primary{primary}")
 
 
 @contextmanager
@@ -100,12 +108,14 @@ def server_errors(url: str) -> Iterator[None]:
     ------
     UsageError
         When `url` cannot be read.
-    NotFoundError
+    NoIndexError
         When the server has no such database, or that has no index.
     ArtefactError
         When a value cannot be stored, or what is stored is damaged.
+    UnavailableError
+        For no server, a wrong password, a lost connection, a full disk.
     CovsearchError
-        For all else: no server, a wrong password, a lost connection, a full disk.
+        For all else.
     """
     try:
         yield
@@ -125,14 +135,15 @@ def _failure(url: str, cause: psycopg.Error) -> CovsearchError:
         return ArtefactError(f"{place}: PostgreSQL cannot read what it stored: {said}; {_MEND}")
     if isinstance(cause, errors.SerializationFailure):  # a replica that had to go on with what its primary sent
         mend = "run the command again, or set hot_standby_feedback = on at the replica"
-        return CovsearchError(f"{place}: PostgreSQL ended a read: {said}; {mend}")
+        return UnavailableError(f"{place}: PostgreSQL ended a read: {said}; {mend}")
     if isinstance(cause, errors.ForeignKeyViolation):
         return TidiedAwayError(f"{place}: what was to be used again was removed: run the command again")
     if isinstance(cause, psycopg.DataError):
         return ArtefactError(f"metadata cannot be stored: {said}; correct it in the collection's metadata")
     if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:
         return _unreachable(place, said)
-    return CovsearchError(f"{place}: PostgreSQL says: {said}")
+    kind = UnavailableError if isinstance(cause, psycopg.OperationalError) else CovsearchError
+    return kind(f"{place}: PostgreSQL says: {said}")
 
 
 def nothing_there(url: str) -> NoIndexError:
@@ -144,7 +155,7 @@ def nothing_there(url: str) -> NoIndexError:
 def _unreachable(place: str, said: str) -> CovsearchError:
     said = said.rpartition("FATAL: ")[2].removeprefix("connection failed: ").strip()
     if 'database "' in said and "does not exist" in said:
-        return NotFoundError(f"{place}: {said}: make it with `createdb`, or name another one")
+        return NoIndexError(f"{place}: {said}: make it with `createdb`, or name another one")
     if "password" in said:
-        return CovsearchError(f"{place}: {said}: give the right one in the URL, in PGPASSWORD or in ~/.pgpass")
-    return CovsearchError(f"{place}: no connection to the server: {said}")
+        return UnavailableError(f"{place}: {said}: give the right one in the URL, in PGPASSWORD or in ~/.pgpass")
+    return UnavailableError(f"{place}: no connection to the server: {said}")
