@@ -15,6 +15,8 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from covsearch.guard.files import Positioned
+
 _CHUNK = 1 << 20
 _KBITS = {
     1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -103,26 +105,12 @@ def with_true_length(file: BinaryIO, found: Walk, claimed: int) -> io.RawIOBase 
     return _Behind(_header_frame(found, found.frames - is_header), file, rest)
 
 
-class _Behind(io.RawIOBase):
+class _Behind(Positioned):
     """Some bytes, and a file from some byte on behind them."""
 
     def __init__(self, head: bytes, file: BinaryIO, start: int) -> None:
-        super().__init__()
-        self._head, self._file, self._start, self._at = head, file, start, 0
-        self._size = len(head) + file.seek(0, os.SEEK_END) - start
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        return self._at
+        super().__init__(len(head) + file.seek(0, os.SEEK_END) - start)
+        self._head, self._file, self._start = head, file, start
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         if self._at < len(self._head):
