@@ -56,7 +56,7 @@ class Walk:
 
 def walk(file: BinaryIO) -> Walk | None:
     """Count the frames of an MP3 file, leaving its position anywhere; None where there are none."""
-    start = _behind_tags(file)
+    start = behind_tags(file)
     first, header, frames = -1, b"", 0
     file.seek(start)
     held, at = file.read(_CHUNK), start  # `held` begins at byte `at` of the file
@@ -123,7 +123,7 @@ class _Behind(Positioned):
         return len(data)
 
 
-def _behind_tags(file: BinaryIO) -> int:
+def behind_tags(file: BinaryIO) -> int:
     """The first byte behind the ID3v2 tags at the beginning."""
     start = 0
     while True:
