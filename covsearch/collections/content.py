@@ -21,10 +21,6 @@ def content_of(path: Path) -> str:
     audio stream, as FFmpeg finds them, so that tags and covers do not count either; without PyAV, and where there are
     no packets, it is of the whole file.
 
-    Parameters
-    ----------
-    path : Path
-
     Returns
     -------
     str
