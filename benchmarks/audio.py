@@ -25,6 +25,7 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.audio_works import Played, instruments, played
+from benchmarks.make_sample.features import essentia_hpcp
 from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.features.audio import DATASET_HOP, SAMPLE_RATE, SEARCH_HOP, hpcp, read_audio_chroma
 from covsearch.features.audio.decode import mono_blocks
@@ -58,23 +59,6 @@ def changed(samples: Samples, rng: np.random.Generator) -> dict[str, Samples]:
         "noise at 0 dB": samples + rng.normal(0, level, len(samples)).astype(np.float32),
         "5 s of silence inside": silent,
     }
-
-
-def essentia_hpcp(samples: Samples, hop: int) -> Samples:
-    """Da-TACOS's chain of essentia's algorithms, (T, 12)."""
-    import essentia.standard as es
-
-    window, spectrum = es.Windowing(type="blackmanharris62"), es.Spectrum()
-    band = {"minFrequency": 100, "maxFrequency": 3500, "sampleRate": SAMPLE_RATE}
-    peaks = es.SpectralPeaks(magnitudeThreshold=0, maxPeaks=100, orderBy="frequency", **band)
-    whitening = es.SpectralWhitening(maxFrequency=3500, sampleRate=SAMPLE_RATE)
-    profile = es.HPCP(size=12, harmonics=8, referenceFrequency=440, nonLinear=False, **band)
-    rows = []
-    for frame in es.FrameGenerator(samples, frameSize=4096, hopSize=hop):
-        magnitudes = spectrum(window(frame))
-        frequencies, heights = peaks(magnitudes)
-        rows.append(profile(frequencies, whitening(magnitudes, frequencies, heights)))
-    return np.array(rows, np.float32).reshape(-1, 12)
 
 
 def cosines(a: Samples, b: Samples) -> NDArray[np.float64]:

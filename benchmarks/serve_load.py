@@ -291,7 +291,6 @@ def main() -> None:
     args = parser.parse_args()
     result = measure(args.count, args.clients, args.seconds, args.seed)
     text = markdown(result) + (f"{args.note}\n\n" if args.note else "")
-    print(text)
     write_table(RESULTS / "serve_load.json", {"provenance": provenance("serve_load", args.seed), **result}, text)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from covsearch.config import check_range
 from covsearch.errors import UsageError
 
 SIZES, STRIDES = (5, 3, 3, 3, 3), (2, 2, 2, 2, 1)
@@ -41,11 +41,11 @@ class AlignerConfig:
     pooling: str = "all"
 
     def __post_init__(self) -> None:
-        _between("block", self.block, 1, 64)
-        _between("span", self.span, 1, 64)
+        check_range("block", self.block, 1, 64)
+        check_range("span", self.span, 1, 64)
         if self.channels not in (1, 3):
             raise UsageError(f"channels must be 1 or 3, not {self.channels}")
-        _between("width", self.width, 1, 64)
+        check_range("width", self.width, 1, 64)
         if self.pooling not in self.POOLINGS:
             raise UsageError(f"pooling must be one of {sorted(self.POOLINGS)}, not {self.pooling!r}")
 
@@ -119,11 +119,11 @@ class AlignerTraining:
             raise UsageError("a training lasts either steps or minutes: set one and leave the other 0")
         for least, names in _LEAST.items():
             for name in names:
-                _between(name, getattr(self, name), least, math.inf)
+                check_range(name, getattr(self, name), least)
         if self.hard > self.negatives:
             raise UsageError(f"{self.hard} hard negatives must be among the {self.negatives} negatives")
         for name in ("first_hardness", "last_hardness", "excerpts", "cropped"):
-            _between(name, getattr(self, name), 0, 1)
+            check_range(name, getattr(self, name), 0, 1)
         if self.precision not in ("float32", "bfloat16"):
             raise UsageError(f"precision must be float32 or bfloat16, not {self.precision!r}")
         if not 0 < self.learning_rate < 1:
@@ -135,9 +135,3 @@ _LEAST = {
     1: ("epoch_steps", "anchors", "negatives"),
     2: ("songs", "versions"),
 }
-
-
-def _between(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        allowed = f"at least {least}" if most == math.inf else f"{least} to {most}"
-        raise UsageError(f"{name} must be {allowed}, not {value}")

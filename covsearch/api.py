@@ -49,10 +49,6 @@ class Index:
     It answers from the newest generation: what another process publishes is seen by the next call. It may be used in
     a ``with`` block, and by several threads.
 
-    Parameters
-    ----------
-    workspace : Workspace
-
     Raises
     ------
     NotFoundError

@@ -35,14 +35,16 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UsageError(f"{name} must be one of {sorted(allowed)}, not {value!r}")
 
 
-def _at_least(name: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise UsageError(f"{name} must be at least {least}, not {value}")
+def check_range(name: str, value: float, least: float, most: float = math.inf) -> None:
+    """Refuse a number that is not in [`least`, `most`].
 
-
-def _between(name: str, value: float, least: float, most: float) -> None:
+    Raises
+    ------
+    UsageError
+    """
     if not least <= value <= most:
-        raise UsageError(f"{name} must be {least} to {most}, not {value}")
+        allowed = f"at least {least}" if most == math.inf else f"{least} to {most}"
+        raise UsageError(f"{name} must be {allowed}, not {value}")
 
 
 def check_branch(name: str) -> None:
@@ -52,8 +54,7 @@ def check_branch(name: str) -> None:
     ------
     UsageError
     """
-    if name not in BRANCH_NAMES:
-        raise UsageError(f"model must be one of {sorted(BRANCH_NAMES)}, not {name!r}")
+    _one_of("model", name, BRANCH_NAMES)
 
 
 def check_count(number: Any, what: str) -> None:
@@ -102,7 +103,7 @@ class FeatureConfig:
     def __post_init__(self) -> None:
         _one_of("features", self.features, self.ALLOWED)
         _one_of("key", self.key, ("played", "normalised"))
-        _at_least("frames", self.frames, 1)
+        check_range("frames", self.frames, 1)
         if not 0 <= self.rate < math.inf:
             raise UsageError(f"rate must be a number of frames a second, or 0 for none, not {self.rate}")
 
@@ -166,12 +167,12 @@ class ModelConfig:
         _one_of("norm", self.norm, ("batch", "group"))
         _one_of("alpha", self.alpha, ("signed", "positive"))
         _one_of("readout", self.readout, ("report", "residual"))
-        _between("qubits", self.qubits, 2, 10)
-        _between("q_layers", self.q_layers, 1, 100)
-        _between("tempi", self.tempi, 1, 9)
+        check_range("qubits", self.qubits, 2, 10)
+        check_range("q_layers", self.q_layers, 1, 100)
+        check_range("tempi", self.tempi, 1, 9)
         if self.tempi % 2 == 0 or (self.tempi > 1 and self.pooling == "unmasked"):
             raise UsageError(f"tempi must be odd, and 1 with unmasked pooling, not {self.tempi}")
-        _between("features.frames", self.features.frames, 1, MAX_FRAMES)
+        check_range("features.frames", self.features.frames, 1, MAX_FRAMES)
         if self.pooling == "unmasked" and self.branch in _CNNS and self.features.frames < CNN_STRIDE:
             raise UsageError(
                 f"frames must be at least {CNN_STRIDE} with unmasked pooling, not {self.features.frames}: the report's "
@@ -280,13 +281,13 @@ class TrainConfig:
         if self.synthesize and self.loss == "pairs":
             raise UsageError("synthesised covers come in batches of works: choose --loss supcon or batch, not pairs")
         for name, least in _LEAST.items():
-            _at_least(name, getattr(self, name), least)
-            _between(name, getattr(self, name), least, MAX_COUNT)
-        _at_least("seed", self.seed, 0)
-        _between("seed", self.seed, 0, MAX_SEED)
+            check_range(name, getattr(self, name), least)
+            check_range(name, getattr(self, name), least, MAX_COUNT)
+        check_range("seed", self.seed, 0)
+        check_range("seed", self.seed, 0, MAX_SEED)
         if not self.temperature > 0:
             raise UsageError(f"temperature must be greater than 0, not {self.temperature}")
-        _between("temperature", self.temperature, 0, MAX_COUNT)
+        check_range("temperature", self.temperature, 0, MAX_COUNT)
         if not 0 < self.learning_rate < 1:
             raise UsageError(f"learning_rate must lie between 0 and 1, not {self.learning_rate}")
 

@@ -92,7 +92,8 @@ def query_chroma(
     ArtefactError
         When the index's model is damaged.
     """
-    listened = listen_to_chroma(searcher, chroma, frame_rate)
+    heard = hear_chroma(searcher, chroma, frame_rate)
+    listened = Listened(heard, _embed_chroma(searcher, heard), Performance("array", None), ())
     return query_listened(searcher, listened, top, candidates=candidates, rerank=rerank)
 
 
@@ -139,14 +140,6 @@ def listen_to_files(
     heard = hear_files(searcher, paths, frame_rate, cache, alive)
     files = (name,) if name else tuple(map(str, paths))
     return Listened(heard, _embed_chroma(searcher, heard), heard.tags.performance(name or paths[0].name), files)
-
-
-def listen_to_chroma(
-    searcher: Searcher, chroma: ArrayLike | Mapping[str, ArrayLike], frame_rate: float | None, name: str = "array"
-) -> Listened:
-    """Check and embed one performance's chroma; parameters and errors are those of :func:`query_chroma`."""
-    heard = hear_chroma(searcher, chroma, frame_rate)
-    return Listened(heard, _embed_chroma(searcher, heard), Performance(name, None), ())
 
 
 def hear_files(

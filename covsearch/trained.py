@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +78,8 @@ def train_model(
     workspace: Workspace,
     out: Path | None = None,
     progress: Progress = silent,
-    warn: Callable[[str], None] = lambda _: None,
-    hear: Callable[[str], None] = lambda _: None,
+    warn: Tell = unheard,
+    hear: Tell = unheard,
 ) -> TrainedModel:
     """Train a branch and its head, then calibrate them; parameters and errors are those of :func:`run_training`."""
     folder, trained = run_training(source, config, training, workspace, out, progress, warn, hear)

@@ -9,21 +9,18 @@ import numpy as np
 from collection import melody
 from numpy.typing import NDArray
 from published import (
-    FINGERPRINT,
     made_up_calibration,
     make_performances,
     model_folder,
+    publish_made,
     random_head,
     unit_vectors,
 )
 
-from covsearch import indexing
-from covsearch.config import FeatureConfig
 from covsearch.dataset.frame_rate import DATACOS_RATE, SLOW_RATE
 from covsearch.features.slow import quantised
 from covsearch.index.calibration import Calibration, write_calibration
 from covsearch.index.chroma import Chroma
-from covsearch.index.generation import read_model
 from covsearch.workspace import Workspace
 
 WORKS, VERSIONS = 5, 3
@@ -58,20 +55,8 @@ def publish_melodies(home: Path) -> Workspace:
     performances = make_performances(np.random.default_rng(0), COUNT)
     performances["P_15"] = replace(performances["P_15"], wid="W_1")
     performances["P_16"] = replace(performances["P_16"], wid=None)
-    model = model_folder(home / "models" / "made-up")
-    write_calibration(model, calibrated())
+    write_calibration(model_folder(home / "models" / "made-up"), calibrated())
     rng = np.random.default_rng(0)
-    indexing.publish(
-        made,
-        NAMES,
-        unit_vectors(rng, COUNT),
-        random_head(rng, signed=False),
-        performances,
-        model_files=read_model(model, FINGERPRINT),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
-        subset="generated",
-        frame_rate=DATACOS_RATE,
-        parts={"chroma": chroma()},
-    )
+    vectors, head = unit_vectors(rng, COUNT), random_head(rng, signed=False)
+    publish_made(made, NAMES, vectors, head, performances, frame_rate=DATACOS_RATE, parts={"chroma": chroma()})
     return made

@@ -158,8 +158,10 @@ def publish_made(
     **given: Any,
 ) -> Generation:
     """Publish rows as those of the made-up model; `given` are other arguments of a build's publishing."""
-    usual = {"fingerprint": FINGERPRINT, "features": FeatureConfig(), "subset": "generated", "frame_rate": 10.0}
-    files = model_files(workspace.home / "models" / "made-up")
+    seen = given.setdefault("features", FeatureConfig())
+    own = fingerprint(config_text(seen), WEIGHTS)
+    usual = {"fingerprint": own, "subset": "generated", "frame_rate": 10.0}
+    files = model_files(workspace.home / "models" / "made-up", seen)
     return build.publish(workspace, pids, vectors, head, performances, model_files=files, **(usual | given))  # type: ignore[arg-type]
 
 
@@ -212,14 +214,12 @@ def publish_dataset(
     made = make_windows(rng, count)
     seen = FeatureConfig(features, key="normalised")
     parts: dict[str, Part] = {"chroma": chroma_of(dataset, seen.names, dict.fromkeys(dataset.performances, rate))}
-    build.publish(
+    publish_made(
         workspace,
         list(dataset.performances),
         unit_vectors(rng, count),
         random_head(rng),
         dataset.performances,
-        model_files=model_files(workspace.home / "models" / "made-up", seen),
-        fingerprint=fingerprint(config_text(seen), WEIGHTS),
         features=seen,
         subset=dataset.subset,
         frame_rate=rate,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from collection import melody, write_collection, write_feature
 from commands import Commands
 from published import make_chroma, make_performances, publish_made, random_head, unit_vectors
 from untrained import write_model
 
 from covsearch import compare
-from covsearch.cli import cli
 from covsearch.config import FeatureConfig
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.performance import Performance
@@ -169,21 +166,17 @@ def test_the_same_name_for_another_recording_or_work_is_refused(workspace: Works
     assert len(open_searcher(workspace).collection.pids) == 10
 
 
-def test_the_commands_take_full_names_and_end_with_their_codes(workspace: Workspace) -> None:
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(cli, ["--home", str(workspace.home), *arguments])
-
-    assert run("query", "other:P_3").output.splitlines()[0].startswith("other:P_3 (other:W_2) · Song 2, version 1")
-    assert run("query", "toy:P_5").output.splitlines()[0].startswith("P_5 (W_3) · ")
-    answer = json.loads(run("query", "P_5", "--json").stdout)
+def test_the_commands_take_full_names_and_end_with_their_codes(workspace: Workspace, command: Commands) -> None:
+    assert command.out(workspace, "query", "other:P_3").startswith("other:P_3 (other:W_2) · Song 2, version 1")
+    assert command.out(workspace, "query", "toy:P_5").startswith("P_5 (W_3) · ")
+    answer = command.json(workspace, "query", "P_5")
     assert {match["pid"] for match in answer["matches"]} == {"P_6", *OTHERS, "toy:P_1", "toy:P_2", "toy:P_3", "toy:P_4"}
     assert "collection" not in answer["query"]
-    lines = run("stats").output.splitlines()
+    lines = command.out(workspace, "stats").splitlines()
     assert "collection   other: 4 performances of 2 works" in lines
     assert "collection   toy: 6 performances of 3 works" in lines
-    removed = run("remove", "toy:P_1")
-    assert removed.output.splitlines()[0] == "Removed 1 performance: toy:P_1."
-    assert run("query", "P_1").output.splitlines()[0].startswith("P_1 (other:W_1)")
+    assert command.out(workspace, "remove", "toy:P_1").splitlines()[0] == "Removed 1 performance: toy:P_1."
+    assert command.out(workspace, "query", "P_1").startswith("P_1 (other:W_1)")
 
 
 def test_failures_are_one_line_and_have_their_exit_codes(

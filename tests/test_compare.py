@@ -14,20 +14,18 @@ from collection import write_collection
 from matplotlib.image import imread
 from numpy.typing import NDArray
 from published import (
-    FINGERPRINT,
     WEIGHTS,
     chroma_of,
     config_text,
     made_up_calibration,
-    model_files,
     model_folder,
     publish_dataset,
+    publish_made,
     random_head,
     unit_vectors,
 )
 
 from covsearch import api, compare
-from covsearch import indexing as build
 from covsearch.compare import draw
 from covsearch.config import FeatureConfig, fingerprint
 from covsearch.dataset.datacos import open_dataset
@@ -206,15 +204,12 @@ def test_performances_of_two_folders_are_each_read_at_their_own_frame_rate(toy: 
     dataset = open_dataset(toy)
     rates = {"P_1": SLOW_RATE, "P_2": 4.4 * SLOW_RATE}
     rng = np.random.default_rng(0)
-    build.publish(
+    publish_made(
         Workspace(tmp_path / "home"),
         ["P_1", "P_2"],
         unit_vectors(rng, 2),
         random_head(rng),
         dataset.performances,
-        model_files=model_files(tmp_path / "model"),
-        fingerprint=FINGERPRINT,
-        features=FeatureConfig(),
         subset="toy",
         frame_rate=SLOW_RATE,
         parts={"chroma": chroma_of(dataset, ["hpcp"], rates)},

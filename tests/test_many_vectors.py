@@ -10,12 +10,11 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from commands import Commands
 from numpy.typing import NDArray
 from published import publish, reseal
 
 import covsearch
-from covsearch.cli import cli
 from covsearch.errors import ArtefactError
 from covsearch.foreign import build_foreign
 from covsearch.foreign_update import add_vectors
@@ -58,29 +57,25 @@ def workspace(tmp_path: Path) -> Workspace:
     return made
 
 
-def run(workspace: Workspace, *words: str) -> Result:
-    return CliRunner().invoke(cli, ["--home", str(workspace.home), *words], catch_exceptions=False)
-
-
-def test_answers_say_that_they_are_approximate(workspace: Workspace) -> None:
+def test_answers_say_that_they_are_approximate(workspace: Workspace, command: Commands) -> None:
     index = covsearch.open(workspace.home)
     found = index.query("t8", top=3)
     assert not found.exact
     assert found.to_dict()["settings"]["exact"] is False
     assert sorted(match.pid for match in found) == ["t10", "t11", "t9"]
-    assert APPROXIMATE in " ".join(run(workspace, "query", "t8").output.split())
+    assert APPROXIMATE in " ".join(command.out(workspace, "query", "t8").split())
     assert index.stats().to_dict()["exact"] is False
-    assert "search       approximate" in run(workspace, "stats").output
+    assert "search       approximate" in command.out(workspace, "stats")
 
 
-def test_a_small_collection_says_nothing_of_it(tmp_path: Path) -> None:
+def test_a_small_collection_says_nothing_of_it(tmp_path: Path, command: Commands) -> None:
     workspace = Workspace(tmp_path / "home")
     build_foreign(save(tmp_path, songs(COUNT - VERSIONS)), workspace)
     index = covsearch.open(workspace.home)
     assert index.query("t8").exact
     assert index.query("t8").to_dict()["settings"]["exact"] is True
-    assert APPROXIMATE not in " ".join(run(workspace, "query", "t8").output.split())
-    assert "approximate" not in run(workspace, "stats").output
+    assert APPROXIMATE not in " ".join(command.out(workspace, "query", "t8").split())
+    assert "approximate" not in command.out(workspace, "stats")
 
 
 def test_an_index_of_ours_says_it_too(tmp_path: Path) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import Commands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import make_chroma, publish_made, random_head, reseal, unit_vectors
 
-from covsearch.cli import cli
 from covsearch.dataset.ids import natural_key
 from covsearch.dataset.performance import Performance
 from covsearch.errors import ArtefactError, NotFoundError
@@ -113,15 +111,13 @@ def test_a_typo_of_any_id_is_answered_with_the_nearest(workspace: Workspace, tex
         open_searcher(workspace).query(text)
 
 
-def test_the_commands_say_that_a_work_is_unknown(workspace: Workspace) -> None:
-    def run(*arguments: str) -> str:
-        return CliRunner().invoke(cli, ["--home", str(workspace.home), *arguments], catch_exceptions=False).stdout
-
-    assert run("query", "tape/side A 2").splitlines()[0] == "tape/side A 2 (work unknown) · Found on a tape"
-    answer = json.loads(run("query", "other", "--json"))
+def test_the_commands_say_that_a_work_is_unknown(workspace: Workspace, command: Commands) -> None:
+    said = command.out(workspace, "query", "tape/side A 2")
+    assert said.startswith("tape/side A 2 (work unknown) · Found on a tape\n")
+    answer = command.json(workspace, "query", "other")
     unknown = [m for m in answer["matches"] if m["pid"].startswith("tape")]
     assert [(m["wid"], m["listed"]) for m in unknown] == [(None, None)] * 2
-    rows = [line.split(",") for line in run("query", "other", "--csv").splitlines()]
+    rows = [line.split(",") for line in command.out(workspace, "query", "other", "--csv").splitlines()]
     at = rows[0].index("listed")
     assert {row[1]: (row[2], row[at]) for row in rows[1:]} == {
         "Help! (live)": ("help", "false"),
@@ -129,7 +125,7 @@ def test_the_commands_say_that_a_work_is_unknown(workspace: Workspace) -> None:
         "tape/side A 2": ("", ""),
         "tape/side A 10": ("", ""),
     }
-    assert "3 of 2 works, 1 with one performance only; of 2 the work is unknown" in run("stats")
+    assert "3 of 2 works, 1 with one performance only; of 2 the work is unknown" in command.out(workspace, "stats")
 
 
 def test_a_work_id_with_a_control_character_is_refused(tmp_path: Path) -> None:

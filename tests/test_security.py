@@ -55,8 +55,6 @@ LIMITS = {
     f"times to {midi.MAX_SECONDS:,.0f} s",
     "MusicXML file, and the XML in a packed one": f"{musicxml.MAX_BYTES / MIB:g} MiB, {midi.MAX_NOTES:,} notes, "
     f"{musicxml.MAX_QUARTERS:,.0f} crotchets",
-    "memory and time of the process that reads MusicXML": f"{musicxml.MAX_MEMORY / GIB:g} GiB, "
-    f"{musicxml.MAX_SECONDS:.0f} s",
     "audio file": f"{read.LONGEST_SECONDS / 3600:g} hours, 1 to {mono.MOST_CHANNELS} channels, "
     f"{mono.LEAST_RATE // 1000} to {mono.MOST_RATE // 1000} kHz",
     "manifest of an index": f"{manifest.MAX_BYTES / MIB:g} MiB",

@@ -54,19 +54,20 @@ def save(target: Path, array: npt.NDArray[np.generic]) -> None:
 def _one(setting: Setting, work: Path, seed: int) -> None:
     audio = render(setting, assign(setting, seed))
     save(cached(work, "audio", setting.source_id), audio.astype(np.float16))
-    save(cached(work, "hpcp", setting.source_id), block_means(hpcp(audio)))
+    save(cached(work, "hpcp", setting.source_id), block_means(essentia_hpcp(audio)))
 
 
-def hpcp(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The 12 harmonic pitch classes of each frame, bin 0 = A.
+def essentia_hpcp(audio: npt.NDArray[np.float32], hop: int = HOP) -> npt.NDArray[np.float32]:
+    """The 12 harmonic pitch classes of each frame by Da-TACOS's chain of essentia's algorithms, bin 0 = A.
 
     Parameters
     ----------
     audio : (N,) float32 at 44.1 kHz
+    hop : int
 
     Returns
     -------
-    (T, 12) float32 in [0, 1], T ≈ N / 512, each frame's maximum 1 unless it is silent
+    (T, 12) float32 in [0, 1], T ≈ N / hop, each frame's maximum 1 unless it is silent
     """
     import essentia.standard as es
 
@@ -77,11 +78,11 @@ def hpcp(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     whitening = es.SpectralWhitening(maxFrequency=3500, sampleRate=SAMPLE_RATE)
     profile = es.HPCP(size=12, harmonics=8, referenceFrequency=440, nonLinear=False, **band)
     rows = []
-    for frame in es.FrameGenerator(audio, frameSize=FRAME, hopSize=HOP):
+    for frame in es.FrameGenerator(audio, frameSize=FRAME, hopSize=hop):
         magnitudes = spectrum(window(frame))
         frequencies, heights = peaks(magnitudes)
         rows.append(profile(frequencies, whitening(magnitudes, frequencies, heights)))
-    return np.stack(rows).astype(np.float32)
+    return np.array(rows, np.float32).reshape(-1, 12)
 
 
 def block_means(frames: npt.NDArray[np.float32], block: int = BLOCK) -> npt.NDArray[np.float32]:

@@ -38,22 +38,20 @@ def show(checkpoint: Path | None, as_json: bool, plot: Path | None) -> None:
         click.echo(f"drew {drawn}", err=True)
 
 
-def _print(found: DescribedModel) -> None:
-    console, described = stdout(), found.architecture
-    config, features = described.config, described.config.features
-    console.print(
-        plain(f"{described.model}: {features.features}, at most {features.frames} frames, key {features.key}")
-    )
+def _print(described: DescribedModel) -> None:
+    console, config = stdout(), described.checkpoint.config
+    model, features = described.checkpoint.fingerprint, config.features
+    console.print(plain(f"{model}: {features.features}, at most {features.frames} frames, key {features.key}"))
     layers = ((each.name, each.kind, each.output, each.parameters) for each in described.layers)
     rows = (_row(*layer) for layer in layers)
     console.print(table(("layer", "kind", ">output of a track", ">parameters"), rows))
     console.print(plain(f"{described.parameters:,} parameters"))
-    if described.circuit:
+    if circuit := described.circuit:
         size = f"{config.qubits} qubits, {config.q_layers} layers"
         console.print(plain(f"circuit: {size}, expectations: {config.quantum_device}"))
-        for line in described.circuit.splitlines():
+        for line in circuit.splitlines():
             console.print(plain(line), soft_wrap=True)
-    for line in found.calibration_lines:
+    for line in described.calibration_lines:
         console.print(plain(line))
 
 

@@ -13,11 +13,11 @@ from covsearch.aligner_config import AlignerConfig, AlignerTraining
 from covsearch.cli.options import DATASET, FRAME_RATE, SUBSET, NamedPath
 from covsearch.cli.shown import say, warn, wrapped
 from covsearch.cli.train_aligner import CHOICES, train_aligner_command
-from covsearch.config import FeatureConfig, TrainConfig
+from covsearch.config import FeatureConfig
 from covsearch.errors import MissingExtraError, UsageError
 from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import JOIN
-from covsearch.training.choices import BRANCH, all_choices, chosen, idle, read_choices, told_choices, uses
+from covsearch.training.choices import BRANCH, all_choices, chosen, idle, kinds_of, read_choices, told_choices, uses
 from covsearch.training.presets import PRESETS
 from covsearch.training.source import TrainingSource, check_unused
 from covsearch.workspace import Workspace
@@ -36,38 +36,23 @@ _SHOWN = (
     click.option("--steps", type=int, hidden=True),
     click.option("--minutes", type=float, help="Of --aligner, instead of --steps 3000."),
 )
-# each is a key of --set too; these spellings came first
-_CHOICES = (
-    click.option("--rate", type=float, hidden=True),
-    click.option("--key", type=click.Choice(["played", "normalised"]), hidden=True),
-    click.option("--pooling", type=click.Choice(["masked", "unmasked"]), hidden=True),
-    click.option("--norm", type=click.Choice(["batch", "group"]), hidden=True),
-    click.option("--alpha", type=click.Choice(["signed", "positive"]), hidden=True),
-    click.option("--qubits", type=int, hidden=True),
-    click.option("--q-layers", type=int, hidden=True),
-    click.option("--readout", type=click.Choice(["report", "residual"]), hidden=True),
-    click.option("--quantum-device", hidden=True),
-    click.option("--split", type=click.Choice(["works", "pairs"]), hidden=True),
-    click.option("--train-pairs", type=int, hidden=True),
-    click.option("--validation-pairs", type=int, hidden=True),
-    click.option("--test-pairs", type=int, hidden=True),
-    click.option("--loss", type=click.Choice(TrainConfig.LOSSES), hidden=True),
-    click.option("--batch-pairs", type=int, hidden=True),
-    click.option("--batch-works", type=int, hidden=True),
-    click.option("--batch-versions", type=int, hidden=True),
-    click.option("--temperature", type=float, hidden=True),
-    click.option("--weight-decay", type=float, hidden=True),
-    click.option("--schedule", type=click.Choice(["constant", "cosine"]), hidden=True),
-    click.option("--patience", type=int, hidden=True),
-    click.option("--rotate-keys/--keep-keys", default=None, hidden=True),
-    click.option("--vary-time/--keep-time", default=None, hidden=True),
-    click.option("--mask-frames/--keep-frames", default=None, hidden=True),
-    click.option("--epoch-steps", type=int, hidden=True),
-)
+# keys that have options of their own
+_SAID = {"branch", "features", "frames", "epochs", "learning_rate", "seed", "synthesize", "start"}
+_LEFT = {"rotate_keys": "--keep-keys", "vary_time": "--keep-time", "mask_frames": "--keep-frames"}
+_TYPES = {"str": str, "int": int, "float": float}
+
+
+def _spelt(name: str, kind: str) -> Callable[..., Any]:
+    """A key of --set as an option of its own."""
+    word = f"--{name.replace('_', '-')}"
+    if kind == "bool":
+        return click.option(f"{word}/{_LEFT[name]}", default=None, hidden=True)
+    return click.option(word, type=_TYPES[kind], hidden=True)
 
 
 def _choices(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed((*_SHOWN, *_CHOICES)):
+    keys = (_spelt(name, kind) for name, kind in kinds_of(BRANCH).items() if name not in _SAID)
+    for option in reversed((*_SHOWN, *keys)):
         command = option(command)
     return command
 

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from covsearch.features.audio.mp3 import behind_tags
 from covsearch.guard.files import open_regular
 
-_ID3, _ID3V1, _APE = b"ID3", b"TAG", b"APETAGEX"
+_ID3V1, _APE = b"TAG", b"APETAGEX"
 _BLOCK = 2**20
 
 
@@ -19,10 +20,6 @@ def content_of(path: Path) -> str:
     Of MP3 and FLAC, it is of the bytes between the tags. Of other formats it is of the compressed packets of the first
     audio stream, as FFmpeg finds them, so that tags and covers do not count either; without PyAV, and where there are
     no packets, it is of the whole file.
-
-    Parameters
-    ----------
-    path : Path
 
     Returns
     -------
@@ -46,10 +43,7 @@ def content_of(path: Path) -> str:
 
 def _between_tags(file: BinaryIO, end: int) -> tuple[int, int] | None:
     """Where the sound of an MP3 or FLAC file begins and ends; None of another format."""
-    begin = 0
-    while (head := _at(file, begin, 10))[:3] == _ID3 and len(head) == 10:
-        size = sum((byte & 127) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        begin += 10 + size + 10 * bool(head[5] & 16)
+    begin = behind_tags(file)
     head = _at(file, begin, 4)
     if head == b"fLaC":
         return _after_blocks(file, begin + 4, end), _before_tags(file, end)

@@ -49,12 +49,7 @@ class Tags:
 
 
 def read_tags(path: Path) -> Tags:
-    """The tags of an audio file; empty where it has none, or none that can be read.
-
-    Parameters
-    ----------
-    path : Path
-    """
+    """The tags of an audio file; empty where it has none, or none that can be read."""
     from tinytag import TinyTag
 
     try:

@@ -174,10 +174,6 @@ def open_dataset(
         Frames/s of the files; by default what the first file that can be read declares, then what ``covsearch.toml`` in
         the folder or beside its feature folders says, then what is known of the subset, else Da-TACOS's 86.13.
 
-    Returns
-    -------
-    Dataset
-
     Raises
     ------
     NotFoundError

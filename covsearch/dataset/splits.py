@@ -62,10 +62,6 @@ def draw_split(works: Sequence[str], seed: int) -> Split:
         Distinct WIDs in any order; the order does not change the split.
     seed : int
         Same seed and works, same split.
-
-    Returns
-    -------
-    Split
     """
     ordered = sorted(set(works), key=natural_key)
     shuffled = [ordered[i] for i in np.random.default_rng(seed).permutation(len(ordered))]

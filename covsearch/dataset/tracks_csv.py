@@ -88,10 +88,6 @@ def read_tracks(path: Path) -> Tracks:
 
     Blanks around a cell do not count. Other columns are refused: a misspelt one would be lost without a word.
 
-    Parameters
-    ----------
-    path : Path
-
     Raises
     ------
     NotFoundError

@@ -74,12 +74,7 @@ class Sessions(Protocol):
 
 
 class SqlCatalogue(ABC):
-    """A generation's metadata in a database with the tables of :mod:`covsearch.db.models`.
-
-    Parameters
-    ----------
-    database : Sessions
-    """
+    """A generation's metadata in a database with the tables of :mod:`covsearch.db.models`."""
 
     def __init__(self, database: Sessions) -> None:
         self._database = database

@@ -22,10 +22,6 @@ MEND = "run `covsearch build-index`"
 class ReadOnlyDatabase:
     """A published database.
 
-    Parameters
-    ----------
-    path : Path
-
     Raises
     ------
     ArtefactError

@@ -80,7 +80,32 @@ def _check_regular(descriptor: int) -> None:
         raise RefusedError("is not a regular file")
 
 
-class Snapshot(io.RawIOBase):
+class Positioned(io.RawIOBase):
+    """A file of `size` bytes that is read from any place; what is read, :meth:`readinto` says."""
+
+    def __init__(self, size: int = 0) -> None:
+        super().__init__()
+        self.size, self._at = size, 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Position in bytes."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to `offset` bytes from the start, the position or the end."""
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        return self._at
+
+
+class Snapshot(Positioned):
     """A regular file as it was when it was opened: bytes that are added later are not there.
 
     Parameters
@@ -108,7 +133,7 @@ class Snapshot(io.RawIOBase):
         self._descriptor = -1  # Python closes what could not be opened too, and 3.13 tells when that fails
         self._descriptor = open_regular(path, root)
         status = os.fstat(self._descriptor)
-        self.size, self.mtime_ns, self._at = status.st_size, status.st_mtime_ns, 0
+        self.size, self.mtime_ns = status.st_size, status.st_mtime_ns
         if self.size > limit:
             self.close()
             raise RefusedError(f"has {self.size:,} bytes; at most {limit:,} are read")
@@ -124,23 +149,6 @@ class Snapshot(io.RawIOBase):
         if self._descriptor >= 0 and not self.closed:
             os.close(self._descriptor)
         super().close()
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Position in bytes."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to `offset` bytes from the start, the position or the end."""
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        return self._at
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` up to the snapshot's end; the number of bytes."""

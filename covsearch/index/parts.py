@@ -110,17 +110,16 @@ def make_parts(packed: Packed, settings: Mapping[str, Any]) -> dict[str, Part]:
     return {name: PARTS[name].part.make(packed, wanted) for name, wanted in settings.items()}
 
 
-def write_part(folder: Path, name: str, part: Part, performances: Sequence[str]) -> None:
-    """Write a part of `performances` into a generation's `folder`.
-
-    Raises
-    ------
-    ArtefactError
-        When it is of another number of performances, or a value cannot be.
-    """
+def check_part(name: str, part: Part, performances: Sequence[str]) -> None:
+    """Refuse a part that is of another number of performances, or has a value that cannot be; an ArtefactError."""
     if len(part) != len(performances):
         raise ArtefactError(f"{name} of {len(performances)} performances expected, not of {len(part)}")
     part.check(performances)
+
+
+def write_part(folder: Path, name: str, part: Part, performances: Sequence[str]) -> None:
+    """Write a part of `performances` into a generation's `folder`; raises as :func:`check_part`."""
+    check_part(name, part, performances)
     part.save(folder / PARTS[name].file)
 
 

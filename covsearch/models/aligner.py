@@ -14,12 +14,7 @@ EPSILON = 1e-5  # added to variances
 
 
 class AlignerNet(nn.Module):
-    """Five convolutions over a similarity matrix, pooled over all of it, and two dense layers.
-
-    Parameters
-    ----------
-    config : AlignerConfig
-    """
+    """Five convolutions over a similarity matrix, pooled over all of it, and two dense layers."""
 
     def __init__(self, config: AlignerConfig) -> None:
         super().__init__()

@@ -49,10 +49,6 @@ class ResidualCNN(nn.Module):
     128, L2. With masked pooling the vector depends on nothing behind a track's last frame: padding is zeroed
     after every layer, and T is brought to a multiple of 256 so that no pooling window is cut off. With
     unmasked pooling it is the report's network, which sees the zeros up to ``config.features.frames``.
-
-    Parameters
-    ----------
-    config : ModelConfig
     """
 
     def __init__(self, config: ModelConfig) -> None:

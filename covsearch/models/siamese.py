@@ -48,12 +48,7 @@ def branch_class(name: str) -> type[nn.Module]:
 
 
 class Siamese(nn.Module):
-    """A branch and a head; both sides of a pair go through the same branch.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    """
+    """A branch and a head; both sides of a pair go through the same branch."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

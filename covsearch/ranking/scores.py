@@ -81,10 +81,6 @@ def qmax_scores(
     threads : int, optional
         By default one a core that this process may use. A thread holds one similarity matrix, 2 bytes an entry.
 
-    Returns
-    -------
-    QmaxScores
-
     Raises
     ------
     UsageError

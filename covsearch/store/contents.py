@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from covsearch import __version__
+from covsearch.index.manifest import FORMAT, Manifest, StoredFile
 
 if TYPE_CHECKING:  # only types: whoever asks for metadata alone needs no arrays
     import numpy as np
@@ -66,3 +70,22 @@ class Contents:
     source: str | None
     calibration: CollectionCalibration | None = None
     grown: bool = False
+
+    def manifest(self, count: int, works: int, recipe: Mapping[str, Any], files: Mapping[str, StoredFile]) -> Manifest:
+        """What the new generation, with so many performances and works in all, says of itself."""
+        return Manifest(
+            format=FORMAT,
+            covsearch=__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            subset=self.subset,
+            count=count,
+            works=works,
+            dim=self.head.dim,
+            model=self.model,
+            features=self.features,
+            frame_rate=self.frame_rate,
+            recipe=recipe,
+            parts={name: part.settings for name, part in self.parts.items()},
+            source=self.source,
+            files=files,
+        )

@@ -17,12 +17,7 @@ T = TypeVar("T")
 
 
 class CorrectedStore:
-    """The :class:`covsearch.store.protocols.Publisher` of a back end that knows no corrections but as a text.
-
-    Parameters
-    ----------
-    inner : Publisher
-    """
+    """The :class:`covsearch.store.protocols.Publisher` of a back end that knows no corrections but as a text."""
 
     def __init__(self, inner: Publisher) -> None:
         self.inner = inner

@@ -1,4 +1,4 @@
-"""Songs from MusicXML files: music21 reads them, in a process that may take only so much time and memory.
+"""The XML of a MusicXML file, packed or not.
 
 The file comes from a stranger. How large it is, unpacked, is known before anything is parsed; an XML with entities of
 its own is refused, since a few bytes of these can ask for gigabytes.
@@ -6,57 +6,16 @@ its own is refused, since a few bytes of these can ask for gigabytes.
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import json
-import signal
-import subprocess
-import sys
 import zipfile
 import zlib
-from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
-
-from covsearch.errors import ArtefactError, MissingExtraError
-from covsearch.guard.files import RefusedError, read_bytes
-from covsearch.synthesis.chords import NOTHING
-from covsearch.synthesis.midi import MAX_NOTES
-from covsearch.synthesis.song import HIGH, MELODY, STEPS_A_BEAT, Song, on_grid
+from covsearch.guard.files import RefusedError
 
 MAX_BYTES = 8 * 2**20  # of a file, and of the XML in a packed one; a full orchestral movement has some
-MAX_SECONDS = 60.0  # of the processor that reading may take
-PATIENCE = 10  # times as long by the clock: a busy machine is slow, not wrong
-MAX_MEMORY = 4 * 2**30  # bytes
 MAX_QUARTERS = 20_000.0
-SLOWEST, FASTEST = 10.0, 1_000.0  # quarter notes a minute
-USUAL = 120.0  # where none is written: what players of MusicXML take
 _CONTAINER = "META-INF/container.xml"
-
-
-def read_musicxml(path: Path) -> Song:
-    """One ``.musicxml``, ``.xml`` or packed ``.mxl`` file as a song, with its repeats played.
-
-    The part with the highest median pitch is the melody; the others are accompaniment.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    ArtefactError
-        For a file that is no MusicXML, too large, takes too long, or has no notes.
-    MissingExtraError
-        Without music21.
-    """
-    if importlib.util.find_spec("music21") is None:
-        raise MissingExtraError("reading MusicXML files", "scores")
-    try:
-        return _song(path.stem, _parsed(musicxml_of(read_bytes(path, MAX_BYTES))))
-    except RefusedError as e:
-        raise ArtefactError(f"{path}: is no MusicXML file that can be read: {e}") from e
 
 
 def musicxml_of(data: bytes) -> bytes:
@@ -110,38 +69,3 @@ def _member(packed: zipfile.ZipFile, name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise RefusedError(f"has over {limit:,} bytes unpacked")
     return data
-
-
-def _parsed(xml: bytes) -> dict[str, list[list[float]]]:
-    """What the reading process says of the score."""
-    command = [sys.executable, "-m", "covsearch.synthesis.musicxml_worker", str(MAX_MEMORY), str(int(MAX_SECONDS))]
-    try:
-        done = subprocess.run(command, input=xml, capture_output=True, timeout=PATIENCE * MAX_SECONDS, check=False)
-    except subprocess.TimeoutExpired as e:
-        raise RefusedError(f"takes over {MAX_SECONDS:g} s to read") from e
-    if done.returncode < 0 and done.returncode == -signal.SIGXCPU:  # Windows has no such signal, nor codes below 0
-        raise RefusedError(f"takes over {MAX_SECONDS:g} s to read")
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise RefusedError(said[-1][:200] if said else f"reading it ended with {done.returncode}")
-    found: dict[str, list[list[float]]] = json.loads(done.stdout)
-    return found
-
-
-def _song(name: str, score: dict[str, list[list[float]]]) -> Song:
-    """The song of what was parsed: notes as onset and length in quarters, pitch, part."""
-    rows = np.array(score["notes"], dtype=np.float64).reshape(-1, 4)
-    if not 1 <= len(rows) <= MAX_NOTES:
-        raise RefusedError(f"has {len(rows):,} notes; expected 1 to {MAX_NOTES:,}")
-    quarters = float((rows[:, 0] + rows[:, 1]).max())
-    if not (np.isfinite(rows).all() and 0 < quarters <= MAX_QUARTERS and rows[:, 0].min() >= 0):
-        raise RefusedError(f"lasts {quarters:,.0f} quarter notes; at most {MAX_QUARTERS:,.0f} are read")
-    steps = max(STEPS_A_BEAT, int(np.ceil(quarters)) * STEPS_A_BEAT)
-    part = rows[:, 3]
-    melody = max(np.unique(part).tolist(), key=lambda one: float(np.median(rows[part == one, 2])))
-    layer = np.where(part == melody, MELODY, HIGH)
-    start, end = rows[:, 0] * STEPS_A_BEAT, (rows[:, 0] + rows[:, 1]) * STEPS_A_BEAT
-    notes = on_grid(start, end, np.clip(rows[:, 2], 0, 127).astype(np.int64), np.full(len(rows), 0.8), layer, steps)
-    tempo = score["tempo"][0][0] if score["tempo"] else USUAL
-    chords = np.full((steps, 5), NOTHING, dtype=np.int8)
-    return Song(name, steps, 60 / min(max(tempo, SLOWEST), FASTEST), 4 * STEPS_A_BEAT, notes, chords)

@@ -1,6 +1,7 @@
 """MusicXML scores read in milliseconds: notes of every part, chord symbols, repeats, metre and tempo.
 
 Only what a song needs, by the standard library's parser: music21 takes seconds a score, and a source has thousands.
+Jumps (da capo, dal segno) are not followed.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class _State:
 
     divisions: float = 1.0
     transposed: int = 0
+    drums: bool = False
 
 
 def read_score(data: bytes) -> Score:
@@ -110,14 +112,15 @@ def read_score(data: bytes) -> Score:
     lengths = [max(bars[k].length for bars in parts) for k in range(size)]
     order = _played([bars[:size] for bars in parts])
     total = sum(lengths[k] for k in order)
+    count = sum(len(bars[k].notes) for bars in parts for k in order)
+    if not 1 <= count <= MAX_NOTES:
+        raise RefusedError(f"has {count:,} notes; expected 1 to {MAX_NOTES:,}")
     if not 0 < total <= MAX_QUARTERS:
         raise RefusedError(f"lasts {total:,.0f} quarter notes; at most {MAX_QUARTERS:,.0f} are read")
     starts, at = [], 0.0
     for k in order:
         starts.append(at)
         at += lengths[k]
-    if sum(len(bars[k].notes) for bars in parts for k in order) > MAX_NOTES:
-        raise RefusedError(f"has over {MAX_NOTES:,} notes")
     common = Counter(round(length, 3) for length in lengths if length > 0).most_common(1)[0][0]
     tempo = next((bar.tempo for bars in parts for bar in bars if bar.tempo > 0), 0.0)
     chords = [(starts[i] + onset, chord) for i, k in enumerate(order) for b in parts for onset, chord in b[k].chords]
@@ -177,7 +180,7 @@ def _number(text: str | None) -> float:
 
 def _note(element: Element, onset: float, length: float, bar: _Bar, state: _State) -> None:
     pitch = element.find("pitch")
-    if pitch is None or length <= 0 or element.find("grace") is not None or element.find("cue") is not None:
+    if pitch is None or state.drums or length <= 0 or any(element.find(kind) is not None for kind in ("grace", "cue")):
         return
     step = _STEPS.get((pitch.findtext("step") or "C").strip(), 0)
     octave, alter = _number(pitch.findtext("octave")), _number(pitch.findtext("alter"))
@@ -194,6 +197,8 @@ def _attributes(element: Element, state: _State) -> None:
         if divisions < 0:
             raise RefusedError(f"has {divisions:g} divisions a quarter note")
         state.divisions = divisions
+    if (clef := element.findtext("clef/sign")) is not None:
+        state.drums = clef.strip() == "percussion"
     if (moved := element.find("transpose")) is not None:
         octaves = _number(moved.findtext("octave-change"))
         state.transposed = round(_number(moved.findtext("chromatic")) + 12 * octaves)

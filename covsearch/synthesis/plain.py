@@ -20,10 +20,6 @@ _FADING = 0.1  # a note loses so much of its logarithm a step
 def plain_chroma(song: Song) -> NDArray[np.float32]:
     """All notes of a song at their written lengths, in its own tempo.
 
-    Parameters
-    ----------
-    song : Song
-
     Returns
     -------
     NDArray[float32], shape (T, 12)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.features.augment import stretch
 
 Recording = NDArray[np.float32]
 """(T, 2, 12): bass and treble, from C on, at 2.69 frames/s."""
@@ -23,7 +24,6 @@ GROUP = "chroma"
 _TO_C = -3  # columns begin with A
 _SHORTEST, _LONGEST = 60, 6000  # frames: 22 s, 37 minutes
 _SPARE = 1.3  # a slower tempo needs more frames than are wanted
-_TEMPO_SPREAD = 0.1  # standard deviation of log tempo
 _MOST = 10_000  # recordings
 
 
@@ -96,10 +96,7 @@ def recorded_cover(
     energy = energy + rng.uniform(0, 0.12) * rng.standard_exponential(energy.shape) + rng.uniform(0.001, 0.08)
     energy = energy ** rng.uniform(0.5, 1.1)
     energy = energy / np.sqrt(np.square(energy).sum(axis=1, keepdims=True))
-    length = max(1, round(len(energy) * float(np.exp(rng.normal(0, _TEMPO_SPREAD)))))
-    at = np.linspace(0, len(energy) - 1, length)
-    columns = [np.interp(at, np.arange(len(energy)), column) for column in np.roll(energy, semitones, axis=1).T]
-    return np.stack(columns, axis=1).astype(np.float32)[:frames]
+    return stretch(np.roll(energy, semitones, axis=1), rng).astype(np.float32)[:frames]
 
 
 def recordings_of(songs: Iterable[str], recordings: Mapping[str, Recording]) -> dict[str, Recording]:

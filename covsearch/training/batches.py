@@ -48,14 +48,7 @@ class Batch:
 
 
 class StoredBatches:
-    """Batches of the training pairs of a store; a :data:`Batches`.
-
-    Parameters
-    ----------
-    store : FrameStore
-    pairs : Pairs
-    training : TrainConfig
-    """
+    """Batches of the training pairs of a store; a :data:`Batches`."""
 
     def __init__(self, store: FrameStore, pairs: Pairs, training: TrainConfig) -> None:
         self.store, self.pairs, self.training = store, pairs, training

@@ -30,7 +30,7 @@ BRANCH = (ModelConfig, FeatureConfig, TrainConfig)
 """What the training of a branch chooses."""
 
 
-def _kinds(choices: Sequence[type]) -> dict[str, str]:
+def kinds_of(choices: Sequence[type]) -> dict[str, str]:
     """Name and type of every choice."""
     fields = [field for cls in choices for field in dataclasses.fields(cls)]
     return {field.name: str(field.type) for field in fields if field.type in ("str", "int", "float", "bool")}
@@ -44,7 +44,7 @@ def read_choices(pairs: Sequence[str], choices: Sequence[type] = BRANCH) -> dict
     UsageError
         For an unknown key, a key twice, or a value of another type.
     """
-    kinds, found = _kinds(choices), dict[str, Any]()
+    kinds, found = kinds_of(choices), dict[str, Any]()
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or key not in kinds:
@@ -115,7 +115,7 @@ def all_choices(preset: str) -> str:
 
 def told_choices(*made: Any) -> str:
     """Every choice of some dataclasses as KEY=VALUE."""
-    return ", ".join(f"{name}={_said(getattr(one, name))}" for one in made for name in _kinds([type(one)]))
+    return ", ".join(f"{name}={_said(getattr(one, name))}" for one in made for name in kinds_of([type(one)]))
 
 
 def _said(value: object) -> str:

@@ -104,10 +104,6 @@ def train(
     hear : callable
         Hears of every epoch when it is over.
 
-    Returns
-    -------
-    TrainReport
-
     Raises
     ------
     UsageError

@@ -23,12 +23,7 @@ class BusyError(CovsearchError):
 
 
 class Gate:
-    """Runs functions in `workers` threads and lets at most `waiting` more wait.
-
-    Parameters
-    ----------
-    workers, waiting : int
-    """
+    """Runs functions in `workers` threads and lets at most `waiting` more wait."""
 
     def __init__(self, workers: int, waiting: int) -> None:
         self._pool = ThreadPoolExecutor(workers, "covsearch-web")

@@ -33,14 +33,7 @@ LINGER, LINGER_IDLE = 5.0, 1.0  # seconds that what still comes is read for afte
 
 
 class Guards:
-    """ASGI middleware; refusals are problem+json.
-
-    Parameters
-    ----------
-    app : ASGIApp
-    options : Options
-    metrics : Metrics
-    """
+    """ASGI middleware; refusals are problem+json."""
 
     def __init__(self, app: ASGIApp, options: Options, metrics: Metrics) -> None:
         self.app, self.options, self.metrics = app, options, metrics

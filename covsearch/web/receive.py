@@ -32,12 +32,7 @@ class UploadError(CovsearchError):
 
 
 class Room:
-    """How many uploads there may be at once, and how many bytes of them.
-
-    Parameters
-    ----------
-    places, size : int
-    """
+    """How many uploads there may be at once, and how many bytes of them."""
 
     def __init__(self, places: int, size: int) -> None:
         self.places, self.size = places, size

@@ -108,7 +108,7 @@ def test_the_figure_shows_every_gate_and_angle(tmp_path: Path) -> None:
 
 def test_pennylane_is_imported_only_for_a_device() -> None:
     code = (
-        "import sys; import covsearch.models.describe; from covsearch.models import Siamese; "
+        "import sys; import covsearch.describe; from covsearch.models import Siamese; "
         "from covsearch.config import ModelConfig; Siamese(ModelConfig(branch='hybrid')); "
         "print('pennylane' in sys.modules); "
         "Siamese(ModelConfig(branch='hybrid', quantum_device='default.qubit')); print('pennylane' in sys.modules)"

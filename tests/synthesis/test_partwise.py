@@ -65,6 +65,11 @@ def test_a_container_with_stray_quotes_still_names_the_only_score() -> None:
         read_score(packed(xml, odd, "Don't.txt"))
 
 
+def test_drums_are_not_heard() -> None:
+    drums = "<attributes><clef><sign>percussion</sign></clef></attributes>"
+    assert read_score(score_xml([drums + QUARTER, QUARTER], [QUARTER, QUARTER])).parts[0] == []
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -15,6 +15,8 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from covsearch.guard.files import Positioned
+
 _CHUNK = 1 << 20
 _KBITS = {
     1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -54,7 +56,7 @@ class Walk:
 
 def walk(file: BinaryIO) -> Walk | None:
     """Count the frames of an MP3 file, leaving its position anywhere; None where there are none."""
-    start = _behind_tags(file)
+    start = behind_tags(file)
     first, header, frames = -1, b"", 0
     file.seek(start)
     held, at = file.read(_CHUNK), start  # `held` begins at byte `at` of the file
@@ -103,26 +105,12 @@ def with_true_length(file: BinaryIO, found: Walk, claimed: int) -> io.RawIOBase 
     return _Behind(_header_frame(found, found.frames - is_header), file, rest)
 
 
-class _Behind(io.RawIOBase):
+class _Behind(Positioned):
     """Some bytes, and a file from some byte on behind them."""
 
     def __init__(self, head: bytes, file: BinaryIO, start: int) -> None:
-        super().__init__()
-        self._head, self._file, self._start, self._at = head, file, start, 0
-        self._size = len(head) + file.seek(0, os.SEEK_END) - start
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        return self._at
+        super().__init__(len(head) + file.seek(0, os.SEEK_END) - start)
+        self._head, self._file, self._start = head, file, start
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         if self._at < len(self._head):
@@ -135,7 +123,7 @@ class _Behind(io.RawIOBase):
         return len(data)
 
 
-def _behind_tags(file: BinaryIO) -> int:
+def behind_tags(file: BinaryIO) -> int:
     """The first byte behind the ID3v2 tags at the beginning."""
     start = 0
     while True:

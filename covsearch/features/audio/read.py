@@ -57,10 +57,6 @@ def read_audio_chroma(
     longest : float
         Seconds of sound; a longer file is refused.
 
-    Returns
-    -------
-    AudioChroma
-
     Raises
     ------
     ArtefactError

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from covsearch import __version__
 from covsearch.db.write import write_catalogue
 from covsearch.index.collection import read_searched_vectors, write_collection
 from covsearch.index.collection_calibration import write_collection_calibration
 from covsearch.index.generation import Generation, follow_current, read_generation
-from covsearch.index.manifest import FORMAT, Manifest
 from covsearch.index.parts import write_part
 from covsearch.index.publish import draft
 from covsearch.index.searched import SearchedVectors, is_flat
@@ -31,7 +27,8 @@ def write_generation(workspace: Workspace, contents: Contents) -> Generation:
         write_model(new.folder / "model", contents.model_files)
         if contents.calibration is not None:
             write_collection_calibration(new.folder / "model", contents.calibration)
-        return new.publish(_manifest(contents, recipe))
+        works = {(p.collection, p.wid) for p in contents.performances if p.wid is not None}
+        return new.publish(contents.manifest(len(contents.names), len(works), recipe, {}))  # the draft knows its files
 
 
 def _learned_before(workspace: Workspace) -> SearchedVectors | None:
@@ -45,23 +42,3 @@ def write_model(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write weights, configuration and, where there is one, the calibration."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
-
-
-def _manifest(contents: Contents, recipe: dict[str, Any]) -> Manifest:
-    """All but the files, which the draft knows."""
-    return Manifest(
-        format=FORMAT,
-        covsearch=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        subset=contents.subset,
-        count=len(contents.names),
-        works=len({(p.collection, p.wid) for p in contents.performances if p.wid is not None}),
-        dim=contents.head.dim,
-        model=contents.model,
-        features=contents.features,
-        frame_rate=contents.frame_rate,
-        recipe=recipe,
-        parts={name: part.settings for name, part in contents.parts.items()},
-        source=contents.source,
-        files={},
-    )

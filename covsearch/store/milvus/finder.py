@@ -26,12 +26,7 @@ _POINTER = text("SELECT generation, store FROM current FOR UPDATE SKIP LOCKED")
 
 
 class MilvusFinder:
-    """The :class:`covsearch.store.postgres.finder.Finder` of the Milvus that a store's URL names.
-
-    Parameters
-    ----------
-    url : str
-    """
+    """The :class:`covsearch.store.postgres.finder.Finder` of the Milvus that a store's URL names."""
 
     def __init__(self, url: str) -> None:
         self._url, self._address = url, milvus_address(url)

@@ -8,26 +8,24 @@ then (:mod:`covsearch.store.postgres.rebase`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-from covsearch import __version__
 from covsearch.config import to_toml
 from covsearch.db.write import named_works
 from covsearch.errors import ArtefactError
 from covsearch.guard.urls import without_password
 from covsearch.index.collection import check_vectors
 from covsearch.index.head import head_bytes
-from covsearch.index.manifest import FORMAT, Manifest, StoredFile
+from covsearch.index.manifest import StoredFile
+from covsearch.index.parts import check_part
 from covsearch.store.postgres.finder import IN_MEMORY, Finder
 from covsearch.store.postgres.link import TidiedAwayError, server_errors
 from covsearch.store.postgres.pin import Pin, hold
 from covsearch.store.postgres.rebase import Merged, rebase
 from covsearch.store.postgres.recordings import check_staged, digest_of, recording, stage_recordings, staging
-from covsearch.store.postgres.rows import Row, digest_of_rows, rows_of
+from covsearch.store.postgres.rows import digest_of_rows, rows_of
 from covsearch.store.postgres.state import CALIBRATION_FILE, HEAD, MODEL
 from covsearch.store.postgres.write import ROWS, check_written, describe, see_generation, write_rows, write_works
 from covsearch.store.protocols import Contents
@@ -56,9 +54,7 @@ def publish_to_database(url: str, contents: Contents, base: Pin | None, finder: 
     """
     check_vectors(contents.names, contents.vectors, contents.head.dim)
     for name, part in contents.parts.items():
-        if len(part) != len(contents.names):
-            raise ArtefactError(f"{name} of {len(contents.names)} performances expected, not of {len(part)}")
-        part.check(contents.names)
+        check_part(name, part, contents.names)
     for _ in range(_TRIES - 1):
         try:
             return _stage_and_switch(url, contents, base, finder)
@@ -101,7 +97,9 @@ def switch(
         write_works(connection, named_works(merged.performances), generation)
         check_staged(connection, numbers, without_password(url))
         recipe = finder.recipe(connection, contents.head.dim)
-        manifest = _manifest(contents, merged, rows, files, recipe)
+        stored = {name: StoredFile(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
+        stored[ROWS] = StoredFile(len(rows), digest_of_rows([row.whole for row in rows]))
+        manifest = contents.manifest(len(rows), len(named_works(merged.performances)), recipe, stored)
         describe(connection, generation, manifest, files)
         check_written(connection, generation, manifest, without_password(url))
         finder.write(connection, recipe, merged.recordings, contents.head)
@@ -116,26 +114,3 @@ def _files(contents: Contents) -> dict[str, bytes]:
     if contents.calibration is not None:
         files[CALIBRATION_FILE] = to_toml(collection=contents.calibration).encode()
     return {HEAD: head_bytes(contents.head), **files}
-
-
-def _manifest(
-    contents: Contents, merged: Merged, rows: Sequence[Row], files: Mapping[str, bytes], recipe: Mapping[str, Any]
-) -> Manifest:
-    stored = {name: StoredFile(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
-    whole = [row.whole for row in rows]
-    return Manifest(
-        format=FORMAT,
-        covsearch=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        subset=contents.subset,
-        count=len(rows),
-        works=len(named_works(merged.performances)),
-        dim=contents.head.dim,
-        model=contents.model,
-        features=contents.features,
-        frame_rate=contents.frame_rate,
-        recipe=recipe,
-        parts={name: part.settings for name, part in contents.parts.items()},
-        source=contents.source,
-        files={ROWS: StoredFile(len(rows), digest_of_rows(whole)), **stored},
-    )

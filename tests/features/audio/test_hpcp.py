@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.make_sample.features import essentia_hpcp
 from benchmarks.make_sample.render import play
 from covsearch.errors import UsageError
 from covsearch.features.audio import hpcp
@@ -23,22 +24,8 @@ Oracle = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
 @pytest.fixture(scope="module")
 def oracle() -> Oracle:
     """Da-TACOS's chain of essentia's algorithms."""
-    es = pytest.importorskip("essentia.standard", reason="essentia is not installed: the extra dev brings it")
-    window, spectrum = es.Windowing(type="blackmanharris62"), es.Spectrum()
-    band = {"minFrequency": 100, "maxFrequency": 3500, "sampleRate": 44100}
-    peaks = es.SpectralPeaks(magnitudeThreshold=0, maxPeaks=100, orderBy="frequency", **band)
-    whitening = es.SpectralWhitening(maxFrequency=3500, sampleRate=44100)
-    profile = es.HPCP(size=12, harmonics=8, referenceFrequency=440, nonLinear=False, **band)
-
-    def chroma(samples: NDArray[np.float32], hop: int) -> NDArray[np.float32]:
-        rows = []
-        for frame in es.FrameGenerator(samples, frameSize=4096, hopSize=hop):
-            magnitudes = spectrum(window(frame))
-            frequencies, heights = peaks(magnitudes)
-            rows.append(profile(frequencies, whitening(magnitudes, frequencies, heights)))
-        return np.array(rows, np.float32).reshape(-1, 12)
-
-    return chroma
+    pytest.importorskip("essentia.standard", reason="essentia is not installed: the extra dev brings it")
+    return essentia_hpcp
 
 
 def noise(count: int) -> NDArray[np.float32]:
