@@ -135,7 +135,7 @@ class Ranked:
     ratio : NDArray[float64] or None, shape (k,)
         Log likelihood ratios of cover against non-cover; None of a model without a calibration.
     best : NDArray[float64], shape (m,)
-        Those of the query's best matches, descending, whether they were asked for or not.
+        Of the query's best matches, descending, whether they were asked for or not: what tells the level of chance.
     chance : Chance or None
         Turns both into probabilities.
     candidates : int or None
@@ -231,7 +231,8 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
 def by_aligner(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
     """Order the best of what was aligned finely by head, alignment and the learned aligner together.
 
-    Performances beyond these follow in their order and are told to be no likelier.
+    Performances beyond these follow in their order and are told to be no likelier. The level of chance is that of head
+    and alignment, by which it was fitted: what speaks against the others is not to make the best likelier.
     """
     found = by_alignment(scope, question, max(top, scope.cascade.fine), candidates)
     assert scope.chroma is not None  # else it refused
@@ -252,8 +253,7 @@ def by_aligner(scope: Scope, question: Question, top: int, candidates: int | Non
     ratio = np.minimum.accumulate(ratio[order])
     shown = order[:top]
     ranking = Ranking(found.ranking.rows[shown], found.ranking.distances[shown])
-    best = ratio[: len(found.best)]
-    return replace(found, ranking=ranking, ratio=ratio[:top], best=best, same=found.same[shown])
+    return replace(found, ranking=ranking, ratio=ratio[:top], same=found.same[shown])
 
 
 def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:

@@ -74,6 +74,7 @@ def test_what_was_not_judged_follows_and_is_no_likelier(searcher: Searcher, casc
     assert rows[7:] == rows_before[7:]
     assert result.ratio is not None
     assert result.ratio.tolist() == sorted(result.ratio.tolist(), reverse=True)
+    assert result.best.tolist() == before.best.tolist()  # the level of chance stays
     assert stages.by_aligner(scope, question, 3, None).ranking.rows.tolist() == rows[:3]
 
 

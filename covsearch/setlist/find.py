@@ -192,7 +192,7 @@ def songs_in(
 
 
 def _asked(scope: Scope, question: Question, candidate: Candidate) -> SongFound:
-    """What a query for the stretch says of the performance that the division gave it."""
+    """What a query for the stretch says, by head and alignment, of the performance that the division gave it."""
     searched = len(scope.collection)
     ranked = STAGES[ALIGN](scope, question, searched, None)
     one = ranked.at(ranked.ranking.rows.tolist().index(candidate.row))
