@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from covsearch.errors import UsageError
 from covsearch.guard.urls import without_password
@@ -35,20 +35,24 @@ def store_of(workspace: Workspace) -> Publisher:
     """
     from covsearch.store.corrected import CorrectedStore
 
+    return cast("Publisher", CorrectedStore(_back_end(workspace)))
+
+
+def _back_end(workspace: Workspace) -> Publisher:
     if workspace.store is not None:
         if workspace.store.startswith(MILVUS):
             from covsearch.store.milvus import milvus_store
 
-            return CorrectedStore(milvus_store(workspace))
+            return milvus_store(workspace)
         if not workspace.store.startswith(POSTGRES):
             shown = without_password(workspace.store)
             raise UsageError(f"expected a store like postgresql://USER@HOST/DATABASE, got {shown}")
         from covsearch.store.postgres import PostgresStore
 
-        return CorrectedStore(PostgresStore(workspace))
+        return PostgresStore(workspace)
     from covsearch.store.local import LocalStore
 
-    return CorrectedStore(LocalStore(workspace))
+    return LocalStore(workspace)
 
 
 def in_memory(names: Sequence[str], vectors: NDArray[np.float32], head: Head) -> VectorStore:
