@@ -53,7 +53,7 @@ def stderr_progress() -> Iterator[Progress]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lines(lambda line: print(line, file=sys.stderr, flush=True))
+        yield lines(lambda line: print(line, file=sys.stderr, flush=True), EVERY)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

@@ -12,6 +12,7 @@ from commands import Commands, Ran
 from hypothesis import HealthCheck, settings
 
 import covsearch
+from covsearch import progress
 from covsearch.cli import main
 
 # the tests' tensors are small: threads inside one operation would spend their time waiting for each other
@@ -19,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("COLUMNS", None)  # tables are as wide as where nothing is said, also in pytest-xdist's processes
 # a busy machine is slow, not wrong; `make nightly` draws as many examples as hypothesis does of itself
 EXAMPLES = 100 if os.environ.get("COVSEARCH_TEST_NIGHTLY") else 40
+progress.EVERY = 1e9  # seconds: what a command says does not depend on how long it took
 settings.register_profile(
     "covsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=EXAMPLES
 )

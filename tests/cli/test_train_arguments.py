@@ -169,7 +169,16 @@ def test_a_training_fits_on_narrow_terminals(tmp_path: Path, width: int, monkeyp
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, ["--home", ".", "train", *options], env={"COLUMNS": str(width)})
     assert done.exit_code == 0, done.output
-    kinds = ("model ", "sees ", "data ", "pairs ", "training ", " ", "epoch")  # no warnings, and no progress
+    kinds = (
+        "model ",
+        "sees ",
+        "data ",
+        "pairs ",
+        "training ",
+        "   ",
+        "  1/1 ",
+        "epoch",
+    )  # no warnings, and no progress
     said = [line for line in done.stderr.splitlines() if line.startswith(kinds)]
     training = "training  1 epoch, loss batch, learning rate 0.001 (cosine),"
     assert said[:-1] == [
@@ -182,4 +191,7 @@ def test_a_training_fits_on_narrow_terminals(tmp_path: Path, width: int, monkeyp
     ]
     assert said[-1].split()[0] == "1/1"
     assert max(map(len, said)) <= width
+    told = done.stderr.splitlines()
+    assert max(map(len, told)) <= width
+    assert [told[place + 1][:2] for place, line in enumerate(told) if line.startswith("Warning: ")] == ["  "] * 3
     assert max(map(len, done.stdout.splitlines())) <= width

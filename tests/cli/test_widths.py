@@ -112,17 +112,3 @@ def test_a_path_is_in_one_piece(tmp_path: Path) -> None:
     folder = write_collection(tmp_path / "a-folder-whose-name-is-longer-than-any-terminal-that-people-use")
     result = CliRunner().invoke(cli, ["dataset", "info", str(folder)], env={"COLUMNS": "60"})
     assert result.stdout.splitlines()[:2] == ["folder", f"  {folder.resolve()}"]
-
-
-def test_warnings_and_what_training_says_go_on_below_themselves(tmp_path: Path) -> None:
-    data = write_collection(tmp_path / "toy", works=24)
-    words = ["--home", tmp_path, "train", "--dataset", data, "--out", tmp_path / "model", "--no-plot", "--epochs", "1"]
-    environment = {**os.environ, "COLUMNS": "60"}
-    command = [sys.executable, "-m", "covsearch", *map(str, words), "--frames", "64"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    told = done.stderr.splitlines()
-    warned = next(place for place, line in enumerate(told) if line.startswith("Warning: "))
-    assert told[warned + 1].startswith("  ")
-    assert told[0].startswith("model     ")
-    long = [line for line in (*told, *done.stdout.splitlines()) if len(line) > 60]
-    assert [line for line in long if str(tmp_path) not in line] == []
