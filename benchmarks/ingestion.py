@@ -3,8 +3,9 @@
 Run ``python -m benchmarks.ingestion``: it makes ``--files`` short MP3s of chords, and extracts their HPCP into a new
 folder each time: by one local worker, by two, by a Dask cluster of two worker processes on 127.0.0.1, by the same with
 one of them killed when half is done, and by the same with everything killed (scheduler, workers, command) when half is
-done and started again. It counts what was lost, what was made twice and what differs, and writes
-``benchmarks/results/ingestion.md`` and ``.json``. It ends with 1 if any of these is not zero.
+done and started again. It counts what was lost, what was made twice and what differs. After every way it writes
+``benchmarks/results/ingestion.md`` and ``.json``, where runs of other numbers of files stay. It ends with 1 if any of
+these counts is not zero.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import soundfile
 from benchmarks.provenance import RESULTS, provenance, write_table
 from covsearch.collections.extract import extract_folder
 
-RATE = 44_100
+RATE, WAYS = 44_100, 5
 _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -163,22 +164,34 @@ def measure(work: Path, files: int, seconds: float) -> Iterator[dict[str, Any]]:
         first = first or out
 
 
-def summary(result: Mapping[str, Any]) -> str:
-    """The result as Markdown."""
+def summary(runs: Mapping[str, Any]) -> str:
+    """All runs as Markdown, that of most files first."""
+    return "\n".join(_summary(run) for run in sorted(runs.values(), key=lambda run: -run["files"]))
+
+
+def _summary(run: Mapping[str, Any]) -> str:
     lines = [
         f"| {row['way']} | {row['extracted']} | {row['files_per_s']:.1f} | {row['lost']} | {row['twice']} | "
-        f"{row['left_over']} | {row['differing']} | {row['load_5min']} |"
-        for row in result["rows"]
+        f"{row['left_over']} | {row['differing']} | {row.get('load_5min', row.get('load_1min'))} |"
+        for row in run["rows"]
     ]
+    ended = "" if len(run["rows"]) == WAYS else f" The run was ended after {len(run['rows'])} of {WAYS} ways."
     return (
-        f"HPCP at hop 512 of {result['files']} MP3s of {result['seconds_each']:g} s. The machine was shared: the load "
-        f"of its {result['provenance']['cores']} cores in the last five minutes is in the last column, so files/s say "
-        "little about an idle one.\n\n"
+        f"HPCP at hop 512 of {run['files']:,} MP3s of {run['seconds_each']:g} s. The machine was shared: the load of "
+        f"its {run['provenance']['cores']} cores at the end of each way is in the last column, so files/s say little "
+        f"about an idle one.{ended}\n\n"
         "| way | files extracted | files/s | lost | made twice | left over | differing | load |\n"
         "|---|---:|---:|---:|---:|---:|---:|---:|\n" + "\n".join(lines) + "\n\n"
-        "Files and files/s of the last row are of the second run; nothing is *made twice* when no file that was there "
-        "after the first run was written again.\n"
+        "Where all are killed, files and files/s are of the second run; nothing is *made twice* when no file that was "
+        "there after the first run was written again.\n"
     )
+
+
+def keep(path: Path, run: Mapping[str, Any]) -> None:
+    """Write a run beside those of other numbers of files."""
+    known = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else {}
+    runs = {**known, f"{run['files']} files of {run['seconds_each']:g} s": run}
+    write_table(path, {"runs": runs}, summary(runs))
 
 
 def main() -> int:
@@ -192,13 +205,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for row in measure(Path(folder), chosen.files, chosen.seconds):
             rows.append(row)
-            result = {
-                "provenance": provenance("ingestion", 0, words),
-                "files": chosen.files,
-                "seconds_each": chosen.seconds,
-                "rows": rows,
-            }
-            write_table(RESULTS / "ingestion.json", result, summary(result))  # after every way: all take an hour
+            run = {"files": chosen.files, "seconds_each": chosen.seconds, "rows": rows}
+            keep(RESULTS / "ingestion.json", {"provenance": provenance("ingestion", 0, words), **run})
     return int(any(row[what] for row in rows for what in ("lost", "twice", "left_over", "differing")))
 
 
