@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -234,13 +234,14 @@ def by_aligner(scope: Scope, question: Question, top: int, candidates: int | Non
     Performances beyond these follow in their order and are told to be no likelier. The level of chance is that of head
     and alignment, by which it was fitted: what speaks against the others is not to make the best likelier.
     """
+    fit, calibration = bundled_fit(), scope.calibration
+    if isinstance(calibration, Calibration) and calibration.model != fit.model:
+        beside = f"beside the model {fit.model}, not {calibration.model}"
+        raise UsageError(f"the learned aligner is fitted {beside}: choose align")
     found = by_alignment(scope, question, max(top, scope.cascade.fine), candidates)
     assert scope.chroma is not None  # else it refused
     assert question.chroma is not None
     assert found.ratio is not None
-    fit, model = bundled_fit(), cast("Calibration", scope.calibration).model
-    if fit.model != model:
-        raise UsageError(f"the learned aligner is fitted beside the model {fit.model}, not {model}: choose align")
     judged = min(len(found.best), scope.cascade.judged)
     tracks = [scope.chroma.track(row) for row in found.ranking.rows[:judged].tolist()]
     frames = np.array([min(len(question.chroma), len(track)) for track in tracks], dtype=np.int64)

@@ -98,5 +98,6 @@ def test_nothing_is_likelier_than_the_recording_itself(searcher: Searcher) -> No
 @pytest.mark.usefixtures("aligner")
 def test_another_models_index_is_refused(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "bundled_fit", lambda: replace(FIT, model="cnn-12345678"))
+    monkeypatch.setattr(stages, "by_alignment", lambda *_: pytest.fail("it is refused before anything is aligned"))
     with pytest.raises(UsageError, match=f"fitted beside the model cnn-12345678, not {FINGERPRINT}: choose align"):
         searcher.query("P_22", rerank="aligner")
