@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000, ALIGNER: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
-FINE = 100  # of which are aligned frame by frame
-JUDGED = 50  # of which the learned aligner judges
+FINE = 100  # of which are aligned frame by frame, and judged by the learned aligner
 SPAN, COARSE_SPAN, BLOCK = 4, 3, 3  # frames compared at once: 1.5 s at 2.69 frames/s, 3.3 s at 0.90
 
 
@@ -94,7 +93,7 @@ class Cascade:
 
     candidates: int = CANDIDATES[ALIGN]
     fine: int = FINE
-    judged: int = JUDGED
+    judged: int = FINE
     align: AlignRows = align_rows
 
 

@@ -81,7 +81,7 @@ def query(
 
     The nearest --candidates under the learned head are aligned with the query: first all of them in coarse frames,
     then the best hundred in fine ones. With the bundled weights a small network, the learned aligner, then judges the
-    best fifty from the matrix of their similarities. All of this together orders the matches.
+    same hundred from the matrix of their similarities. All of this together orders the matches.
 
     With --rerank align that network is left out. With --rerank head the learned distance orders the whole collection.
     With --rerank windows the nearest --candidates are ordered by how well two-minute windows of either find their
