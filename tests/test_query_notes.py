@@ -80,7 +80,7 @@ def write_musicxml(path: Path, work: int) -> Path:
 def test_a_midi_tune_finds_its_versions(
     index: covsearch.Index, tmp_path: Path, work: int, up: int, chords: bool
 ) -> None:
-    found = index.query(write_midi(tmp_path / "tune.mid", work, up, chords=chords))
+    found = index.query(write_midi(tmp_path / "tune.mid", work, up, notes=24, chords=chords))
     assert [match.performance.wid for match in found[:2]] == [f"W_{work}"] * 2
     assert found.files == (str(tmp_path / "tune.mid"),)
     assert found[0].predicted

@@ -42,7 +42,7 @@ def _fitted(text: str, indent: int, stream: TextIO) -> str:
     said = os.environ.get("COLUMNS", "")
     try:
         width = int(said) if said.isdecimal() else os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):  # no terminal
+    except (AttributeError, OSError, ValueError):  # closed, or no terminal
         return text
     return "\n".join(_wrapped(line, indent, width) for line in text.split("\n")) if width else text
 
