@@ -364,11 +364,11 @@ class Index:
     def _answered(self, windows: bool | None, ask: Callable[..., T], *asked: Any, **wanted: Any) -> T:
         """Ask the newest generation; where another one took its place and this one failed, ask that."""
         while True:
-            searcher = self._searcher(windows)
+            current = self._store.current()
             try:
-                return ask(searcher, *asked, **wanted)
+                return ask(self._searcher(windows), *asked, **wanted)
             except (CovsearchError, OSError):  # what was not read before another build removed it, is gone
-                if self._still_newest(windows) is searcher:
+                if self._store.current() == current:
                     raise
 
 
