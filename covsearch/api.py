@@ -364,11 +364,11 @@ class Index:
     def _answered(self, windows: bool | None, ask: Callable[..., T], *asked: Any, **wanted: Any) -> T:
         """Ask the newest generation; where another one took its place and this one failed, ask that."""
         while True:
-            current = self._store.current()
+            searcher = self._searcher(windows)
             try:
-                return ask(self._searcher(windows), *asked, **wanted)
+                return ask(searcher, *asked, **wanted)
             except (CovsearchError, OSError):  # what was not read before another build removed it, is gone
-                if self._store.current() == current:
+                if self._still_newest() is searcher:
                     raise
 
 
