@@ -25,7 +25,7 @@ def as_table(result: QueryResult) -> str:
     query = result.query
     asked = " · ".join(filter(None, (query.pid, query.title, query.artist))) if query else _asked(result)
     more = [f"... and {len(result) - SHOWN:,} more"] if len(result) > SHOWN else []
-    return "\n".join([_plain(asked), result.sentence, *(_lines(result) if result else ()), *more])
+    return "\n".join([one_line(asked), result.sentence, *(_lines(result) if result else ()), *more])
 
 
 def as_line(result: QueryResult) -> str:
@@ -64,12 +64,12 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _row(match: Match) -> Sequence[str]:
-    of = (str(match.rank), *map(_plain, (match.pid, match.title, match.artist)))
+    of = (str(match.rank), *map(one_line, (match.pid, match.title, match.artist)))
     if match.cover_probability is None:
         return *of, "" if match.similarity is None else f"{match.similarity:z.3f}"
     return *of, f"{match.cover_probability:.4f}", word(bool(match.predicted), match.same_recording)
 
 
-def _plain(text: str) -> str:
+def one_line(text: str) -> str:
     """`text` in one line, with a � for what a terminal would obey rather than show."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

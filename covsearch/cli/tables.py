@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from covsearch.cli.shown import shown, wrapped
+from covsearch.cli.shown import wrapped
+from covsearch.printed import one_line
 
 _WIDTH = 110  # where stdout is no terminal, whose width rich would ask for, and COLUMNS says nothing
 _GAP = 2  # beside every column
@@ -45,8 +46,7 @@ def mark(says: str) -> str:
 
 def plain(value: object) -> Text:
     """`value` as it is: no markup, and no control characters that a title could command the terminal with."""
-    text = "" if value is None else str(value)
-    return Text(shown(text.replace("\n", "\N{REPLACEMENT CHARACTER}")))
+    return Text(one_line("" if value is None else str(value)))
 
 
 def fact(name: str, value: object, indent: int) -> Text:
