@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from covsearch.api import Index
 from covsearch.cli.completion import complete_id
 from covsearch.cli.options import STORE, Drawing
 from covsearch.cli.performances import headline, named_or_file, working
@@ -57,7 +59,7 @@ def compare_command(
 
     if plot:
         plots.subplots()  # without matplotlib, stop before the work instead of after it
-    a, b = (named_or_file(workspace, side) for side in (a, b))
+    a, b = (named_or_file(partial(Index, workspace), side) for side in (a, b))
     with working("comparing", True):
         found = compare(workspace, a, b, frame_rate)
     if as_json:

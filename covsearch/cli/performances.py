@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 from covsearch.api import Index
@@ -10,7 +11,7 @@ from covsearch.cli.shown import say
 from covsearch.dataset.ids import in_words
 from covsearch.dataset.performance import Performance
 from covsearch.errors import NotFoundError
-from covsearch.workspace import Workspace, expanded, is_file
+from covsearch.workspace import expanded, is_file
 
 
 def identity(p: Performance) -> tuple[str, str, str, str, int | None]:
@@ -34,12 +35,15 @@ def named(index: Index, text: str) -> str:
     return name
 
 
-def named_or_file(workspace: Workspace, text: str) -> str:
-    """`text` itself where it is a file, else the id that it means; stderr says which where it could be either."""
+def named_or_file(opened: Callable[[], Index], text: str) -> str:
+    """`text` itself where it is a file, else the id that it means; stderr says which where it could be either.
+
+    `opened` may raise NotFoundError: without an index there are only files.
+    """
     if not is_file(text):
-        return named(Index(workspace), text)
-    with suppress(NotFoundError):  # without an index there are only files
-        _tell_which(Index(workspace), text)
+        return named(opened(), text)
+    with suppress(NotFoundError):
+        _tell_which(opened(), text)
     return text
 
 

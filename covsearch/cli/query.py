@@ -102,7 +102,7 @@ def query(
     if not by_file and frame_rate is not None:
         raise UsageError("--frame-rate is of a file; what is in the index was read when it was built")
     index = api.Index(workspace)
-    wanted = list(files) if asked is None else named_or_file(workspace, asked)
+    wanted = list(files) if asked is None else named_or_file(lambda: index, asked)
     with working("embedding with the index's model", by_file):
         result = index.query(wanted, frame_rate=frame_rate, top=top, candidates=candidates, rerank=rerank)
     if as_json:
