@@ -164,7 +164,7 @@ def measure_search(
     """A row: how well so many candidates rank, and what they cost; the whole collection only for `spread`."""
     whole = candidates == len(large.works)
     queries = spread if whole else large.queries
-    judged = replace(large.searched, cascade=stages.Cascade(candidates, fine, align=align))
+    judged = replace(large.searched, cascade=stages.Cascade(candidates, fine, align))
     distances, started = CascadeDistances(judged), time.process_time()
     with stderr_progress() as progress:
         stage = f"{large.name}, {candidates} candidates, {fine} fine"

@@ -86,14 +86,11 @@ class Cascade:
         How many of the head's nearest are aligned coarsely, unless a query asks for another number.
     fine : int
         How many of these are aligned frame by frame.
-    judged : int
-        How many of these the learned aligner judges.
     align : AlignRows
     """
 
     candidates: int = CANDIDATES[ALIGN]
     fine: int = FINE
-    judged: int = FINE
     align: AlignRows = align_rows
 
 
@@ -228,9 +225,9 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
 
 
 def by_aligner(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
-    """Order the best of what was aligned finely by head, alignment and the learned aligner together.
+    """Order what was aligned finely by head, alignment and the learned aligner together.
 
-    Performances beyond these follow in their order and are told to be no likelier. The level of chance is that of head
+    Performances beyond these keep their order and are told to be no likelier. The level of chance is that of head
     and alignment, by which it was fitted: what speaks against the others is not to make the best likelier.
     """
     fit, calibration = bundled_fit(), scope.calibration
@@ -241,7 +238,7 @@ def by_aligner(scope: Scope, question: Question, top: int, candidates: int | Non
     assert scope.chroma is not None  # else it refused
     assert question.chroma is not None
     assert found.ratio is not None
-    judged = min(len(found.best), scope.cascade.judged)
+    judged = len(found.best)
     tracks = [scope.chroma.track(row) for row in found.ranking.rows[:judged].tolist()]
     frames = np.array([min(len(question.chroma), len(track)) for track in tracks], dtype=np.int64)
     long = np.flatnonzero(heard(frames))

@@ -64,7 +64,7 @@ def test_the_probability_is_of_all_three_scores(searcher: Searcher, aligner: Ali
 
 
 @pytest.mark.usefixtures("aligner")
-@pytest.mark.parametrize("cascade", [stages.Cascade(fine=7), stages.Cascade(judged=7), stages.Cascade(candidates=7)])
+@pytest.mark.parametrize("cascade", [stages.Cascade(fine=7), stages.Cascade(candidates=7)])
 def test_what_was_not_judged_follows_and_is_no_likelier(searcher: Searcher, cascade: stages.Cascade) -> None:
     scope = stages.Scope(searcher.collection, searcher.chroma, None, searcher.calibration, cascade=cascade)
     question = searcher._question("P_22")

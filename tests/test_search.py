@@ -174,7 +174,7 @@ def test_a_cascade_says_how_many_candidates_are_aligned_and_by_what(aligned: Sea
     head = aligned.query("P_22", 39, rerank="head")
     names = [collection.names[k] for k in found.ranking.rows.tolist()]
     assert names[12:] == [match.pid for match in head[12:]]
-    assert Scope(collection, aligned.chroma, None, None).cascade == Cascade(1000, 100, 100, stages.align_rows)
+    assert Scope(collection, aligned.chroma, None, None).cascade == Cascade(1000, 100, stages.align_rows)
 
 
 def test_the_number_of_matches_asked_for_changes_none_of_them(aligned: Searcher) -> None:

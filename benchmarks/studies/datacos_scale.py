@@ -43,6 +43,7 @@ from covsearch.index.calibration import Calibration, read_calibration
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
 from covsearch.progress import silent, stderr_progress
+from covsearch.ranking import ALIGN
 from covsearch.ranking.fusion import Fusion
 from covsearch.ranking.scores import warm
 from covsearch.store import in_memory
@@ -185,11 +186,10 @@ def _rows(
             rows, started = asked[first : first + AT_ONCE], time.process_time()
             tables[0][first : first + len(rows)] = by_head(rows)
             for place, row in enumerate(rows.tolist(), start=first):
-                shared = SharedAlignments()
-                unjudged = replace(scope, cascade=stages.Cascade(judged=0, align=shared))
-                tables[1][place] = cascade_row(replace(unjudged, calibration=qmax), row)
-                tables[2][place] = cascade_row(unjudged, row)
-                tables[3][place] = cascade_row(replace(scope, cascade=stages.Cascade(align=shared)), row)
+                one = replace(scope, cascade=stages.Cascade(align=SharedAlignments()))
+                tables[1][place] = cascade_row(replace(one, calibration=qmax), row, stage=ALIGN)
+                tables[2][place] = cascade_row(one, row, stage=ALIGN)
+                tables[3][place] = cascade_row(one, row)
             for table in tables:
                 table.flush()
             state.add(rank_cpu_s=time.process_time() - started, rows=len(rows))

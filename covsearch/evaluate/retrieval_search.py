@@ -111,19 +111,21 @@ class CascadeDistances:
         return np.array(self._found[queries], dtype=np.float64)
 
 
-def cascade_row(searched: Scope, row: int, candidates: int | None = None) -> NDArray[np.float64]:
+def cascade_row(
+    searched: Scope, row: int, candidates: int | None = None, stage: str | None = None
+) -> NDArray[np.float64]:
     """Distances (N,) of one performance to the whole collection; see :class:`CascadeDistances`."""
     found = np.zeros(len(searched.collection))
-    ranked = ask(searched, row, len(found), candidates)
+    ranked = ask(searched, row, len(found), candidates, stage)
     ratio = cast("NDArray[np.float64]", ranked.ratio)  # of every search that aligns
     found[ranked.ranking.rows] = told_distances(ratio, ranked.ranking.distances)
     return found
 
 
-def ask(searched: Scope, row: int, top: int, candidates: int | None = None) -> Ranked:
-    """What the default query finds for one performance of the collection."""
+def ask(searched: Scope, row: int, top: int, candidates: int | None = None, stage: str | None = None) -> Ranked:
+    """What a query finds for one performance of the collection, by default with the stage that a query takes."""
     question = Question(searched.collection.take([row])[0], _chroma(searched).track(row), row=row)
-    return STAGES[default_stage(searched.calibration)](searched, question, top, candidates)
+    return STAGES[stage or default_stage(searched.calibration)](searched, question, top, candidates)
 
 
 def _chroma(searched: Scope) -> ChromaBlobs:
