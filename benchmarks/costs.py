@@ -17,7 +17,7 @@ from benchmarks.provenance import RESULTS
 
 TRACKS = [10**power for power in range(5, 10)]
 ASSUMED = "assumed"
-CANDIDATES, ALIGNED_FINE = 1000, 100
+CANDIDATES, JUDGED = 1000, 100
 DAY = 86_400
 
 
@@ -45,7 +45,6 @@ def constants() -> dict[str, Constant]:
     build = _result("datacos_scale")["run"]
     index = _result("query_latency")
     heads = {row["search"]: row for row in _real(_result("scale"))["searches"]}
-    coarse, fine = (_ms_a_pair(rate) for rate in (0.9, 2.69))
     length = 240.0
     return {
         "length": Constant("a track", length, "s", f"{ASSUMED}: four minutes"),
@@ -66,9 +65,14 @@ def constants() -> dict[str, Constant]:
         ),
         "rest": Constant("its metadata with all indexes", 1000, "bytes", ASSUMED),
         "flat": Constant("a million vectors, exactly", 1e9 * heads["head"]["cpu_s"] / 15_000, "ms", "scale.json"),
-        "fast": Constant("a million vectors, FastScan", *_fast()),
-        "coarse": Constant("aligning a pair, 0.9 frames/s", coarse, "ms", "alignment.json"),
-        "fine": Constant("aligning a pair, 2.69 frames/s", fine, "ms", "alignment.json"),
+        "fast": Constant("a million vectors, FastScan", _fast_ms(), "ms", "many_vectors.json"),
+        "coarse": Constant("aligning a pair, 0.9 frames/s", _coarse_ms(), "ms", "alignment.json"),
+        "query": Constant(
+            f"a query that aligns {CANDIDATES:,} and judges {JUDGED}",
+            1000 * index["searches"]["1 core"]["cpu_s"],
+            "ms",
+            "query_latency.json",
+        ),
         "memory": Constant("a machine's memory for codes", 48e9, "bytes", f"{ASSUMED}: 64 GB"),
     }
 
@@ -82,18 +86,16 @@ def _real(scale: Mapping[str, Any]) -> Any:
     return next(run for run in scale["runs"] if run["collection"] != "sample")
 
 
-def _ms_a_pair(rate: float) -> float:
+def _coarse_ms() -> float:
     rows = _result("alignment")["rows"]
-    return float(next(row["ms_a_pair"] for row in rows if row["way"] == "covsearch" and row["frames_per_s"] == rate))
+    return float(next(row["ms_a_pair"] for row in rows if row["way"] == "covsearch" and row["frames_per_s"] == 0.9))
 
 
-def _fast() -> tuple[float, str, str]:
-    """Milliseconds of the processor for the 1,000 nearest of a million, where they were measured."""
-    if not (RESULTS / "many_vectors.json").is_file():
-        return 30.0, "ms", f"{ASSUMED}: as FAISS alone was seen to take"
+def _fast_ms() -> float:
+    """Milliseconds of the processor for the 1,000 nearest of a million."""
     runs = _result("many_vectors")["runs"]
     found = next(run for run in runs if run["engine"] == "FastScan" and run["vectors"] == 1_000_000)
-    return found["of_1000"]["p50_cpu_ms"], "ms", "many_vectors.json"
+    return float(found["of_1000"]["p50_cpu_ms"])
 
 
 def recall_at(tracks: int, measured: Mapping[int, float], size: int = 15_000) -> float:
@@ -132,22 +134,22 @@ def costs(tracks: int, of: Mapping[str, Constant]) -> dict[str, float]:
     -------
     dict
         ``extract`` and ``embed`` in core-days; ``sound``, ``features``, ``codes``, ``vectors``, ``chroma`` and ``rest``
-        in bytes; ``machines`` that hold the codes; ``first``, ``align`` and ``align_all`` in seconds of one core a
-        query, the last for as many ``candidates`` as keep the recall that 1,000 have at 15,000 tracks.
+        in bytes; ``machines`` that hold the codes; ``first``, ``query`` and ``query_all`` in seconds of one core:
+        the nearest by their vectors, the stages after it, and these for as many ``candidates`` as keep the recall that
+        1,000 have at 15,000 tracks.
     """
     a = {name: constant.value for name, constant in of.items()}
     found = {name: a[name] * tracks for name in ("sound", "features", "vector", "chroma", "rest", "code")}
     candidates = max(CANDIDATES, CANDIDATES * tracks / 15_000)
-    fine = ALIGNED_FINE * a["fine"] / 1000
     return {
         **found,
         "extract": (a["decode"] + a["hpcp"]) / 1000 * tracks / DAY,
         "embed": a["embed"] / 1000 * tracks / DAY,
         "machines": math.ceil(found["code"] / a["memory"]),
         "first": a["flat" if tracks <= 300_000 else "fast"] / 1000 * tracks / 1e6,
-        "align": CANDIDATES * a["coarse"] / 1000 + fine,
+        "query": a["query"] / 1000,
         "candidates": candidates,
-        "align_all": candidates * a["coarse"] / 1000 + fine,
+        "query_all": (a["query"] + (candidates - CANDIDATES) * a["coarse"]) / 1000,
     }
 
 
@@ -174,15 +176,15 @@ def _kept(rows: Mapping[int, Mapping[str, float]]) -> list[str]:
 def _asked(rows: Mapping[int, Mapping[str, float]]) -> list[str]:
     """The table of what a query takes."""
     known = _recalls()
-    stages = ("codes in memory", "machines for them", "first stage", f"aligning {CANDIDATES:,} and {ALIGNED_FINE}")
+    stages = ("codes in memory", "machines for them", "first stage", f"aligning {CANDIDATES:,}, judging {JUDGED}")
     kept = f"candidates for a recall of {known[CANDIDATES]:.2f}"
-    lines = _head("tracks", *stages, f"recall of the {CANDIDATES:,}", kept, "aligning these")
+    lines = _head("tracks", *stages, f"recall of the {CANDIDATES:,}", kept, "with these")
     for tracks, row in rows.items():
         recall = recall_at(tracks, known)
         shown = f"< {min(known.values()):.2f}" if math.isnan(recall) else f"{recall:.2f}"
-        first, align, align_all = (f"{_round(row[name])} s" for name in ("first", "align", "align_all"))
-        held = [_power(tracks), _size(row["code"]), f"{row['machines']:g}", first, align, shown]
-        lines.append(f"| {' | '.join([*held, _round(row['candidates']), align_all])} |")
+        first, query, query_all = (f"{_round(row[name])} s" for name in ("first", "query", "query_all"))
+        held = [_power(tracks), _size(row["code"]), f"{row['machines']:g}", first, query, shown]
+        lines.append(f"| {' | '.join([*held, _round(row['candidates']), query_all])} |")
     return lines
 
 

@@ -22,7 +22,7 @@ from covsearch.progress import Progress, silent
 from covsearch.ranking import ALIGN, ALIGNER, COSINE, HEAD, WINDOWS
 from covsearch.ranking.chance import LAST, Chance
 from covsearch.ranking.fusion import log_qmax
-from covsearch.ranking.learned import bundled_aligner
+from covsearch.ranking.learned import TEMPI, bundled_aligner
 from covsearch.ranking.learned_fit import bundled_fit, heard
 from covsearch.ranking.nearest import Ranking, checked_query
 from covsearch.ranking.same_recording import same_recording
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000, ALIGNER: 1000}
 """How many of the head's nearest a stage orders, unless another number is asked for."""
 FINE = 100  # of which are aligned frame by frame, and judged by the learned aligner
+AT_TEMPI = 20  # of which it hears slower and faster too
 SPAN, COARSE_SPAN, BLOCK = 4, 3, 3  # frames compared at once: 1.5 s at 2.69 frames/s, 3.3 s at 0.90
 
 
@@ -225,7 +226,7 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
 
 
 def by_aligner(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
-    """Order what was aligned finely by head, alignment and the learned aligner together.
+    """Order what was aligned finely by head, alignment and the learned aligner together, the best of these at tempi.
 
     Performances beyond these keep their order and are told to be no likelier. The level of chance is that of head
     and alignment, by which it was fitted: what speaks against the others is not to make the best likelier.
@@ -241,16 +242,18 @@ def by_aligner(scope: Scope, question: Question, top: int, candidates: int | Non
     judged = len(found.best)
     tracks = [scope.chroma.track(row) for row in found.ranking.rows[:judged].tolist()]
     frames = np.array([min(len(question.chroma), len(track)) for track in tracks], dtype=np.int64)
-    long = np.flatnonzero(heard(frames))
-    learned = bundled_aligner().scores(question.chroma, [tracks[place] for place in long])
-    ratio, same = found.ratio.copy(), found.same[:judged]
-    ratio[long] += fit.evidence(learned, frames[long])
-    ratio[:judged][same] = ratio[:judged].max(initial=-np.inf)
-    order = np.concatenate([np.lexsort((-ratio[:judged], ~same)), np.arange(judged, len(ratio))])
+    ratio, same, order = found.ratio.copy(), found.same, np.arange(len(found.ratio))
+    for count, tempi in ((judged, ()), (AT_TEMPI, TEMPI)):
+        first = order[: min(count, judged)]
+        long = first[heard(frames[first]) > 0]
+        learned = bundled_aligner().scores(question.chroma, [tracks[place] for place in long], tempi)
+        ratio[long] = found.ratio[long] + fit.evidence(learned, frames[long])
+        ratio[first[same[first]]] = ratio[first].max(initial=-np.inf)
+        order[: len(first)] = first[np.lexsort((-ratio[first], ~same[first]))]
     ratio = np.minimum.accumulate(ratio[order])
     shown = order[:top]
     ranking = Ranking(found.ranking.rows[shown], found.ranking.distances[shown])
-    return replace(found, ranking=ranking, ratio=ratio[:top], same=found.same[shown])
+    return replace(found, ranking=ranking, ratio=ratio[:top], same=same[shown])
 
 
 def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from covsearch.aligner_config import AlignerConfig
 from covsearch.errors import UsageError
 from covsearch.models.aligner import AlignerNet, folded
 from covsearch.ranking import learned_fit
-from covsearch.ranking.learned import Aligner
+from covsearch.ranking.learned import TEMPI, Aligner
 from covsearch.ranking.learned_fit import AlignerFit
 from covsearch.search import Searcher, open_searcher
 from covsearch.workspace import Workspace
@@ -41,8 +42,12 @@ def searcher(tmp_path: Path) -> Searcher:
     return open_searcher(Workspace(tmp_path))
 
 
-def test_the_probability_is_of_all_three_scores(searcher: Searcher, aligner: Aligner) -> None:
-    """Every pair again, one by one, by the ratio of the stage before."""
+@pytest.mark.parametrize("at_tempi", [0, 10, 39])
+def test_the_probability_is_of_all_three_scores(
+    searcher: Searcher, aligner: Aligner, monkeypatch: pytest.MonkeyPatch, at_tempi: int
+) -> None:
+    """Every pair again, one by one, by the ratio of the stage before; then the best at tempi too."""
+    monkeypatch.setattr(stages, "AT_TEMPI", at_tempi)
     assert searcher.chroma
     rows = searcher.collection.rows
     question = searcher._question("P_22")
@@ -50,14 +55,23 @@ def test_the_probability_is_of_all_three_scores(searcher: Searcher, aligner: Ali
     before = stages.by_alignment(scope, question, 39, None)
     assert before.ratio is not None
     names = [searcher.collection.names[row] for row in before.ranking.rows.tolist()]
-    learned = [aligner.pair(searcher.chroma.track(rows["P_22"]), searcher.chroma.track(rows[name])) for name in names]
-    ratio = dict(zip(names, before.ratio + 20 * np.array(learned), strict=True))
+    head_and_alignment = dict(zip(names, before.ratio.tolist(), strict=True))
+
+    def judged(name: str, tempi: Sequence[float]) -> float:
+        query, track = (searcher.chroma.track(rows[one]) for one in ("P_22", name))
+        return head_and_alignment[name] + 20 * aligner.pair(query, track, tempi)
+
+    ratio = {name: judged(name, ()) for name in names}
+    names.sort(key=lambda name: -ratio[name])
+    for name in names[:at_tempi]:
+        ratio[name] = judged(name, TEMPI)
+    expected = sorted(names[:at_tempi], key=lambda name: -ratio[name]) + names[at_tempi:]
     result = searcher.query("P_22", 39)
     chance = made_up_calibration().by_alignment
     assert (result.rerank, result.candidates, result.threshold) == ("aligner", 1000, chance.threshold)
-    assert [match.pid for match in result] == sorted(ratio, key=lambda name: -ratio[name])
-    assert [match.pid for match in result] != names
-    told = np.array([ratio[match.pid] for match in result])
+    assert [match.pid for match in result] == expected
+    assert expected != [*head_and_alignment]
+    told = np.minimum.accumulate([ratio[name] for name in expected])
     said = chance.probability(told, told, 39)
     assert [match.cover_probability for match in result] == pytest.approx(said.tolist())
     assert searcher.query("P_22", 39, rerank="align").rerank == "align"

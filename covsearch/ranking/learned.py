@@ -102,35 +102,41 @@ class Aligner:
         inner = np.maximum((hidden * values).sum(axis=1) + bias, 0)
         return float((out * inner).sum() + last[0])
 
-    def pair(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    def pair(self, a: NDArray[np.float32], b: NDArray[np.float32], tempi: Sequence[float] = TEMPI) -> float:
         """How much two performances (L, F) and (M, F) look like covers, -12 to 12; the same for (b, a).
 
         The longer has the matrix's rows. Where both are equally long, it is the mean of both ways. Where a second
-        key is close to the best, the higher of both counts. The shorter is heard at :data:`TEMPI`, in the better key;
+        key is close to the best, the higher of both counts. The shorter is heard at `tempi` too, in the better key;
         what is said is the logarithm of the mean odds.
         """
         coarser = max(1, -(-max(len(a), len(b)) // (MOST_FRAMES * self.config.block)))
         short, long = sorted((a, b), key=len)
         if len(heard(short, self.config, coarser).units) < self.config.span:
             return LEAST
-        found = self._at_tempi(short, long, coarser)
+        found = self._at_tempi(short, long, coarser, tempi)
         if len(short) == len(long):
-            found = (found + self._at_tempi(long, short, coarser)) / 2
+            found = (found + self._at_tempi(long, short, coarser, tempi)) / 2
         return float(np.clip(found, LEAST, -LEAST))
 
-    def _at_tempi(self, short: NDArray[np.float32], long: NDArray[np.float32], coarser: int) -> float:
+    def _at_tempi(
+        self, short: NDArray[np.float32], long: NDArray[np.float32], coarser: int, tempi: Sequence[float]
+    ) -> float:
         own, there = (heard(one, self.config, coarser) for one in (short, long))
         by_key = {key: self.logit(matrix(own, there, key, self.config)) for key in keys(own, there)}
         best = max(by_key, key=lambda key: by_key[key])
         logits = [by_key[best]]
-        for tempo in TEMPI:
+        for tempo in tempi:
             moved = heard(resampled(short, round(len(short) * tempo)), self.config, coarser)
             if len(moved.units) >= self.config.span:
                 logits.append(self.logit(matrix(moved, there, best, self.config)))
         return float(np.logaddexp.reduce(logits) - np.log(len(logits)))
 
     def scores(
-        self, query: NDArray[np.float32], candidates: Sequence[NDArray[np.float32]], threads: int | None = None
+        self,
+        query: NDArray[np.float32],
+        candidates: Sequence[NDArray[np.float32]],
+        tempi: Sequence[float] = TEMPI,
+        threads: int | None = None,
     ) -> NDArray[np.float64]:
         """:meth:`pair` of a query with each of n candidates, (n,), whatever the threads.
 
@@ -138,6 +144,8 @@ class Aligner:
         ----------
         query, candidates : NDArray[float32], shapes (L, F) and (M_i, F)
             Chroma at about 2.69 frames/s.
+        tempi : sequence of float
+            How many times as long the shorter is heard, beside as it is.
         threads : int, optional
             By default one a core that this process may use.
 
@@ -151,9 +159,9 @@ class Aligner:
             raise UsageError(f"expected tracks of (frames, pitches), pitches one multiple of 12, not {sorted(shapes)}")
         workers = min(threads or cores(), len(candidates))
         if workers <= 1:
-            return np.array([self.pair(query, one) for one in candidates], dtype=np.float64)
+            return np.array([self.pair(query, one, tempi) for one in candidates], dtype=np.float64)
         with ThreadPoolExecutor(workers) as pool:
-            return np.array(list(pool.map(lambda one: self.pair(query, one), candidates)), dtype=np.float64)
+            return np.array(list(pool.map(lambda one: self.pair(query, one, tempi), candidates)), dtype=np.float64)
 
 
 def load_aligner(folder: Path) -> Aligner:

@@ -74,30 +74,38 @@ def normalised(similarity: NDArray[np.int16], channels: int) -> NDArray[np.float
 
 
 @compiled(nogil=True)
-def _patches(x: NDArray[np.float32], first: int, tile: int, size: int, stride: int, out: NDArray[np.float32]) -> None:
-    """What the convolution sees of (C, H, W) in `tile` rows of its output from `first` on; zeros around the edges."""
+def _spread(x: NDArray[np.float32], size: int, stride: int) -> NDArray[np.float32]:
+    """(C, H, W) with zeros around the edges, every `stride`-th column side by side: (C, H + size - 1, stride, W')."""
     channels, height, width = x.shape
-    across = (width - 1) // stride + 1
     edge = size // 2
+    across = (width - 1) // stride + 1 + (size - 1) // stride
+    out = np.zeros((channels, height + 2 * edge, stride, across), np.float32)
+    for c in range(channels):
+        for y in range(height):
+            source = x[c, y]
+            for part in range(stride):
+                target = out[c, y + edge, part]
+                low = (edge - part + stride - 1) // stride  # the first that is inside
+                high = min(across, (width - 1 + edge - part) // stride + 1)
+                for j in range(low, high):
+                    target[j] = source[j * stride + part - edge]
+    return out
+
+
+@compiled(nogil=True)
+def _patches(
+    spread: NDArray[np.float32], first: int, tile: int, across: int, size: int, out: NDArray[np.float32]
+) -> None:
+    """What the convolution sees in `tile` rows of its output, `across` wide, from `first` on; of :func:`_spread`."""
+    channels, _, stride, _ = spread.shape
     for c in range(channels):
         for dy in range(size):
             for dx in range(size):
                 target = out[(c * size + dy) * size + dx]
-                low = max(0, -((dx - edge) // stride))  # the first output whose input is inside
-                high = min(across, (width - 1 - dx + edge) // stride + 1)
                 for r in range(tile):
-                    y = (first + r) * stride + dy - edge
-                    place = r * across
-                    if y < 0 or y >= height:
-                        target[place : place + across] = np.float32(0)
-                        continue
-                    source = x[c, y]
-                    for j in range(low):
-                        target[place + j] = np.float32(0)
-                    for j in range(low, high):
-                        target[place + j] = source[j * stride + dx - edge]
-                    for j in range(high, across):
-                        target[place + j] = np.float32(0)
+                    source, place = spread[c, (first + r) * stride + dy, dx % stride], r * across
+                    for j in range(across):
+                        target[place + j] = source[dx // stride + j]
 
 
 @compiled(nogil=True, fastmath={"contract"})
@@ -122,12 +130,12 @@ def convolved(
     down, across = (x.shape[1] - 1) // stride + 1, (x.shape[2] - 1) // stride + 1
     out = np.empty((made, down, across), np.float32)
     tile = min(down, max(1, _TILE // across))
-    patches = np.zeros((terms, tile * across), np.float32)
+    spread, patches = _spread(x, size, stride), np.zeros((terms, tile * across), np.float32)
     sums = np.empty((TOGETHER, tile * across), np.float32)
     s0, s1, s2, s3 = sums[0], sums[1], sums[2], sums[3]
     for first in range(0, down, tile):
         rows = min(tile, down - first)
-        _patches(x, first, rows, size, stride, patches)
+        _patches(spread, first, rows, across, size, patches)
         count = rows * across
         for o in range(0, made, TOGETHER):
             a, b, c, d = weight[o], weight[o + 1], weight[o + 2], weight[o + 3]
@@ -161,7 +169,14 @@ def pooled(x: NDArray[np.float32]) -> NDArray[np.float32]:
     channels = len(x)
     out = np.empty((3, channels), np.float32)
     for c in range(channels):
-        values = np.sort(x[c].ravel())
-        top = values[max(0, len(values) - TOP) :]
-        out[0, c], out[1, c], out[2, c] = values[-1], np.float32(values.mean()), np.float32(top.mean())
+        values = x[c].ravel()
+        top = np.full(min(TOP, len(values)), -np.inf, np.float32)  # ascending
+        for value in values:
+            if value > top[0]:
+                place = 0
+                while place + 1 < len(top) and top[place + 1] < value:
+                    top[place] = top[place + 1]
+                    place += 1
+                top[place] = value
+        out[0, c], out[1, c], out[2, c] = top[-1], np.float32(values.mean()), np.float32(top.mean())
     return out

@@ -23,7 +23,7 @@ GIVEN = {
     "flat": 40,
     "fast": 30,
     "coarse": 0.2,
-    "fine": 2,
+    "query": 400,
     "memory": 3.2e9,
 }
 
@@ -36,8 +36,8 @@ def test_costs_are_what_a_hand_makes_of_the_constants() -> None:
     assert (found["sound"], found["chroma"]) == (pytest.approx(4e14), pytest.approx(8e11))
     assert found["machines"] == 2
     assert found["first"] == pytest.approx(3)
-    assert found["align"] == pytest.approx(0.2 + 0.2)
-    assert found["align_all"] == pytest.approx(1e8 / 15 * 0.2e-3 + 0.2)
+    assert found["query"] == pytest.approx(0.4)
+    assert found["query_all"] == pytest.approx((1e8 / 15 - 1000) * 0.2e-3 + 0.4)
     assert costs(10**5, of)["first"] == pytest.approx(0.004)
     assert costs(1000, of)["candidates"] == 1000
 

@@ -105,11 +105,10 @@ def test_silence_and_broken_frames_have_a_score() -> None:
 
 def test_long_tracks_are_compared_in_coarser_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learned, "MOST_FRAMES", 30)
-    monkeypatch.setattr(learned, "TEMPI", ())
     seen = [len(heard(one, CONFIG, 2).units) for one in (A, B)]
     assert seen == [22, 27]
     longer = np.repeat(A, 2, axis=0), np.repeat(B, 2, axis=0)  # 87 and 107 means of three: four times as coarse
-    assert ALIGNER.pair(*longer) == ALIGNER.pair(A, B)
+    assert ALIGNER.pair(*longer, ()) == ALIGNER.pair(A, B, ())
 
 
 def test_the_shorter_is_heard_slower_and_faster_too() -> None:
@@ -118,6 +117,7 @@ def test_the_shorter_is_heard_slower_and_faster_too() -> None:
         own, there = (heard(one, CONFIG) for one in (resampled(A, length), B))
         logits.append(max(ALIGNER.logit(matrix(own, there, key, CONFIG)) for key in keys(heard(A, CONFIG), there)))
     assert ALIGNER.pair(A, B) == pytest.approx(np.log(np.mean(np.exp(logits))))
+    assert ALIGNER.scores(A, [B], ()).tolist() == [ALIGNER.pair(A, B, ())] == pytest.approx(logits[:1])
 
 
 @pytest.mark.parametrize("width", [0, 11, 24])
