@@ -13,6 +13,7 @@ from untrained import write_model
 from covsearch.config import FeatureConfig
 from covsearch.dataset.datacos import open_dataset
 from covsearch.embedding import embed_cached, embed_store
+from covsearch.evaluate import retrieval_systems
 from covsearch.features.pack import pack
 from covsearch.features.store import FrameStore
 from covsearch.models import Checkpoint, load_checkpoint
@@ -45,6 +46,19 @@ def test_a_second_time_nothing_is_embedded(toy: Path, tmp_path: Path, checkpoint
     again, made = embedded(checkpoint, packed(toy, tmp_path, checkpoint))
     assert made == 0
     np.testing.assert_array_equal(again, first)
+
+
+def test_an_evaluation_takes_what_a_build_made(
+    toy: Path, tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = packed(toy, tmp_path, checkpoint)
+    vectors = embed_cached(checkpoint, store)
+    monkeypatch.setattr(retrieval_systems, "TIMED_TRACKS", 5)
+    made: list[int] = []
+    monkeypatch.setattr(retrieval_systems, "embed_store", lambda _, some: made.append(len(some)))
+    kept = retrieval_systems.embedded(checkpoint, store, store.pids[::-1], lambda *_: made.append(-1))
+    np.testing.assert_array_equal(np.stack(kept.rows), vectors[::-1])
+    assert made == [5]  # for the time that it takes
 
 
 def test_a_changed_and_a_new_file_are_embedded(toy: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
