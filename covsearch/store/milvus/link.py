@@ -23,6 +23,9 @@ TOKEN = "MILVUS_TOKEN"
 """The variable of the environment with ``USER:PASSWORD`` or a key; no URL has it, so nothing can show it."""
 WAIT, LONG = 10.0, 3600.0
 """Seconds for an answer; and for one to what takes as long as there are vectors."""
+QUIET = {"grpc.keepalive_time_ms": 300_000}
+"""pymilvus pings every 10 s. A server that gRPC's defaults protect, as Milvus Lite, then ends the connection, with its
+answer: it bears a ping every five minutes."""
 
 
 def milvus_address(url: str) -> str:
@@ -52,7 +55,7 @@ def client_of(address: str) -> MilvusClient:
     """The one client of a process for `address`; it connects again by itself."""
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs a traceback of every failure
     with milvus_errors(address):
-        return MilvusClient(address, token=os.environ.get(TOKEN, ""), timeout=WAIT)
+        return MilvusClient(address, token=os.environ.get(TOKEN, ""), timeout=WAIT, grpc_options=QUIET)
 
 
 @contextmanager
