@@ -223,7 +223,8 @@ def _on_cores() -> Iterator[int]:
 def figures(ranks: Ranks) -> dict[str, float]:
     """What is told of a ranking."""
     metrics = retrieval_metrics(ranks)
-    return {"map": metrics.map, "mr1": metrics.mr1, "p1": metrics.p1, "recall_at_10": metrics.recall[10]}
+    recall = {f"recall@{k}": metrics.recall[k] for k in (10, 100)}
+    return {"map": metrics.map, "mr1": metrics.mr1, "median_rank": metrics.median_rank, "p1": metrics.p1, **recall}
 
 
 def markdown(runs: Sequence[dict[str, Any]]) -> str:
