@@ -226,10 +226,11 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
 
 
 def by_aligner(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
-    """Order what was aligned finely by head, alignment and the learned aligner together, the best of these at tempi.
+    """Order what was aligned finely by head, alignment and the learned aligner together.
 
-    Performances beyond these keep their order and are told to be no likelier. The level of chance is that of head
-    and alignment, by which it was fitted: what speaks against the others is not to make the best likelier.
+    It hears the best twenty slower and faster too. Those beyond these twenty, and those that were not aligned finely,
+    keep their order and are told to be no likelier. The level of chance is that of head and alignment, by which it was
+    fitted: what speaks against the others is not to make the best likelier.
     """
     fit, calibration = bundled_fit(), scope.calibration
     if isinstance(calibration, Calibration) and calibration.model != fit.model:
