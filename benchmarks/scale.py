@@ -134,7 +134,7 @@ class SharedAlignments:
 def measure(large: Large, whole: int, timed: int) -> dict[str, Any]:
     """Everything about one collection, ready for JSON."""
     size = len(large.works)
-    spread = large.queries[np.linspace(0, len(large.queries) - 1, min(whole, len(large.queries))).astype(int)]
+    spread = spread_of(large.queries, whole)
     collection = large.searched.collection
     by_head = head_distances(collection.head, collection.take(range(size)))
     head, some = rank_covers(by_head, large.works), rank_covers(by_head, large.works, queries=spread)
@@ -171,15 +171,15 @@ def measure_search(
         ranks = rank_covers(distances, large.works, queries=queries, block=8, stage=stage, progress=progress)
     cpu = (time.process_time() - started) / len(queries)
     searched = replace(judged, cascade=stages.Cascade(candidates, fine))
-    taken = {"cpu_s": cpu} if whole else seconds(searched, spread_of(queries, timed))
+    taken = {"cpu_s": cpu} if whole else seconds(searched, spread_of(queries, timed).tolist())
     some = rank_covers(distances, large.works, queries=spread)
     row = {"search": WHOLE if whole else "candidates", "candidates": candidates, "fine": fine}
     return {**row, **({} if whole else figures(ranks)), "some": figures(some), **taken}
 
 
-def spread_of(queries: NDArray[np.int64], count: int) -> list[int]:
+def spread_of(queries: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """`count` of the queries, evenly spread."""
-    chosen: list[int] = queries[np.linspace(0, len(queries) - 1, min(count, len(queries))).astype(int)].tolist()
+    chosen: NDArray[np.int64] = queries[np.linspace(0, len(queries) - 1, min(count, len(queries))).astype(int)]
     return chosen
 
 
@@ -201,7 +201,7 @@ def seconds_of_head(large: Large, timed: int) -> dict[str, float]:
     """The same of the head alone, which uses one core; and its CPU seconds."""
     collection = large.searched.collection
     started, cpu = time.perf_counter(), time.process_time()
-    queries = spread_of(large.queries, timed)
+    queries = spread_of(large.queries, timed).tolist()
     for query in queries:
         collection.search(collection.take([query])[0], TOP, exclude=query)
     wall = (time.perf_counter() - started) / len(queries)
@@ -223,7 +223,8 @@ def _on_cores() -> Iterator[int]:
 def figures(ranks: Ranks) -> dict[str, float]:
     """What is told of a ranking."""
     metrics = retrieval_metrics(ranks)
-    return {"map": metrics.map, "mr1": metrics.mr1, "p1": metrics.p1, "recall_at_10": metrics.recall[10]}
+    recall = {f"recall@{k}": metrics.recall[k] for k in (10, 100)}
+    return {"map": metrics.map, "mr1": metrics.mr1, "median_rank": metrics.median_rank, "p1": metrics.p1, **recall}
 
 
 def markdown(runs: Sequence[dict[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ from covsearch import plots
 from covsearch.counting import counted
 from covsearch.dataset.frame_rate import DATACOS_RATE, check_frame_rate
 from covsearch.dataset.ids import as_file_name
-from covsearch.dataset.performance import Performance, same_work
+from covsearch.dataset.performance import Performance
 from covsearch.decision import word
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.features.audio import is_audio
@@ -32,7 +32,7 @@ from covsearch.workspace import Workspace, expanded, is_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from covsearch.answers import QueryResult
+    from covsearch.answers import Match, QueryResult
     from covsearch.listened import Listened
     from covsearch.sides import Side
 
@@ -197,8 +197,8 @@ def compare(workspace: Workspace, a: str, b: str, frame_rate: float | None = Non
     NotFoundError
         When there is no index, or no such performance or file.
     UsageError
-        When `a` is `b`, or several collections have one of them; for a frame rate where no HDF5 file is named, or one
-        that cannot be.
+        When both are one performance of the index, or several collections have one of them; for a frame rate where no
+        HDF5 file is named, or one that cannot be.
     ArtefactError
         When the index is damaged.
     """
@@ -223,9 +223,8 @@ def compare_in(searcher: Searcher, a: str, b: str) -> Comparison:
         own = searcher.generation.manifest.model
         raise UsageError(f"comparing needs chroma, and the index has only foreign vectors ({own}): use `query`")
     rows = [searcher.collection.rows[pid] for pid in (a, b)]
-    performances = searcher.performances([a, b])
     windows = [searcher.windows.take([row]) for row in rows] if searcher.windows else None
-    return _judged(searcher, performances, searcher.judge(a, b), searcher.chroma.take(rows), windows)
+    return _judged(searcher, searcher.performances([a])[0], searcher.judge(a, b), searcher.chroma.take(rows), windows)
 
 
 def compare_listened(searcher: Searcher, listened: Listened, b: str) -> Comparison:
@@ -254,37 +253,47 @@ def compare_listened(searcher: Searcher, listened: Listened, b: str) -> Comparis
     frames, rate = slow_chroma(heard.chroma, heard.checkpoint.config.features.names, heard.rate)
     own = Chroma(frames, np.array([0, len(frames)]), np.array([rate]))
     windows = [question.windows, searcher.windows.take([row])] if question.windows and searcher.windows else None
-    performances = [listened.performance, *searcher.performances([b])]
     result = searcher.judge_question(question, b)
-    return _judged(searcher, performances, result, own + searcher.chroma.take([row]), windows)
+    return _judged(searcher, listened.performance, result, own + searcher.chroma.take([row]), windows)
 
 
 def _judged(
     searcher: Searcher,
-    performances: Sequence[Performance],
+    a: Performance,
     result: QueryResult,
     chroma: Chroma,
     windows: Sequence[Windows] | None,
 ) -> Comparison:
-    match, generation = result[0], searcher.generation
+    state = searcher.generation
+    told = _beside(a, result[0], result.threshold, chroma, state.name, state.manifest.model)
+    if not windows:
+        return told
+    similarity = chamfer(windows[0].vectors, windows[1].vectors)
+    return replace(told, similarity=similarity, passages=passages(*windows))
+
+
+def _beside(
+    a: Performance, match: Match, threshold: float | None, chroma: Chroma, generation: str, model: str
+) -> Comparison:
+    """A query's performance and a match, without windows; `chroma` is of both."""
     (frames_a, frames_b), rates = _tracks(chroma)
     return Comparison(
-        a=performances[0],
-        b=performances[1],
+        a=a,
+        b=match.performance,
         cover_probability=cast(float, match.cover_probability),
         predicted=cast(bool, match.predicted),
         same_recording=match.same_recording,
         listed=match.listed,
-        threshold=cast(float, result.threshold),
+        threshold=cast(float, threshold),
         head_p=cast(float, match.head_p),
         distance=match.distance,
         alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
         rates=rates,
         chroma=(frames_a, frames_b),
-        similarity=chamfer(windows[0].vectors, windows[1].vectors) if windows else None,
-        passages=passages(*windows) if windows else (),
-        generation=generation.name,
-        model=generation.manifest.model,
+        similarity=None,
+        passages=(),
+        generation=generation,
+        model=model,
     )
 
 
@@ -327,26 +336,9 @@ def _compare_files(
         return side_of_index(searcher, searcher.named(asked))
 
     first, second = side(a), side(b)
-    judged = judge_sides(first, second, checkpoint, calibration)
-    (frames_a, frames_b), rates = _tracks(first.chroma + second.chroma)
-    return Comparison(
-        a=first.performance,
-        b=second.performance,
-        cover_probability=cast(float, judged.decision.probability[0]),
-        predicted=cast(bool, judged.decision.predicted[0]),
-        same_recording=judged.same,
-        listed=same_work(first.performance, second.performance),
-        threshold=cast(float, judged.decision.threshold),
-        head_p=judged.head_p,
-        distance=judged.distance,
-        alignment=align(frames_a, frames_b, SPAN, ESSENTIA),
-        rates=rates,
-        chroma=(frames_a, frames_b),
-        similarity=None,
-        passages=(),
-        generation=searcher.generation.name if searcher else "",
-        model=checkpoint.fingerprint,
-    )
+    match, threshold = judge_sides(first, second, checkpoint, calibration)
+    generation, chroma = searcher.generation.name if searcher else "", first.chroma + second.chroma
+    return _beside(first.performance, match, threshold, chroma, generation, checkpoint.fingerprint)
 
 
 def draw(found: Comparison, path: Path) -> Path:

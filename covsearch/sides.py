@@ -9,8 +9,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from covsearch.dataset.performance import Performance
-from covsearch.decision import Decision, decide, decide_uncalibrated
+from covsearch.answers import Match
+from covsearch.dataset.performance import Performance, same_work
+from covsearch.decision import decide, decide_uncalibrated
 from covsearch.embedding import embed_chroma
 from covsearch.features.slow import slow_chroma
 from covsearch.hearing import hear_performance
@@ -54,7 +55,7 @@ def side_of_index(searcher: Searcher, name: str) -> Side:
     assert searcher.chroma is not None
     row = searcher.collection.rows[name]
     chroma = searcher.chroma.take([row])
-    return Side(searcher.catalogue.get([name])[name], searcher.collection.take([row])[0], chroma)
+    return Side(searcher.performances([name])[0], searcher.collection.take([row])[0], chroma)
 
 
 def side_of_file(
@@ -87,28 +88,10 @@ def side_of_file(
     return Side(heard.tags.performance(path.name), embed_chroma(checkpoint, heard.chroma, heard.rate), own)
 
 
-@dataclass(frozen=True, eq=False)
-class JudgedPair:
-    """What is decided of a pair.
-
-    Attributes
-    ----------
-    decision : Decision
-        Of one match.
-    same : bool
-        Whether both are one recording.
-    distance, head_p : float
-        As of :class:`~covsearch.answers.Match`.
-    """
-
-    decision: Decision
-    same: bool
-    distance: float
-    head_p: float
-
-
-def judge_sides(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibration | None) -> JudgedPair:
-    """Decide on a pair as a search by `a` decides on `b`, where there is nothing else to find.
+def judge_sides(
+    a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibration | None
+) -> tuple[Match, float | None]:
+    """What a search by `a` says of `b` where there is nothing else to find, and the threshold of its probability.
 
     Parameters
     ----------
@@ -124,10 +107,12 @@ def judge_sides(a: Side, b: Side, checkpoint: Checkpoint, calibration: Calibrati
     scope = Scope(alone, b.chroma, None, calibration, None)
     question = Question(a.vector, a.chroma.track(0))
     ranked = STAGES[default_stage(calibration)](scope, question, 1, None)
-    distances = ranked.ranking.distances
-    p = head.probability(distances + head.beta)
+    distance = float(ranked.ranking.distances[0])
+    p = head.probability(ranked.ranking.distances + head.beta)
     if ranked.ratio is None or ranked.chance is None:
-        decision = decide_uncalibrated(p, ranked.same)
+        decided = decide_uncalibrated(p, ranked.same)
     else:
-        decision = decide(ranked.ratio, ranked.best, ranked.chance, ranked.same, searched=1)
-    return JudgedPair(decision, bool(ranked.same[0]), float(distances[0]), float(p[0]))
+        decided = decide(ranked.ratio, ranked.best, ranked.chance, ranked.same, searched=1)
+    said = (decided.probability[0], decided.predicted[0], bool(ranked.same[0]))
+    listed = same_work(a.performance, b.performance)
+    return Match(1, b.performance, *said, listed, float(p[0]), distance), decided.threshold

@@ -32,8 +32,8 @@ from covsearch.ranking.scores import qmax_scores
 if TYPE_CHECKING:
     from covsearch.store.protocols import Blobs, ChromaBlobs, SegmentBlobs, VectorStore
 
-CANDIDATES: Mapping[str, int] = {WINDOWS: 100, ALIGN: 1000, ALIGNER: 1000}
-"""How many of the head's nearest a stage orders, unless another number is asked for."""
+BY_WINDOWS = 100  # of the head's nearest are ordered by windows, unless another number is asked for
+CANDIDATES = 1000  # are aligned coarsely, unless another number is asked for
 FINE = 100  # of which are aligned frame by frame, and judged by the learned aligner
 AT_TEMPI = 20  # of which it hears slower and faster too
 SPAN, COARSE_SPAN, BLOCK = 4, 3, 3  # frames compared at once: 1.5 s at 2.69 frames/s, 3.3 s at 0.90
@@ -90,7 +90,7 @@ class Cascade:
     align : AlignRows
     """
 
-    candidates: int = CANDIDATES[ALIGN]
+    candidates: int = CANDIDATES
     fine: int = FINE
     align: AlignRows = align_rows
 
@@ -175,7 +175,7 @@ def by_head(scope: Scope, question: Question, top: int, candidates: int | None) 
     """Order the whole collection by the learned head's distance, exactly."""
     if candidates is not None:
         raise UsageError("candidates are what windows or alignment order; the head ranks the whole collection exactly")
-    ranking = scope.collection.search(question.vector, _enough(top), exclude=question.row)
+    ranking = scope.collection.search(question.vector, max(top, LAST), exclude=question.row)  # LAST tell chance
     return _exact(scope, question, ranking, top)
 
 
@@ -183,7 +183,7 @@ def by_windows(scope: Scope, question: Question, top: int, candidates: int | Non
     """Order the head's nearest by how well their windows find their like in the query's."""
     if scope.windows is None or question.windows is None:
         raise UsageError("the searcher was opened without windows: open_searcher(workspace, windows=True)")
-    count = max(CANDIDATES[WINDOWS], top) if candidates is None else candidates
+    count = max(BY_WINDOWS, top) if candidates is None else candidates
     search, windows = scope.collection.search, scope.windows
     found = rank_by_windows(search, windows, question.vector, question.windows, top, count, exclude=question.row)
     head = by_head(scope, question, 1, None)
@@ -226,10 +226,11 @@ def by_alignment(scope: Scope, question: Question, top: int, candidates: int | N
 
 
 def by_aligner(scope: Scope, question: Question, top: int, candidates: int | None) -> Ranked:
-    """Order what was aligned finely by head, alignment and the learned aligner together, the best of these at tempi.
+    """Order what was aligned finely by head, alignment and the learned aligner together.
 
-    Performances beyond these keep their order and are told to be no likelier. The level of chance is that of head
-    and alignment, by which it was fitted: what speaks against the others is not to make the best likelier.
+    It hears the best twenty slower and faster too. Those beyond these twenty, and those that were not aligned finely,
+    keep their order and are told to be no likelier. The level of chance is that of head and alignment, by which it was
+    fitted: what speaks against the others is not to make the best likelier.
     """
     fit, calibration = bundled_fit(), scope.calibration
     if isinstance(calibration, Calibration) and calibration.model != fit.model:
@@ -261,11 +262,11 @@ def by_cosine(scope: Scope, question: Question, top: int, candidates: int | None
     if candidates is not None:
         raise UsageError("candidates are for windows or alignment; foreign vectors are all ranked by cosine, exactly")
     if scope.segments is None:
-        ranking = scope.collection.search(question.vector, _enough(top), exclude=question.row)
+        ranking = scope.collection.search(question.vector, max(top, LAST), exclude=question.row)
     else:
         vector = checked_query(question.vector, top, scope.collection.head.dim)
         own = vector[None] if question.segments is None else question.segments
-        ranking = scope.segments.search(own, _enough(top), exclude=question.row)
+        ranking = scope.segments.search(own, max(top, LAST), exclude=question.row)
     return replace(_exact(scope, question, ranking, top), similarity=tuple((1 - ranking.distances[:top]).tolist()))
 
 
@@ -311,11 +312,6 @@ def align_all(
         found[row, row + 1 :] = align_with(tracks[row], tracks[row + 1 :], block, span)
         progress("aligning", row + 1, len(tracks) - 1)
     return found + found.T
-
-
-def _enough(top: int) -> int:
-    """Matches to ask for, so that those that tell the level of chance are among them; what cannot be stays that."""
-    return max(top, LAST) if top > 0 else top
 
 
 def _exact(scope: Scope, question: Question, ranking: Ranking, top: int) -> Ranked:

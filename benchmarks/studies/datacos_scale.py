@@ -30,12 +30,12 @@ from numpy.typing import NDArray
 
 from benchmarks.children import run_child
 from benchmarks.provenance import RESULTS, provenance, write_table
-from benchmarks.scale import SharedAlignments
+from benchmarks.scale import SharedAlignments, figures
 from benchmarks.studies.datacos_layout import SUBSET, VERSIONS, plan, write_collection
 from covsearch import stages
 from covsearch.dataset.datacos import open_dataset
 from covsearch.evaluate.bootstrap import bootstrap_means, percentile_interval
-from covsearch.evaluate.ranks import rank_covers, retrieval_metrics
+from covsearch.evaluate.ranks import rank_covers
 from covsearch.evaluate.retrieval_search import cascade_row, cascade_system, slow_chroma_of
 from covsearch.evaluate.retrieval_systems import embedded, head_distances
 from covsearch.features.pack import pack_cached
@@ -197,14 +197,13 @@ def _rows(
 
 
 def judged(path: Path, works: list[str], asked: NDArray[np.int64]) -> dict[str, Any]:
-    """MAP with its interval, and the figures of :data:`COLUMNS`."""
+    """:func:`~benchmarks.scale.figures`, and the interval of MAP."""
     table = np.load(path, mmap_mode="r")
     work = np.unique(works, return_inverse=True)[1].astype(np.int64)
     ranks = rank_covers(lambda rows: np.asarray(table[np.searchsorted(asked, rows)]), work, queries=asked)
-    metrics, precision = retrieval_metrics(ranks), {"map": ranks.average_precision()}
+    precision = {"map": ranks.average_precision()}
     interval = percentile_interval(bootstrap_means(precision, ranks.work, replicates=REPLICATES)["map"])
-    told = {"map": metrics.map, "ci": [interval.low, interval.high], "mr1": metrics.mr1, "p1": metrics.p1}
-    return {**told, "median_rank": metrics.median_rank, "recall@100": metrics.recall[100]}
+    return {**figures(ranks), "ci": [interval.low, interval.high]}
 
 
 def _bytes(folder: Path) -> int:

@@ -112,7 +112,8 @@ def eval_retrieval(
 
     A calibrated model has two rows: its head, and "aligned", what `covsearch query` answers. There a distance is the
     likelihood ratio that the search tells: candidates that were not aligned finely are told no likelier than the
-    last that was. With --align all every pair is aligned finely, a millisecond or two each.
+    last that was. With --align all every pair is aligned finely, a millisecond or two each, and the learned aligner is
+    left out.
 
     \b
     covsearch eval-retrieval

@@ -18,12 +18,9 @@ from covsearch.evaluate.detection_trials import FAR, Bench, lay_out, run_trials
 from covsearch.evaluate.distractors import CHUNK, distractors
 from covsearch.evaluate.protocol import Searched, assumed_rate, read_trained_on, searched
 from covsearch.features.pack import pack_cached
-from covsearch.features.store import FrameStore
-from covsearch.features.windows import WindowRecipe
 from covsearch.index.calibration import read_calibration
 from covsearch.index.chroma import Chroma
 from covsearch.index.head import Head
-from covsearch.index.part import NoSettings, Packed
 from covsearch.models import Checkpoint, bundled_checkpoint, load_checkpoint
 from covsearch.progress import Progress, Tell, silent, unheard
 from covsearch.workspace import Workspace
@@ -309,18 +306,11 @@ def prepare_detection(
     found = searched(dataset, read_trained_on(checkpoint.folder), part)
     store = pack_cached(workspace.cache, found.dataset, features, progress=progress)
     vectors = embed_store(checkpoint, store, progress)
-    head, chroma = Head(checkpoint.alpha, checkpoint.beta), _chroma(store, dataset.frame_rate)
+    head, chroma = Head(checkpoint.alpha, checkpoint.beta), Chroma.of_store(store, dataset.frame_rate)
     added = distractors(checkpoint, sources, count, seed, workspace.cache, progress, tell) if count else None
     bench = lay_out(store.pids, store.wids, vectors, chroma, head, calibration, distractors=added, seed=seed)
     notes = (*found.notes, *_drawn_from(bench, sources), *assumed_rate(dataset, True))
     return Prepared(checkpoint, dataset.subset, found, bench, notes)
-
-
-def _chroma(store: FrameStore, frame_rate: float) -> Chroma:
-    def no_windows(recipe: WindowRecipe) -> Any:
-        raise AssertionError(f"chroma needs no windows, {recipe} were asked for")
-
-    return Chroma.make(Packed(store, frame_rate, no_windows), NoSettings())
 
 
 def _drawn_from(bench: Bench, sources: Sequence[str]) -> list[str]:

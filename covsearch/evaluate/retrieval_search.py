@@ -94,38 +94,33 @@ class CascadeDistances:
     ----------
     searched : Scope
         With a calibration and the chroma of all performances.
-    candidates : int, optional
-        How many of the head's nearest are aligned; by default as many as a query takes.
     """
 
-    def __init__(self, searched: Scope, candidates: int | None = None) -> None:
-        size = len(searched.collection)
-        self._searched, self._candidates = searched, candidates
+    def __init__(self, searched: Scope) -> None:
+        self._searched, size = searched, len(searched.collection)
         self._found, self._known = on_disk(size, np.float64), np.zeros(size, dtype=np.bool_)
 
     def __call__(self, queries: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances (B, N) of queries to the whole collection; of a query to itself 0."""
         for row in queries[~self._known[queries]].tolist():
-            self._found[row] = cascade_row(self._searched, row, self._candidates)
+            self._found[row] = cascade_row(self._searched, row)
             self._known[row] = True
         return np.array(self._found[queries], dtype=np.float64)
 
 
-def cascade_row(
-    searched: Scope, row: int, candidates: int | None = None, stage: str | None = None
-) -> NDArray[np.float64]:
+def cascade_row(searched: Scope, row: int, stage: str | None = None) -> NDArray[np.float64]:
     """Distances (N,) of one performance to the whole collection; see :class:`CascadeDistances`."""
     found = np.zeros(len(searched.collection))
-    ranked = ask(searched, row, len(found), candidates, stage)
+    ranked = ask(searched, row, len(found), stage)
     ratio = cast("NDArray[np.float64]", ranked.ratio)  # of every search that aligns
     found[ranked.ranking.rows] = told_distances(ratio, ranked.ranking.distances)
     return found
 
 
-def ask(searched: Scope, row: int, top: int, candidates: int | None = None, stage: str | None = None) -> Ranked:
+def ask(searched: Scope, row: int, top: int, stage: str | None = None) -> Ranked:
     """What a query finds for one performance of the collection, by default with the stage that a query takes."""
     question = Question(searched.collection.take([row])[0], _chroma(searched).track(row), row=row)
-    return STAGES[stage or default_stage(searched.calibration)](searched, question, top, candidates)
+    return STAGES[stage or default_stage(searched.calibration)](searched, question, top, None)
 
 
 def _chroma(searched: Scope) -> ChromaBlobs:

@@ -39,7 +39,7 @@ class Chance:
     slope, bias : float
         A match whose ratio is z above the level has cover probability σ(slope · z + bias); slope is above 0.
     threshold : float
-        In (0, 1): a match with at least this probability is called a cover. Chance alone reached it in at most 5 % of
+        In (0, 1): a match with a probability above this is called a cover. Chance alone reached it in at most 5 % of
         the searches, at every size of the collection that was tried.
 
     Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from covsearch.features.pack import pack_cached
 from covsearch.index.calibration import read_calibration, write_calibration
 from covsearch.index.head import Head
 from covsearch.models import bundled_checkpoint, load_checkpoint
-from covsearch.stages import SPAN, Scope, align_with
+from covsearch.stages import SPAN, Cascade, Scope, align_with
 from covsearch.store import in_memory
 from covsearch.workspace import Workspace
 
@@ -48,8 +49,8 @@ def test_ranks_are_those_of_the_product(searched: Scope, sample_home: Path) -> N
     index = covsearch.open(sample_home)
     pids, size = searched.collection.pids, len(searched.collection.pids)
     rows = np.array([0, 21, 437, 872])
-    for candidates in (None, 150):  # the default is more than there are; of 150 one hundred are aligned finely
-        distances = CascadeDistances(searched, candidates)(rows)
+    for candidates in (1000, 150):  # the default is more than there are; of 150 one hundred are aligned finely
+        distances = CascadeDistances(replace(searched, cascade=Cascade(candidates)))(rows)
         for row, found in zip(rows.tolist(), distances, strict=True):
             matches = index.query(pids[row], top=size, candidates=candidates)
             ranked = [pids[k] for k in np.argsort(found, kind="stable").tolist() if k != row]
