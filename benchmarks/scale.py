@@ -2,8 +2,8 @@
 
 The bundled sample's test works, and real recordings where they are at hand, each among synthesised tracks that are
 covers of none of them: 15,000 performances in all. Measured of the bundled weights: how many covers are among the
-head's nearest, and what a search finds by the head alone, by candidates of which some are aligned finely, and by
-aligning the whole collection finely, with the seconds each takes.
+head's nearest, and what a search finds by the head alone, by candidates of which some are aligned finely and judged by
+the learned aligner, and by aligning and judging the whole collection so, with the seconds each takes.
 
 The whole collection is aligned for some queries only, spread evenly; the same queries are judged by the other
 searches too. The searches that are judged share their alignments; those that are timed make their own.
