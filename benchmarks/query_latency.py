@@ -129,7 +129,7 @@ def build(home: Path, count: int, seed: int) -> float:
     rng = np.random.default_rng(seed)
     performances = make_performances(count, rng)
     vectors = rng.standard_normal((count, EMBEDDING_DIM))
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    units = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     head = Head(rng.normal(0.5, 1.0, EMBEDDING_DIM).astype(np.float32), 0.0)
     model = home / "model"
     model.mkdir()
@@ -141,7 +141,7 @@ def build(home: Path, count: int, seed: int) -> float:
     publish(
         Workspace(home),
         list(performances),
-        vectors,
+        units,
         head,
         performances,
         model_files=read_model(model, named),

@@ -122,11 +122,11 @@ def statistics(frames: Frames) -> dict[str, float]:
         then of centred frames (less their own mean) the cosine with the frame 1, 4 and 32 later, the autocorrelation
         over pitch at 1 to 6 semitones, and the share of energy that the mean frame has: what never changes.
     """
-    frames = frames.astype(np.float64)
-    ordered = np.sort(frames, axis=1)[:, ::-1].mean(axis=0)
-    centred = frames - frames.mean(axis=1, keepdims=True)
+    exact = frames.astype(np.float64)
+    ordered = np.sort(exact, axis=1)[:, ::-1].mean(axis=0)
+    centred = exact - exact.mean(axis=1, keepdims=True)
     power = np.square(centred).mean() + 1e-12
-    found = {"mean": frames.mean(), "std": frames.std()}
+    found: dict[str, Any] = {"mean": exact.mean(), "std": exact.std()}
     found |= {f"strongest {k}": ordered[k - 1] for k in (1, 2, 3, 6, 12)}
     found |= {f"cosine, lag {k}": _cosine(centred[:-k], centred[k:]) for k in LAGS}
     found |= {f"pitch, {k} st": (centred * np.roll(centred, k, axis=1)).mean() / power for k in INTERVALS}
