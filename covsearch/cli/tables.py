@@ -38,7 +38,7 @@ def stdout() -> Console:
 def mark(says: str) -> str:
     """A sign as it is, or in letters where stdout cannot show it: no verdict is told by a ``?`` or by a colour."""
     try:
-        says.encode(sys.stdout.encoding or "ascii")
+        says.encode(getattr(sys.stdout, "encoding", None) or "ascii")  # stdout is None where it was closed
     except UnicodeEncodeError:
         return "yes"
     return says

@@ -82,6 +82,14 @@ def test_an_exit_code_does_not_need_a_stderr(home: Path, where: str) -> None:
     assert shell(" ".join([*command(home, "query", "P_22"), where]))[0] == 4
 
 
+@pytest.mark.parametrize(
+    "asked", ["query P_22", "query P_22 --json", "compare P_1 P_2", "find song", "stats", "verify"]
+)
+def test_a_closed_stdout_is_no_failure(home: Path, asked: str) -> None:
+    code, said = shell(" ".join([*command(home, *asked.split()), ">&-"]))
+    assert (code, "Traceback" in said) == (0, False), said
+
+
 def test_closed_streams_stop_nothing(built: Path, home: Path) -> None:
     assert shell(" ".join([*build_command(built, home), ">&-", "2>&-"]))[0] == 0
     assert open_searcher(Workspace(home)).generation.name == "gen-0002"
