@@ -122,7 +122,7 @@ def find_workspace(home: Path | None = None, store: str | None = None) -> Worksp
     Raises
     ------
     UsageError
-        When `home` begins with the ``~`` of an unknown user.
+        When `home` begins with the ``~`` of an unknown user, or is no folder.
     ArtefactError
         When ``covsearch.toml`` is no TOML, or its ``store`` no text.
     """
@@ -139,6 +139,8 @@ def find_workspace(home: Path | None = None, store: str | None = None) -> Worksp
         found = home.expanduser().absolute()
     except RuntimeError as e:
         raise UsageError(f"expected a folder for the workspace, got {home}: {home.parts[0]} is no user's home") from e
+    if found.exists() and not found.is_dir():
+        raise UsageError(f"expected a folder for the workspace, got {found}, which is not one")
     return Workspace(found, store or _said_store(found))
 
 

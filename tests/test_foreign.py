@@ -139,7 +139,10 @@ def test_json_csv_and_table_say_the_cosine(home: Path) -> None:
 def test_what_needs_features_is_refused_with_the_reason(home: Path, tmp_path: Path) -> None:
     index = covsearch.open(home)
     (tmp_path / "x.h5").write_bytes(b"x")
-    why = r"the index has foreign vectors \(clews\) and no model that could hear a file: ask by an id, or in Python"
+    why = (
+        r"the index has foreign vectors \(clews\) and no model that could hear a file: ask by an id, or in Python "
+        r".* `covsearch add --vectors FILE`"
+    )
     for ask in (
         lambda: index.query(tmp_path / "x.h5"),
         lambda: index.query(np.ones((900, 12)), frame_rate=10.0),

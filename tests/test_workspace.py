@@ -72,6 +72,12 @@ def test_the_doctor_outlives_what_nobody_thought_of(tmp_path: Path, monkeypatch:
     assert told["numpy"] == {"cannot be told": "LookupError: of a new kind"}
 
 
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"expected a folder for the workspace, got .*/file, which is not one"):
+        find_workspace(tmp_path / "file")
+
+
 def test_an_unknown_user_has_no_folder() -> None:
     with pytest.raises(UsageError, match=r"expected a folder .*, got ~no-such-user/x: ~no-such-user is no user's home"):
         find_workspace(Path("~no-such-user/x"))

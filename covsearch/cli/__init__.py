@@ -5,6 +5,7 @@ Commands are imported when they are called, so that ``covsearch --help`` stays q
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -20,8 +21,8 @@ from covsearch import WINDOWS, __version__
 from covsearch.cli.limits import check_address_space, out_of_memory
 from covsearch.cli.options import NamedPath
 from covsearch.cli.shown import shown
-from covsearch.errors import CovsearchError
-from covsearch.workspace import find_workspace
+from covsearch.errors import CovsearchError, UsageError
+from covsearch.workspace import Workspace, find_workspace
 
 COMMANDS = {
     "add": ("update", "add", "Add performances to the index, without training or building it again."),
@@ -65,6 +66,25 @@ def _reader_may_leave() -> Iterator[None]:
         raise click.exceptions.Exit(0) from None
 
 
+@contextmanager
+def _may_be_read_only(ctx: click.Context) -> Iterator[None]:
+    """Say what to do about a workspace that this user cannot write."""
+    try:
+        yield
+    except OSError as e:
+        path = Path(os.fsdecode(e.filename or ""))
+        if e.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not _in_workspace(path, ctx.obj):
+            raise
+        raise CovsearchError(f"{e.strerror}: {path}; name another workspace by --home or COVSEARCH_HOME") from e
+
+
+def _in_workspace(path: Path, workspace: Workspace | None) -> bool:
+    try:
+        return workspace is not None and path.is_relative_to(workspace.home)
+    except UsageError:  # the user has no home folder
+        return False
+
+
 class Commands(click.Group):
     """A group that imports a command only when it runs."""
 
@@ -75,7 +95,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and see that what it printed has left this process."""
-        with _reader_may_leave():
+        with _reader_may_leave(), _may_be_read_only(ctx):
             result = super().invoke(ctx)
             if sys.stdout:  # None where it was closed before we started
                 sys.stdout.flush()

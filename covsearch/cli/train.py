@@ -19,7 +19,7 @@ from covsearch.progress import stderr_progress
 from covsearch.synthesis.sources import JOIN
 from covsearch.training.choices import BRANCH, all_choices, chosen, idle, kinds_of, read_choices, told_choices, uses
 from covsearch.training.presets import PRESETS
-from covsearch.training.source import TrainingSource, check_unused
+from covsearch.training.source import TrainingSource, check_places
 from covsearch.workspace import Workspace
 
 if TYPE_CHECKING:  # torch takes seconds, which an error of the arguments need not wait for
@@ -128,7 +128,7 @@ def train_command(
     config, training = chosen(preset, said)
     source = TrainingSource(dataset, subset, strict, frame_rate)
     source.check()
-    check_unused(out)
+    check_places(out, start, sources)
     for line in idle(training, said):
         warn(line)
     from covsearch.trained import train_model

@@ -25,6 +25,8 @@ def train_aligner_command(
     if odd:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in odd)
         raise UsageError(f"--aligner has no {options}: leave them out; it is trained on --synthesize alone")
+    if not said.get("synthesize"):
+        raise UsageError("the aligner learns from synthesised covers: name their songs with --synthesize")
     if "minutes" in said:
         said.setdefault("steps", 0)
     from covsearch.trained import train_and_fit_aligner  # torch takes seconds, which an error need not wait for

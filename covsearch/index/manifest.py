@@ -89,7 +89,7 @@ class Manifest:
         if self.features is None or self.frame_rate is None:
             raise UsageError(
                 f"the index has foreign vectors ({self.model}) and no model that could hear a file: ask by an id, or "
-                "in Python by a vector (Index.query_vector); to add tracks, run `covsearch build-index --vectors` again"
+                "in Python by a vector (Index.query_vector); to add tracks, `covsearch add --vectors FILE`"
             )
         return self.features, self.frame_rate
 

@@ -32,10 +32,10 @@ from covsearch.progress import Progress, silent
 from covsearch.training import together
 from covsearch.training.batches import Batch, Batches, StoredBatches
 from covsearch.training.losses import LOSSES
+from covsearch.training.source import BUNDLED
 from covsearch.training.state import STATE, TrainingState, load_state, save_state
 
 METRICS = "metrics.jsonl"
-BUNDLED = "bundled"
 _EMBED_BATCH = 32
 
 

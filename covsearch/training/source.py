@@ -12,8 +12,10 @@ from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.progress import Tell, unheard
+from covsearch.synthesis.sources import CORPUS
 
 WEIGHTS = "model.safetensors"
+BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,31 @@ class TrainingSource:
 
 
 def check_unused(out: Path | None) -> None:
-    """Refuse a checkpoint folder that is taken.
+    """Refuse a checkpoint folder that is taken, or is no folder.
 
     Raises
     ------
     UsageError
     """
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError(f"expected a folder for --out, got {out}, which is not one; name another --out")
     if out is not None and (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
+
+
+def check_places(out: Path | None, start: str | None, songs: Sequence[str]) -> None:
+    """Refuse at once: `out` that is taken, weights to begin with or songs that are not there.
+
+    Raises
+    ------
+    UsageError
+        As :func:`check_unused`.
+    NotFoundError
+        When the weights or the songs are not there; what is in them is checked when they are read.
+    """
+    check_unused(out)
+    if start and start != BUNDLED and not Path(start).exists():
+        raise NotFoundError(f"{start} is not there; expected a checkpoint folder, or {BUNDLED}")
+    for name in songs:
+        if name != CORPUS and not Path(name).exists():
+            raise NotFoundError(f"{name} is not there; expected a folder or zip archive of songs, or {CORPUS}")

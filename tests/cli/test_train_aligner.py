@@ -61,7 +61,7 @@ def test_trains_writes_and_answers_in_json(tmp_path: Path, fitted: list[Path], c
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--aligner"], 2, "name folders of MIDI files, or music21"),
+        (["--aligner"], 2, "name their songs with --synthesize"),
         (["--aligner", "--synthesize", "songs", "--epochs", "3"], 2, "--aligner has no --epochs: leave them out"),
         (
             ["--aligner", "--synthesize", "songs", "--set", "qubits=4"],
