@@ -43,8 +43,9 @@ def test_while_the_database_is_away_the_answer_is_503(served: httpx.Client, work
         for path in ASKED:
             answer = served.get(path)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "2"), path
-            assert "no connection to the server: database " in answer.json()["detail"]
-            assert "\n" not in answer.json()["detail"]
+            said = answer.json()["detail"]  # the first may use a connection that the server has just ended
+            assert "no connection to the server: database " in said or "terminating connection" in said
+            assert "\n" not in said
         ready = served.get("/readyz")
         assert (ready.status_code, ready.json()["detail"]) == (
             503,
