@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from covsearch import __version__
 from covsearch.counting import in_works
-from covsearch.errors import NotFoundError
+from covsearch.errors import NotFoundError, UsageError
 from covsearch.progress import Progress, silent
 from covsearch.workspace import Workspace
 
@@ -191,7 +191,7 @@ def _health(workspace: Workspace, progress: Progress) -> tuple[Section, tuple[st
         from covsearch.verify import verify_workspace  # FAISS and numpy: where they are broken, the rest is told
 
         found = verify_workspace(workspace, progress)
-    except NotFoundError as e:
+    except (NotFoundError, UsageError) as e:
         return {"index": str(e)}, ()
     except OSError as e:
         problem = f"{e.filename}: cannot be read: {e.strerror or e}"

@@ -58,6 +58,17 @@ class Workspace:
         return self.home / "cache"
 
 
+def check_folder(workspace: Workspace) -> None:
+    """Refuse a workspace that is a file; the doctor says so too, and goes on.
+
+    Raises
+    ------
+    UsageError
+    """
+    if workspace.home.exists() and not workspace.home.is_dir():
+        raise UsageError(f"expected a folder for the workspace, got {workspace.home}, which is not one")
+
+
 class _Unplaced(Workspace):
     """The workspace of a user without a home folder: whoever needs it is told to name one, and nobody else is."""
 
@@ -122,7 +133,7 @@ def find_workspace(home: Path | None = None, store: str | None = None) -> Worksp
     Raises
     ------
     UsageError
-        When `home` begins with the ``~`` of an unknown user, or is no folder.
+        When `home` begins with the ``~`` of an unknown user.
     ArtefactError
         When ``covsearch.toml`` is no TOML, or its ``store`` no text.
     """
@@ -139,8 +150,6 @@ def find_workspace(home: Path | None = None, store: str | None = None) -> Worksp
         found = home.expanduser().absolute()
     except RuntimeError as e:
         raise UsageError(f"expected a folder for the workspace, got {home}: {home.parts[0]} is no user's home") from e
-    if found.exists() and not found.is_dir():
-        raise UsageError(f"expected a folder for the workspace, got {found}, which is not one")
     return Workspace(found, store or _said_store(found))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from covsearch.api import Index
 from covsearch.dataset.sample import sample_root
 from covsearch.doctor import diagnose
 from covsearch.errors import CovsearchError, NotFoundError, UsageError
+from covsearch.index.publish import builder_lock
 from covsearch.workspace import Workspace, expanded, find_workspace, is_file, user_cache
 
 NO_HOME = "this user has no home folder .* set COVSEARCH_HOME to a folder that you can write"
@@ -72,10 +74,14 @@ def test_the_doctor_outlives_what_nobody_thought_of(tmp_path: Path, monkeypatch:
     assert told["numpy"] == {"cannot be told": "LookupError: of a new kind"}
 
 
-def test_a_file_is_no_workspace(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"expected a folder for the workspace, got .*/file, which is not one"):
-        find_workspace(tmp_path / "file")
+def test_a_file_is_no_workspace_and_the_doctor_says_so(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    said = f"expected a folder for the workspace, got {file}, which is not one"
+    with pytest.raises(UsageError, match=re.escape(said)):
+        covsearch.open(file)
+    with pytest.raises(UsageError, match=re.escape(said)), builder_lock(Workspace(file)):
+        pass
+    assert diagnose(Workspace(file)).sections["workspace"]["index"] == said
 
 
 def test_an_unknown_user_has_no_folder() -> None:

@@ -14,7 +14,7 @@ from covsearch.index.collection_calibration import CollectionCalibration, read_c
 from covsearch.index.manifest import MAX_BYTES, MEND, Manifest, parse_manifest
 from covsearch.index.parts import NEEDED, PARTS
 from covsearch.index.verified import check_files
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, check_folder
 
 NAME = re.compile(r"gen-[0-9]{4,9}")
 _LINE = re.compile(rb"(gen-[0-9]{4,9}) ([0-9a-f]{64})\n")  # to the byte: no other text of CURRENT is one
@@ -173,6 +173,7 @@ def follow_current(workspace: Workspace) -> tuple[str, str]:
     """As :func:`read_current`, and a NoIndexError where nothing was published."""
     current = read_current(workspace)
     if current is None:
+        check_folder(workspace)
         left = sorted(path.name for path in workspace.index.glob("gen-*"))  # a first build died, or CURRENT was lost
         beside = f", {workspace.index / CURRENT} is missing beside {left[-1]}" if left else ""
         raise NoIndexError(f"no index in {workspace.home}{beside}: {MEND} first")

@@ -29,7 +29,7 @@ from covsearch.index.generation import (
     stored_paths,
 )
 from covsearch.index.manifest import Manifest, digest
-from covsearch.workspace import Workspace
+from covsearch.workspace import Workspace, check_folder
 
 _OURS = re.compile(rf"(\.tmp-)?{NAME.pattern}(\.sqlite3(-journal)?)?")
 
@@ -41,8 +41,9 @@ def builder_lock(workspace: Workspace) -> Iterator[None]:
     Raises
     ------
     CovsearchError
-        When another build holds it.
+        When another build holds it, or the workspace is no folder.
     """
+    check_folder(workspace)
     workspace.index.mkdir(parents=True, exist_ok=True)
     workspace.db.mkdir(parents=True, exist_ok=True)
     with (workspace.index / ".lock").open("a+", encoding="utf-8") as lock:
