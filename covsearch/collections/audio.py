@@ -189,7 +189,9 @@ def open_audio(
     heard, refused = _hear(ledger, found, chroma_folder(cache), workers, progress)
     skipped += refused
     if strict and skipped:
-        raise ArtefactError(f"{root / skipped[0].path}: {skipped[0].reason}; mend it, or leave it out")
+        first = root / skipped[0].path
+        way = "leave it out" if first in below else "drop --strict"
+        raise ArtefactError(f"{first}: {skipped[0].reason}; mend it, or {way}")
     if not heard:
         raise ArtefactError(none_read(root, skipped))
     ids = sorted(heard, key=natural_key)
