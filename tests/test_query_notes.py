@@ -80,7 +80,7 @@ def write_musicxml(path: Path, work: int) -> Path:
 def test_a_midi_tune_finds_its_versions(
     index: covsearch.Index, tmp_path: Path, work: int, up: int, notes: int, chords: bool
 ) -> None:
-    """All 40 notes of the last, 96 s, have a stranger called a cover at 0.60: the learned aligner never heard the like."""
+    """All 40 notes of the last, 96 s, have a stranger called a cover at 0.60: the aligner never heard the like."""
     found = index.query(write_midi(tmp_path / "tune.mid", work, up, notes, chords))
     assert [match.performance.wid for match in found[:2]] == [f"W_{work}"] * 2
     assert found.files == (str(tmp_path / "tune.mid"),)
