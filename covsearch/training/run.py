@@ -97,6 +97,8 @@ def _run(
         tell(line)
     hear(epoch_titles(training))
     report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
+    if not report.best_epoch:
+        hear("no epoch is better on validation than the weights that the training began with: these are kept")
     trained = Trained(report, config, training, store, pairs, split, tuple(map(songs_line, songs)))
     if together.place()[0] == 0:
         write_checkpoint(out, trained)

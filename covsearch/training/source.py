@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.counting import counted
-from covsearch.dataset.datacos import Dataset, open_dataset
+from covsearch.dataset.datacos import Dataset, open_dataset, subset_of
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.progress import Tell, unheard
 from covsearch.synthesis.sources import CORPUS
+from covsearch.training.presets import BUNDLED, SCRATCH
 
 WEIGHTS = "model.safetensors"
-BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,12 @@ class TrainingSource:
         Raises
         ------
         NotFoundError
-            When the folder is not there.
+            When the folder is not there, or is no Da-TACOS folder.
         UsageError
-            When the frame rate cannot be.
+            When the frame rate cannot be, or the folder holds several subsets and none is named.
         """
-        if self.dataset is not None and not self.dataset.is_dir():
-            what = "is not a folder" if self.dataset.exists() else "is not there"
-            raise NotFoundError(f"{self.dataset} {what}; expected a Da-TACOS folder")
+        if self.dataset is not None:
+            subset_of(self.dataset, self.subset)
         if self.frame_rate is not None:
             check_frame_rate(self.frame_rate)
 
@@ -79,18 +78,30 @@ def check_unused(out: Path | None) -> None:
 
 
 def check_places(out: Path | None, start: str | None, songs: Sequence[str]) -> None:
-    """Refuse at once: `out` that is taken, weights to begin with or songs that are not there.
+    """Refuse at once: `out` that is taken or cannot be made, weights to begin with or songs that are not there.
 
     Raises
     ------
     UsageError
-        As :func:`check_unused`.
+        As :func:`check_unused`, and where no folder can be made.
     NotFoundError
         When the weights or the songs are not there; what is in them is checked when they are read.
     """
     check_unused(out)
-    if start and start != BUNDLED and not Path(start).exists():
-        raise NotFoundError(f"{start} is not there; expected a checkpoint folder, or {BUNDLED}")
+    if out is not None:
+        _try_to_make(out)
+    if start and start not in (BUNDLED, SCRATCH) and not Path(start).exists():
+        raise NotFoundError(f"{start} is not there; expected a checkpoint folder, {BUNDLED} or {SCRATCH}")
     for name in songs:
         if name != CORPUS and not Path(name).exists():
             raise NotFoundError(f"{name} is not there; expected a folder or zip archive of songs, or {CORPUS}")
+
+
+def _try_to_make(folder: Path) -> None:
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in missing:
+            one.rmdir()
+    except OSError as e:
+        raise UsageError(f"--out {folder} cannot be made: {e.strerror}; name another folder") from e

@@ -42,7 +42,9 @@ REFUSED = [
         2,
         "qubits is a choice of hybrid and bottleneck, not of cnn",
     ),
-    (["--set", "q_layers=3"], 2, "q_layers is a choice of hybrid, not of cnn"),
+    (["--set", "q_layers=3"], 2, "q_layers is a choice of hybrid, not of invariant"),
+    (["--model", "cnn"], 2, "the bundled weights are of another branch: say --preset cnn, or --from scratch"),
+    (["--features", "crema"], 2, "the bundled weights are of another features: say --preset cnn"),
     (["--preset", "invariant"], 2, "invariant trains on synthesised covers: name their songs with --synthesize"),
     (["--epoch-steps", "5"], 2, "epoch_steps is a choice for synthesised covers"),
     (["--preset", "report", "--frames", "128"], 2, "frames must be at least 256 with unmasked pooling, not 128"),
@@ -50,7 +52,7 @@ REFUSED = [
     (["--epochs", "0"], 2, "epochs must be at least 1, not 0"),
     (["--frame-rate", "0"], 2, "must be a positive number of frames a second, not 0.0"),
     (["--dataset", "nowhere"], 3, "nowhere is not there; expected a Da-TACOS folder"),
-    (["--from", "nowhere"], 3, "nowhere is not there; expected a checkpoint folder, or bundled"),
+    (["--from", "nowhere"], 3, "nowhere is not there; expected a checkpoint folder, bundled or scratch"),
     (
         ["--preset", "invariant", "--synthesize", "nowhere"],
         3,
@@ -58,6 +60,8 @@ REFUSED = [
     ),
     (["--aligner"], 2, "the aligner learns from synthesised covers: name their songs with --synthesize"),
     (["--out", sys.executable], 2, "which is not one; name another --out"),
+    (["--out", "/proc/no/folder"], 2, "--out /proc/no/folder cannot be made: "),
+    (["--dataset", str(Path(__file__).parent)], 3, "has no Da-TACOS feature folder; expected da-tacos_<subset>"),
     (["--set", "loss"], 2, "expected KEY=VALUE with a key of alpha, average, "),
     (["--set", "colour=red"], 2, "got 'colour=red'"),
     (["--set", "epochs=many"], 2, "epochs must be a whole number, not 'many'"),
@@ -99,8 +103,10 @@ def test_help_says_what_the_presets_use_in_few_options() -> None:
     text = CliRunner().invoke(cli, ["train", "--help"], terminal_width=110).stdout
     words = " ".join(text.split())
     assert (
-        "default: cnn, hpcp, at most 128 frames, key normalised; loss supcon, 120 epochs, learning rate 0.001." in words
+        "default: invariant, hpcp, at most 2,048 frames of 2.69 frames/s, key played; loss supcon, 20 epochs, learning "
+        "rate 0.0001; begun from bundled." in words
     )
+    assert "cnn: cnn, hpcp, at most 128 frames, key normalised; loss supcon, 120 epochs, learning rate 0.001." in words
     assert "report: cnn, hpcp, at most 2,000 frames, key played; loss pairs, 20 epochs, learning rate 0.0005." in words
     assert "temperature=0.1" in words
     options = re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)
@@ -146,6 +152,8 @@ def test_a_training_explains_itself(tmp_path: Path) -> None:
         str(root),
         "--out",
         str(tmp_path / "mine"),
+        "--preset",
+        "cnn",
         "--set",
         "loss=batch",
         "--set",
@@ -174,6 +182,7 @@ def test_a_training_explains_itself(tmp_path: Path) -> None:
 def test_a_training_fits_on_narrow_terminals(tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_collection(tmp_path / "toy", works=15, frames=120)
     options = ["--dataset", str(root), "--out", "mine", "--epochs", "1", "--set", "loss=batch", "--no-plot"]
+    options += ["--preset", "cnn"]
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, ["--home", ".", "train", *options], env={"COLUMNS": str(width)})
     assert done.exit_code == 0, done.output
