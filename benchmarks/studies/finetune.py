@@ -138,7 +138,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     head = ("collection", "queries", "weights", "MAP [95 %]", "less the bundled [95 %]", "p", "epochs kept")
     lines = [f"| {' | '.join(head)} |", "|---|---:|---|---:|---:|---:|---|"]
     for one in result["collections"]:
-        less = {d["first"]: (_with_interval(d, "+.3f"), f"{d['p']:.2f}") for d in one["differences"]}
+        less = {d["first"]: (_with_interval(d, "+.3f"), f"{d['p']:.4f}") for d in one["differences"]}
         for name, rate in one["map"].items():
             kept = ", ".join(map(str, one["kept"])) if name == AFTER else ""
             cells = [one["subset"], f"{one['queries']} of {one['among']}", name, _with_interval(rate, ".3f")]

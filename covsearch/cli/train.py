@@ -131,8 +131,8 @@ def train_command(
     _refuse_aligners(said)
     config, training = chosen(preset, said)
     source = TrainingSource(dataset, subset, strict, frame_rate)
-    source.check()
-    check_places(out, start, sources)
+    out = out or source.default_folder(config.branch, training.seed, workspace)
+    check_places(source, out, start, sources)
     for line in idle(training, said):
         warn(line)
     from covsearch.trained import train_model

@@ -85,7 +85,7 @@ def _run(
 ) -> tuple[Path, Trained]:
     with together.first_before_others():
         dataset = source.open(config.features.names, tell)
-        out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
+        out = out or source.default_folder(config.branch, training.seed, workspace)
         check_unused(out)
         songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
         store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)

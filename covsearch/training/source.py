@@ -14,6 +14,7 @@ from covsearch.errors import NotFoundError, UsageError
 from covsearch.progress import Tell, unheard
 from covsearch.synthesis.sources import CORPUS
 from covsearch.training.presets import BUNDLED, SCRATCH
+from covsearch.workspace import Workspace
 
 WEIGHTS = "model.safetensors"
 
@@ -48,6 +49,17 @@ class TrainingSource:
             tell(f"{counted(others, 'performance')} of unknown works left out: no pair can be made of them")
         return known
 
+    def default_folder(self, branch: str, seed: int, workspace: Workspace) -> Path:
+        """Where a checkpoint goes that nobody named a folder for: ``<home>/models/<branch>-<subset>-seed<seed>``.
+
+        Raises
+        ------
+        NotFoundError, UsageError
+            When the dataset has no such subset; without a home folder.
+        """
+        models = workspace.home / "models"
+        return models / f"{branch}-{subset_of(self.dataset or sample_root(), self.subset)}-seed{seed}"
+
     def check(self) -> None:
         """Refuse at once what :meth:`open` would refuse later.
 
@@ -64,32 +76,32 @@ class TrainingSource:
             check_frame_rate(self.frame_rate)
 
 
-def check_unused(out: Path | None) -> None:
+def check_unused(out: Path) -> None:
     """Refuse a checkpoint folder that is taken, or is no folder.
 
     Raises
     ------
     UsageError
     """
-    if out is not None and out.exists() and not out.is_dir():
+    if out.exists() and not out.is_dir():
         raise UsageError(f"expected a folder for --out, got {out}, which is not one; name another --out")
-    if out is not None and (out / WEIGHTS).exists():
+    if (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
 
 
-def check_places(out: Path | None, start: str | None, songs: Sequence[str]) -> None:
-    """Refuse at once: `out` that is taken or cannot be made, weights to begin with or songs that are not there.
+def check_places(source: TrainingSource, out: Path, start: str | None, songs: Sequence[str]) -> None:
+    """Refuse at once: `out` that is taken or cannot be made; a source, first weights or songs that are not there.
 
     Raises
     ------
     UsageError
-        As :func:`check_unused`, and where no folder can be made.
+        As :meth:`TrainingSource.check` and :func:`check_unused`, and where no folder can be made.
     NotFoundError
-        When the weights or the songs are not there; what is in them is checked when they are read.
+        When the source, the weights or the songs are not there; what is in them is checked when they are read.
     """
+    source.check()
     check_unused(out)
-    if out is not None:
-        _try_to_make(out)
+    _try_to_make(out)
     if start and start not in (BUNDLED, SCRATCH) and not Path(start).exists():
         raise NotFoundError(f"{start} is not there; expected a checkpoint folder, {BUNDLED} or {SCRATCH}")
     for name in songs:

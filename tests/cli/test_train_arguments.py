@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -73,11 +74,18 @@ REFUSED = [
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
     """Exit code and stderr of each of :data:`REFUSED`, and last of a folder that has a model."""
-    trained = tmp_path_factory.mktemp("trained")
+    home = tmp_path_factory.mktemp("home")
+    trained = home / "models" / "invariant-sample-seed3"  # where `train --seed 3` goes without --out
+    trained.mkdir(parents=True)
     (trained / "model.safetensors").touch()
-    lines = [*(words for words, _, _ in REFUSED), ["--out", str(trained)]]
+    lines = [*(words for words, _, _ in REFUSED), ["--out", str(trained)], ["--seed", "3"]]
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TORCH], input=json.dumps(lines), capture_output=True, text=True, check=True
+        [sys.executable, "-c", _WITHOUT_TORCH],
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COVSEARCH_HOME": str(home)},
     )
     return [(code, said) for code, said in json.loads(done.stdout)]
 
@@ -89,9 +97,9 @@ def test_arguments_are_refused_before_torch_is_loaded(ended: list[tuple[int, str
 
 
 def test_a_folder_with_a_model_is_refused_before_torch_is_loaded(ended: list[tuple[int, str]]) -> None:
-    assert len(ended) == len(REFUSED) + 1
-    code, said = ended[-1]
-    assert (code, "already holds a trained model; delete it" in said) == (2, True), said
+    assert len(ended) == len(REFUSED) + 2
+    for code, said in ended[-2:]:
+        assert (code, "already holds a trained model; delete it" in said) == (2, True), said
 
 
 def test_the_names_that_need_no_torch_are_those_of_the_models() -> None:
