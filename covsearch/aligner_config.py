@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from covsearch.config import check_range
+from covsearch.counting import comma_list
 from covsearch.errors import UsageError
 
 SIZES, STRIDES = (5, 3, 3, 3, 3), (2, 2, 2, 2, 1)
@@ -47,7 +48,7 @@ class AlignerConfig:
             raise UsageError(f"channels must be 1 or 3, not {self.channels}")
         check_range("width", self.width, 1, 64)
         if self.pooling not in self.POOLINGS:
-            raise UsageError(f"pooling must be one of {sorted(self.POOLINGS)}, not {self.pooling!r}")
+            raise UsageError(f"pooling must be one of {comma_list(sorted(self.POOLINGS))}, not {self.pooling!r}")
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import tomli_w
 
+from covsearch.counting import comma_list
 from covsearch.errors import UsageError
 
 MAX_FRAMES = 200_000  # 39 minutes as stored; what a model does with more takes gigabytes
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise UsageError(f"{name} must be one of {sorted(allowed)}, not {value!r}")
+        raise UsageError(f"{name} must be one of {comma_list(sorted(allowed))}, not {value!r}")
 
 
 def check_range(name: str, value: float, least: float, most: float = math.inf) -> None:
@@ -57,8 +58,10 @@ def check_branch(name: str) -> None:
     _one_of("model", name, BRANCH_NAMES)
 
 
-def check_count(number: Any, what: str) -> None:
+def check_count(number: Any, what: str, plural: str | None = None) -> None:
     """Refuse a number of things that is no whole number from 1 to :data:`MAX_COUNT`; -1 would be all but the last.
+
+    `what` is one of the things, `plural` several where an s is not enough.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def check_count(number: Any, what: str) -> None:
     if whole < 1:
         raise UsageError(f"at least 1 {what} must be asked for, not {number}")
     if whole > MAX_COUNT:
-        raise UsageError(f"1 {what} to {MAX_COUNT:,} may be asked for, not {number}")
+        raise UsageError(f"at most {MAX_COUNT:,} {plural or f'{what}s'} may be asked for, not {number}")
 
 
 @dataclass(frozen=True)
@@ -328,7 +331,9 @@ def from_toml(text: str, **classes: type[Any]) -> dict[str, Any]:
         raise UsageError(f"configuration is not TOML: {e}") from e
     missing = sorted(set(classes) - set(tables))
     if missing:
-        raise UsageError(f"configuration has no table {missing}; it has {sorted(tables)}")
+        raise UsageError(
+            f"configuration has no table {comma_list(missing)}; it has {comma_list(map(repr, sorted(tables)))}"
+        )
     return {name: _build(cls, tables[name], name) for name, cls in classes.items()}
 
 
@@ -359,7 +364,10 @@ def _build(cls: type[T], values: Any, where: str) -> T:
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(fields))
     if unknown:
-        raise UsageError(f"configuration: [{where}] has unknown keys {unknown}; known are {sorted(fields)}")
+        raise UsageError(
+            f"configuration: [{where}] has unknown keys {comma_list(map(repr, unknown))}; "
+            f"known are {comma_list(sorted(fields))}"
+        )
     kinds = get_type_hints(cls)
     return cls(**{key: _value(kinds[key], value, f"{where}.{key}") for key, value in values.items()})
 

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from covsearch.config import EMBEDDING_DIM
+from covsearch.counting import comma_list
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.hdf5 import read_chroma
 from covsearch.errors import UsageError
@@ -177,7 +178,10 @@ def read_features(checkpoint: Checkpoint, files: Mapping[str, Path]) -> dict[str
     config = checkpoint.config.features
     missing = sorted(set(config.names) - set(files))
     if missing:
-        raise UsageError(f"model {checkpoint.fingerprint} needs {config.features}: no file with {missing} was given")
+        raise UsageError(
+            f"model {checkpoint.fingerprint} needs {comma_list(config.names)}: "
+            f"no file with {comma_list(missing)} was given"
+        )
     return {name: read_chroma(files[name], name) for name in config.names}
 
 

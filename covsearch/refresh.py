@@ -142,7 +142,7 @@ def update_folder(
         anything = bool(there or changes.gone or changes.retagged)
         generation = publish_rows(workspace, before, head, after) if anything else unchanged(workspace, before)
     manifest = generation.manifest
-    skipped = tuple(dict.fromkeys([*read.skipped, *(packed.skipped if packed else ())]))
+    skipped = tuple(dict.fromkeys([*read.skipped, *(packed.skipped if packed is not None else ())]))
     moved = [id_ for id_ in changes.changed if id_ in there]
     return UpdateReport(
         in_order(id_ for id_ in changes.new if id_ in there),

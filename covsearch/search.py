@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from covsearch.answers import Match, QueryResult
 from covsearch.config import check_count
+from covsearch.counting import comma_list
 from covsearch.dataset.ids import ID_RULE, in_words
 from covsearch.dataset.names import is_name
 from covsearch.dataset.performance import Performance, same_work
@@ -173,7 +174,7 @@ class Searcher:
         query : Performance, optional
             Whose question it is, where that is in the index.
         """
-        check_count(top, "match")
+        check_count(top, "match", "matches")
         if candidates is not None:
             check_count(candidates, "candidate")
         ranked, by = self._rank(question, top, candidates, rerank)
@@ -201,7 +202,7 @@ class Searcher:
         if by not in allowed:
             if foreign:
                 raise UsageError(f"foreign vectors are ranked by cosine, and not by {by}: leave rerank out")
-            raise UsageError(f"rerank must be one of {sorted(allowed)}, not {by!r}")
+            raise UsageError(f"rerank must be one of {comma_list(sorted(allowed))}, not {by!r}")
         scope = Scope(self.collection, self.chroma, self.windows, self.calibration, self.segments)
         return STAGES[by](scope, question, top, candidates), by
 

@@ -109,6 +109,7 @@ def test_too_little_sound_is_skipped_by_a_build_and_refused_by_a_query(
     assert [(one.path, one.reason) for one in report.skipped] == [
         ("short.wav", "10.0 s of sound, at least 15 s are needed")
     ]
+    assert index.update(music).skipped == report.skipped  # though nothing of the folder is new
     assert report.already_there == ("Album/two again.wav", "Album/two.flac", "one.mp3")
     with pytest.raises(ArtefactError, match=r"at least 15 s are needed"):
         index.query(short)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from covsearch.counting import counted, in_works
+from covsearch.counting import comma_list, counted, in_works
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ def test_works_of_which_none_is_known_are_said_to_be_unknown() -> None:
     assert in_works(1, 1) == "1 performance of 1 work"
     assert in_works(1_200, 40, "track") == "1,200 tracks of 40 works"
     assert in_works(87, 0) == "87 performances of unknown works"
+
+
+def test_names_stand_with_commas_between() -> None:
+    assert comma_list(name for name in ("hpcp", "crema")) == "hpcp, crema"
+    assert comma_list([]) == "nothing"

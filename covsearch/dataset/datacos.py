@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import comma_list
 from covsearch.dataset.chroma import CHROMA
 from covsearch.dataset.frame_rate import DATACOS_RATE, frame_rate_of
 from covsearch.dataset.hdf5 import DeclaredRateError, read_rate
@@ -186,7 +187,7 @@ def open_dataset(
     """
     unknown = sorted(set(features) - set(CHROMA))
     if unknown:
-        raise UsageError(f"unknown features {unknown}; known are {sorted(CHROMA)}")
+        raise UsageError(f"unknown features {comma_list(unknown)}; known are {comma_list(sorted(CHROMA))}")
     layout = _layout(Path(root))
     subset = _choose_subset(layout, subset)
     beside = [folder.path.parent for folder in layout.folders if folder.subset == subset]
@@ -198,7 +199,9 @@ def open_dataset(
             there = sorted({folder.what for folder in layout.folders if folder.subset == subset})
             of_it = [one for one in skipped if f"_{name}" in one.path]
             refused = f"; of {len(of_it):,} refused the first, {of_it[0].path}: {of_it[0].reason}" if of_it else ""
-            raise NotFoundError(f"{root}: subset {subset} has no {name} files; its folders are {there}{refused}")
+            raise NotFoundError(
+                f"{root}: subset {subset} has no {name} files; its folders are of {comma_list(there)}{refused}"
+            )
     metadata = _metadata_path(layout, subset)
     records = read_metadata(metadata, layout.root) if metadata else None
     performances, files = join(found, records, tuple(features), layout.root, skipped)
@@ -260,9 +263,9 @@ def _layout(root: Path) -> Layout:
 def _choose_subset(layout: Layout, subset: str | None) -> str:
     there = layout.subsets
     if subset is None and len(there) > 1:
-        raise UsageError(f"{layout.root} holds the subsets {there}: choose one with --subset")
+        raise UsageError(f"{layout.root} holds the subsets {comma_list(there)}: choose one with --subset")
     if subset is not None and subset not in there:
-        raise NotFoundError(f"{layout.root} has no subset {subset!r}; it has {there}")
+        raise NotFoundError(f"{layout.root} has no subset {subset!r}; it has {comma_list(there)}")
     return subset or there[0]
 
 

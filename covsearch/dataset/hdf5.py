@@ -18,6 +18,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
+from covsearch.counting import comma_list
 from covsearch.dataset.chroma import BINS, CHROMA
 from covsearch.dataset.chunks import Layout, read_values, stored_layout
 from covsearch.dataset.frame_rate import MAX_RATE
@@ -286,7 +287,7 @@ def _some_names(links: Any) -> str:
         return True if len(names) == 8 else None
 
     links.iterate(collect)
-    return str(sorted(names)) if names else "nothing"
+    return comma_list(map(repr, sorted(names)))
 
 
 def _shape_and_dtype(dataset: Any, width: int = BINS) -> tuple[tuple[int, int], np.dtype[Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from covsearch.counting import comma_list
 from covsearch.dataset.ids import is_wid, natural_key
 from covsearch.errors import ArtefactError
 from covsearch.guard.documents import parse_json
@@ -40,8 +41,8 @@ class Split:
     def __post_init__(self) -> None:
         everything = [wid for part in PARTS for wid in self.part(part)]
         if len(set(everything)) != len(everything):
-            twice = sorted(wid for wid, times in Counter(everything).items() if times > 1)[:3]
-            raise ArtefactError(f"a split must keep every work in one part, but {twice} are in two")
+            twice = sorted(repr(wid) for wid, times in Counter(everything).items() if times > 1)[:3]
+            raise ArtefactError(f"a split must keep every work in one part, but {comma_list(twice)} are in two")
 
     def part(self, name: str) -> tuple[str, ...]:
         """The WIDs of one part: ``train``, ``validation`` or ``test``."""

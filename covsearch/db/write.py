@@ -55,7 +55,10 @@ def write_catalogue(
         When a value cannot be stored: a lone surrogate in a text, a number beyond 64 bits.
     CovsearchError
         When SQLite cannot write.
+    OSError
+        When the file is there, or cannot be made.
     """
+    path.touch(exist_ok=False)  # SQLite does not say why it cannot open a file
     # a creator, because a URL would give ? and % in a path a meaning
     engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path), poolclass=NullPool)
     try:

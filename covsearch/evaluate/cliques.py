@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from covsearch.counting import counted
+from covsearch.counting import comma_list, counted
 from covsearch.errors import UsageError
 
 PROTOCOLS: Mapping[str, Mapping[int, int]] = {"datacos": {13: 1_000, 1: 2_000}}
@@ -42,7 +42,7 @@ def check_protocol(name: str, works: ArrayLike) -> None:
         For an unknown name; for other numbers of works and performances, saying what came.
     """
     if name not in PROTOCOLS:
-        raise UsageError(f"protocol must be one of {sorted(PROTOCOLS)}, not {name!r}")
+        raise UsageError(f"protocol must be one of {comma_list(sorted(PROTOCOLS))}, not {name!r}")
     expected, came = PROTOCOLS[name], clique_sizes(works)
     if dict(expected) != came:
         raise UsageError(

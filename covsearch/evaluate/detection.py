@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import comma_list
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import REPLICATES, Interval, bootstrap_means, percentile_interval
@@ -48,7 +49,9 @@ class Answers:
     def __post_init__(self) -> None:
         shapes = {values.shape for values in vars(self).values()}
         if len(shapes) > 1 or len(self.work) == 0:
-            raise UsageError(f"expected one value a query and at least one query, got shapes {sorted(shapes)}")
+            raise UsageError(
+                f"expected one value a query and at least one query, got shapes {comma_list(sorted(shapes))}"
+            )
 
 
 @dataclass(frozen=True)

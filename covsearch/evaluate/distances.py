@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from covsearch.counting import comma_list
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.evaluate.ranks import Distances
 
@@ -129,7 +130,7 @@ def between(vectors: ArrayLike, metric: str) -> Distances:
         For another name, and as these two do.
     """
     if metric not in METRICS:
-        raise UsageError(f"metric must be one of {list(METRICS)}, not {metric!r}")
+        raise UsageError(f"metric must be one of {comma_list(METRICS)}, not {metric!r}")
     return cosine(vectors) if metric == "cosine" else euclidean(vectors)
 
 

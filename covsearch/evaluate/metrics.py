@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from covsearch.counting import comma_list
 from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.errors import UsageError
 
@@ -107,7 +108,7 @@ def checked(
     if values.ndim != 1 or values.shape != labels.shape:
         raise UsageError(f"expected scores and labels of one length, got {values.shape} and {labels.shape}")
     if not np.isin(labels, (COVER, NON_COVER)).all():
-        raise UsageError(f"labels must be 0 (cover) or 1 (non-cover), got {np.unique(labels)[:5].tolist()}")
+        raise UsageError(f"labels must be 0 (cover) or 1 (non-cover), got {comma_list(np.unique(labels)[:5])}")
     if not np.isfinite(values).all():
         raise UsageError(f"scores must be finite, {np.sum(~np.isfinite(values))} of {len(values)} are not")
     covers = int(np.sum(labels == COVER))

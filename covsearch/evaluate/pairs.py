@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from covsearch.counting import comma_list
 from covsearch.dataset.pairs import Pairs
 from covsearch.errors import UsageError
 from covsearch.evaluate.bootstrap import REPLICATES, BootstrapAuc, Interval, bootstrap_over_works
@@ -137,7 +138,9 @@ def compare_systems(
     """
     scores = {system.name: system.score for system in systems}
     if reference not in scores or len(scores) < len(systems):
-        raise UsageError(f"systems must have distinct names and one must be {reference!r}, got {sorted(scores)}")
+        raise UsageError(
+            f"systems must have distinct names and one must be {reference!r}, got {comma_list(sorted(scores))}"
+        )
     areas = {name: auc(score, label) for name, score in scores.items()}
     draws = bootstrap_over_works(scores, label, work_a, work_b, replicates=replicates, seed=seed, progress=progress)
     reports = tuple(

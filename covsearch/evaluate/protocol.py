@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from covsearch.counting import comma_list
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.pairs import COVER, NON_COVER, Pairs, balanced_pairs, cover_pairs, non_cover_pairs, read_pairs
 from covsearch.dataset.performance import Performance
@@ -109,7 +110,7 @@ def candidates(dataset: Dataset, origin: TrainedOn, kind: str) -> Dataset:
         When the collection has the name of the one trained on but none of its test works.
     """
     if kind not in KINDS:
-        raise UsageError(f"pairs must be one of {sorted(KINDS)}, not {kind!r}")
+        raise UsageError(f"pairs must be one of {comma_list(sorted(KINDS))}, not {kind!r}")
     protocol = origin.protocol(dataset.subset)
     if protocol == ZERO_SHOT:
         return dataset.of_known_works()
@@ -174,7 +175,7 @@ def searched(
         When the collection has the name of the one trained on but none of these works.
     """
     if part is not None and part not in PARTS:
-        raise UsageError(f"part must be one of {list(PARTS)}, not {part!r}")
+        raise UsageError(f"part must be one of {comma_list(PARTS)}, not {part!r}")
     own = dataset.subset == origin.subset
     if part and not own:
         raise UsageError(

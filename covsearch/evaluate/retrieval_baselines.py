@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import comma_list
 from covsearch.dataset.datacos import Dataset
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.dataset.hdf5 import read_chroma
@@ -219,5 +220,5 @@ def find_retrieval_baselines(names: Iterable[str]) -> dict[str, VectorBaseline |
     chosen = dict.fromkeys(names)
     unknown = [name for name in chosen if name not in RETRIEVAL_BASELINES]
     if unknown:
-        raise UsageError(f"no baseline is called {unknown[0]!r}; there are {sorted(RETRIEVAL_BASELINES)}")
+        raise UsageError(f"no baseline is called {unknown[0]!r}; there are {comma_list(sorted(RETRIEVAL_BASELINES))}")
     return {name: RETRIEVAL_BASELINES[name] for name in chosen}

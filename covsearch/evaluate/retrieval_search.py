@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import comma_list
 from covsearch.errors import UsageError
 from covsearch.evaluate.alignment import on_disk
 from covsearch.evaluate.ranks import Distances
@@ -65,7 +66,7 @@ def model_systems(
         When the calibration is damaged, or another model's.
     """
     if align not in ALIGNED:
-        raise UsageError(f"align must be one of {list(ALIGNED)}, not {align!r}")
+        raise UsageError(f"align must be one of {comma_list(ALIGNED)}, not {align!r}")
     kept = embedded(checkpoint, store, pids, progress)
     head, name = Head(checkpoint.alpha, checkpoint.beta), checkpoint.fingerprint
     systems = [head_system(name, head, kept, seed)]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from covsearch.counting import comma_list
 from covsearch.guard.documents import parse_json
 from covsearch.guard.files import RefusedError, Snapshot, open_regular, read_bytes
 from covsearch.guard.tensors import MAX_VALUES, read_header
@@ -91,9 +92,9 @@ def read_floats(path: Path, name: str, limit: int) -> tuple[NDArray[Any], dict[s
     data = read_bytes(path, limit)
     declared = read_header(data)
     if name not in declared:
-        raise RefusedError(f"has no tensor {name!r}; it has {sorted(declared)[:5]}")
+        raise RefusedError(f"has no tensor {name!r}; it has {comma_list(map(repr, sorted(declared)[:5]))}")
     if declared[name].dtype not in _FLOATS:
-        raise RefusedError(f"{name!r} has the type {declared[name].dtype}; read are {sorted(_FLOATS)}")
+        raise RefusedError(f"{name!r} has the type {declared[name].dtype}; read are {comma_list(sorted(_FLOATS))}")
     length = int.from_bytes(data[:8], "little")
     header = parse_json(data[8 : 8 + length].decode("utf-8"), MAX_VALUES)
     texts = header.get("__metadata__", {})
@@ -143,7 +144,9 @@ def _header(file: IO[bytes], size: int, what: str) -> tuple[tuple[int, ...], boo
     try:
         version = npy.read_magic(file)
         if version not in _HEADERS:
-            raise RefusedError(f"{what} is of version {version} of the format .npy; read are {sorted(_HEADERS)}")
+            raise RefusedError(
+                f"{what} is of version {version} of the format .npy; read are {comma_list(sorted(_HEADERS))}"
+            )
         with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote, which are read all the same
             shape, by_column, dtype = _HEADERS[version](file)
     except RefusedError:

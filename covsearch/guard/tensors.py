@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from covsearch.counting import comma_list
 from covsearch.guard.documents import parse_json
 from covsearch.guard.files import RefusedError
 
@@ -66,7 +67,7 @@ def _place(name: str, entry: Any) -> tuple[Declared, int, int]:
         raise RefusedError(f"{what} must have dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in BYTES:
-        raise RefusedError(f"{what} has the type {str(dtype)[:40]!r}; read are {sorted(BYTES)}")
+        raise RefusedError(f"{what} has the type {str(dtype)[:40]!r}; read are {comma_list(sorted(BYTES))}")
     if not _natural(shape) or len(shape) > 8:
         raise RefusedError(f"{what} has the shape {str(shape)[:80]}")
     if not _natural(offsets) or len(offsets) != 2:

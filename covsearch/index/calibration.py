@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from covsearch.config import from_toml, to_toml
-from covsearch.counting import counted
+from covsearch.counting import comma_list, counted
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.guard.files import RefusedError, read_text
 from covsearch.ranking.chance import Chance
@@ -129,7 +129,7 @@ class Calibration(HeadCalibration):
         super().__post_init__()
         check_above_0("temperature", self.temperature)
         if self.pairs not in WHAT:
-            raise UsageError(f"pairs must be one of {sorted(WHAT)}, not {self.pairs!r}")
+            raise UsageError(f"pairs must be one of {comma_list(sorted(WHAT))}, not {self.pairs!r}")
         if not 0 < self.threshold < 1:
             raise UsageError(f"threshold must lie between 0 and 1, not {self.threshold}")
 

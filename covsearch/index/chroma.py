@@ -12,6 +12,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from covsearch.counting import comma_list
 from covsearch.errors import ArtefactError
 from covsearch.features.slow import restored, slow_rate
 from covsearch.index import offsets
@@ -138,7 +139,9 @@ def _open(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.
     try:
         with safe_open(path, framework="np") as file:
             if sorted(file.keys()) != ["first", "frames", "rates"]:
-                raise ArtefactError(f"expected first, frames and rates, found {sorted(file.keys())}")
+                raise ArtefactError(
+                    f"expected first, frames and rates, found {comma_list(map(repr, sorted(file.keys())))}"
+                )
             first, rates = file.get_tensor("first"), file.get_tensor("rates")
         frames = map_matrix(path, "frames", np.uint8)
     except (SafetensorError, KeyError, ValueError) as e:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from covsearch.config import EMBEDDING_DIM
+from covsearch.counting import comma_list
 from covsearch.errors import ArtefactError
 
 
@@ -107,7 +108,10 @@ def read_head(data: bytes, path: Path, dim: int = EMBEDDING_DIM) -> Head:
     except (SafetensorError, KeyError, ValueError) as e:
         raise ArtefactError(f"{path}: expected safetensors: {e}; run `covsearch build-index`") from e
     if sorted(tensors) != ["alpha", "beta"] or tensors["beta"].shape != (1,):
-        raise ArtefactError(f"{path}: expected alpha and beta, got {sorted(tensors)}; run `covsearch build-index`")
+        raise ArtefactError(
+            f"{path}: expected alpha and beta, got {comma_list(map(repr, sorted(tensors)))}; "
+            "run `covsearch build-index`"
+        )
     if {tensor.dtype.kind for tensor in tensors.values()} != {"f"}:
         came = sorted(f"{name} {tensor.dtype}" for name, tensor in tensors.items())
         raise ArtefactError(f"{path}: expected floats, got {came}; run `covsearch build-index`")

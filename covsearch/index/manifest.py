@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from covsearch.config import FeatureConfig
+from covsearch.counting import comma_list
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.features.windows import WindowRecipe
@@ -135,7 +136,7 @@ def parse_manifest(text: str) -> Manifest:
 
 def _build(values: dict[str, Any]) -> Manifest:
     if sorted(values) != sorted(FIELDS):
-        raise TypeError(f"fields {sorted(values)}, expected {sorted(FIELDS)}")
+        raise TypeError(f"fields {comma_list(map(repr, sorted(values)))}, expected {comma_list(sorted(FIELDS))}")
     foreign = all(values[name] is None for name in _NULL_IF_FOREIGN)
     nullable = (*_NULLABLE, *(_NULL_IF_FOREIGN if foreign else ()))
     kinds: dict[str, type] = dict.fromkeys(("format", "count", "works", "dim"), int)
@@ -156,7 +157,10 @@ def _build(values: dict[str, Any]) -> Manifest:
 def _parts(values: dict[str, Any], foreign: bool) -> dict[str, Any]:
     known, needed = [name for name, kind in PARTS.items() if kind.foreign == foreign], () if foreign else NEEDED
     if not set(needed) <= set(values) <= set(known):
-        raise TypeError(f"parts {sorted(values)}, expected {' and '.join(needed)}, known are {sorted(known)}")
+        raise TypeError(
+            f"parts {comma_list(map(repr, sorted(values)))}, expected {' and '.join(needed)}, "
+            f"known are {comma_list(sorted(known))}"
+        )
     return {name: _settings(name, said) for name, said in values.items()}
 
 

@@ -12,6 +12,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from covsearch.config import FeatureConfig
+from covsearch.counting import comma_list
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.index import offsets
 from covsearch.index.collection import check_unit, read_tensors
@@ -75,7 +76,7 @@ class Segments(Part):
         """Read what :meth:`save` wrote."""
         tensors = read_tensors(path)
         if sorted(tensors) != ["first", "vectors"]:
-            raise ArtefactError(f"expected first and vectors, found {sorted(tensors)}")
+            raise ArtefactError(f"expected first and vectors, found {comma_list(map(repr, sorted(tensors)))}")
         segments = cls(tensors["vectors"], tensors["first"])
         if segments.vectors.shape[1] != manifest.dim:
             raise ArtefactError(f"expected segments of {manifest.dim} numbers, found {segments.vectors.shape[1]}")

@@ -16,6 +16,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from covsearch.config import EMBEDDING_DIM, FeatureConfig
+from covsearch.counting import comma_list
 from covsearch.errors import ArtefactError
 from covsearch.features.frames import seen_rate
 from covsearch.features.windows import Cuts, WindowRecipe
@@ -85,7 +86,7 @@ class Windows(Part):
         """Read what :meth:`save` wrote."""
         tensors = read_tensors(path)
         if sorted(tensors) != ["first", "start", "vectors"]:
-            raise ArtefactError(f"expected first, start and vectors, found {sorted(tensors)}")
+            raise ArtefactError(f"expected first, start and vectors, found {comma_list(map(repr, sorted(tensors)))}")
         windows = cls(tensors["vectors"], Cuts(tensors["first"], tensors["start"], manifest.parts["windows"]))
         if not (np.isfinite(windows.vectors).all() and np.isfinite(windows.cuts.start).all()):
             raise ArtefactError("holds NaN or infinity")

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from covsearch.aligner_config import HIDDEN, SIZES, STRIDES, AlignerConfig
 from covsearch.config import from_toml
+from covsearch.counting import comma_list
 from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.features.augment import resampled
 from covsearch.features.frames import means_of
@@ -156,7 +157,9 @@ class Aligner:
         """
         shapes = {one.shape[1:] for one in (query, *candidates)}
         if len(shapes) != 1 or len(query.shape) != 2 or not query.shape[1] or query.shape[1] % score_kernel.PITCHES:
-            raise UsageError(f"expected tracks of (frames, pitches), pitches one multiple of 12, not {sorted(shapes)}")
+            raise UsageError(
+                f"expected tracks of (frames, pitches), pitches one multiple of 12, not {comma_list(sorted(shapes))}"
+            )
         workers = min(threads or cores(), len(candidates))
         if workers <= 1:
             return np.array([self.pair(query, one, tempi) for one in candidates], dtype=np.float64)

@@ -14,6 +14,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from covsearch.counting import comma_list
 from covsearch.dataset.chroma import BINS
 from covsearch.errors import UsageError
 from covsearch.features.frames import means_of
@@ -159,7 +160,7 @@ def _check(tracks: Sequence[Frames], span: int, block: int) -> None:
     if shapes or len(widths) != 1 or not widths[0] or widths[0] % BINS:
         raise UsageError(
             f"frames of the query and of every candidate must be (frames, pitches), with one number of pitches that is "
-            f"a multiple of {BINS}, not {sorted({track.shape for track in tracks})}"
+            f"a multiple of {BINS}, not {comma_list(sorted({track.shape for track in tracks}))}"
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig, check_branch
+from covsearch.counting import comma_list
 from covsearch.dataset.frame_rate import SLOW_RATE
 from covsearch.errors import UsageError
 
@@ -65,7 +66,7 @@ def configure(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Tr
         For an unknown preset or field, or a value out of range.
     """
     if preset not in PRESETS:
-        raise UsageError(f"preset must be one of {sorted(PRESETS)}, not {preset!r}")
+        raise UsageError(f"preset must be one of {comma_list(sorted(PRESETS))}, not {preset!r}")
     values = {**PRESETS[preset], **{name: value for name, value in explicit.items() if value is not None}}
     if values.get("start") == SCRATCH:
         values["start"] = ""
@@ -74,7 +75,7 @@ def configure(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Tr
     model = ModelConfig(**_fields(ModelConfig, values), features=features)
     training = TrainConfig(**_fields(TrainConfig, values))
     if values:
-        raise UsageError(f"unknown choices {sorted(values)}")
+        raise UsageError(f"unknown choices {comma_list(sorted(values))}")
     return model, training
 
 

@@ -17,9 +17,9 @@ HUGE = str(10**20)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["find", "love", "--limit", HUGE], f"1 hit to 1,000,000 may be asked for, not {HUGE}"),
-        (["query", "P_1", "--top", HUGE], f"1 match to 1,000,000 may be asked for, not {HUGE}"),
-        (["query", "P_1", "--candidates", HUGE], f"1 candidate to 1,000,000 may be asked for, not {HUGE}"),
+        (["find", "love", "--limit", HUGE], f"at most 1,000,000 hits may be asked for, not {HUGE}"),
+        (["query", "P_1", "--top", HUGE], f"at most 1,000,000 matches may be asked for, not {HUGE}"),
+        (["query", "P_1", "--candidates", HUGE], f"at most 1,000,000 candidates may be asked for, not {HUGE}"),
         (["query", "--file", "x.h5", "--frame-rate", "1e308"], "at most 1,000,000 frames a second, not 1e+308"),
         (["train", "--seed", str(2**70)], f"seed must be 0 to 4294967295, not {2**70}"),
         (["train", "--epochs", HUGE], f"epochs must be 1 to 1000000, not {HUGE}"),

@@ -49,7 +49,7 @@ REFUSED = [
     (["--preset", "invariant"], 2, "invariant trains on synthesised covers: name their songs with --synthesize"),
     (["--epoch-steps", "5"], 2, "epoch_steps is a choice for synthesised covers"),
     (["--preset", "report", "--frames", "128"], 2, "frames must be at least 256 with unmasked pooling, not 128"),
-    (["--model", "rnn"], 2, "model must be one of ['bottleneck', 'cnn', 'hybrid', 'invariant'], not 'rnn'"),
+    (["--model", "rnn"], 2, "model must be one of bottleneck, cnn, hybrid, invariant, not 'rnn'"),
     (["--epochs", "0"], 2, "epochs must be at least 1, not 0"),
     (["--frame-rate", "0"], 2, "must be a positive number of frames a second, not 0.0"),
     (["--dataset", "nowhere"], 3, "nowhere is not there; expected a Da-TACOS folder"),

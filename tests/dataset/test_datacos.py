@@ -118,9 +118,7 @@ def test_without_metadata_titles_are_empty(tmp_path: Path) -> None:
 def test_two_subsets_need_a_choice(tmp_path: Path) -> None:
     touch(tmp_path, "hpcp")
     touch(tmp_path, "hpcp", {"W_5": ("P_5", "P_6")}, "coveranalysis")
-    with pytest.raises(
-        UsageError, match=r"holds the subsets \['benchmark', 'coveranalysis'\]: choose one with --subset"
-    ):
+    with pytest.raises(UsageError, match=r"holds the subsets benchmark, coveranalysis: choose one with --subset"):
         open_dataset(tmp_path)
     assert list(open_dataset(tmp_path, subset="coveranalysis").performances) == ["P_5", "P_6"]
     with pytest.raises(NotFoundError, match="has no subset 'sample'"):
@@ -234,7 +232,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "da-tacos_benchmark_subset_hpcp").mkdir()
     with pytest.raises(NotFoundError, match="no usable performance; its feature folders hold no feature file"):
         open_dataset(tmp_path)
-    with pytest.raises(NotFoundError, match=r"subset benchmark has no crema files; its folders are \['hpcp'\]"):
+    with pytest.raises(NotFoundError, match=r"subset benchmark has no crema files; its folders are of hpcp"):
         open_dataset(tmp_path, ("crema",))
 
 
@@ -247,7 +245,7 @@ def test_a_link_out_of_the_root_is_named_when_nothing_is_found(tmp_path: Path) -
 
 
 def test_an_unknown_feature(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"unknown features \['mfcc'\]; known are \['cens', 'crema', 'hpcp'\]"):
+    with pytest.raises(UsageError, match=r"unknown features mfcc; known are cens, crema, hpcp"):
         open_dataset(tmp_path, ("mfcc",))
 
 

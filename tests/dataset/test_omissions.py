@@ -47,7 +47,7 @@ def test_what_is_not_read_is_named(tmp_path: Path, name: str, reason: str) -> No
     with pytest.raises(NotFoundError) as wanted:
         open_dataset(tmp_path, ["hpcp"])
     assert (
-        f"has no hpcp files; its folders are ['hpcp']; of 1 refused the first, {listed.relative_to(tmp_path)}: "
+        f"has no hpcp files; its folders are of hpcp; of 1 refused the first, {listed.relative_to(tmp_path)}: "
         in str(wanted.value)
     )
     assert str(wanted.value).endswith(reason)

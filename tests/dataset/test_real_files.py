@@ -60,7 +60,7 @@ def test_values_are_what_was_measured_on_this_file() -> None:
     [("mfcc", "mfcc_htk"), ("key", "key_extractor"), ("madmom", "madmom_features"), ("tags", "tags")],
 )
 def test_files_without_chroma_say_what_they_have(other: str, there: str) -> None:
-    with pytest.raises(FeatureFileError, match=rf"has no dataset 'hpcp'; it has \['{there}'\]"):
+    with pytest.raises(FeatureFileError, match=rf"has no dataset 'hpcp'; it has '{there}'"):
         read_chroma(real_file(other), "hpcp", pid=PID, wid=WID)
 
 

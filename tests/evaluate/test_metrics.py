@@ -95,7 +95,7 @@ def test_roc_finds_covers_at_low_scores() -> None:
     ("score", "label", "message"),
     [
         ([0.1, 0.2], [0], r"one length, got \(2,\) and \(1,\)"),
-        ([0.1, 0.2], [0, 2], r"labels must be 0 \(cover\) or 1 \(non-cover\), got \[0, 2\]"),
+        ([0.1, 0.2], [0, 2], r"labels must be 0 \(cover\) or 1 \(non-cover\), got 0, 2"),
         ([0.1, np.nan], [0, 1], "1 of 2 are not"),
         ([0.1, 0.2], [1, 1], "got 0 and 2"),
         ([0.1, 0.2], [0, 0], "got 2 and 0"),

@@ -142,7 +142,7 @@ def test_labels_that_contradict_the_works_are_refused(trained: tuple[Dataset, Pa
 
 
 def test_unknown_kind_names_the_known_ones(trained: tuple[Dataset, Path]) -> None:
-    with pytest.raises(UsageError, match=r"one of \['all', 'balanced'\], not 'some'"):
+    with pytest.raises(UsageError, match=r"one of all, balanced, not 'some'"):
         protocol.candidates(trained[0], protocol.read_trained_on(trained[1]), "some")
 
 

@@ -147,7 +147,7 @@ def test_floats_of_safetensors_come_back_beside_others(tmp_path: Path, dtype: st
     data = safetensors.numpy.save(arrays, metadata={"ids": "[1]"})
     found, texts = read_floats(written(tmp_path, data), "vectors", LIMIT)
     assert (found.dtype, found.tolist(), texts) == (np.dtype(dtype), [[0, 1], [2, 3], [4, 5]], {"ids": "[1]"})
-    with pytest.raises(RefusedError, match=r"has no tensor 'v'; it has \['before', 'vectors'\]"):
+    with pytest.raises(RefusedError, match=r"has no tensor 'v'; it has 'before', 'vectors'"):
         read_floats(tmp_path / "file", "v", LIMIT)
     with pytest.raises(RefusedError, match="'before' has the type U8"):
         read_floats(tmp_path / "file", "before", LIMIT)

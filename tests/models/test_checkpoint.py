@@ -128,7 +128,7 @@ def test_weights_that_are_not_numbers(folder: Path) -> None:
         ('branch = "cnn"', 'branch = "rnn"', "model must be one of"),
         ('pooling = "masked"', 'pooling = "sum"', "pooling must be one of"),
         ("frames = 400", 'frames = "many"', "model.features.frames must be int, not 'many'"),
-        ('branch = "cnn"', 'brunch = "cnn"', r"\[model\] has unknown keys \['brunch'\]"),
+        ('branch = "cnn"', 'brunch = "cnn"', r"\[model\] has unknown keys 'brunch'"),
         ("[model", "[modal", "has no table"),
         ("[model]", "[model", "is not TOML"),
     ],

@@ -194,11 +194,11 @@ def test_presets() -> None:
     model, training = configure("invariant", {})
     assert (model.branch, model.features.rate, model.features.key) == ("invariant", SLOW_RATE, "played")
     assert (training.average, training.keep, training.precision) == (0.995, "last", "bfloat16")
-    with pytest.raises(UsageError, match=r"preset must be one of \['cnn', 'default', 'invariant', 'report'\]"):
+    with pytest.raises(UsageError, match=r"preset must be one of cnn, default, invariant, report"):
         configure("paper", {})
     with pytest.raises(UsageError, match="epochs must be at least 1"):
         configure("report", {"epochs": 0})
-    with pytest.raises(UsageError, match=r"unknown choices \['epoch'\]"):
+    with pytest.raises(UsageError, match=r"unknown choices epoch"):
         configure("report", {"epoch": 3})
 
 

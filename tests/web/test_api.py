@@ -83,7 +83,7 @@ def test_who_watches_the_server_is_told(page: httpx.Client) -> None:
         ("/api/query?id=/etc/passwd", 404, "no performance '/etc/passwd' in the index"),
         ("/api/query", 400, "id: Field required"),
         ("/api/query?id=P_1&top=0", 400, "top: Input should be greater than or equal to 1"),
-        ("/api/query?id=P_1&rerank=best", 400, "rerank must be one of ['align'"),
+        ("/api/query?id=P_1&rerank=best", 400, "rerank must be one of align"),
         ("/api/query?id=P_1&rerank=head&candidates=5", 400, "candidates are what windows or alignment order"),
         ("/api/compare?a=P_1&b=P_1", 400, "expected two performances, got P_1 twice"),
         ("/api/compare?a=P_1&b=nobody", 404, "no performance nobody in the index"),

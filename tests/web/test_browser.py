@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from web.browsing import WAIT, Tab, api, needs_chromium
-from web.conftest import serving
+from web.conftest import find_groups, serving
 
 import covsearch
 from covsearch.workspace import Workspace
@@ -105,6 +105,15 @@ def test_a_phone_scrolls_down_only(chromium: api.Browser, page: httpx.Client, pa
     tab.page.goto(path)
     tab.page.wait_for_load_state("networkidle")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    tab.context.close()
+
+
+def test_a_phone_shows_all_of_a_table_of_groups(chromium: api.Browser, page: httpx.Client) -> None:
+    find_groups(page)
+    tab = Tab(chromium, str(page.base_url), viewport=PHONE)
+    tab.page.goto("/groups")
+    width = tab.page.locator(".scroll").evaluate("it => [it.scrollWidth, it.clientWidth]")
+    assert width[0] == width[1]
     tab.context.close()
 
 
