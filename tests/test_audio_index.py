@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -236,6 +237,13 @@ def test_update_of_a_part_leaves_the_rest(copied: tuple[Path, covsearch.Index]) 
     (music / "Album" / "two.flac").unlink()
     report = index.update(music / "Album")
     assert (report.removed, report.unchanged, len(index)) == (("Album/two.flac",), 1, 2)
+
+
+def test_a_part_without_audio_is_called_by_its_own_name(copied: tuple[Path, covsearch.Index]) -> None:
+    music, index = copied
+    (music / "texts").mkdir()
+    with pytest.raises(ArtefactError, match=rf"^{re.escape(str(music / 'texts'))}: there is no audio file in it"):
+        index.update(music / "texts")
 
 
 def test_an_empty_folder_empties_no_index(copied: tuple[Path, covsearch.Index]) -> None:
