@@ -8,7 +8,7 @@ Run as ``python -m benchmarks.retrieval``; writes the JSON and a Markdown table 
 branches on the data of the bundled weights, and on the sample alone, are
 
     covsearch train --preset invariant --model cnn --key normalised --synthesize POP909 --synthesize music21 --epochs 54
-    covsearch train --model cnn
+    covsearch train --preset cnn
 
 each with ``--out models/NAME`` for a ``--model models/NAME`` here, and ``--model hybrid`` for the other branch.
 """

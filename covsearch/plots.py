@@ -142,7 +142,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], path: Path, *, quanti
     quantity : str
         ``loss`` or ``accuracy``: the label of the y axis.
     best_epoch : int
-        1-based; the epoch whose weights were kept.
+        1-based; the epoch whose weights were kept. 0 for those before the first.
     """
     figure, (ax,) = subplots()
     epochs = np.arange(1, len(history) + 1)
@@ -150,7 +150,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], path: Path, *, quanti
         values = np.array([epoch[f"{part}_{quantity}"] for epoch in history])
         ax.plot(epochs, values, color=colour, label=name, marker="." if len(epochs) < 30 else None)
     ax.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
-    ax.set(xlabel="epoch", ylabel=quantity, xlim=(0.5, len(history) + 0.5))
+    ax.set(xlabel="epoch", ylabel=quantity, xlim=(min(0.5, best_epoch - 0.1), len(history) + 0.5))
     ax.locator_params(axis="x", integer=True)
     ax.legend(frameon=False)
     return save(figure, path)

@@ -108,7 +108,7 @@ def expanded(path: str | os.PathLike[str] | None) -> Path | None:
     try:
         found.lstat()
     except ValueError as e:
-        raise NotFoundError(f"{str(found)[:80]!r} is not there: {e}") from e
+        raise NotFoundError(f"{str(found)[:80]!r} is not there: no name of a file has a NUL") from e
     except OSError as e:
         if e.errno == errno.ENAMETOOLONG:
             raise NotFoundError(f"{str(found)[:80]}… is not there: its name is too long for a file") from e

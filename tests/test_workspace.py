@@ -121,7 +121,9 @@ def test_an_empty_path_is_refused() -> None:
     assert expanded(None) is None
 
 
-@pytest.mark.parametrize(("text", "why"), [("x" * 256, "too long for a file"), ("a\0b", "is not there: embedded null")])
+@pytest.mark.parametrize(
+    ("text", "why"), [("x" * 256, "too long for a file"), ("a\0b", "is not there: no name of a file has a NUL")]
+)
 def test_a_path_that_cannot_be_is_not_there(text: str, why: str) -> None:
     with pytest.raises(NotFoundError, match=why):
         expanded(text)

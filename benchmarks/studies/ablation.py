@@ -1,7 +1,7 @@
 """What each part of a model is worth: branch x loss x pooling x transposing while training, with several seeds.
 
 Trained on the sample's training works, judged by MAP and AUC over all its validation works; the test works are not
-looked at. Every row is the preset ``default`` in the keys as played, but for what its name says, and every training
+looked at. Every row is the preset ``cnn`` in the keys as played, but for what its name says, and every training
 hears as many performances: ``--epochs`` counts epochs of the loss ``pairs``, and a loss whose epochs are shorter gets
 more of them. How many frames a performance has is a matter of the branch, and a column of the table.
 
@@ -75,7 +75,7 @@ def configured(row: Row, seed: int, epochs: int) -> tuple[ModelConfig, TrainConf
     """The configurations of one training."""
     branch, loss, pooling, keys = row
     choices = {"branch": branch, "loss": loss, "pooling": pooling, "rotate_keys": KEYS[keys]}
-    return configure("default", {"key": "played", **SEES[branch], **choices, "seed": seed, "epochs": epochs})
+    return configure("cnn", {"key": "played", **SEES[branch], **choices, "seed": seed, "epochs": epochs})
 
 
 def judge(row: Row, seed: int, epochs: int) -> dict[str, Any]:

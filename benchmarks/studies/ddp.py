@@ -1,6 +1,6 @@
 """One training by one process and by two: how much quicker, and as good?
 
-Run ``python -m benchmarks.studies.ddp``. It trains the preset ``default`` on the sample's training works, with every
+Run ``python -m benchmarks.studies.ddp``. It trains the preset ``cnn`` on the sample's training works, with every
 seed by one process and by two (torchrun, gloo, one thread each), and judges by the AUC over all pairs of validation
 works. With the first ``--plain`` seeds it does the same without the two things that differ by the number of processes:
 dropout, and batch normalisation, for which group normalisation stands. The test works are not looked at. Seconds of the
@@ -41,7 +41,7 @@ AS_IS, EQUAL = "as it is", "group normalisation, no dropout"
 
 def one_of_several(seed: int, epochs: int, folder: Path, plain: bool) -> None:
     """What one process does: train with the others, and write what it saw."""
-    config, training = configure("default", {"epochs": epochs, "seed": seed, "norm": "group" if plain else None})
+    config, training = configure("cnn", {"epochs": epochs, "seed": seed, "norm": "group" if plain else None})
     if plain:
         functional.dropout = lambda values, *_: values
     with together.as_one():
@@ -110,7 +110,7 @@ def summary(result: Mapping[str, Any]) -> str:
     quicker = sum(row["cpu_s"][0] for row in alone) / sum(max(row["cpu_s"]) for row in shared)
     work = sum(sum(row["cpu_s"]) for row in shared) / sum(row["cpu_s"][0] for row in alone)
     return (
-        f"Preset `default`, {result['epochs']} epochs on the sample's training works; AUC over all pairs of validation "
+        f"Preset `cnn`, {result['epochs']} epochs on the sample's training works; AUC over all pairs of validation "
         "works. Cores were shared with other work (load of the machine in the last column), so seconds on the clock "
         "say little; those of the processor hold.\n\n"
         "| AUC by two processes less that by one | seeds | mean | 95 % interval of the mean | largest |\n"

@@ -79,7 +79,9 @@ _EPILOG = "\n\n".join(
     help="Train on covers made of the songs in this folder of MIDI files; in this zip archive or folder of MusicXML "
     "scores, ABC tunes or chord charts; or in music21's corpus: music21. Repeatable.",
 )
-@click.option("--from", "start", metavar="FOLDER", help="Begin with a checkpoint's weights, or bundled [fresh ones].")
+@click.option(
+    "--from", "start", metavar="FOLDER", help="Begin with a checkpoint's weights, bundled or scratch [by --preset]."
+)
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="default", show_default=True)
 @click.option("--aligner", is_flag=True, help="Train the learned aligner instead of a branch; needs --synthesize.")
 @_choices
@@ -107,12 +109,14 @@ def train_command(
 ) -> None:
     """Train a branch and its head on balanced pairs; run it again to go on after an interruption.
 
-    The preset chooses everything that is not said: `default` is what works best here, `report` is the original
-    protocol (padding pooled like music, no augmentation). At the end the model is calibrated on its validation works,
+    The preset chooses everything that is not said. `default` begins with the bundled weights and tunes them to the
+    collection; where no epoch is better on validation than these, it keeps them. `report` is the original protocol
+    (padding pooled like music, no augmentation). At the end the model is calibrated on its validation works,
     as `covsearch calibrate` does.
 
     \b
-    covsearch train --out models/mine
+    covsearch train --dataset da-tacos --out models/mine
+    covsearch train --dataset da-tacos --synthesize POP909/
     covsearch train --dataset da-tacos --features hpcp+crema --preset report
     covsearch train --preset invariant --synthesize POP909/ --synthesize lieder.zip --synthesize music21
     covsearch train --dataset da-tacos --set split=pairs --seed 3
@@ -127,8 +131,8 @@ def train_command(
     _refuse_aligners(said)
     config, training = chosen(preset, said)
     source = TrainingSource(dataset, subset, strict, frame_rate)
-    source.check()
-    check_places(out, start, sources)
+    out = out or source.default_folder(config.branch, training.seed, workspace)
+    check_places(source, out, start, sources)
     for line in idle(training, said):
         warn(line)
     from covsearch.trained import train_model

@@ -210,6 +210,17 @@ def open_dataset(
     return Dataset(layout.root, subset, performances, files, left_out, metadata, rate, is_known, given)
 
 
+def subset_of(root: Path, subset: str | None) -> str:
+    """Which subset :func:`open_dataset` would read, by the names of a few folders alone.
+
+    Raises
+    ------
+    NotFoundError, UsageError
+        As `open_dataset`.
+    """
+    return _choose_subset(_layout(root), subset)
+
+
 def path_text(path: Path) -> str:
     """`path` as text that can be stored; a name that is no UTF-8 becomes one that can be read, but not opened."""
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")

@@ -18,12 +18,11 @@ from covsearch.dataset.pairs import COVER, NON_COVER
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.evaluate.bootstrap import Interval, WorkWeights, percentile_interval, replicated
 from covsearch.evaluate.metrics import THRESHOLD, checked
-from covsearch.index.calibration import Calibration
+from covsearch.index.calibration import HOTTEST, Calibration
 from covsearch.index.head import Head
 from covsearch.progress import Progress, silent
 
 BINS = 15
-HOTTEST = 1e6
 REPLICATES = 200  # of the expected calibration error, each of which bins all pairs anew
 
 

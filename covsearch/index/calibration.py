@@ -22,6 +22,7 @@ Fit = TypeVar("Fit", bound="HeadCalibration")
 
 CALIBRATION = "calibration.toml"
 MAX_BYTES = 2**16
+HOTTEST = 1e6  # a temperature that makes p = 0.5 of every pair
 MEND = "run `covsearch calibrate` again, or delete it"
 WHAT = {
     "all validation works": "all pairs of the performances of its validation works",
@@ -160,11 +161,12 @@ class Calibration(HeadCalibration):
 def facts(calibration: Calibration) -> list[str]:
     """A calibration in a few lines for people."""
     c = calibration
+    temperature = f"temperature {c.temperature:.4f}" if c.temperature < HOTTEST else "no temperature helps"
     pairs = f"{counted(c.covers, 'cover')}, {counted(c.non_covers, 'non-cover')}, {counted(c.works, 'work')}"
     return [
         f"{c.model}: calibrated on {WHAT[c.pairs]} of {c.subset}: {pairs}, at even odds",
         f"cover below p = {c.threshold:.4f} · Platt: p is taken for σ({c.slope:.4f} s {c.intercept:+z.4f}), "
-        f"s = logit p · temperature {c.temperature:.4f}",
+        f"s = logit p · {temperature}",
         f"a query's match is a cover from probability {c.by_alignment.threshold:.3f} on (by the head alone "
         f"{c.by_head.threshold:.3f})",
         f"ECE on these pairs: {c.ece_before:.3f}, with temperature {c.ece_temperature:.3f}, "

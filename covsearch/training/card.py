@@ -43,6 +43,16 @@ def _trained_on(training: TrainConfig, facts: Mapping[str, Any]) -> str:
     return f"{steps:,} batches of {tracks} tracks: covers synthesised from {training.synthesize}, and {own}"
 
 
+def _begun(training: TrainConfig) -> str:
+    return f", beginning with the weights of {training.start}" if training.start else ""
+
+
+def _kept(facts: Mapping[str, Any]) -> str:
+    if not facts["best_epoch"]:
+        return "after which none was better on validation than these weights, which are kept"
+    return f"best validation accuracy in epoch {facts['best_epoch']}"
+
+
 def _rests_on(songs: Sequence[str]) -> str:
     """Which songs, under which licences, the weights rest on."""
     if not songs:
@@ -105,11 +115,10 @@ def calibrate_card(folder: Path, calibrated: str) -> None:
 
 def summary(trained: Trained) -> dict[str, Any]:
     """The figures of a training, ready for JSON."""
-    best = trained.report.history[trained.report.best_epoch - 1]
     return {
         "best_epoch": trained.report.best_epoch,
         "epochs": len(trained.report.history),
-        "validation_accuracy": best.validation_accuracy,
+        "validation_accuracy": trained.report.validation_accuracy,
         "test_accuracy": trained.report.test_accuracy,
         "test_auc": trained.report.test_auc,
         "pairs": trained.report.pairs,
@@ -139,7 +148,7 @@ def model_card(trained: Trained) -> str:
 | Input | {_heard(trained.config.features)} |
 | Data | {store.subset}: {len(store):,} performances of {len(set(store.wids)):,} works |
 | Split | by {training.split}, seed {training.seed}; pairs: {json.dumps(facts["pairs"])} |
-| Trained | {facts["epochs"]} epochs in {facts["seconds"]} s, best validation accuracy in epoch {facts["best_epoch"]} |
+| Trained | {facts["epochs"]} epochs in {facts["seconds"]} s{_begun(training)}, {_kept(facts)} |
 | Validation | accuracy {facts["validation_accuracy"]:.3f} |
 | Test | accuracy at 0.5: {facts["test_accuracy"]:.3f}, AUC {facts["test_auc"]:.3f} ({facts["pairs"]["test"]} pairs) |
 | Made | {datetime.now(UTC):%Y-%m-%d}, covsearch {__version__}, torch {version("torch")} |

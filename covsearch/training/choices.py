@@ -8,7 +8,7 @@ from typing import Any
 
 from covsearch.config import FeatureConfig, ModelConfig, TrainConfig
 from covsearch.errors import UsageError
-from covsearch.training.presets import configure
+from covsearch.training.presets import BUNDLED, configure
 
 _OF_BRANCHES = {
     "qubits": ("hybrid", "bottleneck"),
@@ -72,8 +72,8 @@ def chosen(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Train
     Raises
     ------
     UsageError
-        As `configure`; for a choice that only other branches have, and for one that only synthesised covers have where
-        there are none.
+        As `configure`; for a choice that only other branches have, for one that only synthesised covers have where
+        there are none, and for one that the bundled weights do not have.
     """
     config, training = configure(preset, explicit)
     said = [name for name, value in explicit.items() if value is not None]
@@ -82,12 +82,22 @@ def chosen(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Train
         if config.branch not in branches:
             only = " and ".join(branches)
             raise UsageError(f"{name} is a choice of {only}, not of {config.branch}: leave it out, or say --model")
+    if training.start == BUNDLED and (odd := _differences(config, configure("default", {})[0])):
+        raise UsageError(
+            f"the bundled weights are of another {' and '.join(odd)}: say --preset cnn, or --from scratch to begin anew"
+        )
     if not training.synthesize:
         if preset == "invariant":
             raise UsageError("the preset invariant trains on synthesised covers: name their songs with --synthesize")
         if songs := [name for name in said if name in _OF_SONGS]:
             raise UsageError(f"{songs[0]} is a choice for synthesised covers: name their songs with --synthesize")
     return config, training
+
+
+def _differences(one: ModelConfig, other: ModelConfig) -> list[str]:
+    """Names of the choices that differ."""
+    this, that = ({**vars(config), **vars(config.features)} for config in (one, other))
+    return [name for name in this if this[name] != that[name]]
 
 
 def idle(training: TrainConfig, explicit: Mapping[str, Any]) -> Iterator[str]:
@@ -104,7 +114,8 @@ def uses(preset: str) -> str:
     rate = f" of {seen.rate:.2f} frames/s" if seen.rate else ""
     sees = f"{seen.features}, at most {seen.frames:,} frames{rate}, key {seen.key}"
     how = f"loss {training.loss}, {training.epochs} epochs, learning rate {training.learning_rate:g}"
-    return f"{config.branch}, {sees}; {how}"
+    begun = f"; begun from {training.start}" if training.start else ""
+    return f"{config.branch}, {sees}; {how}{begun}"
 
 
 def all_choices(preset: str) -> str:

@@ -32,7 +32,7 @@ from covsearch.progress import Progress, silent
 from covsearch.training import together
 from covsearch.training.batches import Batch, Batches, StoredBatches
 from covsearch.training.losses import LOSSES
-from covsearch.training.source import BUNDLED
+from covsearch.training.presets import BUNDLED
 from covsearch.training.state import STATE, TrainingState, load_state, save_state
 
 METRICS = "metrics.jsonl"
@@ -62,7 +62,9 @@ class TrainReport:
         With the weights of `best_epoch`, in evaluation mode.
     history : tuple of EpochMetrics
     best_epoch : int
-        1-based.
+        1-based; 0 where no epoch was better than the weights that the training began with.
+    validation_accuracy : float
+        Of `model`.
     test_accuracy, test_auc : float
         On the test pairs, at threshold 0.5 and over all thresholds.
     pairs : dict
@@ -72,6 +74,7 @@ class TrainReport:
     model: Siamese
     history: tuple[EpochMetrics, ...]
     best_epoch: int
+    validation_accuracy: float
     test_accuracy: float
     test_auc: float
     pairs: dict[str, int]
@@ -87,7 +90,10 @@ def train(
     batches: Batches | None = None,
     hear: Callable[[EpochMetrics], None] = lambda _: None,
 ) -> TrainReport:
-    """Train, or go on training, a fresh model of `config`.
+    """Train, or go on training, a model of `config`.
+
+    Kept are the weights of the epoch that is best on validation pairs; those that ``training.start`` names, where no
+    epoch is better than they are.
 
     Parameters
     ----------
@@ -126,8 +132,15 @@ def train(
         if together.place()[0] == 0:
             save_state(folder, key, model, optimizer, state)
             durable.replace_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in state.history))
+    kept = goodness(state.history[state.best_epoch - 1])
     model.load_state_dict(state.best)
-    return _report(model.eval(), store, pairs, state)
+    if training.start and training.keep == "best":
+        begun = begin(config, training).eval()
+        loss, accuracy = together.agreed(*_validated(begun, store, pairs["validation"]))
+        before = accuracy, -loss
+        if before >= kept:
+            model, kept, state.best_epoch = begun, before, 0
+    return _report(model.eval(), store, pairs, state, kept[0])
 
 
 def begin(config: ModelConfig, training: TrainConfig) -> Siamese:
@@ -175,11 +188,16 @@ def _epoch(
     loss, accuracy = _train_epoch(model, optimizer, made, training, state.average, epoch)
     progress("training", epoch, training.epochs)
     judged = _averaged(model, state, training.average)
-    scores = pair_scores(judged.eval(), store, validation)
-    valid_loss = float(pair_loss(torch.from_numpy(scores), torch.from_numpy(validation.label)))
-    valid_loss, valid_accuracy = together.agreed(valid_loss, accuracy_at_half(scores, validation.label))
+    valid_loss, valid_accuracy = together.agreed(*_validated(judged.eval(), store, validation))
     seconds = round(time.monotonic() - started, 3)
     return EpochMetrics(epoch, loss, accuracy, valid_loss, valid_accuracy, rate, seconds), judged
+
+
+def _validated(model: Siamese, store: FrameStore, validation: Pairs) -> tuple[float, float]:
+    """Loss and accuracy at 0.5 of a model in evaluation mode."""
+    scores = pair_scores(model, store, validation)
+    loss = float(pair_loss(torch.from_numpy(scores), torch.from_numpy(validation.label)))
+    return loss, accuracy_at_half(scores, validation.label)
 
 
 def _averaged(model: Siamese, state: TrainingState, decay: float) -> Siamese:
@@ -288,7 +306,9 @@ def accuracy_at_half(scores: NDArray[np.float32], label: NDArray[np.int64]) -> f
     return float(np.mean((scores < 0) == (label == COVER)))
 
 
-def _report(model: Siamese, store: FrameStore, pairs: Mapping[str, Pairs], state: TrainingState) -> TrainReport:
+def _report(
+    model: Siamese, store: FrameStore, pairs: Mapping[str, Pairs], state: TrainingState, validated: float
+) -> TrainReport:
     scores = pair_scores(model, store, pairs["test"])
     label = pairs["test"].label
     history = tuple(
@@ -296,7 +316,7 @@ def _report(model: Siamese, store: FrameStore, pairs: Mapping[str, Pairs], state
     )
     sizes = {part: len(some) for part, some in pairs.items()}
     auc = float(roc_auc_score(label, scores))
-    return TrainReport(model, history, state.best_epoch, accuracy_at_half(scores, label), auc, sizes)
+    return TrainReport(model, history, state.best_epoch, validated, accuracy_at_half(scores, label), auc, sizes)
 
 
 def forget_state(folder: Path) -> None:

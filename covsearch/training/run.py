@@ -85,7 +85,7 @@ def _run(
 ) -> tuple[Path, Trained]:
     with together.first_before_others():
         dataset = source.open(config.features.names, tell)
-        out = out or workspace.home / "models" / f"{config.branch}-{dataset.subset}-seed{training.seed}"
+        out = out or source.default_folder(config.branch, training.seed, workspace)
         check_unused(out)
         songs = open_collections(source_names(training.synthesize), workspace.cache, progress, tell)
         store = pack_cached(workspace.cache, dataset, config.features, strict=source.strict, progress=progress)
@@ -97,6 +97,8 @@ def _run(
         tell(line)
     hear(epoch_titles(training))
     report = train(store, pairs, config, training, out, progress, batches, lambda one: hear(epoch_line(one, training)))
+    if not report.best_epoch:
+        hear("no epoch is better on validation than the weights that the training began with: these are kept")
     trained = Trained(report, config, training, store, pairs, split, tuple(map(songs_line, songs)))
     if together.place()[0] == 0:
         write_checkpoint(out, trained)

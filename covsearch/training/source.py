@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covsearch.counting import counted
-from covsearch.dataset.datacos import Dataset, open_dataset
+from covsearch.dataset.datacos import Dataset, open_dataset, subset_of
 from covsearch.dataset.frame_rate import check_frame_rate
 from covsearch.dataset.sample import sample_root
 from covsearch.errors import NotFoundError, UsageError
 from covsearch.progress import Tell, unheard
 from covsearch.synthesis.sources import CORPUS
+from covsearch.training.presets import BUNDLED, SCRATCH
+from covsearch.workspace import Workspace
 
 WEIGHTS = "model.safetensors"
-BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
@@ -48,49 +49,71 @@ class TrainingSource:
             tell(f"{counted(others, 'performance')} of unknown works left out: no pair can be made of them")
         return known
 
+    def default_folder(self, branch: str, seed: int, workspace: Workspace) -> Path:
+        """Where a checkpoint goes that nobody named a folder for: ``<home>/models/<branch>-<subset>-seed<seed>``.
+
+        Raises
+        ------
+        NotFoundError, UsageError
+            When the dataset has no such subset; without a home folder.
+        """
+        models = workspace.home / "models"
+        return models / f"{branch}-{subset_of(self.dataset or sample_root(), self.subset)}-seed{seed}"
+
     def check(self) -> None:
         """Refuse at once what :meth:`open` would refuse later.
 
         Raises
         ------
         NotFoundError
-            When the folder is not there.
+            When the folder is not there, or is no Da-TACOS folder.
         UsageError
-            When the frame rate cannot be.
+            When the frame rate cannot be, or the folder holds several subsets and none is named.
         """
-        if self.dataset is not None and not self.dataset.is_dir():
-            what = "is not a folder" if self.dataset.exists() else "is not there"
-            raise NotFoundError(f"{self.dataset} {what}; expected a Da-TACOS folder")
+        if self.dataset is not None:
+            subset_of(self.dataset, self.subset)
         if self.frame_rate is not None:
             check_frame_rate(self.frame_rate)
 
 
-def check_unused(out: Path | None) -> None:
+def check_unused(out: Path) -> None:
     """Refuse a checkpoint folder that is taken, or is no folder.
 
     Raises
     ------
     UsageError
     """
-    if out is not None and out.exists() and not out.is_dir():
+    if out.exists() and not out.is_dir():
         raise UsageError(f"expected a folder for --out, got {out}, which is not one; name another --out")
-    if out is not None and (out / WEIGHTS).exists():
+    if (out / WEIGHTS).exists():
         raise UsageError(f"{out} already holds a trained model; delete it or name another --out")
 
 
-def check_places(out: Path | None, start: str | None, songs: Sequence[str]) -> None:
-    """Refuse at once: `out` that is taken, weights to begin with or songs that are not there.
+def check_places(source: TrainingSource, out: Path, start: str | None, songs: Sequence[str]) -> None:
+    """Refuse at once: `out` that is taken or cannot be made; a source, first weights or songs that are not there.
 
     Raises
     ------
     UsageError
-        As :func:`check_unused`.
+        As :meth:`TrainingSource.check` and :func:`check_unused`, and where no folder can be made.
     NotFoundError
-        When the weights or the songs are not there; what is in them is checked when they are read.
+        When the source, the weights or the songs are not there; what is in them is checked when they are read.
     """
+    source.check()
     check_unused(out)
-    if start and start != BUNDLED and not Path(start).exists():
-        raise NotFoundError(f"{start} is not there; expected a checkpoint folder, or {BUNDLED}")
+    _try_to_make(out)
+    if start and start not in (BUNDLED, SCRATCH) and not Path(start).exists():
+        raise NotFoundError(f"{start} is not there; expected a checkpoint folder, {BUNDLED} or {SCRATCH}")
     for name in songs:
         if name != CORPUS and not Path(name).exists():
             raise NotFoundError(f"{name} is not there; expected a folder or zip archive of songs, or {CORPUS}")
+
+
+def _try_to_make(folder: Path) -> None:
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in missing:
+            one.rmdir()
+    except OSError as e:
+        raise UsageError(f"--out {folder} cannot be made: {e.strerror}; name another folder") from e

@@ -24,7 +24,8 @@ def header(config: ModelConfig, training: TrainConfig, store: FrameStore, pairs:
     works = counted(len(set(store.wids)), "work")
     got = ", ".join(f"{part} {len(some):,}" for part, some in pairs.items())
     songs = f", with covers synthesised from {training.synthesize}" if training.synthesize else ""
-    yield f"model     {config.branch}, {config.pooling} pooling, head with {config.alpha} weights"
+    begun = f", begun from {training.start}" if training.start else ""
+    yield f"model     {config.branch}, {config.pooling} pooling, head with {config.alpha} weights{begun}"
     yield f"sees      {seen.features}, at most {seen.frames:,} frames{rate}, key {seen.key}"
     yield f"data      {store.subset}: {counted(len(store), 'performance')} of {works}{songs}"
     yield f"pairs     {got}, split by {training.split}"

@@ -14,11 +14,11 @@ from commands import Commands
 from covsearch.dataset.splits import read_split
 from covsearch.errors import ArtefactError
 from covsearch.index.calibration import read_calibration
-from covsearch.models import load_checkpoint
+from covsearch.models import bundled_checkpoint, load_checkpoint
 from tests.hostile.songs import SOUND
 from tests.synthesis.score_files import archive, lead_sheet
 
-QUICK = ["--frames", "256", "--epochs", "1", "--no-plot"]
+QUICK = ["--preset", "cnn", "--frames", "256", "--epochs", "1", "--no-plot"]
 
 
 @pytest.fixture
@@ -73,6 +73,17 @@ def test_the_branch_sees_frames_at_its_own_rate_and_curves_are_drawn(tmp_path: P
         assert (out / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
+def test_the_bundled_weights_are_tuned_by_default(root: Path, tmp_path: Path, command: Commands) -> None:
+    out = tmp_path / "mine"
+    done = command(tmp_path, "train", "--dataset", root, "--out", out, "--epochs", 1, "--no-plot", "--json")
+    assert done.code == 0, done.err
+    assert load_checkpoint(out).config == load_checkpoint(bundled_checkpoint()).config
+    assert "head with positive weights, begun from bundled" in " ".join(done.err.split())
+    assert ", beginning with the weights of bundled, " in (out / "README.md").read_text()
+    kept = {0: "none was better on validation than these weights", 1: "best validation accuracy in epoch 1"}
+    assert kept[json.loads(done.out)["best_epoch"]] in (out / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("model", "options"),
     [
@@ -81,13 +92,13 @@ def test_the_branch_sees_frames_at_its_own_rate_and_curves_are_drawn(tmp_path: P
         ("bottleneck", ("--qubits", "5")),
     ],
 )
-@pytest.mark.parametrize("preset", ["report", "default"])
+@pytest.mark.parametrize("preset", ["report", "cnn"])
 def test_hybrids_train_with_every_preset(
     model: str, options: tuple[str, ...], preset: str, tmp_path: Path, command: Commands
 ) -> None:
     root, out = write_collection(tmp_path / "toy", works=15, frames=60), tmp_path / "mine"
-    choices = ["--dataset", str(root), "--out", str(out), "--preset", preset, "--model", model, *options]
-    answer = command.json(tmp_path, "train", *choices, *QUICK)
+    choices = ["--dataset", str(root), "--out", str(out), "--model", model, *options]
+    answer = command.json(tmp_path, "train", *QUICK, "--preset", preset, *choices)
     assert 0 <= answer["test_auc"] <= 1
     checkpoint = load_checkpoint(out)
     assert checkpoint.fingerprint.startswith(f"{model}-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -42,7 +43,9 @@ REFUSED = [
         2,
         "qubits is a choice of hybrid and bottleneck, not of cnn",
     ),
-    (["--set", "q_layers=3"], 2, "q_layers is a choice of hybrid, not of cnn"),
+    (["--set", "q_layers=3"], 2, "q_layers is a choice of hybrid, not of invariant"),
+    (["--model", "cnn"], 2, "the bundled weights are of another branch: say --preset cnn, or --from scratch"),
+    (["--features", "crema"], 2, "the bundled weights are of another features: say --preset cnn"),
     (["--preset", "invariant"], 2, "invariant trains on synthesised covers: name their songs with --synthesize"),
     (["--epoch-steps", "5"], 2, "epoch_steps is a choice for synthesised covers"),
     (["--preset", "report", "--frames", "128"], 2, "frames must be at least 256 with unmasked pooling, not 128"),
@@ -50,7 +53,7 @@ REFUSED = [
     (["--epochs", "0"], 2, "epochs must be at least 1, not 0"),
     (["--frame-rate", "0"], 2, "must be a positive number of frames a second, not 0.0"),
     (["--dataset", "nowhere"], 3, "nowhere is not there; expected a Da-TACOS folder"),
-    (["--from", "nowhere"], 3, "nowhere is not there; expected a checkpoint folder, or bundled"),
+    (["--from", "nowhere"], 3, "nowhere is not there; expected a checkpoint folder, bundled or scratch"),
     (
         ["--preset", "invariant", "--synthesize", "nowhere"],
         3,
@@ -58,6 +61,8 @@ REFUSED = [
     ),
     (["--aligner"], 2, "the aligner learns from synthesised covers: name their songs with --synthesize"),
     (["--out", sys.executable], 2, "which is not one; name another --out"),
+    (["--out", "/proc/no/folder"], 2, "--out /proc/no/folder cannot be made: "),
+    (["--dataset", str(Path(__file__).parent)], 3, "has no Da-TACOS feature folder; expected da-tacos_<subset>"),
     (["--set", "loss"], 2, "expected KEY=VALUE with a key of alpha, average, "),
     (["--set", "colour=red"], 2, "got 'colour=red'"),
     (["--set", "epochs=many"], 2, "epochs must be a whole number, not 'many'"),
@@ -69,11 +74,18 @@ REFUSED = [
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
     """Exit code and stderr of each of :data:`REFUSED`, and last of a folder that has a model."""
-    trained = tmp_path_factory.mktemp("trained")
+    home = tmp_path_factory.mktemp("home")
+    trained = home / "models" / "invariant-sample-seed3"  # where `train --seed 3` goes without --out
+    trained.mkdir(parents=True)
     (trained / "model.safetensors").touch()
-    lines = [*(words for words, _, _ in REFUSED), ["--out", str(trained)]]
+    lines = [*(words for words, _, _ in REFUSED), ["--out", str(trained)], ["--seed", "3"]]
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TORCH], input=json.dumps(lines), capture_output=True, text=True, check=True
+        [sys.executable, "-c", _WITHOUT_TORCH],
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COVSEARCH_HOME": str(home)},
     )
     return [(code, said) for code, said in json.loads(done.stdout)]
 
@@ -85,9 +97,9 @@ def test_arguments_are_refused_before_torch_is_loaded(ended: list[tuple[int, str
 
 
 def test_a_folder_with_a_model_is_refused_before_torch_is_loaded(ended: list[tuple[int, str]]) -> None:
-    assert len(ended) == len(REFUSED) + 1
-    code, said = ended[-1]
-    assert (code, "already holds a trained model; delete it" in said) == (2, True), said
+    assert len(ended) == len(REFUSED) + 2
+    for code, said in ended[-2:]:
+        assert (code, "already holds a trained model; delete it" in said) == (2, True), said
 
 
 def test_the_names_that_need_no_torch_are_those_of_the_models() -> None:
@@ -99,8 +111,10 @@ def test_help_says_what_the_presets_use_in_few_options() -> None:
     text = CliRunner().invoke(cli, ["train", "--help"], terminal_width=110).stdout
     words = " ".join(text.split())
     assert (
-        "default: cnn, hpcp, at most 128 frames, key normalised; loss supcon, 120 epochs, learning rate 0.001." in words
+        "default: invariant, hpcp, at most 2,048 frames of 2.69 frames/s, key played; loss supcon, 20 epochs, learning "
+        "rate 0.0001; begun from bundled." in words
     )
+    assert "cnn: cnn, hpcp, at most 128 frames, key normalised; loss supcon, 120 epochs, learning rate 0.001." in words
     assert "report: cnn, hpcp, at most 2,000 frames, key played; loss pairs, 20 epochs, learning rate 0.0005." in words
     assert "temperature=0.1" in words
     options = re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)
@@ -146,6 +160,8 @@ def test_a_training_explains_itself(tmp_path: Path) -> None:
         str(root),
         "--out",
         str(tmp_path / "mine"),
+        "--preset",
+        "cnn",
         "--set",
         "loss=batch",
         "--set",
@@ -174,6 +190,7 @@ def test_a_training_explains_itself(tmp_path: Path) -> None:
 def test_a_training_fits_on_narrow_terminals(tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_collection(tmp_path / "toy", works=15, frames=120)
     options = ["--dataset", str(root), "--out", "mine", "--epochs", "1", "--set", "loss=batch", "--no-plot"]
+    options += ["--preset", "cnn"]
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, ["--home", ".", "train", *options], env={"COLUMNS": str(width)})
     assert done.exit_code == 0, done.output

@@ -14,13 +14,13 @@ from published import made_up_calibration
 from covsearch.errors import ArtefactError, UsageError
 from covsearch.evaluate.calibration import (
     BINS,
-    HOTTEST,
     best_threshold,
     class_weights,
     fit_calibration,
     judge_calibration,
     reliability,
 )
+from covsearch.index.calibration import HOTTEST
 
 labels = st.lists(st.integers(0, 1), min_size=4, max_size=40).filter(lambda y: 0 < sum(y) < len(y))
 

@@ -184,19 +184,38 @@ def test_presets() -> None:
     assert training == TrainConfig()
     assert (training.epochs, training.learning_rate, training.rotate_keys) == (20, 5e-4, False)
     assert (training.weight_decay, training.schedule, training.patience) == (0, "constant", 0)
-    model, training = configure("default", {"seed": 7, "pooling": "unmasked", "frames": 256, "epochs": None})
+    model, training = configure("cnn", {"seed": 7, "pooling": "unmasked", "frames": 256, "epochs": None})
     assert (model.pooling, training.seed, training.loss) == ("unmasked", 7, "supcon")
     assert (model.features.key, model.features.frames) == ("normalised", 256)
-    assert training.epochs == PRESETS["default"]["epochs"]
+    assert training.epochs == PRESETS["cnn"]["epochs"]
+    model, training = configure("default", {})
+    assert model == load_checkpoint(bundled_checkpoint()).config
+    assert (training.start, configure("default", {"start": "scratch"})[1].start) == ("bundled", "")
     model, training = configure("invariant", {})
     assert (model.branch, model.features.rate, model.features.key) == ("invariant", SLOW_RATE, "played")
     assert (training.average, training.keep, training.precision) == (0.995, "last", "bfloat16")
-    with pytest.raises(UsageError, match=r"preset must be one of \['default', 'invariant', 'report'\]"):
+    with pytest.raises(UsageError, match=r"preset must be one of \['cnn', 'default', 'invariant', 'report'\]"):
         configure("paper", {})
     with pytest.raises(UsageError, match="epochs must be at least 1"):
         configure("report", {"epochs": 0})
     with pytest.raises(UsageError, match=r"unknown choices \['epoch'\]"):
         configure("report", {"epoch": 3})
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(0.9, 0), (1e-3, 4)])
+def test_the_first_weights_are_kept_where_no_epoch_is_better(
+    whole: TrainReport, store: FrameStore, pairs: dict[str, Pairs], tmp_path: Path, rate: float, kept: int
+) -> None:
+    first = whole.model if kept == 0 else Siamese(MODEL)
+    save_checkpoint(tmp_path / "first", first, MODEL)
+    tuned = replace(QUICK, start=str(tmp_path / "first"), learning_rate=rate)
+    report = train(store, pairs, MODEL, tuned, tmp_path / "tuned")
+    assert (report.best_epoch > 0) == (kept > 0)
+    scores = pair_scores(report.model, store, pairs["validation"])
+    assert report.validation_accuracy == loop.accuracy_at_half(scores, pairs["validation"].label)
+    if not kept:
+        for name, value in weights(whole.model).items():
+            np.testing.assert_array_equal(weights(report.model)[name], value, err_msg=name)
 
 
 def test_a_training_begins_with_the_weights_that_are_named(tmp_path: Path) -> None:
