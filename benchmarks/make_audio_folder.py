@@ -4,7 +4,8 @@ Run ``python -m benchmarks.make_audio_folder``: it plays the sample's test works
 the next of six formats, builds an index of the folder, and queries it with every file. Then it writes the same
 recordings' HPCP (hop 512) as HDF5 in Da-TACOS's layout, and does the same with these. It writes
 ``benchmarks/results/audio_folder.md`` and ``.json``: mean average precision of both, and their difference. With
-``--keep FOLDER`` the audio stays. It ends with 1 if the difference is over .01.
+``--keep FOLDER`` the audio stays. It ends with 1 if the
+difference is over .01. It needs the extras ``sample`` and ``audio``.
 """
 
 from __future__ import annotations

@@ -56,6 +56,8 @@ class UpdateReport:
         That is current now.
     seconds : float
         Wall-clock time.
+    unused_metadata : tuple of str
+        Ids that the CSV of metadata names and that the collection has not.
     """
 
     added: tuple[str, ...]
@@ -70,6 +72,7 @@ class UpdateReport:
     works: int
     generation: str
     seconds: float
+    unused_metadata: tuple[str, ...] = ()
 
 
 def update_folder(
@@ -95,7 +98,7 @@ def update_folder(
         A CSV of works, titles, artists and years, as for :func:`covsearch.indexing.build_index`. Without it, what an
         earlier CSV said stays.
     strict : bool
-        Refuse to skip a file.
+        Refuse to skip a file, and a CSV with ids that the collection has not.
     progress : Progress
 
     Raises
@@ -122,10 +125,15 @@ def update_folder(
         root = nearest_root(below, roots, below)
         name = roots.get(root) or collection_name(root)
         read = _opened(root, workspace, below, name, strict, progress)
-        told = read_tracks(metadata).told(read) if metadata else read
+        tracks = read_tracks(metadata) if metadata else None
+        told = tracks.told(read) if tracks else read
         own = _own(rows, read, below)
         read = _with_emptied(read, own, strict)
         changes = _changes(rows, own, read, told, bool(metadata))
+        whole = {p.pid for p in rows.performances.values() if p.collection == read.subset} - changes.gone.keys()
+        whole |= read.performances.keys()
+        if tracks and strict:
+            tracks.check_all_in(whole)
         checkpoint = own_model(before)
         packed = pack_new(workspace, read, [*changes.new, *changes.changed], checkpoint, strict, progress)
         there = set(packed.pids) if packed else set()
@@ -157,6 +165,7 @@ def update_folder(
         manifest.works,
         generation.name,
         time.perf_counter() - started,
+        tracks.not_in(whole) if tracks else (),
     )
 
 

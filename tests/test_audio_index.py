@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -239,6 +240,13 @@ def test_update_of_a_part_leaves_the_rest(copied: tuple[Path, covsearch.Index]) 
     assert (report.removed, report.unchanged, len(index)) == (("Album/two.flac",), 1, 2)
 
 
+def test_a_part_without_audio_is_called_by_its_own_name(copied: tuple[Path, covsearch.Index]) -> None:
+    music, index = copied
+    (music / "texts").mkdir()
+    with pytest.raises(ArtefactError, match=rf"^{re.escape(str(music / 'texts'))}: there is no audio file in it"):
+        index.update(music / "texts")
+
+
 def test_an_empty_folder_empties_no_index(copied: tuple[Path, covsearch.Index]) -> None:
     music, index = copied
     shutil.rmtree(music)
@@ -298,6 +306,23 @@ def test_what_a_csv_said_stays_until_another_one_speaks(copied: tuple[Path, covs
     assert index.query("Album/two.flac")[0].listed
     assert index.update(music).retagged == ()
     assert index["Album/two.flac"].title == "Zwei"
+
+
+def test_ids_of_a_csv_that_an_update_does_not_have_are_said(
+    copied: tuple[Path, covsearch.Index], tmp_path: Path, command: Commands
+) -> None:
+    music, index = copied
+    csv = tmp_path / "works.csv"
+    csv.write_text("id,title\none.mp3,Eins\nAlbum/two.flac,Zwei\nTwo.flac,Zwei\n", encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"1 of its ids is not in the collection, first Two\.flac"):
+        index.update(music, metadata=csv, strict=True)
+    assert index["one.mp3"].title != "Eins"
+    report = index.update(music / "Album", metadata=csv)  # one.mp3 is of the collection, though not of this part
+    assert (report.retagged, report.unused_metadata) == (("Album/two.flac",), ("Two.flac",))
+    told = command.out(index.workspace.home, "update", music, "--metadata", csv)
+    assert "--metadata: 1 of its ids is not there: Two.flac\n" in told
+    (music / "one.mp3").unlink()
+    assert index.update(music, metadata=csv).unused_metadata == ("one.mp3", "Two.flac")
 
 
 def test_a_changed_file_is_not_added_but_updated(copied: tuple[Path, covsearch.Index]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from covsearch.cli.build import skipped_lines
+from covsearch.cli.build import skipped_lines, unused_lines
 from covsearch.cli.options import METADATA, PATH
 from covsearch.cli.shown import fitted
 from covsearch.counting import counted
@@ -47,7 +47,8 @@ def extract(folder: Path, out: Path, metadata: Path | None, scheduler: str | Non
 def _told(report: ExtractReport) -> str:
     kept = f" {counted(report.kept, 'file')} had them already." if report.kept else ""
     done = f"Wrote features of {counted(report.extracted, 'file')} to {report.folder} in {report.seconds:.1f} s.{kept}"
-    return "\n".join([done, *_unknown(report), *skipped_lines(report.skipped)])
+    unused = unused_lines(report.unused_metadata)
+    return "\n".join([done, *_unknown(report), *unused, *skipped_lines(report.skipped)])
 
 
 def _unknown(report: ExtractReport) -> list[str]:

@@ -138,7 +138,7 @@ def _updated(report: UpdateReport) -> str:
     lines = [f"{', '.join(counts)}, unchanged {report.unchanged:,}, in {report.seconds:.1f} s.".capitalize()]
     lines += [f"  {what}: {_some(pids)}" for what, pids in done if pids]
     lines += _corrections(report)
-    return "\n".join([*lines, _holds(report), *skipped_lines(report.skipped)])
+    return "\n".join([*lines, _holds(report), *unused_lines(report.unused_metadata), *skipped_lines(report.skipped)])
 
 
 def _corrections(report: UpdateReport) -> list[str]:

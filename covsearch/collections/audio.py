@@ -193,7 +193,7 @@ def open_audio(
         way = "leave it out" if first in below else "drop --strict"
         raise ArtefactError(f"{first}: {skipped[0].reason}; mend it, or {way}")
     if not heard:
-        raise ArtefactError(none_read(root, skipped))
+        raise ArtefactError(none_read(below[0] if len(below) == 1 else root, skipped))
     ids = sorted(heard, key=natural_key)
     return AudioFolder(
         root,

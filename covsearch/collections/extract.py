@@ -60,6 +60,8 @@ class ExtractReport:
         Of the features.
     seconds : float
         Wall-clock time.
+    unused_metadata : tuple of str
+        Ids that the CSV of metadata names and that the folder has not.
     """
 
     extracted: int
@@ -68,6 +70,7 @@ class ExtractReport:
     skipped: tuple[Skipped, ...]
     folder: str
     seconds: float
+    unused_metadata: tuple[str, ...] = ()
 
 
 def extract_folder(
@@ -121,8 +124,9 @@ def extract_folder(
     with hands(workers, scheduler) as hand:
         reader = _Reader(root, files, hand, Quarantine(held), skipped, progress)
         performances = {id_: found.performance(id_) for id_, found in reader.tags().items()}
-        if metadata:
-            performances = read_tracks(metadata).applied(performances)
+        tracks = read_tracks(metadata) if metadata else None
+        if tracks:
+            performances = tracks.applied(performances)
         before = _listed(listed)
         numbers = _numbered(before, performances)
         for id_, names in before.items():
@@ -139,7 +143,8 @@ def extract_folder(
     there = [id_ for id_ in numbers if id_ in performances and _target(out, name, *numbers[id_]).is_file()]
     _describe(out, name, {id_: (numbers[id_], performances[id_]) for id_ in there})
     unknown = sum(performances[id_].wid is None for id_ in there)
-    return ExtractReport(written, kept, unknown, tuple(skipped), str(out), time.perf_counter() - started)
+    unused = tracks.not_in(performances) if tracks else ()
+    return ExtractReport(written, kept, unknown, tuple(skipped), str(out), time.perf_counter() - started, unused)
 
 
 def _undo(features: Path, files: Sequence[Path], folders: Sequence[Path]) -> None:

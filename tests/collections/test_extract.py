@@ -172,8 +172,9 @@ def test_unknown_works_are_said(short: Path, tmp_path: Path, command: Commands) 
     for words in (("train", "--out", tmp_path / "model"), ("eval-retrieval",), ("eval-pairs",)):
         ran = command(tmp_path, words[0], "--dataset", out, *words[1:])
         assert (ran.code, "nothing says which of its 5 performances are of one work" in ran.err) == (2, True), ran.err
-    (tmp_path / "works.csv").write_text("id,work\n1.wav,Mine\n3.wav,Mine\n")
-    command.out(tmp_path, "extract", short, "--out", out, "--metadata", tmp_path / "works.csv")
+    (tmp_path / "works.csv").write_text("id,work\n1.wav,Mine\n3.wav,Mine\nfour.wav,Yours\n")
+    told = command.out(tmp_path, "extract", short, "--out", out, "--metadata", tmp_path / "works.csv")
+    assert "--metadata: 1 of its ids is not there: four.wav\n" in told
     heard: list[str] = []
     assert list(TrainingSource(out).open(["hpcp"], heard.append).performances) == ["P_2", "P_4"]
     assert heard == ["3 performances of unknown works left out: no pair can be made of them"]
