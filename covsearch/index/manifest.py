@@ -157,10 +157,9 @@ def _build(values: dict[str, Any]) -> Manifest:
 def _parts(values: dict[str, Any], foreign: bool) -> dict[str, Any]:
     known, needed = [name for name, kind in PARTS.items() if kind.foreign == foreign], () if foreign else NEEDED
     if not set(needed) <= set(values) <= set(known):
-        raise TypeError(
-            f"parts {comma_list(map(repr, sorted(values)))}, expected {' and '.join(needed)}, "
-            f"known are {comma_list(sorted(known))}"
-        )
+        expected = f", expected {' and '.join(needed)}" if needed else ""
+        named = comma_list(map(repr, sorted(values)))
+        raise TypeError(f"parts {named}{expected}, known are {comma_list(sorted(known))}")
     return {name: _settings(name, said) for name, said in values.items()}
 
 
