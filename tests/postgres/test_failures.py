@@ -53,6 +53,9 @@ CASES = {
         "expected a URL such as postgresql://USER@HOST",
     ),
     "a wrong escape": (lambda: f"postgresql://me:%zz{SECRET}@h/db", 2, "expected a URL such as postgresql://USER@HOST"),
+    "no URL": (lambda: f"me:{SECRET}@h/db", 2, "got a text without ://"),
+    "one slash": (lambda: f"postgresql:/me:{SECRET}@h/db", 2, "got a text without ://"),
+    "words": (lambda: f"host=h password={SECRET}", 2, "got a text without ://"),
     "another kind": (
         lambda: f"mysql://me:{SECRET}@h/db",
         2,
