@@ -151,6 +151,20 @@ def test_tables_of_another_covsearch_are_refused(workspace: Workspace) -> None:
             ask()
 
 
+def test_what_the_refusal_of_other_tables_says_keeps_corrections(workspace: Workspace) -> None:
+    publish(workspace)
+    covsearch.open(workspace.home, store=workspace.store).corrections.accept("P_1", "P_2")
+    with psycopg.connect(str(workspace.store), autocommit=True) as connection:
+        connection.execute("UPDATE covsearch.current SET version = '99.9'")
+        with pytest.raises(ArtefactError) as refused:
+            store_of(workspace).current()
+        aside, _, over = str(refused.value).split("`")[1::2]
+        connection.execute(aside.encode())
+        publish(workspace)
+        connection.execute(over.encode())
+    assert len(covsearch.open(workspace.home, store=workspace.store).corrections) == 1
+
+
 def test_a_server_that_ends_every_connection_is_connected_to_again(workspace: Workspace) -> None:
     publish(workspace)
     index = covsearch.open(workspace.home, store=workspace.store)
