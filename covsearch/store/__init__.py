@@ -45,7 +45,7 @@ def _back_end(workspace: Workspace) -> Publisher:
 
             return milvus_store(workspace)
         if not workspace.store.startswith(POSTGRES):
-            shown = without_password(workspace.store)
+            shown = without_password(workspace.store) if "://" in workspace.store else "a text without ://"
             raise UsageError(f"expected a store like postgresql://USER@HOST/DATABASE, got {shown}")
         from covsearch.store.postgres import PostgresStore
 

@@ -140,7 +140,9 @@ def test_a_database_gets_milvus_by_a_copy_and_is_read_without_it_too(workspace: 
     made = contents(tmp_path, many(60))
     model_files(tmp_path / "model")
     publish(plain, made)
-    with pytest.raises(ArtefactError, match="gen-0001 was published without Milvus: publish it with this store"):
+    with pytest.raises(
+        ArtefactError, match="gen-0001 was published without Milvus: publish it with this store, by `covsearch copy"
+    ):
         open_all(store_of(workspace))
     report = copy_index(plain, workspace, tmp_path / "cache")
     assert (report.performances, report.generation) == (60, "gen-0002")

@@ -18,14 +18,17 @@ from covsearch.workspace import Workspace
 from tests.contract.materials import contents
 from tests.contract.materials import publish as publish_contents
 
+LONG = "".join(map(chr, np.random.default_rng(1).integers(ord("a"), ord("z") + 1, 9000)))  # as of text in base64
 TITLES = (
     *("東京タワー", "東京", "京都の夜", "東", "サクラ"),
     *("Don't stop", "Dont look", "AC/DC live", "R.E.M.", "rem", "!!!", "Łódź"),
+    *(LONG, f"{LONG[:-1]}4"),
 )
 QUESTIONS = (
     *("love", "lov", "l", "love moon", "moon lov", "yesterday train", "singer 3", "singer", "song 1", "writer 2"),
     *("東京", "東", "京タ", "タワー", "夜", "京都", "サク"),
     *("don't", "dont", "don t", "acdc", "ac/dc", "rem", "r.e.m", "!!!", "lodz", "señorita björk", "uber", "wri"),
+    *(LONG, f"{LONG} x", LONG[:700], LONG[:5], LONG[:-1]),
     *("haupt blut", "blue blue", "love love", "zzz", "", "'\"; DROP TABLE", "100%", "_"),
 )
 

@@ -53,6 +53,9 @@ CASES = {
         "expected a URL such as postgresql://USER@HOST",
     ),
     "a wrong escape": (lambda: f"postgresql://me:%zz{SECRET}@h/db", 2, "expected a URL such as postgresql://USER@HOST"),
+    "no URL": (lambda: f"me:{SECRET}@h/db", 2, "got a text without ://"),
+    "one slash": (lambda: f"postgresql:/me:{SECRET}@h/db", 2, "got a text without ://"),
+    "words": (lambda: f"host=h password={SECRET}", 2, "got a text without ://"),
     "another kind": (
         lambda: f"mysql://me:{SECRET}@h/db",
         2,
@@ -146,6 +149,20 @@ def test_tables_of_another_covsearch_are_refused(workspace: Workspace) -> None:
     for ask in (store_of(workspace).current, store_of(workspace).catalogue, lambda: publish(workspace)):
         with pytest.raises(ArtefactError, match=r"the database has tables 99.9, this covsearch reads"):
             ask()
+
+
+def test_what_the_refusal_of_other_tables_says_keeps_corrections(workspace: Workspace) -> None:
+    publish(workspace)
+    covsearch.open(workspace.home, store=workspace.store).corrections.accept("P_1", "P_2")
+    with psycopg.connect(str(workspace.store), autocommit=True) as connection:
+        connection.execute("UPDATE covsearch.current SET version = '99.9'")
+        with pytest.raises(ArtefactError) as refused:
+            store_of(workspace).current()
+        aside, _, over = str(refused.value).split("`")[1::2]
+        connection.execute(aside.encode())
+        publish(workspace)
+        connection.execute(over.encode())
+    assert len(covsearch.open(workspace.home, store=workspace.store).corrections) == 1
 
 
 def test_a_server_that_ends_every_connection_is_connected_to_again(workspace: Workspace) -> None:

@@ -102,7 +102,8 @@ class MilvusFinder:
         said = pin.manifest.recipe
         if "collection" not in said:
             raise ArtefactError(
-                f"{pin.name} was published without Milvus: publish it with this store, as with `covsearch build-index`"
+                f"{pin.name} was published without Milvus: publish it with this store, by `covsearch copy --from` the "
+                "same database without Milvus, or by `covsearch build-index`"
             )
         return self._kept(said["collection"])
 

@@ -24,6 +24,7 @@ from covsearch.db.catalogue import Sessions, SqlCatalogue, columns_and_versions
 from covsearch.db.models import TEXT_COLUMNS, PerformanceRow
 
 _BEGINNING = 8  # characters of the longest beginning that is a key
+_LONGEST = 500  # characters of the longest key: the server's index refuses one of 2.7 kB
 _K1, _B = 1.2, 0.75  # of BM25, as FTS5 has them
 
 
@@ -33,9 +34,12 @@ def words_column(texts: Mapping[str, str]) -> str:
 
 
 def keys_column(texts: Mapping[str, str]) -> list[str]:
-    """``keys``: every word, and its beginnings with a ``*``."""
+    """``keys``: every word, and its beginnings with a ``*``; of a longer word its first 500 characters."""
     words = {word for column in TEXT_COLUMNS for word in texts[column].split()}
-    return sorted(words | {f"{word[:n]}*" for word in words for n in range(1, min(len(word), _BEGINNING) + 1)})
+    return sorted(
+        {word[:_LONGEST] for word in words}
+        | {f"{word[:n]}*" for word in words for n in range(1, min(len(word), _BEGINNING) + 1)}
+    )
 
 
 def tokens_column(texts: Mapping[str, str]) -> int:
@@ -127,8 +131,8 @@ def _piece(term: Term) -> str:
 
 def _keys(term: Term) -> list[str]:
     """What is in ``keys`` wherever the term is."""
-    last = f"{term.words[-1][:_BEGINNING]}*" if term.cut else term.words[-1]
-    return [*term.words[:-1], last]
+    keys = [word[:_LONGEST] for word in term.words]
+    return [*keys[:-1], f"{keys[-1][:_BEGINNING]}*"] if term.cut else keys
 
 
 def _any(ways: Sequence[Sequence[Term]], numbers: Iterator[int]) -> str:

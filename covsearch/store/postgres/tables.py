@@ -180,5 +180,9 @@ def make_tables(connection: Connection) -> None:
 def check_version(came: str) -> None:
     """Refuse tables of another covsearch, with an ArtefactError."""
     if came != VERSION:
-        mend = f"drop the schema (`DROP SCHEMA {SCHEMA} CASCADE`) and run `covsearch build-index`"
+        old = f"{SCHEMA}_old"
+        mend = (
+            f"put them aside (`ALTER SCHEMA {SCHEMA} RENAME TO {old}`), run `covsearch build-index`, and take over "
+            f"what was corrected: `UPDATE {SCHEMA}.corrections SET document = (SELECT document FROM {old}.corrections)`"
+        )
         raise ArtefactError(f"the database has tables {came}, this covsearch reads {VERSION}: {mend}")
