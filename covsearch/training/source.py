@@ -90,7 +90,7 @@ def check_unused(out: Path) -> None:
 
 
 def check_places(source: TrainingSource, out: Path, start: str | None, songs: Sequence[str]) -> None:
-    """Refuse at once: `out` that is taken or cannot be made; a source, first weights or songs that are not there.
+    """Make `out`; refuse at once one that is taken, and a source, first weights or songs that are not there.
 
     Raises
     ------
@@ -101,19 +101,12 @@ def check_places(source: TrainingSource, out: Path, start: str | None, songs: Se
     """
     source.check()
     check_unused(out)
-    _try_to_make(out)
     if start and start not in (BUNDLED, SCRATCH) and not Path(start).exists():
         raise NotFoundError(f"{start} is not there; expected a checkpoint folder, {BUNDLED} or {SCRATCH}")
     for name in songs:
         if name != CORPUS and not Path(name).exists():
             raise NotFoundError(f"{name} is not there; expected a folder or zip archive of songs, or {CORPUS}")
-
-
-def _try_to_make(folder: Path) -> None:
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for one in missing:
-            one.rmdir()
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise UsageError(f"--out {folder} cannot be made: {e.strerror}; name another folder") from e
+        raise UsageError(f"--out {out} cannot be made: {e.strerror}; name another folder") from e
