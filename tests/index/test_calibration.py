@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from published import FINGERPRINT, made_up_calibration
 
 from covsearch.errors import ArtefactError, UsageError
-from covsearch.index.calibration import CALIBRATION, facts, read_calibration, write_calibration
+from covsearch.index.calibration import CALIBRATION, HOTTEST, facts, read_calibration, write_calibration
 
 slopes = st.floats(1e-3, 1e3)
 intercepts = st.floats(-50, 50)
@@ -49,6 +49,11 @@ def test_both_thresholds_decide_alike(threshold: float, slope: float, intercept:
     p, calibrated = 1 / (1 + math.exp(-s)), float(calibration.probability(np.array([s]))[0])
     if abs(p - threshold) > 1e-9:
         assert (p < threshold) == (calibrated < calibration.calibrated_threshold)
+
+
+def test_a_temperature_that_helps_nobody_is_no_number() -> None:
+    assert "no temperature helps" in facts(made_up_calibration(temperature=HOTTEST))[1]
+    assert "temperature 2.0000" in facts(made_up_calibration(temperature=2.0))[1]
 
 
 def test_what_is_written_reads_back_equal(tmp_path: Path) -> None:
