@@ -35,7 +35,7 @@ from covsearch.dataset.layout import Skipped
 from covsearch.dataset.metadata import UNKNOWN
 from covsearch.dataset.performance import Performance
 from covsearch.dataset.tracks_csv import read_tracks
-from covsearch.errors import ArtefactError, NotFoundError
+from covsearch.errors import ArtefactError, NotFoundError, UsageError
 from covsearch.features.audio import DATASET_HOP
 from covsearch.progress import Progress, silent
 
@@ -107,6 +107,8 @@ def extract_folder(
         When `folder` is not there.
     ArtefactError
         When it has no audio file that can be read, or what an earlier run left in `out` is damaged.
+    UsageError
+        When `out` is `folder` or in it.
     UsageError, MissingExtraError, CovsearchError
         When the scheduler cannot be used, see :func:`covsearch.collections.cluster.connected`; CovsearchError also
         when nothing can be decoded or written here.
@@ -117,6 +119,11 @@ def extract_folder(
             f"{folder} is {'not a folder' if folder.exists() else 'not there'}; expected a folder of audio"
         )
     root, out = folder.resolve(), out.absolute()
+    if out.resolve().is_relative_to(root):
+        raise UsageError(
+            f"{out} is in {folder}, which would be a collection of features then, and of audio no more; "
+            "say --out of a folder that is elsewhere"
+        )
     files, skipped = scan_audio(root)
     name = _NOT_IN_A_NAME.sub("-", collection_name(root)).strip("-.") or "audio"
     listed, held = out / f"{name}_files.csv", out / f"{name}_quarantine.jsonl"

@@ -92,18 +92,19 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     """
     path = Path(job["path"])
     try:
-        size = path.stat().st_size
+        stamp = _stamp(path)
+        _, size, _ = stamp
         if size > MAX_FILE_BYTES:
             return {"refused": f"has {size:,} bytes; at most {MAX_FILE_BYTES:,} are read"}
         _start_clock(size)
         if job.get("tags"):
             return {"tags": asdict(_tags(path))}
         if "hdf5" in job:
-            return _to_hdf5(path, job)
+            return _to_hdf5(path, stamp, job)
         content = _content(path)
-        decoded = _to_cache(path, content, Path(job["chroma"]), job["hop"])
+        decoded = _to_cache(path, stamp, content, Path(job["chroma"]), job["hop"])
         return {"content": content, "tags": asdict(_tags(path)), "decoded": decoded}
-    except MissingExtraError as e:
+    except (MissingExtraError, _ChangedError) as e:
         return {"refused": _line(str(e)), "may_pass": True}
     except _FullError as e:
         return {"broken": str(e)}
@@ -125,6 +126,19 @@ def _start_clock(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
 
 
+class _ChangedError(Exception):
+    """A file is not what it was when its reading began."""
+
+
+_Stamp = tuple[int, int, int]
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Inode, bytes and nanoseconds of the last change of a file."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _content(path: Path) -> str:
     from covsearch.collections.content import content_of
 
@@ -137,7 +151,7 @@ def _tags(path: Path) -> Any:
     return read_tags(path)
 
 
-def _to_cache(path: Path, content: str, folder: Path, hop: int) -> bool:
+def _to_cache(path: Path, stamp: _Stamp, content: str, folder: Path, hop: int) -> bool:
     """Decode into the cache what is not there; whether it was not.
 
     One process decodes a sound, others that want the same wait for it.
@@ -157,7 +171,7 @@ def _to_cache(path: Path, content: str, folder: Path, hop: int) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX)
         if target.is_file():
             return False
-        chroma = _decoded(path, hop)
+        chroma = _decoded(path, stamp, hop)
         with _writing(folder):
             file.truncate(0)
             np.save(file, chroma.astype(np.float16), allow_pickle=False)
@@ -179,10 +193,14 @@ def _writing(folder: Path) -> Iterator[None]:
         raise _FullError(f"{folder} cannot be written: {e.strerror or e}") from e
 
 
-def _decoded(path: Path, hop: int, tuned: bool = True) -> Any:
+def _decoded(path: Path, stamp: _Stamp, hop: int, tuned: bool = True) -> Any:
+    """The chroma of a file that is still what it was at `stamp`: of another it must not be kept."""
     from covsearch.features.audio import read_audio_chroma
 
-    return read_audio_chroma(path, hop=hop, tuned=tuned).chroma
+    chroma = read_audio_chroma(path, hop=hop, tuned=tuned).chroma
+    if _stamp(path) != stamp:
+        raise _ChangedError("changed while it was read; run the command again once it is whole")
+    return chroma
 
 
 def is_written(target: Path, mtime_ns: int) -> bool:
@@ -190,7 +208,7 @@ def is_written(target: Path, mtime_ns: int) -> bool:
     return target.is_file() and target.stat().st_mtime_ns > mtime_ns
 
 
-def _to_hdf5(path: Path, job: dict[str, Any]) -> dict[str, Any]:
+def _to_hdf5(path: Path, stamp: _Stamp, job: dict[str, Any]) -> dict[str, Any]:
     """Decode and write, unless a worker that died later has done it."""
     from covsearch.collections.hdf5 import write_hpcp
     from covsearch.features.audio import SAMPLE_RATE
@@ -198,7 +216,7 @@ def _to_hdf5(path: Path, job: dict[str, Any]) -> dict[str, Any]:
     target = Path(job["hdf5"])
     if is_written(target, path.stat().st_mtime_ns):
         return {"decoded": False}
-    chroma = _decoded(path, job["hop"], tuned=False)  # as Da-TACOS has it
+    chroma = _decoded(path, stamp, job["hop"], tuned=False)  # as Da-TACOS has it
     with _writing(target.parent):
         write_hpcp(target, chroma, job["label"], job["track_id"], SAMPLE_RATE / job["hop"])
     return {"decoded": True}

@@ -17,7 +17,7 @@ from covsearch.collections import hands, pool
 from covsearch.collections.extract import extract_folder
 from covsearch.dataset.datacos import open_dataset
 from covsearch.dataset.files import open_files
-from covsearch.errors import ArtefactError, CovsearchError
+from covsearch.errors import ArtefactError, CovsearchError, UsageError
 from covsearch.training.source import TrainingSource
 
 # a worker process with an accident that happens once: MARK is there afterwards
@@ -187,3 +187,11 @@ def test_half_a_line_of_a_killed_run_is_no_line(short: Path, tmp_path: Path) -> 
     assert extract_folder(short, out, workers=1).extracted == 5
     assert len(extract_folder(short, out, workers=1).skipped) == 1
     assert len((out / "Music_quarantine.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("inside", [".", "features"])
+def test_features_do_not_go_into_the_folder_of_audio(short: Path, inside: str) -> None:
+    before = sorted(short.rglob("*"))
+    with pytest.raises(UsageError, match=r"collection of features then.* --out of a folder that is elsewhere"):
+        extract_folder(short, short / inside, workers=1)
+    assert sorted(short.rglob("*")) == before
