@@ -51,7 +51,7 @@ ON_SONGS = [
     ("train --rate -1", 2, "rate must be a number of frames a second, or 0"),
     ("train --lr 7", 2, "learning_rate must lie between 0 and 1"),
     ("train --model hybrid --qubits 11", 2, "qubits must be 2 to 10, not 11"),
-    ("train --model hybrid --quantum-device abacus", 2, "a PennyLane device, not 'abacus'"),
+    ("train --preset cnn --model hybrid --quantum-device abacus", 2, "a PennyLane device, not 'abacus'"),
     ("train --features mfcc", 2, "'mfcc' is not one of"),
     *(
         (f"{name} --dataset nowhere", 3, "nowhere is not there")
