@@ -31,7 +31,7 @@ from covsearch.ranking.nearest import Ranking
 from covsearch.workspace import bytes_below
 
 _BATCH = 2_000
-COUNTS = (4_000, 100_000, 300_000)
+COUNTS = (4_000, 100_000, 300_000, 1_000_000)
 COVERS = 1_000  # synthesised; the rest is drawn from them
 
 
@@ -199,7 +199,7 @@ def main() -> None:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--synthesize", action="append", default=[], help="folder of MIDI files; repeatable")
-    parser.add_argument("--count", type=int, nargs="+", default=COUNTS, help="vectors [4000 100000 300000]")
+    parser.add_argument("--count", type=int, nargs="+", default=COUNTS, help="vectors [4000 100000 300000 1000000]")
     parser.add_argument("--covers", type=int, default=COVERS, help="of them synthesised [1000]")
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
