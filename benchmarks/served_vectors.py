@@ -173,7 +173,7 @@ def _written(vector: NDArray[np.float32]) -> str:
     return f"[{','.join(map(repr, vector.tolist()))}]"
 
 
-MOST: Mapping[str, int] = {"pgvector, exact": 300_000, "Milvus Lite, FLAT": 5_000}
+MOST: Mapping[str, int] = {"pgvector, exact": 1_000_000, "Milvus Lite, FLAT": 5_000}
 ENGINES: Mapping[str, Engine] = {EXACT: LOCAL[EXACT], "pgvector, exact": Pgvector(), "Milvus Lite, FLAT": MilvusLite()}
 """The local one first: the others are judged by what it finds."""
 
