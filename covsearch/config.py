@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import tomli_w
 
-from covsearch.counting import comma_list
+from covsearch.counting import comma_list, counted
 from covsearch.errors import UsageError
 
 MAX_FRAMES = 200_000  # 39 minutes as stored; what a model does with more takes gigabytes
@@ -74,7 +74,7 @@ def check_count(number: Any, what: str, plural: str | None = None) -> None:
     if whole < 1:
         raise UsageError(f"at least 1 {what} must be asked for, not {number}")
     if whole > MAX_COUNT:
-        raise UsageError(f"at most {MAX_COUNT:,} {plural or f'{what}s'} may be asked for, not {number}")
+        raise UsageError(f"at most {counted(MAX_COUNT, what, plural)} may be asked for, not {number}")
 
 
 @dataclass(frozen=True)

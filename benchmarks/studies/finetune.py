@@ -12,7 +12,6 @@ Run as ``python -m benchmarks.studies.finetune``: on the validation and test wor
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -153,21 +152,14 @@ def _with_interval(of: Mapping[str, Any], form: str) -> str:
 def main() -> None:
     """Measure the sample and real recordings, and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.finetune", description=__doc__)
-    parser.add_argument("--only", choices=("validation",), help="the sample's validation works alone, write nothing")
-    parser.add_argument("--lr", type=float, help="another learning rate [by the preset]")
-    parser.add_argument("--epochs", type=int, help="other epochs [by the preset]")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    choices = {"learning_rate": args.lr, "epochs": args.epochs}
     split = sample_split()
-    if args.only:
-        print(json.dumps(measure(sample_root(), set(split.validation), choices, args.seed), indent=1))
-        return
-    collections = [measure(sample_root(), {*split.validation, *split.test}, choices, args.seed)]
+    collections = [measure(sample_root(), {*split.validation, *split.test}, {}, args.seed)]
     if REAL.is_dir():
-        collections.append(measure(REAL, None, choices, args.seed))
-    training = configure("default", choices)[1]
+        collections.append(measure(REAL, None, {}, args.seed))
+    training = configure("default", {})[1]
     how = f"{training.epochs} epochs, learning rate {training.learning_rate:g}, loss {training.loss}"
     result = {"provenance": provenance(f"studies.{NAME}", args.seed), "how": how, "collections": collections}
     write_table(RESULTS / f"{NAME}.json", result, markdown(result))

@@ -82,7 +82,7 @@ def chosen(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Train
         if config.branch not in branches:
             only = " and ".join(branches)
             raise UsageError(f"{name} is a choice of {only}, not of {config.branch}: leave it out, or say --model")
-    if training.start == BUNDLED and (odd := _differences(config, configure("default", {})[0])):
+    if training.start == BUNDLED and (odd := other_choices(config, configure("default", {})[0])):
         raise UsageError(
             f"the bundled weights are of another {' and '.join(odd)}: say --preset cnn, or --from scratch to begin anew"
         )
@@ -94,7 +94,7 @@ def chosen(preset: str, explicit: Mapping[str, Any]) -> tuple[ModelConfig, Train
     return config, training
 
 
-def _differences(one: ModelConfig, other: ModelConfig) -> list[str]:
+def other_choices(one: ModelConfig, other: ModelConfig) -> list[str]:
     """Names of the choices that differ."""
     this, that = ({**vars(config), **vars(config.features)} for config in (one, other))
     return [name for name in this if this[name] != that[name]]

@@ -31,6 +31,7 @@ from covsearch.models.head import pair_loss
 from covsearch.progress import Progress, silent
 from covsearch.training import together
 from covsearch.training.batches import Batch, Batches, StoredBatches
+from covsearch.training.choices import other_choices
 from covsearch.training.losses import LOSSES
 from covsearch.training.presets import BUNDLED
 from covsearch.training.state import STATE, TrainingState, load_state, save_state
@@ -157,8 +158,7 @@ def begin(config: ModelConfig, training: TrainConfig) -> Siamese:
     if training.start:
         folder = bundled_checkpoint() if training.start == BUNDLED else Path(training.start)
         checkpoint = load_checkpoint(folder)
-        if checkpoint.config != config:
-            odd = [name for name, value in vars(config).items() if getattr(checkpoint.config, name) != value]
+        if odd := other_choices(config, checkpoint.config):
             raise UsageError(
                 f"--from {training.start}: a model of another {', '.join(odd)}; leave --from out, or say the same"
             )

@@ -96,6 +96,8 @@ def check_places(source: TrainingSource, out: Path, start: str | None, songs: Se
     ------
     UsageError
         As :meth:`TrainingSource.check` and :func:`check_unused`, and where no folder can be made.
+    PermissionError
+        Where this user may make none.
     NotFoundError
         When the source, the weights or the songs are not there; what is in them is checked when they are read.
     """
@@ -108,5 +110,7 @@ def check_places(source: TrainingSource, out: Path, start: str | None, songs: Se
             raise NotFoundError(f"{name} is not there; expected a folder or zip archive of songs, or {CORPUS}")
     try:
         out.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        raise  # the command line knows whether that is the workspace
     except OSError as e:
         raise UsageError(f"--out {out} cannot be made: {e.strerror}; name another folder") from e
